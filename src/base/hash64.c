@@ -1,0 +1,79 @@
+#include "base/hash64.h"
+
+#include <string.h>
+
+static inline uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	__extension__ typedef unsigned __int128 u128;
+	u128 m = (u128)a * b;
+
+	return ((uint64_t)m ^ (uint64_t)(m >> 64));
+}
+
+static inline uint64_t
+r8(const unsigned char * p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return (v);
+}
+
+static inline uint64_t
+r4(const unsigned char * p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, 4);
+	return (v);
+}
+
+#define S0 UINT64_C(0xa0761d6478bd642f)
+#define S1 UINT64_C(0xe7037ed1a0b428db)
+#define S2 UINT64_C(0x8ebc6af09c88c6e3)
+#define S3 UINT64_C(0x589965cc75374cc3)
+
+uint64_t
+hash64(uint64_t key, const char * s, size_t n)
+{
+	const unsigned char * p = (const unsigned char *)s;
+	uint64_t a, b, see1, see2;
+	size_t i = n;
+
+	key ^= mix(key ^ S0, S1);
+	if (n <= 16) {
+		if (n >= 4) {
+			size_t q = (n >> 3) << 2;
+
+			a = (r4(p) << 32) | r4(p + q);
+			b = (r4(p + n - 4) << 32) | r4(p + n - 4 - q);
+		} else if (n > 0) {
+			a = ((uint64_t)p[0] << 16) |
+			    ((uint64_t)p[n >> 1] << 8) | p[n - 1];
+			b = 0;
+		} else {
+			a = b = 0;
+		}
+	} else {
+		if (i > 48) {
+			see1 = see2 = key;
+			do {
+				key = mix(r8(p) ^ S1, r8(p + 8) ^ key);
+				see1 = mix(r8(p + 16) ^ S2, r8(p + 24) ^ see1);
+				see2 = mix(r8(p + 32) ^ S3, r8(p + 40) ^ see2);
+				p += 48;
+				i -= 48;
+			} while (i > 48);
+			key ^= see1 ^ see2;
+		}
+		while (i > 16) {
+			key = mix(r8(p) ^ S1, r8(p + 8) ^ key);
+			p += 16;
+			i -= 16;
+		}
+		a = r8(p + i - 16);
+		b = r8(p + i - 8);
+	}
+	return (mix(S1 ^ (uint64_t)n, mix(a ^ S1, b ^ key)));
+}

@@ -1,0 +1,41 @@
+#ifndef MOLTLER_LOOP_FIBER_H
+#define MOLTLER_LOOP_FIBER_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "loop/loop.h"
+
+/*
+ * A fiber is a stack that can wait: straight-line code such as SQLite runs on
+ * it and sleeps in the middle while the loop goes on.  Only query/ and scripts
+ * use fibers; everything else is a state machine.  ucontext with a guard page
+ * below the stack, and ASan's fiber hooks.
+ */
+struct fiber;
+
+/**
+ * fiber_start(L, fn, arg, stack_bytes, done, e):
+ * Run ${fn}(${arg}) on a stack of its own, beginning from the soon queue.
+ * When it returns, ${done}(${arg}) runs from the loop's own stack, once, and the
+ * fiber is freed after it.  NULL with ${e} if there is no memory.
+ */
+struct fiber * fiber_start(struct loop * L, void (*fn)(void *), void * arg,
+    size_t stack_bytes, void (*done)(void *), struct err * e);
+
+/** fiber_self(): The fiber we run on, or NULL on the loop's stack. */
+struct fiber * fiber_self(void);
+
+/**
+ * fiber_wait(): Sleep until fiber_wake().  A wake that came before counts: then
+ * it returns at once.  Must run on a fiber.
+ */
+void fiber_wait(void);
+
+/** fiber_wake(f): Let ${f} go on, from the soon queue.  Callable anywhere. */
+void fiber_wake(struct fiber * f);
+
+/** fiber_yield(): Give the loop one turn (sockets and timers too), then go on. */
+void fiber_yield(void);
+
+#endif

@@ -1,0 +1,115 @@
+#ifndef MOLTLER_NET_HTTP_H
+#define MOLTLER_NET_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "loop/loop.h"
+
+struct sockaddr;
+
+/*
+ * The HTTP client: curl_multi on the loop behind an admission queue.  One
+ * struct http is one egress policy and one connection pool.
+ */
+struct http;
+struct http_call;
+
+struct http_opts {
+	unsigned max_total;    /* transfers at once; 0: 256 */
+	unsigned max_per_host; /* of these to one host:port; 0: 32 */
+	unsigned max_queued;   /* waiting; 0: 100000; beyond: Transient */
+	unsigned max_resolves; /* names being looked up at once; 0: 8 */
+	unsigned max_idle;     /* connections kept for reuse; 0: 1024 */
+	unsigned max_idle_s;   /* and for how long; 0: 118 */
+	const char * user_agent; /* borrowed for life; NULL: "moltler/VERSION" */
+	/*
+	 * Asked for each address about to be connected to (v4-mapped v6
+	 * addresses come unwrapped): 0 lets it, -1 forbids.  NULL lets all.
+	 */
+	int (*egress)(void * arg, const struct sockaddr * sa);
+	void * egress_arg;
+};
+
+struct http_req {
+	const char * method; /* NULL: GET */
+	const char * url;    /* http or https only */
+	const char * const * headers; /* "Name: value", NULL-terminated, or NULL */
+	const void * body;   /* NULL: none */
+	size_t body_len;
+	int64_t timeout_ms;         /* whole call, waiting in our queue apart; 0: 30 s */
+	int64_t connect_timeout_ms; /* 0: the smaller of 5 s and timeout_ms */
+	int64_t queue_timeout_ms;   /* at most that long in the queue; 0: timeout_ms */
+	size_t max_body;     /* decompressed bytes; 0: 64 MiB; beyond: Permanent */
+	const char * ca_file;       /* NULL: the system's */
+	const char * unix_socket;   /* connect there instead, or NULL */
+	unsigned insecure : 1;      /* do not check the certificate */
+	unsigned http2 : 1;         /* allow HTTP/2 (off by default) */
+	unsigned no_compress : 1;   /* do not ask for gzip */
+	/*
+	 * If set, the body of a 2xx answer goes here as it arrives, on curl's
+	 * stack: call nothing of net/ from it.  Return 0, or -1 to abort the
+	 * transfer (the call then ends with class Cancelled, code "aborted").
+	 * Bodies of other answers are kept (up to 4 KiB) in the result instead.
+	 */
+	int (*on_data)(void * arg, const char * p, size_t n);
+};
+
+struct http_res {
+	int status;
+	const char * body;  /* NUL-terminated; empty if on_data took it */
+	size_t body_len;
+	size_t bytes;       /* decompressed body bytes, wherever they went */
+	int64_t total_us;   /* from the start of the transfer */
+	int64_t queue_us;   /* waited before */
+	const char * url;   /* the one asked for */
+	const struct http_hdrs * hdrs;
+};
+
+/** http_res_header(res, name): The last such header's value, or NULL.  Any case. */
+const char * http_res_header(const struct http_res * res, const char * name);
+
+/**
+ * Called exactly once a call, from the soon queue, never before http_start
+ * returns: either ${res} (any status) with ${e} NULL, or ${e} with ${res} NULL.
+ * Both borrowed for the call.
+ */
+typedef void http_cb(void * arg, const struct http_res * res,
+    const struct err * e);
+
+/** http_new(L, opts, e): ${opts} is copied.  NULL with ${e}. */
+struct http * http_new(struct loop * L, const struct http_opts * opts,
+    struct err * e);
+
+/** http_free(H): Cancel what runs without calling back, and free. */
+void http_free(struct http * H);
+
+/**
+ * http_start(H, req, cb, arg):
+ * Send ${req} (copied) and call ${cb} once.  Immediate failures also come
+ * through ${cb}.  Errors: Transient "timeout", "connect", "resolve", "recv",
+ * "queue_full"; Permanent "tls", "too_big", "bad_url", "protocol"; Config
+ * "egress".  Redirects are not followed: the 3xx is the answer.  NULL only
+ * when out of memory.
+ */
+struct http_call * http_start(struct http * H, const struct http_req * req,
+    http_cb * cb, void * arg);
+
+/** http_cancel(c): End the call without calling back.  NULL: no-op. */
+void http_cancel(struct http_call * c);
+
+/** err_from_http(e, res, what): Fill ${e} for an answer that is not 2xx:
+ * 429 and 5xx and 408 Transient with Retry-After (seconds or an HTTP date) in
+ * retry_after_ms, 401/403 Config, others Permanent; code "http_<status>"; the
+ * message names ${what} and the first line of a text body, cut.  Return -1. */
+int err_from_http(struct err * e, const struct http_res * res,
+    const char * what);
+
+struct http_stats {
+	uint64_t started, done, failed, reused_conns;
+	unsigned active, queued;
+};
+void http_stats_get(const struct http * H, struct http_stats * st);
+
+#endif

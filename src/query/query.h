@@ -1,0 +1,90 @@
+#ifndef MOLTLER_QUERY_QUERY_H
+#define MOLTLER_QUERY_QUERY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "loop/loop.h"
+
+/*
+ * SELECT: SQLite pulls, a fiber waits.  Each query has its own in-memory SQLite
+ * connection on a fiber, with the tables the catalog knows attached by name.
+ */
+struct query;
+
+/*
+ * What can be named after FROM.  The query asks the catalog for each name it
+ * finds in the statement's tokens: ${schema} is NULL for a bare name.  The
+ * catalog answers with the database file and table to read, or leaves found 0.
+ */
+struct query_table {
+	int found;          /* 1; or 2: ambiguous, ${schema} lists where */
+	char schema[128];   /* the database it is in */
+	char path[1024];    /* its file */
+	char table[128];    /* the table in it */
+};
+struct query_catalog {
+	void (*lookup)(void * arg, const char * schema, const char * table,
+	    struct query_table * out);
+	/* Fill up to ${n} names (borrowed for the call) for "did you mean". */
+	size_t (*names)(void * arg, const char ** names, size_t n);
+	void * arg;
+};
+
+struct query_opts {
+	int64_t deadline_ms;   /* 0: 60 s */
+	size_t max_memory;     /* bytes SQLite may hold for it; 0: 64 MiB */
+	size_t max_sql;        /* 0: 1 MiB */
+};
+
+enum query_type { QUERY_NULL, QUERY_INT, QUERY_REAL, QUERY_TEXT, QUERY_BLOB };
+struct query_value {
+	enum query_type type;
+	int64_t i;
+	double d;
+	const char * s; /* text (NUL-terminated) or blob */
+	size_t len;
+};
+
+struct query_stats {
+	uint64_t rows;
+	int64_t ms;
+	uint64_t pages, calls, cache_hits; /* of services; 0 for targets */
+};
+
+/*
+ * Where the answer goes.  columns comes once, before the first row, with the
+ * declared types ("" if none); row for each row; done exactly once at the end,
+ * from the loop's stack, with ${e} NULL if all went well.  Values are borrowed
+ * for the call.  row returns 0 to go on, or 1: then the query sleeps until
+ * query_resume().
+ */
+struct query_sink {
+	void (*columns)(void * arg, size_t n, const char * const * names,
+	    const char * const * types);
+	int (*row)(void * arg, size_t n, const struct query_value * v);
+	void (*done)(void * arg, const struct query_stats * st,
+	    const struct err * e);
+	void * arg;
+};
+
+/**
+ * query_start(L, sql, len, cat, opts, sink, e):
+ * Run one SELECT (or WITH, VALUES, EXPLAIN QUERY PLAN) statement.  ${cat} must outlive it;
+ * ${sql} is copied.  NULL with ${e} only if it cannot start; bad SQL arrives
+ * through done: Permanent "sql" with "line L, column C", what was found and
+ * the place marked; "no_table" with did-you-mean; "denied" for what is not a
+ * SELECT; Transient "deadline", "memory"; Cancelled.
+ */
+struct query * query_start(struct loop * L, const char * sql, size_t len,
+    const struct query_catalog * cat, const struct query_opts * opts,
+    const struct query_sink * sink, struct err * e);
+
+/** query_resume(q): The sink can take more. */
+void query_resume(struct query * q);
+
+/** query_cancel(q): End it soon: done comes with class Cancelled. */
+void query_cancel(struct query * q);
+
+#endif
