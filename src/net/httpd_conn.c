@@ -1,3 +1,4 @@
+#define _GNU_SOURCE 1 /* struct ucred */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE 1 /* POLLRDHUP */
 #include "net/httpd_internal.h"
 
 #include <ctype.h>

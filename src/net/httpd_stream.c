@@ -87,7 +87,7 @@ httpd_stream_gone(const struct httpd_req * q)
 void
 httpd_stream_end(struct httpd_req * q, int abort)
 {
-	struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	struct httpd_conn * c = q->c;
 	struct evhttp_request * req;
 	int done = 0;
@@ -100,10 +100,11 @@ httpd_stream_end(struct httpd_req * q, int abort)
 		if (c->lst->tls != NULL)
 			httpd_tls_break(c->bev);
 		/* Where the end of the connection ends the body, only a reset
-		 * says that something is missing. */
-		if (!q->req->chunked)
-			(void)setsockopt(bufferevent_getfd(c->bev), SOL_SOCKET,
-			    SO_LINGER, &hard, sizeof(hard));
+		 * says that something is missing; evhttp would send a FIN
+		 * first, dissolving the connection does not. */
+		if (!q->req->chunked && !c->lst->is_unix)
+			(void)connect(bufferevent_getfd(c->bev), &none,
+			    sizeof(none));
 		c->linger = 0;
 		(void)httpd_req_release(q);
 		httpd_conn_drop(c);
