@@ -170,6 +170,19 @@ void httpd_req_free(struct httpd_req * q);
 /** The 250 ms look at every held request's socket. */
 void httpd_req_watch(void * arg);
 
+/* httpd_parse.c */
+/**
+ * Path and query from the target as it was sent, for evhttp reads "//a/b" as a
+ * host and lets torn escapes pass.  0, or -1 if it is malformed.
+ */
+int httpd_parse_target(struct httpd_req * q);
+/**
+ * Check that everyone on the way must have read the same end of this request:
+ * evhttp is lenient, and where two readers differ a request can hide.  Return
+ * NULL, or what is wrong; *has_body becomes 1 if a body was announced.
+ */
+const char * httpd_parse_headers(struct httpd_req * q, int * has_body);
+
 /* httpd_reply.c */
 const char * httpd_reply_reason(int status);
 /** The JSON error body, into S->text.  0, or -1 without memory. */
