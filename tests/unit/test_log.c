@@ -101,7 +101,7 @@ test_levels(void ** state)
 static const char * const hostile[] = {
 	"", "\"", "\\", "\\\"", "a\nb\rc\td", "\x01\x02\x1b[31m\x7f", "}{,:",
 	"\xff\xfe", "\xc3", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-	"\xc0\x80", "\xf0\x9f\x98\x80 \xe2\x82\xac", "\xc2\x9b" "2J", "a=b c",
+	"\xc0\x80", "\xf0\x9f\x98\x80 \xe2\x82\xac", "\xc2\x9b[2J", "a=b c",
 	"\",\"level\":\"error", "%s%n%d", "\xe2\x80\xa8",
 };
 
