@@ -185,6 +185,13 @@ output_end(struct output * o, struct buf * out)
 }
 
 void
+output_abort(const struct output * o, struct buf * out)
+{
+	if (o->format == OUTPUT_JSON)
+		buf_addc(out, '\n');
+}
+
+void
 output_free(struct output * o)
 {
 	free(o->key_end);

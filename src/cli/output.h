@@ -39,9 +39,12 @@ int output_begin(struct output * o, enum output_format f,
 int output_row(struct output * o, const struct jsonrow_cell * cells,
     struct buf * out) MUST_CHECK;
 
-/** output_end(o, out): Append what closes a whole result.  After a failure do
- * not call it: JSON that is not closed cannot be taken for all of it. */
+/** output_end(o, out): Append what closes a whole result. */
 int output_end(struct output * o, struct buf * out) MUST_CHECK;
+
+/** output_abort(o, out): End the line of a result that failed.  JSON stays
+ * open: what is no JSON text cannot be taken for all of it. */
+void output_abort(const struct output * o, struct buf * out);
 
 void output_free(struct output * o);
 

@@ -191,9 +191,11 @@ finish(struct run * r, int rc, struct err * e)
 			rc = rc ? rc : err_nomem(e, "the table");
 		if (rc == 0)
 			footer(r);
-	} else if (rc == 0 && r->output_open &&
-	    output_end(&r->output, &r->out)) {
-		rc = err_nomem(e, "the output");
+	} else if (r->output_open) {
+		if (rc != 0)
+			output_abort(&r->output, &r->out);
+		else if (output_end(&r->output, &r->out))
+			rc = err_nomem(e, "the output");
 	}
 	if (rc == 0)
 		return (screen_write(r->scr, &r->out, e));
@@ -292,8 +294,10 @@ query_cmd_run(struct client_http * c, struct screen * scr,
 			nth++;
 			if (run_one(c, scr, f, &s, &e) == 0)
 				continue;
-			if (exit_code(&e) == EXIT_CODE_INTERRUPTED)
+			if (exit_code(&e) == EXIT_CODE_INTERRUPTED) {
+				screen_end_line(scr);
 				return (EXIT_CODE_INTERRUPTED);
+			}
 			if (total == 1 || (nth == 1 &&
 			    exit_code(&e) == EXIT_CODE_UNREACHABLE))
 				screen_complain(scr, "%s", e.msg);

@@ -79,6 +79,14 @@ screen_clear_progress(struct screen * s)
 	s->progress = 0;
 }
 
+void
+screen_end_line(struct screen * s)
+{
+	screen_clear_progress(s);
+	if (s->err_tty)
+		stderr_write("\n", 1);
+}
+
 /* After a failed write: 0 to try again. */
 static int
 write_failed(int error, struct err * e)
@@ -118,6 +126,9 @@ screen_write(struct screen * s, struct buf * b, struct err * e)
 		return (0);
 	screen_clear_progress(s);
 	while (done < b->len) {
+		/* A write that Ctrl-C stopped half-way says only how much. */
+		if (interrupt_seen())
+			return (write_failed(EINTR, e));
 		w = write(STDOUT_FILENO, b->p + done, b->len - done);
 		if (w >= 0)
 			done += (size_t)w;

@@ -47,6 +47,9 @@ void screen_progress(struct screen * s, const char * fmt, ...)
 void screen_complain(struct screen * s, const char * fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** screen_end_line(s): On a terminal, leave the line where it shows "^C". */
+void screen_end_line(struct screen * s);
+
 /** screen_clear_progress(s): Take the progress line away. */
 void screen_clear_progress(struct screen * s);
 

@@ -16,9 +16,9 @@
 #define WATCH_MS 2000
 #define PAGE_ITEMS 500
 #define ITEMS_MAX 100000
-/* Lines around the connectors: two of the daemon, the table's four, one for
- * what is not shown and the one the cursor is left on. */
-#define WATCH_FRAME 8
+/* Lines around the connectors: three of the daemon (one may be folded), the
+ * table's four, one for what is not shown and the one the cursor is left on. */
+#define WATCH_FRAME 10
 
 struct facts {
 	json_t * status;
@@ -198,20 +198,20 @@ add_daemon(const struct client_http * c, const json_t * st, struct buf * out)
 	add_plain(out, json_str(st, "node"));
 	buf_adds(out, ", up ");
 	add_span(out, json_int(st, "uptime_s", 0));
-	buf_adds(out, ", state ");
+	buf_adds(out, "\nstate ");
 	add_plain(out, json_str(state, "backend"));
 	buf_adds(out, json_is_true(json_object_get(state, "up")) ? " up" :
 	    " DOWN");
-	buf_addf(out, ", loop lag %.3g ms (p99 %.3g, max %.3g)\n",
+	buf_addf(out, "; loop lag %.3g ms (p99 %.3g, max %.3g); ",
 	    number_at(lag, "p50"), number_at(lag, "p99"),
 	    number_at(lag, "max"));
-	buf_addf(out, "connectors: %" JSON_INTEGER_FORMAT " connected, %"
-	    JSON_INTEGER_FORMAT " in error, %" JSON_INTEGER_FORMAT
-	    " disabled, %" JSON_INTEGER_FORMAT " pending; ",
-	    json_int(n, "connected", 0), json_int(n, "error", 0),
-	    json_int(n, "disabled", 0), json_int(n, "pending", 0));
 	add_grouped(out, json_int(st, "rows_total", 0));
 	buf_adds(out, " rows taken in\n");
+	buf_addf(out, "connectors: %" JSON_INTEGER_FORMAT " connected, %"
+	    JSON_INTEGER_FORMAT " in error, %" JSON_INTEGER_FORMAT
+	    " disabled, %" JSON_INTEGER_FORMAT " pending\n",
+	    json_int(n, "connected", 0), json_int(n, "error", 0),
+	    json_int(n, "disabled", 0), json_int(n, "pending", 0));
 }
 
 static int
@@ -385,6 +385,14 @@ exit_code(const struct err * e)
 	return (EXIT_CODE_FAILED);
 }
 
+/* Ctrl-C is how watching ends well. */
+static int
+leave_watch(struct screen * scr)
+{
+	screen_end_line(scr);
+	return (EXIT_CODE_DONE);
+}
+
 int
 status_cmd_run(struct client_http * c, struct screen * scr,
     enum output_format f, int watch)
@@ -396,11 +404,13 @@ status_cmd_run(struct client_http * c, struct screen * scr,
 		screen_measure(scr);
 		rc = show(c, scr, f, watch, &e);
 		if (watch && interrupt_seen())
-			return (EXIT_CODE_DONE);
+			return (leave_watch(scr));
 		/* Whoever watches wants to see the daemon come back. */
 		if (rc && (!watch || rounds == 0 ||
 		    strcmp(e.code, SCREEN_FAILED) == 0)) {
-			if (exit_code(&e) != EXIT_CODE_INTERRUPTED)
+			if (exit_code(&e) == EXIT_CODE_INTERRUPTED)
+				screen_end_line(scr);
+			else
 				screen_complain(scr, "%s", e.msg);
 			return (exit_code(&e));
 		}
@@ -411,6 +421,6 @@ status_cmd_run(struct client_http * c, struct screen * scr,
 			return (EXIT_CODE_DONE);
 		rounds = 1;
 		if (interrupt_sleep(WATCH_MS))
-			return (EXIT_CODE_DONE);
+			return (leave_watch(scr));
 	}
 }

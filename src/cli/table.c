@@ -190,7 +190,8 @@ table_cell(struct table * t, enum table_kind kind, const char * s, size_t len)
 	if (c->width > col->cell_width)
 		col->cell_width = c->width;
 	col->numbers |= kind == TABLE_NUMBER;
-	col->texts |= kind == TABLE_TEXT;
+	/* An empty text stands on either side. */
+	col->texts |= kind == TABLE_TEXT && len > 0;
 	return (0);
 }
 
