@@ -33,11 +33,13 @@ is_space(char c)
 	return (c == ' ' || (c >= '\t' && c <= '\r'));
 }
 
+/* Whether the lexeme from ${p} to ${q} is a whole comment. */
 static int
-is_comment(const char * p, const char * end)
+is_comment(const char * p, const char * q)
 {
-	return (end - p > 1 && ((p[0] == '-' && p[1] == '-') ||
-	    (p[0] == '/' && p[1] == '*')));
+	if (q - p < 2 || (p[0] != '-' && p[0] != '/'))
+		return (0);
+	return (p[0] == '-' || (q - p >= 4 && q[-2] == '*' && q[-1] == '/'));
 }
 
 int
@@ -49,7 +51,7 @@ split_next(const char ** pp, const char * end, unsigned * line,
 	s->p = NULL;
 	while (p < end && (*p != ';' || s->p == NULL)) {
 		q = skip_lexeme(p, end);
-		if (!is_space(*p) && !is_comment(p, end) && *p != ';') {
+		if (!is_space(*p) && !is_comment(p, q) && *p != ';') {
 			if (s->p == NULL) {
 				s->p = p;
 				s->line = *line;

@@ -86,7 +86,8 @@ add_char(struct buf * out, const char * s, size_t n)
 		return (4);
 	}
 	cp = code_point(s, n);
-	w = is_bidi_control(cp) ? -1 : wcwidth((wchar_t)cp);
+	/* wcwidth calls NUL nothing wide, a terminal or a pipe may not. */
+	w = cp == 0 || is_bidi_control(cp) ? -1 : wcwidth((wchar_t)cp);
 	if (w >= 0) {
 		buf_add(out, s, n);
 		return ((size_t)w);
