@@ -232,17 +232,12 @@ on_tick(void * arg, const struct tick_result * res)
 static int
 open_target(struct job * j, struct err * e)
 {
-	struct sample_store * st;
-
 	if (j->source != NULL)
 		return (0);
-	st = targets_samples(j->runner->targets, j->target_database, e);
-	if (st == NULL)
-		return (err_prefix(e, "target %s", j->target_database));
-	j->source = sample_source_open(st, j->target_table, j->c->name, e);
+	j->source = targets_source(j->runner->targets, j->target_database,
+	    j->target_table, j->c->name, e);
 	if (j->source == NULL)
-		return (err_prefix(e, "target %s.%s", j->target_database,
-		    j->target_table));
+		return (-1);
 	sample_source_retain(j->source, j->c->opt.retention_ms);
 	return (0);
 }

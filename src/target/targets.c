@@ -9,6 +9,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <uthash.h>
+
+#include "base/log.h"
 
 /* Each holds a connection, a helper thread and caches. */
 #define MAX_DATABASES 64
@@ -18,11 +21,25 @@ struct database {
 	struct sample_store * store;
 };
 
+/*
+ * The tables there are, so that a query need not open every file to find one:
+ * read when we start, added to when a source is opened.  Only this process
+ * makes tables.
+ */
+struct table {
+	char * key;      /* the name in lower case */
+	char * name;
+	char * database;
+	struct table * next; /* of the same name, in another database */
+	UT_hash_handle hh;
+};
+
 struct targets {
 	struct loop * loop;
 	char * dir;
 	struct database dbs[MAX_DATABASES];
 	size_t n;
+	struct table * tables;
 };
 
 static int
@@ -51,6 +68,126 @@ targets_table_ok(const char * s)
 	return (name_ok(s, "_-.", 128, 1) && strncasecmp(s, "sqlite_", 7) != 0);
 }
 
+static void
+table_free(struct table * tb)
+{
+	free(tb->key);
+	free(tb->name);
+	free(tb->database);
+	free(tb);
+}
+
+static void
+lower(char * s)
+{
+	for (; *s != '\0'; s++)
+		*s = (char)tolower((unsigned char)*s);
+}
+
+static struct table *
+find(const struct targets * t, const char * name)
+{
+	char key[160];
+	struct table * tb;
+
+	if (strlen(name) >= sizeof(key))
+		return (NULL);
+	strcpy(key, name);
+	lower(key);
+	HASH_FIND_STR(t->tables, key, tb);
+	return (tb);
+}
+
+/* Remember a table; 0, also if it is known, or -1. */
+static int
+note(struct targets * t, const char * database, const char * name,
+    struct err * e)
+{
+	struct table * first = find(t, name), * tb;
+
+	for (tb = first; tb != NULL; tb = tb->next)
+		if (strcmp(tb->database, database) == 0 &&
+		    strcasecmp(tb->name, name) == 0)
+			return (0);
+	if ((tb = calloc(1, sizeof(*tb))) == NULL)
+		return (err_nomem(e, "a table"));
+	tb->key = strdup(name);
+	tb->name = strdup(name);
+	tb->database = strdup(database);
+	if (tb->key == NULL || tb->name == NULL || tb->database == NULL) {
+		table_free(tb);
+		return (err_nomem(e, "a table"));
+	}
+	lower(tb->key);
+	if (first != NULL) {
+		tb->next = first->next;
+		first->next = tb;
+	} else {
+		HASH_ADD_KEYPTR(hh, t->tables, tb->key, strlen(tb->key), tb);
+	}
+	return (0);
+}
+
+static int
+path_of(const struct targets * t, const char * database, char * path,
+    size_t cap)
+{
+	int n = snprintf(path, cap, "%s/%s.db", t->dir, database);
+
+	return (n < 0 || (size_t)n >= cap ? -1 : 0);
+}
+
+/* Note the tables of one file. */
+static int
+scan_file(struct targets * t, const char * database, struct err * e)
+{
+	sqlite3_stmt * st = NULL;
+	sqlite3 * db = NULL;
+	char path[1024];
+	int rc = 0;
+
+	if (path_of(t, database, path, sizeof(path)))
+		return (0);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) ==
+	    SQLITE_OK && sqlite3_prepare_v2(db, "SELECT name FROM tbl ORDER BY "
+	    "name", -1, &st, NULL) == SQLITE_OK)
+		while (rc == 0 && sqlite3_step(st) == SQLITE_ROW)
+			rc = note(t, database,
+			    (const char *)sqlite3_column_text(st, 0), e);
+	else
+		log_event(LOG_WARN, "database_not_read", LOG_S("path", path),
+		    LOG_S("error", db ? sqlite3_errmsg(db) : "no memory"));
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return (rc);
+}
+
+static int
+scan(struct targets * t, struct err * e)
+{
+	struct dirent * de;
+	char name[128];
+	int rc = 0;
+	size_t n;
+	DIR * d;
+
+	if ((d = opendir(t->dir)) == NULL)
+		return (err_set(e, ERR_CONFIG, "data_dir",
+		    "cannot read %s: %s", t->dir, strerror(errno)));
+	while (rc == 0 && (de = readdir(d)) != NULL) {
+		n = strlen(de->d_name);
+		if (n < 4 || n - 3 >= sizeof(name) ||
+		    strcmp(de->d_name + n - 3, ".db") != 0)
+			continue;
+		memcpy(name, de->d_name, n - 3);
+		name[n - 3] = '\0';
+		if (targets_database_ok(name))
+			rc = scan_file(t, name, e);
+	}
+	closedir(d);
+	return (rc);
+}
+
 struct targets *
 targets_new(struct loop * L, const char * dir, struct err * e)
 {
@@ -68,16 +205,28 @@ targets_new(struct loop * L, const char * dir, struct err * e)
 		return (NULL);
 	}
 	t->loop = L;
+	if (scan(t, e)) {
+		targets_free(t);
+		return (NULL);
+	}
 	return (t);
 }
 
 void
 targets_free(struct targets * t)
 {
+	struct table * tb, * tmp, * next;
 	size_t i;
 
 	if (t == NULL)
 		return;
+	HASH_ITER(hh, t->tables, tb, tmp) {
+		HASH_DEL(t->tables, tb);
+		for (; tb != NULL; tb = next) {
+			next = tb->next;
+			table_free(tb);
+		}
+	}
 	for (i = 0; i < t->n; i++) {
 		sample_store_close(t->dbs[i].store);
 		free(t->dbs[i].name);
@@ -86,17 +235,8 @@ targets_free(struct targets * t)
 	free(t);
 }
 
-static int
-path_of(const struct targets * t, const char * database, char * path,
-    size_t cap)
-{
-	int n = snprintf(path, cap, "%s/%s.db", t->dir, database);
-
-	return (n < 0 || (size_t)n >= cap ? -1 : 0);
-}
-
-struct sample_store *
-targets_samples(struct targets * t, const char * database, struct err * e)
+static struct sample_store *
+store_of(struct targets * t, const char * database, struct err * e)
 {
 	struct database * d;
 	char path[1024];
@@ -130,50 +270,47 @@ targets_samples(struct targets * t, const char * database, struct err * e)
 	return (d->store);
 }
 
-/* The tables of one file; non-zero when the callback says to stop. */
-static int
-each_of_file(const char * database, const char * path,
-    int (*cb)(void *, const char *, const char *, const char *), void * arg)
+struct sample_source *
+targets_source(struct targets * t, const char * database, const char * table,
+    const char * name, struct err * e)
 {
-	sqlite3_stmt * st = NULL;
-	sqlite3 * db = NULL;
-	int stop = 0;
+	struct sample_store * st = store_of(t, database, e);
+	struct sample_source * src;
 
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) ==
-	    SQLITE_OK && sqlite3_prepare_v2(db, "SELECT name FROM tbl ORDER BY "
-	    "name", -1, &st, NULL) == SQLITE_OK)
-		while (!stop && sqlite3_step(st) == SQLITE_ROW)
-			stop = cb(arg, database, path,
-			    (const char *)sqlite3_column_text(st, 0));
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return (stop);
+	if (st == NULL ||
+	    (src = sample_source_open(st, table, name, e)) == NULL) {
+		err_prefix(e, "target %s.%s", database, table);
+		return (NULL);
+	}
+	if (note(t, database, table, e)) {
+		sample_source_close(src);
+		return (NULL);
+	}
+	return (src);
 }
 
 void
-targets_each_table(struct targets * t, int (*cb)(void *, const char *,
-    const char *, const char *), void * arg)
+targets_find(const struct targets * t, const char * table, void (*cb)(void *,
+    const char *, const char *, const char *), void * arg)
 {
-	char path[1024], name[128];
-	struct dirent * de;
-	int stop = 0;
-	size_t n;
-	DIR * d;
+	const struct table * tb;
+	char path[1024];
 
-	if ((d = opendir(t->dir)) == NULL)
-		return;
-	while (!stop && (de = readdir(d)) != NULL) {
-		n = strlen(de->d_name);
-		if (n < 4 || n - 3 >= sizeof(name) ||
-		    strcmp(de->d_name + n - 3, ".db") != 0)
-			continue;
-		memcpy(name, de->d_name, n - 3);
-		name[n - 3] = '\0';
-		if (targets_database_ok(name) &&
-		    path_of(t, name, path, sizeof(path)) == 0)
-			stop = each_of_file(name, path, cb, arg);
-	}
-	closedir(d);
+	for (tb = find(t, table); tb != NULL; tb = tb->next)
+		if (path_of(t, tb->database, path, sizeof(path)) == 0)
+			cb(arg, tb->database, path, tb->name);
+}
+
+void
+targets_each_table(const struct targets * t, int (*cb)(void *, const char *,
+    const char *), void * arg)
+{
+	const struct table * tb, * first, * tmp;
+
+	HASH_ITER(hh, t->tables, first, tmp)
+		for (tb = first; tb != NULL; tb = tb->next)
+			if (cb(arg, tb->database, tb->name))
+				return;
 }
 
 void

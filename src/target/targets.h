@@ -29,18 +29,29 @@ struct targets * targets_new(struct loop * L, const char * dir,
 /** targets_free(t): Close all; their sources must be closed.  NULL: no-op. */
 void targets_free(struct targets * t);
 
-/** targets_samples(t, database, e): The open sample store of a database
- * (borrowed), opened or made if need be.  NULL with ${e}. */
-struct sample_store * targets_samples(struct targets * t,
-    const char * database, struct err * e);
+/**
+ * targets_source(t, database, table, name, e):
+ * Open the source ${name} of ${database}.${table}, making what is not there; the
+ * caller closes it with sample_source_close.  NULL with ${e}.
+ */
+struct sample_source * targets_source(struct targets * t,
+    const char * database, const char * table, const char * name,
+    struct err * e);
 
 /**
- * targets_each_table(t, cb, arg):
- * Call ${cb} for every table of every database there is, open or not, until it
- * returns non-zero.
+ * targets_find(t, table, cb, arg):
+ * Call ${cb} for each database that has a table of that name (in any case), with
+ * the database's file and the table's name as it is written.  Names are case
+ * insensitive, as SQLite's are.
  */
-void targets_each_table(struct targets * t, int (*cb)(void * arg,
-    const char * database, const char * path, const char * table), void * arg);
+void targets_find(const struct targets * t, const char * table,
+    void (*cb)(void * arg, const char * database, const char * path,
+    const char * table), void * arg);
+
+/** targets_each_table(t, cb, arg): Call for every table there is, until ${cb}
+ * returns non-zero. */
+void targets_each_table(const struct targets * t, int (*cb)(void * arg,
+    const char * database, const char * table), void * arg);
 
 /** targets_each_store(t, cb, arg): Call for every open store (statistics). */
 void targets_each_store(struct targets * t, void (*cb)(void * arg,
