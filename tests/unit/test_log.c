@@ -228,7 +228,9 @@ test_stderr(void ** state)
 	assert_int_equal(fcntl(p[1], F_SETFL, O_NONBLOCK), 0);
 	while (write(p[1], got, sizeof(got)) > 0)
 		continue;
+	errno = EDOM;
 	log_event(LOG_INFO, "lost", LOG_I("a", 1));
+	assert_int_equal(errno, EDOM);
 	while (read(p[0], got, sizeof(got)) == (ssize_t)sizeof(got))
 		if (fcntl(p[0], F_SETFL, O_NONBLOCK))
 			break;
