@@ -39,8 +39,6 @@ struct state_redis {
 	/* state_redis_status.c */
 	struct state_pend pend;
 	size_t writes_out;
-	int write_failed;
-	struct err write_err;
 	struct state_done * flushers;
 
 	/* state_redis_lease.c */
@@ -74,7 +72,7 @@ void state_redis_args_script(struct state_redis * S, struct state_done * d,
 int state_redis_args_end(struct state_redis_args * A, struct err * e)
     MUST_CHECK;
 
-/** state_redis_args_odd(d, r): Finish ${d} for a reply of a kind that cannot
+/** state_redis_args_odd(d): Finish ${d} for a reply of a kind that cannot
  * be. */
 void state_redis_args_odd(struct state_done * d);
 /** state_redis_args_ok(d, r, e): A callback: done, whatever the reply says. */

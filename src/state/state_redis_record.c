@@ -1,3 +1,5 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "state/state_redis_internal.h"
@@ -28,6 +30,22 @@ static const char cursor_script[] =
     " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end "
     "return 1";
 
+/* For a message, should there be one; without memory it names less. */
+static void
+remember_name(struct state_done * d, const char * kind, const char * name)
+{
+	size_t n;
+	char * s;
+
+	if (kind == NULL)
+		return;
+	n = strlen(kind) + strlen(name) + 8;
+	if ((s = malloc(n)) != NULL)
+		snprintf(s, n, "a %s \"%s\"", kind, name);
+	d->x = s;
+	d->x_free = free;
+}
+
 static void
 on_put(void * arg, const struct redis_reply * r, const struct err * e)
 {
@@ -35,8 +53,8 @@ on_put(void * arg, const struct redis_reply * r, const struct err * e)
 	struct err exists;
 
 	if (e == NULL && r->type == REDIS_INT && r->i == 0) {
-		err_set(&exists, ERR_CONFIG, "exists", "%s",
-		    (const char *)d->x);
+		err_set(&exists, ERR_CONFIG, "exists", "there is %s already",
+		    d->x != NULL ? (const char *)d->x : "one");
 		e = &exists;
 	}
 	state_done_now(d, NULL, 0, e);
@@ -61,7 +79,7 @@ state_redis_record_put(struct state * state, const char * kind,
 	struct state_done * d = state_done_new(&S->dones, cb, arg);
 	struct state_redis_args * A = &S->args;
 
-	d->x = (void *)(uintptr_t)"that name is taken already";
+	remember_name(d, must_be_new ? kind : NULL, name);
 	add_record_keys(A, kind, name);
 	state_redis_args_adds(A, name);
 	state_redis_args_adds(A, must_be_new ? "1" : "0");
@@ -137,7 +155,8 @@ on_cursor(void * arg, const struct redis_reply * r, const struct err * e)
 
 	if (e == NULL && r->type == REDIS_INT && r->i == 0) {
 		err_set(&fenced, ERR_PERMANENT, "fenced",
-		    "the cursor was moved by a later run (we are %lld)",
+		    "%s was moved by a later run (we are %lld)",
+		    d->x != NULL ? (const char *)d->x : "a cursor",
 		    (long long)d->fence);
 		e = &fenced;
 	}
@@ -153,6 +172,7 @@ state_redis_cursor_put(struct state * state, const char * sync,
 	struct state_redis_args * A = &S->args;
 
 	d->fence = fence;
+	remember_name(d, "cursor", sync);
 	state_redis_args_begin(A);
 	state_redis_args_addf(A, "moltler:cursor:%s", sync);
 	state_redis_args_addf(A, "%lld", (long long)fence);

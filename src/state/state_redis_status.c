@@ -168,11 +168,19 @@ state_redis_status_run(void * arg)
 {
 	struct state_redis * S = arg;
 	struct state_pend_entry * x;
+	struct err e;
 	int n = 0;
 
 	/* Away: it is kept, and written when the server is back. */
-	if (!redis_is_up(S->redis))
+	if (!redis_is_up(S->redis)) {
+		err_set(&e, ERR_TRANSIENT, "redis_away", "Redis is not "
+		    "connected: the status of %zu connectors is held back",
+		    S->pend.ndirty);
+		if (S->pend.head != NULL)
+			fail_flushers(S, &e);
+		tell_flushers(S);
 		return;
+	}
 	while (n++ < CHUNK && (x = state_pend_pop(&S->pend)) != NULL) {
 		x->owner = S;
 		x->sent_patch = x->patch;
@@ -307,16 +315,7 @@ state_redis_status_flush(struct state * state, state_cb * cb, void * arg)
 {
 	struct state_redis * S = (struct state_redis *)(void *)state;
 	struct state_done * d = state_done_new(&S->dones, cb, arg);
-	struct err e;
 
-	if (!redis_is_up(S->redis) &&
-	    (S->pend.head != NULL || S->writes_out > 0)) {
-		err_set(&e, ERR_TRANSIENT, "redis_away", "Redis is not "
-		    "connected: the status of %zu connectors is held back",
-		    S->pend.ndirty + S->writes_out);
-		state_done_soon(d, NULL, 0, &e);
-		return;
-	}
 	d->batch = S->flushers;
 	S->flushers = d;
 	/* Always in a later turn: whoever waits is told from there. */
