@@ -37,6 +37,7 @@ static struct loop * L;
 static struct http * H;
 static int started, done, failed;
 static size_t bytes;
+static int64_t slowest_us;
 
 static void
 die(const char * what)
@@ -189,8 +190,11 @@ on_http(void * arg, const struct http_res * res, const struct err * e)
 	if (e != NULL) {
 		if (failed++ == 0)
 			fprintf(stderr, "%s\n", e->msg);
-	} else
+	} else {
 		bytes += res->bytes;
+		if (res->total_us > slowest_us)
+			slowest_us = res->total_us;
+	}
 	http_next();
 }
 
@@ -259,6 +263,7 @@ bench(void)
 	struct mallinfo2 before, after;
 	struct http_opts o = { .max_total = (unsigned)conc + 1,
 	    .max_idle = (unsigned)targets * 2 };
+	struct http_stats st, st0;
 	struct loop_lag lag;
 	struct err e;
 	int i, save = n_fetches;
@@ -289,11 +294,17 @@ bench(void)
 	for (i = 0; i < rounds && i < 64; i++) {
 		b[i] = round_of(raw_next, "bare");
 		loop_lag_reset(L);
+		slowest_us = 0;
+		http_stats_get(H, &st0);
 		a[i] = round_of(http_next, "http");
 		loop_lag_get(L, &lag);
 		ratio[i] = a[i] / b[i];
-		printf("      ratio %.2f, loop lag p99 %lld us, max %lld us\n",
-		    ratio[i], (long long)lag.p99_us, (long long)lag.max_us);
+		http_stats_get(H, &st);
+		printf("      ratio %.2f, loop lag p99 %lld us, max %lld us; slowest "
+		    "fetch %lld us, %llu on new connections\n", ratio[i],
+		    (long long)lag.p99_us, (long long)lag.max_us,
+		    (long long)slowest_us, (unsigned long long)(n_fetches -
+		    (int)(st.reused_conns - st0.reused_conns)));
 	}
 	qsort(a, (size_t)i, sizeof(a[0]), by_value);
 	qsort(b, (size_t)i, sizeof(b[0]), by_value);

@@ -35,7 +35,8 @@ Paths (query arguments with their defaults):
   /reset-late             the same after some of the body
   /close                  200 with Connection: close
   /continue               a 100 before the 200
-  /stats                  {"connections", "requests", "open", "peak"} as JSON
+  /stats?reset=0          {"connections", "requests", "open", "peak"} as JSON;
+                          reset=1 lets the peak begin anew
 """
 import asyncio
 import json
@@ -245,6 +246,8 @@ async def do_continue(r, w):
 
 async def do_stats(r, w):
     w.write(reply(body=json.dumps(STATS), headers=["Content-Type: application/json"]))
+    if r.number("reset", 0):
+        STATS["peak"] = STATS["open"]
     return True
 
 
