@@ -86,9 +86,11 @@ answer_all(struct httpd * S)
 			    q->bodyless ? NULL : S->out);
 			evbuffer_drain(S->out, evbuffer_get_length(S->out));
 		}
-		if (c != NULL) {
+		/* Either tells the holder, too: httpd_req_gone. */
+		if (c != NULL && q->streaming)
+			httpd_conn_break(c);
+		else if (c != NULL) {
 			httpd_conn_flush(c);
-			/* Drops the request too: httpd_req_gone. */
 			httpd_conn_drop(c);
 		}
 		TAILQ_REMOVE(&S->held, q, link);

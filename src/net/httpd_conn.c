@@ -43,7 +43,7 @@ sweep(void * arg)
 		httpd_conn_drop(c);
 	while ((c = TAILQ_FIRST(&S->phases[CONN_SENDING])) != NULL &&
 	    now - c->since_us >= idle_us)
-		httpd_conn_drop(c);
+		httpd_conn_break(c);
 	httpd_linger_sweep(S, now - 2000000);
 	if (S->nconns + S->nover + S->nlingering > 0)
 		loop_timer_start(S->sweep, SWEEP_MS);
@@ -165,6 +165,11 @@ on_close(struct evhttp_connection * evcon, void * arg)
 	struct httpd_conn * c = arg;
 
 	(void)evcon;
+	/* evhttp shuts the socket down before its bufferevent could say that
+	 * TLS ends here. */
+	if (c->lst->tls != NULL &&
+	    evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
+		httpd_tls_bye(c->bev);
 	if (c->linger)
 		httpd_linger_start(c->S, bufferevent_getfd(c->bev));
 	if (c->in_cb != NULL)
@@ -183,6 +188,21 @@ void
 httpd_conn_drop(struct httpd_conn * c)
 {
 	evhttp_connection_free(c->evcon);
+}
+
+void
+httpd_conn_break(struct httpd_conn * c)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	c->linger = 0;
+	if (c->lst->tls != NULL)
+		httpd_tls_break(c->bev);
+	/* Dissolving the connection resets it; evhttp would send a FIN first,
+	 * whatever SO_LINGER says. */
+	if (!c->lst->is_unix)
+		(void)connect(bufferevent_getfd(c->bev), &none, sizeof(none));
+	httpd_conn_drop(c);
 }
 
 void
@@ -309,9 +329,14 @@ rewrite_builtin(void * arg)
 	httpd_req_id_make(S, id);
 	if (httpd_reply_json(S, code, msg, id))
 		return;
-	evbuffer_unfreeze(out, 1);
+	/* A plain bufferevent keeps its output's front frozen between writes.
+	 * One with TLS does not, and freezing it would make it write the same
+	 * bytes again and again. */
+	if (c->lst->tls == NULL)
+		evbuffer_unfreeze(out, 1);
 	evbuffer_drain(out, (size_t)n);
-	evbuffer_freeze(out, 1);
+	if (c->lst->tls == NULL)
+		evbuffer_freeze(out, 1);
 	evbuffer_add(out, page, (size_t)(p - page));
 	evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n"
 	    "Content-Type: application/json\r\nContent-Length: %zu\r\n"

@@ -141,6 +141,8 @@ struct httpd_conn * httpd_conn_find(struct httpd * S,
 void httpd_conn_enter(struct httpd_conn * c, enum httpd_phase phase);
 /** Close now, dropping what is unsent; ${c} is gone. */
 void httpd_conn_drop(struct httpd_conn * c);
+/** The same, so that the client sees that something is missing: a reset. */
+void httpd_conn_break(struct httpd_conn * c);
 /** Answer by hand, past evhttp, and close; ${c} is gone.  Plain sockets only:
  * a TLS one is just closed. */
 void httpd_conn_refuse(struct httpd_conn * c, int status, const char * code,
@@ -191,6 +193,8 @@ int httpd_tls_load(struct httpd_listener * lst, const char * cert_file,
     const char * key_file, struct err * e);
 struct bufferevent * httpd_tls_bev(struct httpd_listener * lst);
 void httpd_tls_flush(struct bufferevent * bev);
+/** Say that TLS ends, unless the session is broken. */
+void httpd_tls_bye(struct bufferevent * bev);
 /** No close_notify: what was sent shall not look whole. */
 void httpd_tls_break(struct bufferevent * bev);
 void httpd_tls_free(struct httpd_listener * lst);

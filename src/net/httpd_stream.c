@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <event2/http_struct.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 void
 httpd_stream_tell(void * arg)
@@ -87,7 +86,6 @@ httpd_stream_gone(const struct httpd_req * q)
 void
 httpd_stream_end(struct httpd_req * q, int abort)
 {
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	struct httpd_conn * c = q->c;
 	struct evhttp_request * req;
 	int done = 0;
@@ -97,17 +95,15 @@ httpd_stream_end(struct httpd_req * q, int abort)
 		return;
 	}
 	if (abort) {
-		if (c->lst->tls != NULL)
-			httpd_tls_break(c->bev);
-		/* Where the end of the connection ends the body, only a reset
-		 * says that something is missing; evhttp would send a FIN
-		 * first, dissolving the connection does not. */
-		if (!q->req->chunked && !c->lst->is_unix)
-			(void)connect(bufferevent_getfd(c->bev), &none,
-			    sizeof(none));
-		c->linger = 0;
+		/* Chunks end visibly or not; where the end of the connection
+		 * ends the body, only a reset says that something is missing. */
+		done = !q->req->chunked || c->lst->tls != NULL;
 		(void)httpd_req_release(q);
-		httpd_conn_drop(c);
+		c->linger = 0;
+		if (done)
+			httpd_conn_break(c);
+		else
+			httpd_conn_drop(c);
 		return;
 	}
 	req = httpd_req_release(q);

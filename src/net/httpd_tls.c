@@ -86,7 +86,6 @@ httpd_tls_flush(struct bufferevent * bev)
 
 	if (ssl == NULL || !SSL_is_init_finished(ssl))
 		return;
-	evbuffer_unfreeze(out, 1);
 	for (i = 0; i < 64 && evbuffer_peek(out, -1, NULL, &v, 1) > 0; i++) {
 		n = SSL_write(ssl, v.iov_base,
 		    v.iov_len > 16384 ? 16384 : (int)v.iov_len);
@@ -94,14 +93,26 @@ httpd_tls_flush(struct bufferevent * bev)
 			break;
 		evbuffer_drain(out, (size_t)n);
 	}
-	evbuffer_freeze(out, 1);
+	ERR_clear_error();
+}
+
+void
+httpd_tls_bye(struct bufferevent * bev)
+{
+	SSL * ssl = bufferevent_openssl_get_ssl(bev);
+
+	if (ssl != NULL && SSL_is_init_finished(ssl))
+		(void)SSL_shutdown(ssl);
 	ERR_clear_error();
 }
 
 void
 httpd_tls_break(struct bufferevent * bev)
 {
-	SSL_set_quiet_shutdown(bufferevent_openssl_get_ssl(bev), 1);
+	SSL * ssl = bufferevent_openssl_get_ssl(bev);
+
+	if (ssl != NULL)
+		SSL_set_quiet_shutdown(ssl, 1);
 }
 
 void
