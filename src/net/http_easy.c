@@ -25,6 +25,21 @@ stop(struct http_call * c, enum call_abort why)
 	return (0);
 }
 
+/* Hand body bytes to the request's owner; -1 if it wants no more. */
+static int
+hand_over(struct http_call * c, const char * p, size_t len)
+{
+	const struct http_res head = { .hdrs = &c->hdrs };
+
+	if (!c->headed && c->req.on_head != NULL) {
+		c->headed = 1;
+		if (c->req.on_head(c->arg,
+		    http_res_header(&head, "Content-Type")))
+			return (-1);
+	}
+	return (c->req.on_data(c->arg, p, len));
+}
+
 static size_t
 on_body(char * p, size_t size, size_t n, void * arg)
 {
@@ -37,7 +52,7 @@ on_body(char * p, size_t size, size_t n, void * arg)
 	c->bytes += len;
 	if (c->req.on_data != NULL) {
 		if (c->status >= 200 && c->status < 300)
-			return (c->req.on_data(c->arg, p, len) == 0 ? len :
+			return (hand_over(c, p, len) == 0 ? len :
 			    stop(c, ABORT_BY_USER));
 		if (keep > HTTP_ERRBODY_MAX - c->body.len)
 			keep = HTTP_ERRBODY_MAX - c->body.len;

@@ -155,6 +155,7 @@ struct http_call {
 	unsigned no_fds : 1;     /* no file descriptor was left */
 	unsigned reuse_likely : 1;
 	unsigned failed : 1;
+	unsigned headed : 1;     /* on_head was called */
 	struct err err;
 };
 
