@@ -299,15 +299,13 @@ fail_line(struct openmetrics * d, const char * p, const char * ls,
 	for (first = ls; first < le && (*first == ' ' || *first == '\t');)
 		first++;
 	snprintf(what, sizeof(what), "%s", d->line.what);
-	if (d->list.n == 0 && at >= first && at < le) {
-		if (openmetrics_line_is_json(first, le)) {
-			at = first;
-			snprintf(what, sizeof(what), "expected a metric name "
-			    "or '#'; found '%c' of JSON%s", *at, hint);
-		} else if (at == first && *at == '<') {
-			snprintf(what, sizeof(what), "%s%s", d->line.what,
-			    hint);
-		}
+	if (d->list.n == 0 && at >= first &&
+	    openmetrics_line_is_json(first, le)) {
+		at = first;
+		snprintf(what, sizeof(what), "expected a metric name or '#'; "
+		    "found '%c' of JSON%s", *at, hint);
+	} else if (d->list.n == 0 && at == first && at < le && *at == '<') {
+		snprintf(what, sizeof(what), "%s%s", d->line.what, hint);
 	}
 	fail(d, (size_t)(at - p), what);
 }

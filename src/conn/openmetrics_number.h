@@ -47,9 +47,9 @@ static inline const char *
 openmetrics_number_plain(const char * p, const char * end, double * v)
 {
 	const char * s;
-	uint64_t m = 0;
+	uint64_t m = 0, e = 0; /* may wrap; then there were too many digits */
 	unsigned c;
-	ptrdiff_t nd, e10 = 0, e = 0;
+	ptrdiff_t nd, e10 = 0;
 	int neg = 0, eneg = 0;
 
 	if (p < end && (*p == '-' || *p == '+'))
@@ -77,12 +77,12 @@ openmetrics_number_plain(const char * p, const char * end, double * v)
 			eneg = *p++ == '-';
 		s = p;
 		while (p < end && (c = (unsigned)(*p - '0')) < 10) {
-			e = e * 10 + (ptrdiff_t)c;
+			e = e * 10 + c;
 			p++;
 		}
 		if (p == s || p - s > 4)
 			return (NULL);
-		e10 += eneg ? -e : e;
+		e10 += eneg ? -(ptrdiff_t)e : (ptrdiff_t)e;
 	}
 	if (m >> 53 != 0 || e10 < -22 || e10 > 22)
 		return (NULL);
