@@ -313,6 +313,7 @@ on_connect(const redisAsyncContext * ac, int status)
 		return;
 	}
 	state_set(R, REDIS_HELLO);
+	redis_script_forget(R);
 	if (R->url.pass != NULL) {
 		if (R->url.user != NULL)
 			auth[n++] = R->url.user;

@@ -56,6 +56,12 @@ enum redis_state { REDIS_WAIT, REDIS_CONNECT, REDIS_HELLO, REDIS_UP };
 
 #define REDIS_SCRIPTS 32
 
+struct redis_known {
+	const char * script;
+	int sent; /* on this connection */
+	char sha[41];
+};
+
 struct redis {
 	struct loop * loop;
 	struct redis_url url;
@@ -96,10 +102,7 @@ struct redis {
 	int * dead; /* of a callback that runs: set by redis_free */
 
 	/* redis_script.c */
-	struct {
-		const char * script;
-		char sha[41];
-	} scripts[REDIS_SCRIPTS];
+	struct redis_known scripts[REDIS_SCRIPTS];
 	unsigned nscripts;
 };
 
@@ -122,6 +125,9 @@ void redis_send(struct redis * R, redis_cb * cb, void * arg, int argc,
 
 /** redis_eval_text(v): Make ${v} an EVAL with the script's text. */
 void redis_eval_text(struct redis_eval * v);
+
+/** redis_script_forget(R): A new connection: send the texts again. */
+void redis_script_forget(struct redis * R);
 
 /** redis_reply_copy(c, r): Copy hiredis' reply into ${c}: its reply, or why.
  * Never fails otherwise. */

@@ -5,24 +5,36 @@
 
 #include "net/redis_internal.h"
 
-/* The script's SHA-1, the name EVALSHA knows it by; NULL if there is none. */
-static const char *
-script_sha(struct redis * R, const char * script)
+/* What we know of the script; NULL if the table is full. */
+static struct redis_known *
+script_known(struct redis * R, const char * script)
 {
+	struct redis_known * k;
 	unsigned char md[EVP_MAX_MD_SIZE];
 	unsigned i, n = 0;
 
 	for (i = 0; i < R->nscripts; i++)
 		if (R->scripts[i].script == script)
-			return (R->scripts[i].sha);
+			return (&R->scripts[i]);
 	if (R->nscripts == REDIS_SCRIPTS ||
 	    !EVP_Digest(script, strlen(script), md, &n, EVP_sha1(), NULL) ||
 	    n != 20)
 		return (NULL);
+	k = &R->scripts[R->nscripts++];
 	for (i = 0; i < n; i++)
-		snprintf(R->scripts[R->nscripts].sha + 2 * i, 3, "%02x", md[i]);
-	R->scripts[R->nscripts].script = script;
-	return (R->scripts[R->nscripts++].sha);
+		snprintf(k->sha + 2 * i, 3, "%02x", md[i]);
+	k->script = script;
+	k->sent = 0;
+	return (k);
+}
+
+void
+redis_script_forget(struct redis * R)
+{
+	unsigned i;
+
+	for (i = 0; i < R->nscripts; i++)
+		R->scripts[i].sent = 0;
 }
 
 void
@@ -71,7 +83,7 @@ void
 redis_script(struct redis * R, const char * script, redis_cb * cb, void * arg,
     int nkeys, int argc, const char * const * argv, const size_t * lens)
 {
-	const char * sha = script_sha(R, script);
+	struct redis_known * k = script_known(R, script);
 	struct redis_eval * v;
 	char num[16];
 
@@ -85,14 +97,21 @@ redis_script(struct redis * R, const char * script, redis_cb * cb, void * arg,
 		redis_send(R, cb, arg, 0, NULL, NULL, NULL);
 		return;
 	}
-	if (sha == NULL) {
+	/*
+	 * The first time on a connection the text goes along, so that what is
+	 * sent after it also runs after it: a script that must be sent again
+	 * because of NOSCRIPT comes too late for that.
+	 */
+	if (k == NULL || !k->sent) {
+		if (k != NULL)
+			k->sent = 1;
 		redis_send(R, cb, arg, v->argc, v->argv, v->lens, NULL);
 		free(v);
 		return;
 	}
 	v->argv[0] = "EVALSHA";
 	v->lens[0] = 7;
-	v->argv[1] = sha;
+	v->argv[1] = k->sha;
 	v->lens[1] = 40;
 	redis_send(R, cb, arg, v->argc, v->argv, v->lens, v);
 }

@@ -72,11 +72,17 @@ state_sqlite_checkpoint_start(struct state_sqlite * S, struct err * e)
 
 	if ((C = calloc(1, sizeof(*C))) == NULL)
 		return (err_nomem(e, "the state"));
+	/* A connection that has read nothing yet does not know that there is a
+	 * log, and would move none of it. */
 	if (sqlite3_open_v2(S->path, &C->db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK) {
+	    SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK ||
+	    sqlite3_exec(C->db, "SELECT count(*) FROM sqlite_schema", NULL,
+	    NULL, NULL) != SQLITE_OK) {
+		err_set(e, ERR_TRANSIENT, "state_io", "cannot open the state "
+		    "file %s once more: %s", S->path, sqlite3_errmsg(C->db));
 		sqlite3_close(C->db);
 		free(C);
-		return (state_sqlite_db_err(S, "opening", e));
+		return (-1);
 	}
 	pthread_mutex_init(&C->lock, NULL);
 	pthread_cond_init(&C->cond, NULL);

@@ -48,6 +48,7 @@ struct state_sqlite {
 	/* state_sqlite_status.c */
 	struct state_pend pend;
 	int told_failed;
+	struct state_done * flushers;
 	size_t nbase;
 
 	/* state_sqlite_lease.c */

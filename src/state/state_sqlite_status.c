@@ -192,6 +192,19 @@ note_result(struct state_sqlite * S, int rc, const struct err * e)
 	S->told_failed = rc < 0;
 }
 
+static void
+tell_flushers(struct state_sqlite * S, const struct err * e)
+{
+	struct state_done * d = S->flushers, * next;
+
+	S->flushers = NULL;
+	for (; d != NULL; d = next) {
+		next = d->batch;
+		d->batch = NULL;
+		state_done_soon(d, NULL, 0, e);
+	}
+}
+
 void
 state_sqlite_status_run(void * arg)
 {
@@ -199,12 +212,15 @@ state_sqlite_status_run(void * arg)
 	struct err e;
 	int rc;
 
-	if (S->pend.head == NULL)
-		return;
-	rc = write_chunk(S, &e);
+	rc = S->pend.head == NULL ? state_sqlite_batch_commit(S, &e) :
+	    write_chunk(S, &e);
 	note_result(S, rc, &e);
-	if (rc != 0)
-		state_pend_again(&S->pend, rc > 0 ? 0 : STATE_PEND_MS);
+	if (rc <= 0)
+		tell_flushers(S, rc < 0 ? &e : NULL);
+	if (rc > 0)
+		state_pend_again(&S->pend, 0);
+	else if (S->pend.head != NULL)
+		state_pend_again(&S->pend, STATE_PEND_MS);
 }
 
 int
@@ -285,10 +301,8 @@ state_sqlite_status_flush(struct state * state, state_cb * cb, void * arg)
 {
 	struct state_sqlite * S = (struct state_sqlite *)(void *)state;
 	struct state_done * d = state_done_new(&S->dones, cb, arg);
-	struct err e;
-	int bad = state_sqlite_status_all(S, &e) ||
-	    state_sqlite_batch_commit(S, &e);
 
-	note_result(S, bad ? -1 : 0, &e);
-	state_done_soon(d, NULL, 0, bad ? &e : NULL);
+	d->batch = S->flushers;
+	S->flushers = d;
+	state_pend_again(&S->pend, 0);
 }
