@@ -14,6 +14,7 @@
 #include "net/httpd_internal.h"
 
 #define SWEEP_MS 1000
+#define INPUT_SLACK 65536 /* what is read at once, and pipelined */
 #define BUILTIN_MAX 4096 /* evhttp's own error pages are far smaller */
 
 static const char * const phase_names[CONN_NPHASES] = { "new", "reading",
@@ -272,16 +273,31 @@ httpd_conn_complete(struct evhttp_request * req, void * arg)
 }
 
 static void
+too_much(void * arg)
+{
+	struct httpd_conn * c = arg;
+
+	if (c->phase == CONN_READING)
+		httpd_conn_refuse(c, 413, "too_large",
+		    "the request is larger than it may be");
+}
+
+static void
 on_input(struct evbuffer * b, const struct evbuffer_cb_info * info, void * arg)
 {
 	struct httpd_conn * c = arg;
 
-	(void)b;
 	if (info->n_added == 0)
 		return;
 	c->got = 1;
 	if (c->phase == CONN_IDLE)
 		httpd_conn_enter(c, CONN_READING);
+	/* evhttp bounds heads and bodies, but not the line that gives a
+	 * chunk's size.  (A high watermark would not do: while it is reached
+	 * the bufferevent calls back without end and holds the loop.) */
+	if (evbuffer_get_length(b) > c->S->o.max_headers + c->S->o.max_body +
+	    INPUT_SLACK)
+		loop_soon(c->S->loop, &c->builtin, too_much, c);
 }
 
 /* evhttp 2.1.12 has no hook for the errors it answers itself (a malformed
@@ -403,10 +419,6 @@ adopt(void * arg)
 	} else {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
-	/* evhttp bounds heads and bodies but not the line that gives a
-	 * chunk's size: this does. */
-	bufferevent_setwatermark(c->bev, EV_READ, 0,
-	    S->o.max_headers + S->o.max_body + 65536);
 	httpd_conn_enter(c, CONN_READING);
 	if (c->dead)
 		httpd_conn_drop(c);

@@ -78,7 +78,11 @@ make_bev(struct event_base * base, void * arg)
 	struct httpd_conn * c = httpd_conn_new(lst);
 	struct bufferevent * bev = NULL;
 
-	if (c != NULL && lst->tls != NULL)
+	if (c == NULL)
+		log_event(LOG_WARN, "httpd_no_slot",
+		    LOG_I("conns", lst->S->nconns),
+		    LOG_I("refusing", lst->S->nover));
+	else if (lst->tls != NULL)
 		bev = httpd_tls_bev(lst);
 	/* On NULL evhttp would go on in the clear, TLS or not: give it a
 	 * socket that is closed before a byte is read.  Were there no memory

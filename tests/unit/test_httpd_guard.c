@@ -299,11 +299,12 @@ test_limits(void ** state)
 	before = rss_kib();
 	c = dial();
 	say(c, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n");
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < 2000 && !c->eof; i++) {
 		(void)send(c->fd, big, 65536, MSG_DONTWAIT | MSG_NOSIGNAL);
 		turn();
 	}
 	assert_true(rss_kib() - before < 8000);
+	assert_non_null(strstr(c->buf, "HTTP/1.1 413 "));
 }
 
 static void
@@ -316,6 +317,15 @@ files_limit(rlim_t n)
 		n = rl.rlim_max;
 	rl.rlim_cur = n;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rl), 0);
+}
+
+static void
+count_line(void * arg, const char * line)
+{
+	(void)arg;
+	if (strstr(line, "httpd_accept_failed") != NULL ||
+	    strstr(line, "httpd_no_slot") != NULL)
+		nlines++;
 }
 
 static void
@@ -332,12 +342,14 @@ test_connection_cap(void ** state)
 	files_limit(8192);
 	opts.max_conns = 500;
 	serve();
+	log_capture(count_line, NULL);
+	nlines = 0;
 	snprintf(path, sizeof(path), "%s/s", dir);
 	assert_int_equal(httpd_listen_unix(S, path, 0600, &e), 0);
 	before = rss_kib();
 	for (i = 0; i < 2000; i++) {
 		c[i] = dial();
-		if (i % 100 == 99)
+		if (i % 900 == 899) /* a backlog full at once */
 			turn();
 	}
 	UNTIL(10000, stats().refused == 1500);
@@ -355,6 +367,7 @@ test_connection_cap(void ** state)
 		assert_non_null(strstr(c[i]->buf, "too_many_connections"));
 	}
 	assert_int_equal(refused, 1500);
+	assert_int_equal(nlines, 0);
 	/* The operator still gets in. */
 	u = dial_unix(path);
 	say(u, "GET /op HTTP/1.1\r\n" H "\r\n");
@@ -372,14 +385,6 @@ test_connection_cap(void ** state)
 	u = dial();
 	say(u, "GET /in HTTP/1.1\r\n" H "\r\n");
 	GOT(u, "path=[/in]");
-}
-
-static void
-count_line(void * arg, const char * line)
-{
-	(void)arg;
-	if (strstr(line, "httpd_accept_failed") != NULL)
-		nlines++;
 }
 
 static void
