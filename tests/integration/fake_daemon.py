@@ -102,7 +102,7 @@ class _Unix(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class FakeDaemon:
-    def __init__(self, answers, get, path=None, port=0):
+    def __init__(self, answers, get, path=None, port=0, tls=None):
         self.answers = answers
         self.get = get
         self.requests = []
@@ -114,6 +114,10 @@ class FakeDaemon:
             self.server = _Tcp(("127.0.0.1", port), Handler)
             self.port = self.server.server_address[1]
             self.url = "http://127.0.0.1:%d" % self.port
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket,
+                                                 server_side=True)
+            self.url = self.url.replace("http:", "https:")
         self.server.daemon_ = self
         threading.Thread(target=self.server.serve_forever,
                          kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -32,6 +32,13 @@ class Tap:
         return self.ok(got == want, name,
                        "got:  %r\nwant: %r" % (got, want))
 
+    def skip(self, name, reason):
+        """One result that cannot be had here, and why."""
+        self.n += 1
+        print("ok %d - %s # SKIP %s" % (self.n, name.replace("#", "no."),
+              reason))
+        sys.stdout.flush()
+
     def note(self, text):
         for line in str(text)[:4000].splitlines():
             print("# " + line)

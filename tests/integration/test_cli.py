@@ -5,7 +5,9 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
+import ssl
 import struct
 import subprocess
 import sys
@@ -494,6 +496,29 @@ t.eq(run("-e", "two", "--format=csv", "--url", unix.url)[:2],
      (0, "name,n\nalpha,1\n,-20\n"), "over a unix socket")
 t.eq(unix.requests[-1][1].get("Host"), "localhost", "and its Host header")
 unix.stop()
+
+# --- TLS -------------------------------------------------------------------
+names = ("an https daemon with a certificate that is trusted",
+         "one that is not trusted")
+if shutil.which("openssl"):
+    cert, key = (os.path.join(tmp.name, n) for n in ("cert.pem", "key.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
+                    cert], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    safe = FakeDaemon(ANSWERS, get, tls=context)
+    t.eq(run("-e", "two", "--format=csv", "--url", safe.url,
+             SSL_CERT_FILE=cert), (0, "name,n\nalpha,1\n,-20\n", ""), names[0])
+    rc, out, err = run("-e", "two", "--url", safe.url, MOLTLER_TOKEN="secret")
+    t.ok((rc, out) == (3, "") and "certificate" in err and
+         len(safe.requests) == 1, names[1], err)
+    safe.stop()
+else:
+    for name in names:
+        t.skip(name, "openssl is not installed")
 
 # --- Pipes and interrupts --------------------------------------------------
 left.clear()
