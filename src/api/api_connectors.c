@@ -58,7 +58,7 @@ list(const struct api_call * c)
 	json_t * items, * v;
 	int limit;
 
-	if (api_limit(c->q, "limit", 1000, 10000, &limit))
+	if (api_limit(c->q, "limit", 100, 1000, &limit))
 		return;
 	items = runner_list(c->a->o.runner, httpd_req_query(c->q, "after"),
 	    (size_t)limit, &next);

@@ -25,7 +25,7 @@
 #include "target/targets.h"
 
 /* How long a drain may take before what is left is dropped. */
-#define DRAIN_MS 10000
+#define DRAIN_MS 30000
 /* Files the process needs besides connections: databases, logs, epoll. */
 #define FILES_RESERVE 512
 #define BEAT_MS 5000
@@ -86,6 +86,18 @@ make_data_dir(const char * path, struct err * e)
 {
 	struct stat st;
 
+	char parent[1024];
+	char * slash;
+
+	/* And the folder above it: ~/.local/share need not be there yet. */
+	snprintf(parent, sizeof(parent), "%s", path);
+	for (slash = strchr(parent + 1, '/'); slash != NULL;
+	    slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(parent, 0700) && errno != EEXIST)
+			break;
+		*slash = '/';
+	}
 	if (mkdir(path, 0700) == 0)
 		return (0);
 	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&

@@ -54,6 +54,8 @@ egress_new(const char * list, struct err * e)
 		err_nomem(e, "egress_deny");
 		goto fail;
 	}
+	if (strcmp(list, "none") == 0)
+		*copy = '\0';
 	for (p = strtok_r(copy, ", \t", &save); p != NULL;
 	    p = strtok_r(NULL, ", \t", &save)) {
 		if (g->n == MAX_NETS) {

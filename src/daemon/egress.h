@@ -9,7 +9,7 @@ struct sockaddr;
 struct egress;
 
 /** egress_new(list, e): Parse CIDRs ("10.0.0.0/8, fd00::/8"), separated by
- * blanks or commas.  NULL with ${e} (config). */
+ * blanks or commas; "none" is the empty list.  NULL with ${e} (config). */
 struct egress * egress_new(const char * list, struct err * e);
 void egress_free(struct egress * g); /* NULL is a no-op */
 

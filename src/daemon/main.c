@@ -136,13 +136,13 @@ main(int argc, char ** argv)
 
 	if ((rc = parse_args(argc, argv, &a)) >= 0)
 		return (rc);
-	rc = 1;
+	rc = 2;
 	if (configure(&c, &a, &e) == 0) {
 		if (log_level_parse(c.log_level, &level) == 0)
 			log_setup(level, strcmp(c.log_format, "text") == 0 ?
 			    LOG_TEXT : LOG_JSON);
-		if ((a.check ? check_all(&c, &e) : daemon_run(&c, &e)) == 0)
-			rc = 0;
+		rc = a.check ? (check_all(&c, &e) ? 2 : 0) :
+		    (daemon_run(&c, &e) ? 1 : 0);
 	}
 	if (rc != 0)
 		fprintf(stderr, "moltlerd: %s\n", e.msg);

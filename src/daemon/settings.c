@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/duration.h"
 #include "base/json.h"
@@ -24,10 +26,10 @@ static const struct setting {
 	int64_t min, max;
 } table[] = {
 #define AT(field) offsetof(struct settings, field)
-	{ "data_dir", STRING, AT(data_dir), "/var/lib/moltler", 0, 0 },
+	{ "data_dir", STRING, AT(data_dir), NULL, 0, 0 },
 	{ "listen", STRING, AT(listen), "127.0.0.1:8080", 0, 0 },
 	{ "unix_socket", STRING, AT(unix_socket), NULL, 0, 0 },
-	{ "unix_socket_mode", STRING, AT(unix_socket_mode), "0600", 0, 0 },
+	{ "unix_socket_mode", STRING, AT(unix_socket_mode), "0660", 0, 0 },
 	{ "redis", STRING, AT(redis), NULL, 0, 0 },
 	{ "connectors", STRING, AT(connectors), NULL, 0, 0 },
 	{ "types_dir", STRING, AT(types_dir), PKGDATADIR "/connectors", 0, 0 },
@@ -38,14 +40,15 @@ static const struct setting {
 	{ "tls_cert", STRING, AT(tls_cert), NULL, 0, 0 },
 	{ "tls_key", STRING, AT(tls_key), NULL, 0, 0 },
 	{ "hosts", STRING, AT(hosts), NULL, 0, 0 },
-	{ "egress_deny", STRING, AT(egress_deny), NULL, 0, 0 },
-	{ "max_connections", COUNT, AT(max_connections), "1024", 1, 100000 },
-	{ "max_body", BYTES, AT(max_body), "1048576", 1024, 1 << 30 },
+	{ "egress_deny", STRING, AT(egress_deny),
+	    "169.254.0.0/16, fe80::/10", 0, 0 },
+	{ "max_connections", COUNT, AT(max_connections), "1024", 1, 65535 },
+	{ "max_body", BYTES, AT(max_body), "1m", 1024, 64 << 20 },
 	{ "max_requests", COUNT, AT(max_requests), "256", 1, 10000 },
-	{ "query_deadline", DURATION, AT(query_deadline_ms), "60s", 1,
-	    86400000 },
-	{ "query_memory", BYTES, AT(query_memory), "67108864", 1 << 20,
-	    INT64_C(1) << 36 },
+	{ "query_deadline", DURATION, AT(query_deadline_ms), "60s",
+	    1000, 86400000 },
+	{ "query_memory", BYTES, AT(query_memory), "64m", 1 << 20,
+	    INT64_C(1) << 34 },
 };
 #define NSETTINGS (sizeof(table) / sizeof(table[0]))
 
@@ -169,6 +172,19 @@ settings_set(struct settings * c, const char * key, const char * value,
 	    near ? "'?)" : ""));
 }
 
+/* The system's place for root, else the person's own. */
+static int
+default_data_dir(struct settings * c, struct err * e)
+{
+	const char * home = getenv("HOME");
+	char path[1024];
+
+	if (geteuid() == 0 || home == NULL || *home != '/')
+		return (settings_set(c, "data_dir", "/var/lib/moltler", e));
+	snprintf(path, sizeof(path), "%s/.local/share/moltler", home);
+	return (settings_set(c, "data_dir", path, e));
+}
+
 int
 settings_init(struct settings * c, struct err * e)
 {
@@ -179,7 +195,7 @@ settings_init(struct settings * c, struct err * e)
 		if (table[i].dflt != NULL &&
 		    set_one(c, &table[i], table[i].dflt, e))
 			return (-1);
-	return (0);
+	return (default_data_dir(c, e));
 }
 
 void
@@ -202,7 +218,9 @@ struct reading {
 	const char * path;
 	struct err * e;
 	int failed;
+	uint32_t seen; /* a bit a setting */
 };
+_Static_assert(NSETTINGS <= 32, "one bit a setting");
 
 /* inih's handler: 1 to go on, 0 for an error on this line.  Built with line
  * numbers off in Debian, so the place is found again by on_fault(). */
@@ -210,6 +228,8 @@ static int
 on_key(void * arg, const char * section, const char * name, const char * value)
 {
 	struct reading * rd = arg;
+	const struct setting * s = find(name);
+	uint32_t bit = s ? UINT32_C(1) << (s - table) : 0;
 
 	if (rd->failed)
 		return (1);
@@ -219,6 +239,12 @@ on_key(void * arg, const char * section, const char * name, const char * value)
 		    "[daemon]", name, section);
 		return (0);
 	}
+	if (rd->seen & bit) {
+		rd->failed = 1;
+		BAD(rd->e, "key '%s' is given twice", name);
+		return (0);
+	}
+	rd->seen |= bit;
 	if (settings_set(rd->c, name, value, rd->e)) {
 		rd->failed = 1;
 		return (0);
@@ -229,7 +255,7 @@ on_key(void * arg, const char * section, const char * name, const char * value)
 int
 settings_read_file(struct settings * c, const char * path, struct err * e)
 {
-	struct reading rd = { c, path, e, 0 };
+	struct reading rd = { c, path, e, 0, 0 };
 	FILE * f;
 	int line;
 
@@ -260,7 +286,7 @@ settings_read_env(struct settings * c, struct err * e)
 
 	for (ep = environ; *ep != NULL; ep++) {
 		if (strncmp(*ep, "MOLTLER_", 8) != 0 ||
-		    (eq = strchr(*ep, '=')) == NULL)
+		    (eq = strchr(*ep, '=')) == NULL || eq[1] == '\0')
 			continue;
 		p = *ep + 8;
 		n = (size_t)(eq - p);
@@ -289,13 +315,24 @@ read_token(struct settings * c, struct err * e)
 {
 	char line[4096];
 	size_t n = 0;
+	struct stat st;
 	FILE * f;
 
 	if (c->token_file == NULL)
 		return (0);
-	if ((f = fopen(c->token_file, "re")) == NULL)
-		return (BAD(e, "token_file: cannot read %s: %s", c->token_file,
-		    strerror(errno)));
+	if ((f = fopen(c->token_file, "re")) == NULL ||
+	    fstat(fileno(f), &st) != 0) {
+		BAD(e, "token_file: cannot read %s: %s", c->token_file,
+		    strerror(errno));
+		if (f != NULL)
+			fclose(f);
+		return (-1);
+	}
+	if (st.st_mode & (S_IROTH | S_IWOTH)) {
+		fclose(f);
+		return (BAD(e, "token_file: others may read %s; chmod 600 it",
+		    c->token_file));
+	}
 	if (fgets(line, sizeof(line), f) != NULL)
 		n = strcspn(line, "\r\n");
 	fclose(f);
@@ -306,6 +343,17 @@ read_token(struct settings * c, struct err * e)
 	if (c->token == NULL)
 		return (err_nomem(e, "the token"));
 	return (0);
+}
+
+static int
+token_ok(const char * s)
+{
+	size_t n;
+
+	for (n = 0; s[n] != '\0'; n++)
+		if (s[n] <= ' ' || s[n] > '~')
+			return (0);
+	return (n >= 16 && n <= 512);
 }
 
 static int
@@ -356,9 +404,10 @@ settings_check(struct settings * c, struct err * e)
 
 	if (parse_listen(c, e) || read_token(c, e))
 		return (-1);
-	if (c->token != NULL && strlen(c->token) < 16)
-		return (BAD(e, "the token must have at least 16 characters; "
-		    "make one with: openssl rand -hex 32"));
+	if (c->token != NULL && !token_ok(c->token))
+		return (BAD(e, "the token must be 16 to 512 printable "
+		    "characters without space; make one with: "
+		    "openssl rand -hex 32"));
 	if ((c->tls_cert == NULL) != (c->tls_key == NULL))
 		return (BAD(e, "tls_cert and tls_key belong together: %s is "
 		    "missing", c->tls_cert ? "tls_key" : "tls_cert"));

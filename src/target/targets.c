@@ -149,7 +149,7 @@ scan_file(struct targets * t, const char * database, struct err * e)
 	if (path_of(t, database, path, sizeof(path)))
 		return (0);
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) ==
-	    SQLITE_OK && sqlite3_prepare_v2(db, "SELECT name FROM tbl ORDER BY "
+	    SQLITE_OK && sqlite3_prepare_v2(db, "SELECT name FROM sample_tbl ORDER BY "
 	    "name", -1, &st, NULL) == SQLITE_OK)
 		while (rc == 0 && sqlite3_step(st) == SQLITE_ROW)
 			rc = note(t, database,

@@ -207,29 +207,29 @@ s.connect(path)
 s.sendall(b"GET /v1/connectors HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 t.ok(s.makefile("rb").readline().startswith(b"HTTP/1.1 200"),
      "the owner needs none over the unix socket")
-t.eq(os.stat(path).st_mode & 0o777, 0o600, "  which is the owner's alone")
+t.eq(os.stat(path).st_mode & 0o777, 0o660, "  which others cannot open")
 t.ok("0123456789abcdef0" not in "\n".join(d.log), "the token is in no log")
 t.eq(d.stop(), 0, "exit 0")
 
 # ---- refusing to start ----
 
 
-def start_fails(args, *words):
+def start_fails(args, *words, code=2):
     del d.log[:]
     d.args = args
     d.env.pop("MOLTLER_TOKEN", None)
     d.start()
     rc = d.stop()
-    t.ok(rc == 1 and all(w in "\n".join(d.log) for w in words),
+    t.ok(rc == code and all(w in "\n".join(d.log) for w in words),
          "does not start with %s" % " ".join(args), (rc, d.log))
 
 
 start_fails(["--listen", "0.0.0.0:0"], "token")
-start_fails(["--redis", "nonsense"], "redis")
-start_fails(["--env-file", "/nonexistent"], "/nonexistent")
+start_fails(["--redis", "nonsense"], "redis", code=1)
+start_fails(["--env-file", "/nonexistent"], "/nonexistent", code=1)
 start_fails(["--log-level", "loud"], "log_level")
 other = Daemon()
-start_fails(["--data-dir", other.data], "state.db")
+start_fails(["--data-dir", other.data], "state.db", code=1)
 other.close()
 pages.close()
 d.close()

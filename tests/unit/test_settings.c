@@ -80,6 +80,8 @@ test_faults_name_file_line_and_key(void ** state)
 		  "section [deamon]" },
 		{ "[daemon]\nnonsense\n", "line 2: expected" },
 		{ "[daemon]\nmax_body = lots\n", "line 2: max_body must be" },
+		{ "[daemon]\nlisten = none\nlisten = none\n",
+		  "line 3: key 'listen' is given twice" },
 		{ "[daemon]\nmax_connections = 0\n", "line 2: max_connections" },
 		{ "[daemon]\nlog_level = loud\n", "line 2: log_level must be" },
 		{ "[daemon]\nquery_deadline = 5 parsecs\n",
@@ -141,7 +143,7 @@ test_what_belongs_together(void ** state)
 	settings_free(&c);
 	assert_int_equal(settings_init(&c, &e), 0);
 	assert_int_equal(settings_set(&c, "listen", "0.0.0.0:1", &e), 0);
-	c.token = strdup("short");
+	c.token = strdup("short words with space");
 	assert_int_equal(settings_check(&c, &e), -1);
 	free(c.token);
 	c.token = strdup("0123456789abcdef");
@@ -184,6 +186,14 @@ test_egress(void ** state)
 	assert_int_equal(denied(g, "fe80::1"), 0);
 	assert_int_equal(denied(g, "1.2.3.4"), -1);
 	assert_int_equal(denied(g, "1.2.3.5"), 0);
+	egress_free(g);
+	g = egress_new("none", &e);
+	assert_non_null(g);
+	assert_int_equal(denied(g, "169.254.169.254"), 0);
+	egress_free(g);
+	g = egress_new(c.egress_deny, &e);
+	assert_non_null(g);
+	assert_int_equal(denied(g, "169.254.169.254"), -1);
 	egress_free(g);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_null(egress_new(bad[i], &e));
