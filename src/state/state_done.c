@@ -5,7 +5,10 @@
 
 #include "base/log.h"
 
-#define MAX_SPARE 512
+#define MAX_SPARE 4096
+
+/* For when not even an error can be had. */
+static struct err nomem_err;
 
 void
 state_done_init(struct state_dones * D, struct loop * L, void * owner)
@@ -32,6 +35,9 @@ clear_done(struct state_done * d)
 		d->x_free(d->x);
 	d->x_free = NULL;
 	d->x = NULL;
+	if (d->e != &nomem_err)
+		free(d->e);
+	d->e = NULL;
 }
 
 void
@@ -68,7 +74,7 @@ make_done(struct state_dones * D)
 		    LOG_S("for", "a state call"));
 		abort();
 	}
-	memset(d, 0, offsetof(struct state_done, e));
+	memset(d, 0, sizeof(*d));
 	d->D = D;
 	d->next = D->head;
 	d->prevp = &D->head;
@@ -103,7 +109,7 @@ run_done(void * arg)
 {
 	struct state_done * d = arg;
 	struct state_dones * D = d->D;
-	const struct err * e = d->failed ? &d->e : NULL;
+	const struct err * e = d->e;
 	int dead = 0, * outer = D->dead;
 
 	/* Out of the list first: the callback may free the state. */
@@ -139,10 +145,14 @@ fill_done(struct state_done * d, json_t * v, int64_t fence,
 	json_decref(d->v);
 	d->v = v;
 	d->fence = fence;
-	if (e != NULL) {
-		d->failed = 1;
-		d->e = *e;
+	if (e == NULL || d->e != NULL)
+		return;
+	if ((d->e = malloc(sizeof(*d->e))) != NULL) {
+		*d->e = *e;
+		return;
 	}
+	err_nomem(&nomem_err, "an error");
+	d->e = &nomem_err;
 }
 
 void

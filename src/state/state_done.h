@@ -23,8 +23,7 @@ struct state_done {
 	/* What the backend keeps with it meanwhile. */
 	void * x;
 	void (*x_free)(void *);
-	int failed;
-	struct err e; /* set only if it failed */
+	struct err * e; /* NULL: it worked */
 };
 
 struct state_dones {

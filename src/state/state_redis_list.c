@@ -44,14 +44,12 @@ list_free(void * arg)
 static void
 list_done(struct list * l)
 {
-	json_t * rows;
+	json_t * rows = l->failed ? NULL : json_array();
 	size_t i;
 
-	if (!l->failed && (rows = json_array()) == NULL) {
-		l->failed = 1;
-		err_nomem(&l->e, "a list");
-	}
-	if (l->failed) {
+	if (rows == NULL) {
+		if (!l->failed)
+			err_nomem(&l->e, "a list");
 		state_done_now(l->d, NULL, 0, &l->e);
 		return;
 	}

@@ -227,7 +227,7 @@ test_merge_writes(void ** state)
 	}
 	DO(flush);
 	redis_server_cli(&server, cli, sizeof(cli), "INFO commandstats | "
-	    "grep '^cmdstat_hset:' | sed 's/.*calls=//; s/,.*//'");
+	    "grep '^cmdstat_hset:' | sed 's/.*hset:calls=//; s/,.*//'");
 	before = atoi(cli);
 	assert_in_range(before, 2, 4);
 	assert_true(n > 20);
