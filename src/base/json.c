@@ -15,12 +15,30 @@ near(const char * text)
 	return (p != NULL ? p : text + strlen(text));
 }
 
+static int
+line_of(const char * s, const char * at)
+{
+	int line = 1;
+
+	for (; s < at; s++)
+		line += *s == '\n';
+	return (line);
+}
+
 json_t *
 json_parse(const char * s, size_t n, const char * what, struct err * e)
 {
+	const char * nul = n > 0 ? memchr(s, '\0', n) : NULL;
 	json_error_t je;
 	json_t * v;
 
+	/* jansson takes a NUL after a number for the end. */
+	if (nul != NULL) {
+		err_set(e, ERR_PERMANENT, "json",
+		    "%s is not valid JSON: a NUL byte in line %d at byte %zu",
+		    what, line_of(s, nul), (size_t)(nul - s));
+		return (NULL);
+	}
 	v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
 	if (v == NULL)
 		/* Without jansson's "near '...'": what stands there may be a

@@ -2,6 +2,7 @@
 #define MOLTLER_LOOP_FIBER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "loop/loop.h"
@@ -16,9 +17,10 @@ struct fiber;
 
 /**
  * fiber_start(L, fn, arg, stack_bytes, done, e):
- * Run ${fn}(${arg}) on a stack of its own, beginning from the soon queue.
- * When it returns, ${done}(${arg}) runs from the loop's own stack, once, and the
- * fiber is freed after it.  NULL with ${e} if there is no memory.
+ * Run ${fn}(${arg}) on a stack of its own, beginning from the loop, never from
+ * within this call.  When it returns, ${done}(${arg}) runs from the loop's own
+ * stack, once, and the fiber is freed after it.  NULL with ${e} if there is no
+ * memory.
  */
 struct fiber * fiber_start(struct loop * L, void (*fn)(void *), void * arg,
     size_t stack_bytes, void (*done)(void *), struct err * e);
@@ -32,10 +34,28 @@ struct fiber * fiber_self(void);
  */
 void fiber_wait(void);
 
-/** fiber_wake(f): Let ${f} go on, from the soon queue.  Callable anywhere. */
+/** fiber_wake(f): Let ${f} go on, from the loop.  Callable anywhere. */
 void fiber_wake(struct fiber * f);
 
-/** fiber_yield(): Give the loop one turn (sockets and timers too), then go on. */
+/**
+ * fiber_yield(): Give the loop one turn (sockets and timers too), then go on.
+ * Fibers that all want to go on share one slice of about 2 ms a turn.
+ */
 void fiber_yield(void);
+
+/**
+ * fiber_ran_us(): How long this fiber has run since it last came back from a
+ * wait or a yield.  0 when not on a fiber.
+ */
+int64_t fiber_ran_us(void);
+
+/**
+ * fiber_set_local(key, p) / fiber_local(key):
+ * One pointer that belongs to the fiber we run on, for code that is called
+ * deep inside a library.  ${key} is the address of something of the owner's;
+ * another's key finds NULL, and so does the loop's stack.
+ */
+void fiber_set_local(const void * key, void * p);
+void * fiber_local(const void * key);
 
 #endif

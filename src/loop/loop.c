@@ -17,6 +17,7 @@ struct loop {
 	struct soon ** soon_tail;
 	struct soon mark; /* where this round of soon_run ends */
 	struct event * soon_ev;
+	struct event * again_ev; /* the next round */
 	struct event * lag_ev;
 	int64_t lag_due_us;
 	uint64_t lag_hist[LAG_BUCKETS];
@@ -60,10 +61,13 @@ tv_us(int64_t us)
 }
 
 /* Run what was queued when we began; what that queues waits for the next
- * round, so that sockets get their turn too. */
+ * round, so that sockets get their turn too.  That round begins by a timer of
+ * the sockets' rank: an event made active again from its own callback runs
+ * before libevent looks at anything else. */
 static void
 soon_run(evutil_socket_t fd, short what, void * arg)
 {
+	struct timeval now = { 0, 0 };
 	struct loop * L = arg;
 	struct soon * s;
 
@@ -81,7 +85,7 @@ soon_run(evutil_socket_t fd, short what, void * arg)
 	}
 	loop_soon_cancel(L, &L->mark);
 	if (L->soon_head != NULL)
-		event_active(L->soon_ev, EV_TIMEOUT, 0);
+		event_add(L->again_ev, &now);
 }
 
 static unsigned
@@ -140,12 +144,14 @@ loop_new(struct err * e)
 	event_config_free(cfg);
 	if (L->base == NULL || event_base_priority_init(L->base, 3) ||
 	    (L->soon_ev = event_new(L->base, -1, 0, soon_run, L)) == NULL ||
+	    (L->again_ev = event_new(L->base, -1, 0, soon_run, L)) == NULL ||
 	    (L->lag_ev = event_new(L->base, -1, 0, lag_tick, L)) == NULL) {
 		err_set(e, ERR_PERMANENT, "loop", "cannot make an event loop");
 		loop_free(L);
 		return (NULL);
 	}
 	event_priority_set(L->soon_ev, LOOP_PRIO_HIGH);
+	event_priority_set(L->again_ev, LOOP_PRIO_NORMAL);
 	event_priority_set(L->lag_ev, LOOP_PRIO_HIGH);
 	L->lag_due_us = clock_mono_us() + LAG_PERIOD_US;
 	event_add(L->lag_ev, &tv);
@@ -159,6 +165,8 @@ loop_free(struct loop * L)
 		return;
 	if (L->soon_ev != NULL)
 		event_free(L->soon_ev);
+	if (L->again_ev != NULL)
+		event_free(L->again_ev);
 	if (L->lag_ev != NULL)
 		event_free(L->lag_ev);
 	if (L->base != NULL)
@@ -283,6 +291,12 @@ int
 loop_timer_pending(const struct loop_timer * t)
 {
 	return (event_pending(t->ev, EV_TIMEOUT, NULL) != 0);
+}
+
+void
+loop_timer_prio(struct loop_timer * t, enum loop_prio prio)
+{
+	event_priority_set(t->ev, (int)prio);
 }
 
 void

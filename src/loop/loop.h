@@ -71,6 +71,8 @@ void loop_timer_start(struct loop_timer * t, int64_t ms);
 void loop_timer_start_us(struct loop_timer * t, int64_t us);
 void loop_timer_stop(struct loop_timer * t);
 int loop_timer_pending(const struct loop_timer * t);
+/** loop_timer_prio(t, prio): Its rank (HIGH until told); it must be stopped. */
+void loop_timer_prio(struct loop_timer * t, enum loop_prio prio);
 void loop_timer_free(struct loop_timer * t);
 
 /**

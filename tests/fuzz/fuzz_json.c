@@ -53,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)
 		MUST(e.msg[0] != '\0' && strstr(e.msg, " near ") == NULL);
 		return (0);
 	}
-	MUST(utf8_check(s, size) == size);
+	MUST(utf8_check(s, size) == size && memchr(s, 0, size) == NULL);
 	out = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
 	MUST(out != NULL);
 	again = json_parse(out, strlen(out), "output", &e);

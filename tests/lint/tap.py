@@ -7,6 +7,7 @@ TOP = os.environ.get("srcdir") or os.path.join(
 
 # What a build in the source tree leaves there.
 BUILT_DIRS = {".deps", "__pycache__", "autom4te.cache", "build-aux", ".git"}
+MOST = 20  # complaints of one check that are printed
 BUILT_SUFFIXES = (".o", ".a", ".log", ".trs", ".pyc", ".dirstamp")
 
 
@@ -43,7 +44,9 @@ def report(checks):
     print("1..%d" % len(checks))
     for i, (name, complaints) in enumerate(checks, 1):
         print("%s %d - %s" % ("not ok" if complaints else "ok", i, name))
-        for c in complaints:
+        for c in complaints[:MOST]:
             print("# " + c.encode("ascii", "backslashreplace").decode())
+        if len(complaints) > MOST:
+            print("# and %d more" % (len(complaints) - MOST))
         bad += bool(complaints)
     sys.exit(1 if bad else 0)

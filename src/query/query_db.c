@@ -1,0 +1,218 @@
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "query/query_internal.h"
+#include "query/query_db.h"
+#include "target/sample_store.h"
+
+/* How many steps of SQLite's machine between two looks at the clock: some
+ * hundred microseconds. */
+#define STEPS 1000
+
+static const char * module_name = "moltler_samples";
+static int (*module_register)(struct sqlite3 *) = sample_vtab_register;
+
+void
+query_db_module(const char * name, int (*reg)(struct sqlite3 *))
+{
+	module_name = name;
+	module_register = reg;
+}
+
+static int
+progress(void * arg)
+{
+	return (query_breathe(arg));
+}
+
+static void
+set_limits(struct query * q)
+{
+	static const struct {
+		int id, value;
+	} limits[] = {
+		{ SQLITE_LIMIT_LENGTH, QUERY_MAX_VALUE },
+		{ SQLITE_LIMIT_COLUMN, 2000 },
+		{ SQLITE_LIMIT_EXPR_DEPTH, 500 },
+		{ SQLITE_LIMIT_COMPOUND_SELECT, 100 },
+		/* Straight code has no place to breathe. */
+		{ SQLITE_LIMIT_VDBE_OP, 200000 },
+		{ SQLITE_LIMIT_FUNCTION_ARG, 100 },
+		{ SQLITE_LIMIT_ATTACHED, QUERY_MAX_ATTACHED },
+		{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 10000 },
+		{ SQLITE_LIMIT_VARIABLE_NUMBER, 1 },
+		{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
+		{ SQLITE_LIMIT_WORKER_THREADS, 0 }
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		sqlite3_limit(q->db, limits[i].id, limits[i].value);
+	sqlite3_limit(q->db, SQLITE_LIMIT_SQL_LENGTH,
+	    q->rw.sql.len < QUERY_MAX_VALUE ? QUERY_MAX_VALUE :
+	    (int)q->rw.sql.len + 1);
+}
+
+int
+query_db_open(struct query * q, struct err * e)
+{
+	const char * vfs = query_vfs_name();
+	int rc = SQLITE_ERROR;
+
+	if (vfs != NULL)
+		rc = sqlite3_open_v2(":memory:", &q->db, SQLITE_OPEN_READWRITE |
+		    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, vfs);
+	if (rc != SQLITE_OK)
+		return (query_error(q, rc, e));
+	sqlite3_extended_result_codes(q->db, 1);
+	set_limits(q);
+	sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* "typo" is an unknown column, not a text. */
+	sqlite3_db_config(q->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(q->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	/* Temporary files are ours (query_vfs.c); small caches, so that they are
+	 * used: the file counts under the query's cap just as the cache does. */
+	if ((rc = sqlite3_exec(q->db, "PRAGMA temp_store=FILE; "
+	    "PRAGMA cache_size=-256", NULL, NULL, NULL)) != SQLITE_OK ||
+	    (rc = query_func_register(q)) != SQLITE_OK ||
+	    (rc = query_printf_register(q)) != SQLITE_OK ||
+	    (rc = query_contains_register(q)) != SQLITE_OK ||
+	    (rc = module_register(q->db)) != SQLITE_OK)
+		return (query_error(q, rc, e));
+	sqlite3_progress_handler(q->db, STEPS, progress, q);
+	return (0);
+}
+
+static int
+have_table(const struct query * q, const char * schema, const char * table)
+{
+	size_t i;
+
+	for (i = 0; i < q->tables_n; i++)
+		if (strcasecmp(q->tables[i].schema, schema) == 0 &&
+		    strcasecmp(q->tables[i].table, table) == 0)
+			return (1);
+	return (0);
+}
+
+static int
+have_schema(const struct query * q, const char * schema)
+{
+	size_t i;
+
+	if (strcasecmp(schema, "main") == 0 || strcasecmp(schema, "temp") == 0)
+		return (1);
+	for (i = 0; i < q->tables_n; i++)
+		if (strcasecmp(q->tables[i].schema, schema) == 0)
+			return (1);
+	return (0);
+}
+
+static size_t
+schemas(const struct query * q)
+{
+	size_t i, k, n = 0;
+
+	for (i = 0; i < q->tables_n; i++) {
+		for (k = 0; k < i; k++)
+			if (strcasecmp(q->tables[i].schema,
+			    q->tables[k].schema) == 0)
+				break;
+		n += k == i && strcasecmp(q->tables[i].schema, "main") != 0 &&
+		    strcasecmp(q->tables[i].schema, "temp") != 0;
+	}
+	return (n);
+}
+
+/* Run SQL of our own making, freed here. */
+static int
+run(struct query * q, char * sql, struct err * e)
+{
+	int rc = SQLITE_NOMEM;
+
+	if (sql != NULL)
+		rc = sqlite3_exec(q->db, sql, NULL, NULL, NULL);
+	sqlite3_free(sql);
+	return (rc == SQLITE_OK ? 0 : query_error(q, rc, e));
+}
+
+/* Ask the catalog; a dotted bare name may also be a schema and a table. */
+static int
+lookup(struct query * q, const struct sql_name * nm, struct query_table * out)
+{
+	char schema[SQL_NAME_MAX], whole[SQL_NAME_MAX * 2];
+	const char * dot;
+
+	memset(out, 0, sizeof(*out));
+	q->cat->lookup(q->cat->arg, *nm->schema ? nm->schema : NULL, nm->table,
+	    out);
+	if (out->found || (*nm->schema && nm->merged))
+		return (out->found);
+	if (*nm->schema) {
+		/* a.b may be the name of one table. */
+		snprintf(whole, sizeof(whole), "%s.%s", nm->schema, nm->table);
+		q->cat->lookup(q->cat->arg, NULL, whole, out);
+	} else if (nm->merged && (dot = strchr(nm->table, '.')) != NULL) {
+		memcpy(schema, nm->table, (size_t)(dot - nm->table));
+		schema[dot - nm->table] = '\0';
+		q->cat->lookup(q->cat->arg, schema, dot + 1, out);
+	}
+	return (out->found);
+}
+
+static int
+attach(struct query * q, const struct sql_name * nm, struct err * e)
+{
+	const struct token * t = &q->list.t[nm->first];
+	const char * schema = *nm->schema ? nm->schema : "main";
+	struct query_table tab;
+
+	if (*nm->table == '\0' || have_table(q, schema, nm->table))
+		return (0);
+	if (lookup(q, nm, &tab) != 1)
+		return (0); /* a CTE perhaps; if not SQLite will miss it */
+	if (q->tables_n >= QUERY_MAX_TABLES)
+		return (token_error(q->sql, q->len, t->off, e,
+		    "more than %d tables in one query", QUERY_MAX_TABLES));
+	if (!have_schema(q, schema)) {
+		if (schemas(q) >= QUERY_MAX_ATTACHED)
+			return (token_error(q->sql, q->len, t->off, e,
+			    "a query can read from %d databases at once, and "
+			    "%s is one more", QUERY_MAX_ATTACHED, schema));
+		if (run(q, sqlite3_mprintf("ATTACH ':memory:' AS \"%w\"",
+		    schema), e))
+			return (-1);
+	}
+	if (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
+	    "USING %s(%Q, %Q)", schema, nm->table, module_name, tab.path,
+	    tab.table), e))
+		return (-1);
+	snprintf(q->tables[q->tables_n].schema, SQL_NAME_MAX, "%s", schema);
+	snprintf(q->tables[q->tables_n].table, SQL_NAME_MAX, "%s", nm->table);
+	q->tables_n++;
+	return (0);
+}
+
+int
+query_db_attach(struct query * q, struct err * e)
+{
+	size_t i;
+
+	for (i = 0; i < q->names.n; i++) {
+		if (attach(q, &q->names.v[i], e))
+			return (-1);
+		if (query_breathe(q))
+			return (query_stopped(q, e));
+	}
+	return (0);
+}
+
+void
+query_db_close(struct query * q)
+{
+	sqlite3_finalize(q->stmt);
+	q->stmt = NULL;
+	sqlite3_close(q->db);
+	q->db = NULL;
+}

@@ -1,0 +1,138 @@
+#ifndef MOLTLER_QUERY_QUERY_INTERNAL_H
+#define MOLTLER_QUERY_QUERY_INTERNAL_H
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop/fiber.h"
+#include "query/query.h"
+#include "sql/sql_names.h"
+#include "sql/sql_rewrite.h"
+#include "sql/token.h"
+
+/* What the parts of query/ share; nobody else includes this. */
+
+#define QUERY_MAX_TABLES 64   /* SQLite joins no more */
+#define QUERY_MAX_ATTACHED 10 /* SQLite's compiled-in limit */
+#define QUERY_MAX_VALUE ((int)4 << 20) /* bytes of one text or blob */
+#define QUERY_SLICE_US 2000
+
+enum query_state {
+	QUERY_QUEUED, QUERY_PREPARE, QUERY_RUN, QUERY_PAUSED, QUERY_ENDED
+};
+
+/* A table that was made for this statement. */
+struct query_attached {
+	char schema[SQL_NAME_MAX];
+	char table[SQL_NAME_MAX];
+};
+
+struct query {
+	struct loop * loop;
+	struct fiber * fiber;
+	struct loop_timer * deadline;
+	enum query_state state;
+	char * sql;
+	size_t len;
+	size_t too_long; /* the length of a statement that was not copied */
+	const struct query_catalog * cat;
+	struct query_opts opts;
+	struct query_sink sink;
+	struct query_stats st;
+	int64_t t0_us;
+	int cancelled, expired, resumed;
+
+	struct token_list list;
+	struct sql_names names;
+	struct sql_rewrite rw;
+	struct query_mem * mem;
+	sqlite3 * db;
+	sqlite3_stmt * stmt;
+	struct query_value * row;
+	struct query_attached tables[QUERY_MAX_TABLES];
+	size_t tables_n;
+	/* What the authorizer refused, for the message. */
+	char refused[96];
+
+	int failed;
+	struct err e;
+};
+
+/** query_key: fiber_local(&query_key) is the struct query that runs. */
+extern const char query_key;
+
+/**
+ * query_breathe(q): Give the loop its turn if we had ours.  Nonzero when the
+ * query must stop (deadline, cancel): then unwind.
+ */
+int query_breathe(struct query * q);
+
+/* query_mem.c: what SQLite holds for one query, counted and capped. */
+
+/** query_mem_new(max): An account of at most ${max} bytes, or NULL. */
+struct query_mem * query_mem_new(size_t max);
+
+/** query_mem_close(m): Let go of it; memory still charged keeps it until it is
+ * freed.  NULL: no-op. */
+void query_mem_close(struct query_mem * m);
+
+/** query_mem_denied(m): Whether an allocation met the cap. */
+int query_mem_denied(const struct query_mem * m);
+
+/** query_mem_failed(m): Whether the machine had no more. */
+int query_mem_failed(const struct query_mem * m);
+
+/** query_mem_used(m): The bytes held now. */
+size_t query_mem_used(const struct query_mem * m);
+
+/* query_vfs.c: temporary files that are memory of the query. */
+
+/** query_vfs_name(): The VFS for statements' connections, registered on first
+ * use; NULL if that failed. */
+const char * query_vfs_name(void);
+
+/* query_db.c: the statement's own connection. */
+
+/** query_db_open(q, e): Open ${q}->db with its limits, functions and handlers. */
+int query_db_open(struct query * q, struct err * e) MUST_CHECK;
+
+/** query_db_attach(q, e): Make the tables that the statement names. */
+int query_db_attach(struct query * q, struct err * e) MUST_CHECK;
+
+/** query_db_close(q): Close it. */
+void query_db_close(struct query * q);
+
+/* query_auth.c */
+
+/** query_auth_set(q): Refuse from now on all but reading. */
+void query_auth_set(struct query * q);
+
+/** query_auth_functions(n): The ${*n} functions a statement may call. */
+const char * const * query_auth_functions(size_t * n);
+
+/* query_func.c, query_printf.c: functions that could hold the loop, made so
+ * that they cannot. */
+int query_func_register(struct query * q);
+int query_printf_register(struct query * q);
+
+/* query_contains.c: CONTAINS where no table handles it. */
+int query_contains_register(struct query * q);
+
+/* query_check.c */
+
+/** query_check(q, e): Cut ${q}->sql into tokens and refuse what is not exactly
+ * one reading statement; fill list, names and rw. */
+int query_check(struct query * q, struct err * e) MUST_CHECK;
+
+/* query_error.c */
+
+/** query_error(q, rc, e): Say what SQLite's ${rc} means, at the user's place.
+ * Return -1. */
+int query_error(struct query * q, int rc, struct err * e);
+
+/** query_stopped(q, e): If cancelled or past the deadline say so and return -1,
+ * else 0. */
+int query_stopped(const struct query * q, struct err * e);
+
+#endif
