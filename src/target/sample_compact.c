@@ -59,6 +59,7 @@ struct sample_compact {
 	uint32_t nbox;
 	struct buf data;
 	int64_t box_since_us;
+	int is_backlog;  /* a source in the box waits for its next turn */
 	uint32_t retain_at;
 	int64_t force_at, next_upkeep_us;
 };
@@ -197,6 +198,22 @@ count_taken(struct sample_compact * c, size_t n)
 	}
 }
 
+static void
+box_add(struct sample_compact * c)
+{
+	const struct sample_source * src = c->job.src;
+
+	if (c->nbox == 0) {
+		c->box_since_us = clock_mono_us();
+		c->is_backlog = 0;
+	}
+	/* Nor does it cost much to post what only goes. */
+	c->is_backlog |= c->job.ticks == 0 || src->npend - c->job.taken >
+	    src->run_len + SAMPLE_RUN;
+	c->box[c->nbox++] = c->job;
+	c->state = COMPACT_PICK;
+}
+
 /* Take the next source.  1: something was done, 0: nothing is waiting. */
 static int
 pick(struct sample_compact * c)
@@ -231,7 +248,7 @@ pick(struct sample_compact * c)
 	c->next = 0;
 	if (src->retain_ms > 0 &&
 	    j->last_at < clock_wall_ms() - src->retain_ms) {
-		c->box[c->nbox++] = *j;
+		box_add(c);
 		return (1);
 	}
 	need = (n + SHORT_TICKS) * j->lay->n * sizeof(*m) + 1;
@@ -303,10 +320,7 @@ encode(struct sample_compact * c, int64_t until)
 		return (give_up(c, "out of memory"), 1);
 	}
 	j->len = c->data.len - j->off;
-	if (c->nbox == 0)
-		c->box_since_us = clock_mono_us();
-	c->box[c->nbox++] = *j;
-	c->state = COMPACT_PICK;
+	box_add(c);
 	return (1);
 }
 
@@ -435,7 +449,8 @@ static int
 is_box_due(const struct sample_compact * c)
 {
 	return (c->nbox == OUTBOX || c->data.len >= OUTBOX_BYTES ||
-	    (c->nbox > 0 && clock_mono_us() - c->box_since_us >= OUTBOX_US));
+	    (c->nbox > 0 && c->is_backlog && TAILQ_EMPTY(&c->queue) &&
+	    c->state == COMPACT_PICK) || (c->nbox > 0 && clock_mono_us() - c->box_since_us >= OUTBOX_US));
 }
 
 /* When bins run short, the sources that hold the oldest are compacted though

@@ -216,6 +216,20 @@ start_thread(struct sample_helper * h)
 	return (rc == 0 ? 0 : -1);
 }
 
+static int
+make_pipe(struct sample_helper * h)
+{
+	int i;
+
+	if (pipe(h->pipe))
+		return (-1);
+	for (i = 0; i < 2; i++)
+		if (fcntl(h->pipe[i], F_SETFD, FD_CLOEXEC) == -1 ||
+		    fcntl(h->pipe[i], F_SETFL, O_NONBLOCK) == -1)
+			return (-1);
+	return (0);
+}
+
 int
 sample_helper_init(struct sample_store * S, struct err * e)
 {
@@ -239,9 +253,8 @@ sample_helper_init(struct sample_store * S, struct err * e)
 	/* No lock lives on the log, so closing this one drops none. */
 	if (snprintf(wal, sizeof(wal), "%s-wal", S->path) < (int)sizeof(wal))
 		h->wal_fd = open(wal, O_RDWR | O_CLOEXEC);
-	if (pipe2(h->pipe, O_CLOEXEC | O_NONBLOCK) ||
-	    (h->io = loop_io_new(S->L, h->pipe[0], LOOP_PRIO_NORMAL, on_done,
-	    h)) == NULL || loop_io_set(h->io, LOOP_READ) || start_thread(h))
+	if (make_pipe(h) || (h->io = loop_io_new(S->L, h->pipe[0],
+	    LOOP_PRIO_NORMAL, on_done, h)) == NULL || loop_io_set(h->io, LOOP_READ) || start_thread(h))
 		return (err_set(e, ERR_TRANSIENT, "thread", "%s: cannot start "
 		    "the helper thread: %s", S->path, strerror(errno)));
 	sqlite3_wal_hook(S->db, on_wal, S);
