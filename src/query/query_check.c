@@ -16,6 +16,27 @@ reads(const struct token_list * list, size_t i)
 	    token_is(list, i, "values"));
 }
 
+/* WITH ... INSERT and its like: the write after the last parenthesis. */
+static size_t
+writes_after_with(const struct token_list * list, size_t i)
+{
+	static const char * const words[] = { "insert", "replace", "update",
+	    "delete", "select", "values" };
+	size_t depth = 0, k;
+
+	for (; i < list->n && list->t[i].kind != TOKEN_SEMI; i++) {
+		if (token_is(list, i, "("))
+			depth++;
+		else if (token_is(list, i, ")"))
+			depth -= depth > 0;
+		else if (depth == 0 && list->t[i].kind == TOKEN_ID)
+			for (k = 0; k < 6; k++)
+				if (token_is(list, i, words[k]))
+					return (k < 4 ? i : 0);
+	}
+	return (0);
+}
+
 static int
 is_verb(const char * w)
 {
@@ -78,6 +99,8 @@ check_shape(struct query * q, struct err * e)
 			return (refuse_first(q, first, e));
 	} else if (!reads(list, first))
 		return (refuse_first(q, first, e));
+	if ((i = writes_after_with(list, first)) != 0)
+		return (refuse_first(q, i, e));
 	for (i = first; i < list->n && list->t[i].kind != TOKEN_SEMI; i++)
 		if (list->t[i].kind == TOKEN_PARAM)
 			return (token_error(q->sql, q->len, list->t[i].off, e,

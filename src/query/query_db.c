@@ -137,6 +137,12 @@ run(struct query * q, char * sql, struct err * e)
 	return (rc == SQLITE_OK ? 0 : query_error(q, rc, e));
 }
 
+static int
+is_main(const char * schema)
+{
+	return (*schema == '\0' || strcasecmp(schema, "main") == 0);
+}
+
 /* Ask the catalog; a dotted bare name may also be a schema and a table. */
 static int
 lookup(struct query * q, const struct sql_name * nm, struct query_table * out)
@@ -145,8 +151,8 @@ lookup(struct query * q, const struct sql_name * nm, struct query_table * out)
 	const char * dot;
 
 	memset(out, 0, sizeof(*out));
-	q->cat->lookup(q->cat->arg, *nm->schema ? nm->schema : NULL, nm->table,
-	    out);
+	q->cat->lookup(q->cat->arg, is_main(nm->schema) ? NULL : nm->schema,
+	    nm->table, out);
 	if (out->found || (*nm->schema && nm->merged))
 		return (out->found);
 	if (*nm->schema) {

@@ -260,13 +260,13 @@ query_error(struct query * q, int rc, struct err * e)
 		return (-1);
 	if (rc == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM || q->db == NULL)
 		return (no_memory(q, e));
+	if (*q->refused != '\0')
+		return (denied(q, e));
 	switch (rc & 0xff) {
 	case SQLITE_ERROR:
 	case SQLITE_RANGE:
 	case SQLITE_MISMATCH:
 		return (bad_sql(q, e));
-	case SQLITE_AUTH:
-		return (denied(q, e));
 	case SQLITE_TOOBIG:
 		return (err_set(e, ERR_PERMANENT, "sql",
 		    "a value longer than %d MiB came up: cut it with substr()",

@@ -61,6 +61,15 @@ series_connect(sqlite3 * db, void * aux, int argc, const char * const * argv,
 	return (SQLITE_OK);
 }
 
+/* Not the same function as xConnect: that would make "series" a table of every
+ * connection. */
+static int
+series_create(sqlite3 * db, void * aux, int argc, const char * const * argv,
+    sqlite3_vtab ** out, char ** err)
+{
+	return (series_connect(db, aux, argc, argv, out, err));
+}
+
 static int
 series_disconnect(sqlite3_vtab * v)
 {
@@ -216,7 +225,7 @@ int
 series_vtab_register(struct sqlite3 * db)
 {
 	static const sqlite3_module module = {
-		.xCreate = series_connect, .xConnect = series_connect,
+		.xCreate = series_create, .xConnect = series_connect,
 		.xBestIndex = series_best, .xDisconnect = series_disconnect,
 		.xDestroy = series_disconnect, .xOpen = series_open,
 		.xClose = series_close, .xFilter = series_filter,
