@@ -32,8 +32,12 @@ rows_free(struct rows * r)
 static inline void
 rows_push(struct rows * r, const char * name, const char * labels)
 {
-	r->name = realloc(r->name, (r->n + 1) * sizeof(*r->name));
-	r->labels = realloc(r->labels, (r->n + 1) * sizeof(*r->labels));
+	if ((r->n & (r->n - 1)) == 0) { /* full at every power of two */
+		size_t cap = r->n > 0 ? 2 * (size_t)r->n : 1;
+
+		r->name = realloc(r->name, cap * sizeof(*r->name));
+		r->labels = realloc(r->labels, cap * sizeof(*r->labels));
+	}
 	if (r->name == NULL || r->labels == NULL)
 		abort();
 	r->name[r->n] = strdup(name);

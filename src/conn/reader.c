@@ -105,8 +105,13 @@ judge(struct reader * r, const struct http_res * res, const struct err * he,
 		*e = r->failed;
 	else if (res == NULL && !r->bad_page)
 		*e = *he;
-	else if (res != NULL && (res->status < 200 || res->status > 299))
+	else if (res != NULL && (res->status < 200 || res->status > 299)) {
 		err_from_http(e, res, r->req->url);
+		/* A page that refuses today may not tomorrow: an exporter's 401
+		 * is an error to be seen, not a reason to stop asking. */
+		if (res->status / 100 == 4 && res->status != 429)
+			e->cls = ERR_PERMANENT;
+	}
 	else if (r->decoder != NULL || begin(r,
 	    http_res_header(res, "Content-Type"), e) == 0)
 		return (openmetrics_end(r->decoder, page, e));

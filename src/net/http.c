@@ -299,7 +299,7 @@ prepare(struct http_call * c, const struct http_req * r)
 		return (err_set(&c->err, ERR_TRANSIENT, "queue_full",
 		    "%u HTTP calls wait already; ask less often or raise the "
 		    "limit", c->H->st.queued));
-	if ((c->host = http_admit_host(c->H, &u)) == NULL)
+	if ((c->host = http_admit_host(c->H, &u, r->ca_file)) == NULL)
 		return (err_nomem(&c->err, "an HTTP host"));
 	return (0);
 }
@@ -384,8 +384,7 @@ fill_defaults(struct http_opts * o)
 static int
 init(struct http * H)
 {
-	unsigned i;
-
+	STAILQ_INIT(&H->touched);
 	TAILQ_INIT(&H->ready);
 	TAILQ_INIT(&H->lookup_wait);
 	TAILQ_INIT(&H->unused);
@@ -397,15 +396,8 @@ init(struct http * H)
 	    "moltler/" PACKAGE_VERSION);
 	if (H->user_agent == NULL || http_deadline_init(H))
 		return (-1);
-	H->n_lanes = H->o.max_idle / 2048;
-	if (H->n_lanes < 1)
-		H->n_lanes = 1;
-	if (H->n_lanes > HTTP_LANES_MAX)
-		H->n_lanes = HTTP_LANES_MAX;
-	for (i = 0; i < H->n_lanes; i++)
-		if (http_lane_init(H, &H->lanes[i]))
-			return (-1);
-	return (0);
+	/* The first lane at once: what cannot work shows now. */
+	return (http_lane_pick(H, 0, NULL) == NULL ? -1 : 0);
 }
 
 struct http *
@@ -456,7 +448,7 @@ http_free(struct http * H)
 		call_free(c);
 	}
 	for (i = 0; i < H->n_lanes; i++)
-		http_lane_fini(&H->lanes[i]);
+		http_lane_fini(H->lanes[i]);
 	while ((ez = SLIST_FIRST(&H->easies)) != NULL) {
 		SLIST_REMOVE_HEAD(&H->easies, link);
 		http_easy_drop(ez);
@@ -464,6 +456,8 @@ http_free(struct http * H)
 	http_sock_free_all(H);
 	http_admit_free(H);
 	http_deadline_fini(H);
+	for (i = 0; i < H->n_lanes; i++)
+		free(H->lanes[i]);
 	free(H->user_agent);
 	free(H);
 	curl_global_cleanup();

@@ -53,7 +53,10 @@ static void
 host_free(struct http * H, struct http_host * h)
 {
 	host_place(h, HOST_BLOCKED);
+	h->lane->n_hosts--;
 	HASH_DEL(H->hosts, h);
+	curl_url_cleanup(h->parsed);
+	free(h->url);
 	free(h);
 }
 
@@ -94,7 +97,8 @@ host_update(struct http_host * h)
 }
 
 struct http_host *
-http_admit_host(struct http * H, const struct http_url * u)
+http_admit_host(struct http * H, const struct http_url * u,
+    const char * ca_file)
 {
 	struct http_host * h;
 	size_t name_len = u->host_len + sizeof(":65535");
@@ -112,13 +116,16 @@ http_admit_host(struct http * H, const struct http_url * u)
 	    u->port);
 	h->is_name = u->is_name != 0;
 	TAILQ_INIT(&h->queue);
+	if ((h->lane = http_lane_pick(H, u->tls, ca_file)) == NULL) {
+		free(h);
+		return (NULL);
+	}
 	HASH_ADD(hh, H->hosts, key[0], h->key_len, h);
 	if (h->hh.tbl == NULL) {
 		free(h);
 		return (NULL);
 	}
-	/* Not the low bits: those pick the bucket. */
-	h->lane = &H->lanes[(h->hh.hashv >> 16) % H->n_lanes];
+	h->lane->n_hosts++;
 	return (h);
 }
 
@@ -232,6 +239,8 @@ start(struct http_call * c, int lookup, int64_t now)
 	if ((c->ez = http_easy_get(H)) != NULL &&
 	    (!lookup || !h->forget || set_forget(c) == 0) &&
 	    http_easy_setup(c) == 0 && http_lane_add(h->lane, c) == 0) {
+		if (!h->lane->touched)
+			STAILQ_INSERT_TAIL(&H->touched, h->lane, touch);
 		h->lane->touched = 1;
 		return;
 	}
@@ -252,8 +261,9 @@ pump(void * arg)
 {
 	struct http * H = arg;
 	struct http_host * h;
+	struct http_lane * l;
 	int64_t now = clock_mono_us();
-	unsigned n, i;
+	unsigned n;
 	int lookup;
 
 	for (n = 0; n < PUMP_MAX && (h = next_host(H)) != NULL; n++) {
@@ -267,11 +277,11 @@ pump(void * arg)
 		host_update(h);
 	}
 	/* The handles added are due at once. */
-	for (i = 0; i < H->n_lanes; i++)
-		if (H->lanes[i].touched) {
-			H->lanes[i].touched = 0;
-			http_lane_run(&H->lanes[i]);
-		}
+	while ((l = STAILQ_FIRST(&H->touched)) != NULL) {
+		STAILQ_REMOVE_HEAD(&H->touched, touch);
+		l->touched = 0;
+		http_lane_run(l);
+	}
 	want_pump(H);
 }
 

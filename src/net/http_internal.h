@@ -35,7 +35,8 @@
 #define HTTP_URL_MAX ((size_t)64 << 10)
 #define HTTP_KEY_MAX 320
 #define HTTP_DNS_TTL_S 300
-#define HTTP_LANES_MAX 8
+#define HTTP_LANES_MAX 256
+#define HTTP_LANE_HOSTS 64 /* of one lane, until all lanes are open */
 
 enum call_state {
 	CALL_NEW,        /* being filled, or on the free list */
@@ -57,11 +58,12 @@ struct http_hdrs {
 
 /* What a URL says that matters before curl parses it. */
 struct http_url {
-	char key[HTTP_KEY_MAX]; /* "http://host:port", lower case */
+	char key[HTTP_KEY_MAX]; /* scheme, host and port, or socket: no string */
 	size_t key_len;
 	const char * host;      /* in the URL */
 	size_t host_len;
 	unsigned port;
+	int tls;
 	int is_name;            /* needs a name lookup */
 };
 
@@ -78,6 +80,8 @@ struct http_host {
 	int64_t resolved_until;      /* the name is known until then */
 	unsigned is_name : 1;
 	unsigned forget : 1;         /* the name's last address did not answer */
+	char * url;                  /* the last one asked for */
+	CURLU * parsed;              /* and that, if it was asked for again */
 	size_t key_len;
 	char * name;                 /* "host:port", after the key */
 	char key[];
@@ -100,10 +104,13 @@ struct http_lane {
 	struct http * H;
 	CURLM * multi;
 	struct loop_timer * timer;
+	STAILQ_ENTRY(http_lane) touch; /* in H->touched */
+	uint64_t kind;    /* 0: plain HTTP; else which authorities TLS trusts */
+	unsigned n_hosts;
 	int64_t due_us;   /* when curl wants to be called; INT64_MAX: never */
 	int64_t armed_us; /* when the timer will fire */
 	unsigned busy;    /* our own code will call curl when it is done */
-	unsigned touched; /* handles were added since the last turn */
+	unsigned touched; /* handles were added, it waits in H->touched */
 };
 
 /* An easy handle and what is set on it, so that only changes are set again. */
@@ -116,7 +123,7 @@ struct http_easy {
 	int64_t connect_ms;
 	int64_t dns_ttl;
 	int insecure, http2, compress;
-	int has_ca, has_unix, has_resolve;
+	int has_ca, has_unix, has_resolve, has_parsed;
 	char * ca_file;
 	char * unix_socket;
 	char errbuf[CURL_ERROR_SIZE];
@@ -169,8 +176,9 @@ struct http {
 	struct loop * L;
 	struct http_opts o;
 	char * user_agent;
-	struct http_lane lanes[HTTP_LANES_MAX];
+	struct http_lane * lanes[HTTP_LANES_MAX];
 	unsigned n_lanes;
+	STAILQ_HEAD(, http_lane) touched;
 
 	struct http_host * hosts;       /* uthash, by key */
 	struct http_hosts ready;        /* may start a call now: a ring */
@@ -205,7 +213,9 @@ void http_call_enter(struct http_call * c, enum call_state s);
 void http_call_done(struct http_call * c);
 
 /* http_admit.c */
-struct http_host * http_admit_host(struct http * H, const struct http_url * u);
+/** http_admit_host(H, u, ca): The host of ${u}, made if need be, or NULL. */
+struct http_host * http_admit_host(struct http * H, const struct http_url * u,
+    const char * ca_file);
 void http_admit_queue(struct http_call * c);
 void http_admit_unqueue(struct http_call * c);
 /** http_admit_resolved(c): ${c} no longer waits for a name lookup. */
@@ -223,7 +233,8 @@ void http_deadline_clear(struct http_call * c);
 void http_deadline_fini(struct http * H);
 
 /* http_lane.c */
-int http_lane_init(struct http * H, struct http_lane * l);
+/** http_lane_pick(H, tls, ca): A lane for one more host, or NULL (memory). */
+struct http_lane * http_lane_pick(struct http * H, int tls, const char * ca);
 /** http_lane_add(l, c): Give ${c}, set up, to curl.  0, or -1 with c->err. */
 int http_lane_add(struct http_lane * l, struct http_call * c) MUST_CHECK;
 /** http_lane_run(l): Let curl do what is due now. */
@@ -232,6 +243,7 @@ void http_lane_run(struct http_lane * l);
 void http_lane_io(struct http_lane * l, int fd, int events);
 /** http_lane_stop(c): Take active ${c} from curl; it has no handle then. */
 void http_lane_stop(struct http_call * c);
+/** http_lane_fini(l): Close all of it; ${l} itself the caller frees last. */
 void http_lane_fini(struct http_lane * l);
 
 /* http_sock.c */

@@ -77,6 +77,31 @@ port_of(const char * p, size_t n, int tls)
 	return ((int)port);
 }
 
+/* By hand: this runs for each request, and formatting takes five times that. */
+static void
+set_key(struct http_url * u, const char * unix_socket)
+{
+	char * p = u->key;
+	unsigned div;
+	size_t i, n;
+
+	*p++ = u->tls ? 's' : 'h';
+	if (unix_socket != NULL) {
+		*p++ = '/';
+		n = strnlen(unix_socket, 255);
+		memcpy(p, unix_socket, n);
+		u->key_len = n + 2;
+		return;
+	}
+	*p++ = ' ';
+	for (i = 0; i < u->host_len; i++)
+		*p++ = (char)tolower((unsigned char)u->host[i]);
+	*p++ = ':';
+	for (div = 10000; div > 0; div /= 10)
+		*p++ = (char)('0' + u->port / div % 10);
+	u->key_len = (size_t)(p - u->key);
+}
+
 /*
  * Only to know whose queue and caps a call falls under; what is really
  * connected to is curl's reading of the URL, checked at the socket (egress).
@@ -86,8 +111,8 @@ http_url_parse(const struct http_req * req, struct http_url * u,
     struct err * e)
 {
 	const char * p, * end, * colon;
-	size_t n, skip, i;
-	int tls, port, len;
+	size_t n, skip;
+	int tls, port;
 
 	if (strnlen(req->url, HTTP_URL_MAX) == HTTP_URL_MAX)
 		return (bad(e, req, "is longer than 64 KiB"));
@@ -111,17 +136,9 @@ http_url_parse(const struct http_req * req, struct http_url * u,
 	if ((port = port_of(colon, (size_t)(end - colon), tls)) < 0)
 		return (bad(e, req, "has a bad port"));
 	u->port = (unsigned)port;
+	u->tls = tls;
 	u->is_name = req->unix_socket == NULL && is_name(p, u->host_len);
-	if (req->unix_socket != NULL)
-		len = snprintf(u->key, sizeof(u->key), "%s|%.100s",
-		    tls ? "https" : "http", req->unix_socket);
-	else
-		len = snprintf(u->key, sizeof(u->key), "%s://%.*s:%u",
-		    tls ? "https" : "http", (int)u->host_len, u->host, u->port);
-	u->key_len = (size_t)len;
-	if (req->unix_socket == NULL)
-		for (i = 0; i < u->key_len; i++)
-			u->key[i] = (char)tolower((unsigned char)u->key[i]);
+	set_key(u, req->unix_socket);
 	return (0);
 }
 

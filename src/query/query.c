@@ -146,10 +146,15 @@ prepare(struct query * q, struct err * e)
 	int rc;
 
 	query_auth_set(q);
+	q->compiling = 1;
+	if (q->opts.max_memory > QUERY_PREPARE_MEMORY)
+		query_mem_limit(q->mem, QUERY_PREPARE_MEMORY);
 	rc = sqlite3_prepare_v3(q->db, q->rw.sql.p, (int)q->rw.sql.len + 1, 0,
 	    &q->stmt, NULL);
 	if (rc != SQLITE_OK)
 		return (query_error(q, rc, e));
+	q->compiling = 0;
+	query_mem_limit(q->mem, q->opts.max_memory);
 	if (q->stmt == NULL || !sqlite3_stmt_readonly(q->stmt))
 		return (err_set(e, ERR_PERMANENT, "denied",
 		    "a query only reads"));

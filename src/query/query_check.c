@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "query/query_internal.h"
 
-#define MAX_TOKENS 300000
+#define MAX_TOKENS 100000
 
 static const char * const allowed =
     "SELECT (also WITH, VALUES and EXPLAIN QUERY PLAN)";

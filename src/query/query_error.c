@@ -150,7 +150,7 @@ no_column(struct query * q, const char * name, size_t off, struct err * e)
 	const char * near = NULL;
 	size_t n = 0, i;
 
-	snprintf(want, sizeof(want), "%s", name);
+	snprintf(want, sizeof(want), "%.127s", name);
 	if (cols != NULL) {
 		n = columns(q, cols, MAX_COLUMNS);
 		near = json_nearest(part(want), (const char * const *)cols, n);
@@ -239,7 +239,7 @@ denied(struct query * q, struct err * e)
 static int
 no_memory(struct query * q, struct err * e)
 {
-	if (q->mem != NULL && query_mem_denied(q->mem))
+	if (q->mem != NULL && query_mem_denied(q->mem) && !q->compiling)
 		return (err_set(e, ERR_TRANSIENT, "memory", "the query needs "
 		    "more than its %zu MiB of memory: read fewer columns, "
 		    "narrow it by WHERE, or leave out ORDER BY, GROUP BY or "
@@ -247,7 +247,8 @@ no_memory(struct query * q, struct err * e)
 		    (q->opts.max_memory + ((size_t)1 << 20) - 1) >> 20));
 	if (q->mem == NULL || query_mem_failed(q->mem))
 		return (err_nomem(e, "the query"));
-	/* Past SQLITE_LIMIT_VDBE_OP SQLite says it has no memory. */
+	/* Past QUERY_PREPARE_MEMORY, or past SQLITE_LIMIT_VDBE_OP, of which
+	 * SQLite says the same. */
 	return (err_set(e, ERR_PERMANENT, "sql",
 	    "the statement is too complex: cut it in parts, or shorten its "
 	    "lists"));

@@ -17,6 +17,9 @@
 #define QUERY_MAX_ATTACHED 10 /* SQLite's compiled-in limit */
 #define QUERY_MAX_VALUE ((int)4 << 20) /* bytes of one text or blob */
 #define QUERY_SLICE_US 2000
+/* Compiling has few places to breathe, and names of WITH that each read the one
+ * before twice double its work: what it may hold bounds how long it takes. */
+#define QUERY_PREPARE_MEMORY ((size_t)10 << 20)
 
 enum query_state {
 	QUERY_QUEUED, QUERY_PREPARE, QUERY_RUN, QUERY_PAUSED, QUERY_ENDED
@@ -41,7 +44,7 @@ struct query {
 	struct query_sink sink;
 	struct query_stats st;
 	int64_t t0_us;
-	int cancelled, expired, resumed;
+	int cancelled, expired, resumed, compiling;
 
 	struct token_list list;
 	struct sql_names names;
@@ -72,6 +75,9 @@ int query_breathe(struct query * q);
 
 /** query_mem_new(max): An account of at most ${max} bytes, or NULL. */
 struct query_mem * query_mem_new(size_t max);
+
+/** query_mem_limit(m, max): From now on at most ${max} bytes. */
+void query_mem_limit(struct query_mem * m, size_t max);
 
 /** query_mem_close(m): Let go of it; memory still charged keeps it until it is
  * freed.  NULL: no-op. */

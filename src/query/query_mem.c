@@ -151,6 +151,12 @@ mem_install(void)
 	sqlite3_config(SQLITE_CONFIG_PMASZ, (unsigned)SORT_PAGES);
 }
 
+void
+query_mem_limit(struct query_mem * m, size_t max)
+{
+	m->max = max < SIZE_MAX ? max + 1 : max;
+}
+
 struct query_mem *
 query_mem_new(size_t max)
 {
@@ -159,7 +165,7 @@ query_mem_new(size_t max)
 	if (m == NULL)
 		return (NULL);
 	atomic_init(&m->used, 1);
-	m->max = max < SIZE_MAX ? max + 1 : max;
+	query_mem_limit(m, max);
 	return (m);
 }
 

@@ -182,14 +182,15 @@ opt_string(const char * s)
 json_t *
 job_record(const struct job * j)
 {
-	return (json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:o, "
+	return (json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
 	    "s:o, s:I}",
 	    "id", j->c->id, "name", j->c->name, "type", j->c->m->type,
 	    "config", json_loads(j->c->config, 0, NULL),
 	    "options", json_loads(j->c->options, 0, NULL),
 	    "target_database", opt_string(j->target_database),
 	    "target_table", opt_string(j->target_table),
-	    "schedule_ms", (json_int_t)j->schedule_ms,
+	    "schedule_ms", j->schedule_ms ?
+	    json_integer(j->schedule_ms) : json_null(),
 	    "enabled", j->enabled,
 	    "disabled_reason", opt_string(j->disabled_reason),
 	    "node", opt_string(j->node),

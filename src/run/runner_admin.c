@@ -255,10 +255,6 @@ patch_record(json_t * rec, const json_t * body, struct err * e)
 	else if (json_is_false(v))
 		json_object_set_new(rec, "disabled_reason",
 		    json_string("manual"));
-	if (json_is_integer(json_object_get(rec, "schedule_ms")) &&
-	    json_integer_value(json_object_get(rec, "schedule_ms")) == 0 &&
-	    json_object_get(body, "schedule_ms") == NULL)
-		json_object_del(rec, "schedule_ms");
 	return (0);
 }
 

@@ -9,7 +9,6 @@
  * All roads run in turns; printed is each road's median and, as machines
  * waver, the median of its ratio to the baseline of the same round.
  */
-#define _GNU_SOURCE /* memrchr */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,8 +151,8 @@ split(const struct buf * b)
 	    p = nl + 1) {
 		if (*p == '#' || p == nl)
 			continue;
-		if ((sp = memrchr(p, ' ', (size_t)(nl - p))) == NULL)
-			die("a line without a space");
+		for (sp = nl; sp > p && sp[-1] != ' '; sp--)
+			;
 		if (split_n == split_cap) {
 			split_cap = split_cap ? split_cap * 2 : 1024;
 			split_values = realloc(split_values,
@@ -161,7 +160,7 @@ split(const struct buf * b)
 			if (split_values == NULL)
 				die("out of memory");
 		}
-		split_values[split_n++] = strtod(sp + 1, NULL);
+		split_values[split_n++] = strtod(sp, NULL);
 	}
 }
 

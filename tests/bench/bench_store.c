@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,11 +115,11 @@ page_for(uint32_t n, unsigned source)
 }
 
 static double
-cpu_us(int who)
+cpu_us(void)
 {
 	struct rusage u;
 
-	getrusage(who, &u);
+	getrusage(RUSAGE_SELF, &u);
 	return ((double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
 	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec));
 }
@@ -199,7 +198,7 @@ main(int argc, char ** argv)
 		first[k] = page_for(pg.series, k);
 	}
 	w0 = written("write_bytes:");
-	all0 = cpu_us(RUSAGE_SELF);
+	all0 = cpu_us();
 	for (t = 0; t < ticks; t++) {
 		for (k = 0; k < nsrc; k++) {
 			p = first[k];
@@ -215,7 +214,6 @@ main(int argc, char ** argv)
 			    (double)(b.tv_nsec - a.tv_nsec) / 1e3;
 			if (S->group.n < group)
 				continue;
-			c0 = cpu_us(RUSAGE_THREAD);
 			clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
 			while (sample_commit_flush(S, 0) == 1)
 				usleep(1000);
@@ -236,7 +234,7 @@ main(int argc, char ** argv)
 	    "%.3f, log %.3f)\n", (double)S->stats.bytes_values / samples,
 	    (size_of(path, "") + size_of(path, "-wal")) / samples,
 	    size_of(path, "") / samples, size_of(path, "-wal") / samples);
-	c0 = cpu_us(RUSAGE_SELF);
+	c0 = cpu_us();
 	/* Let compaction come to its end. */
 	for (until = clock_mono_us() + 120000000; clock_mono_us() < until;) {
 		for (k = 0, left = 0; k < nsrc; k++)
@@ -246,7 +244,7 @@ main(int argc, char ** argv)
 			break;
 		loop_turn(L, 1);
 	}
-	c1 = cpu_us(RUSAGE_SELF);
+	c1 = cpu_us();
 	w2 = written("write_bytes:");
 	printf("blocks %.3f bytes a sample, of %.0f %% of the ticks\n",
 	    ask(S, "SELECT total(length(data)) FROM sample_block") /

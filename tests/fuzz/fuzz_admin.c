@@ -46,13 +46,9 @@ LLVMFuzzerTestOneInput(const uint8_t * p, size_t n)
 		json_decref(job_show(j));
 		if ((rec = job_record(j)) == NULL)
 			abort();
-		if (j->schedule_ms == 0)
-			json_object_del(rec, "schedule_ms");
 		if ((k = job_from_record(&r, rec, &e)) == NULL)
 			abort();
 		again = job_record(k);
-		if (k->schedule_ms == 0)
-			json_object_del(again, "schedule_ms");
 		if (!json_equal(rec, again))
 			abort();
 		json_decref(rec);

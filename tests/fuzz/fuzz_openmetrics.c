@@ -20,6 +20,8 @@ struct got {
 	struct rows rows;
 };
 
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
 static struct openmetrics * d;
 
 static void

@@ -134,6 +134,65 @@ test_headers_sent(void ** state)
 	json_decref(j);
 }
 
+/* A handle that sent a URL's credentials sends them nowhere else. */
+static void
+test_userinfo_is_for_its_request(void ** state)
+{
+	char url[128];
+	struct got g;
+	json_t * j;
+	int i;
+
+	(void)state;
+	snprintf(url, sizeof(url), "http://user:pw@127.0.0.1:%d/echo",
+	    fault_port(&server, "port"));
+	for (i = 0; i < 3; i++) {
+		g = fetch((struct http_req){ .url = url });
+		j = json_loads(g.body, 0, NULL);
+		assert_string_equal(echoed(j, "Authorization"),
+		    "Basic dXNlcjpwdw==");
+		json_decref(j);
+	}
+	j = echo((struct http_req){ .method = NULL });
+	assert_string_equal(echoed(j, "Authorization"), "(none)");
+	json_decref(j);
+}
+
+/* A URL that comes again is kept parsed; others between do not mix with it. */
+static void
+test_urls_again_and_in_turns(void ** state)
+{
+	static const char * const paths[] = { "/echo?x=1", "/echo?x=1",
+	    "/echo?x=1", "/echo/../echo?x=2#f", "/echo?x=1", "/echo?x=3",
+	    "/echo?x=3", "/echo?x=3" };
+	struct got g[16];
+	struct http_req r = { .method = NULL };
+	char want[64];
+	size_t i;
+	json_t * j;
+
+	(void)state;
+	for (i = 0; i < 16; i++) {
+		/* First one by one, then all at once. */
+		g[i] = (struct got){ .calls = 0 };
+		r.url = url_at("port", paths[i % 8]);
+		assert_non_null(http_start(H, &r, on_done, &g[i]));
+		if (i < 8)
+			run_until(&g[i].calls, 1);
+	}
+	for (i = 0; i < 16; i++) {
+		run_until(&g[i].calls, 1);
+		assert_true(g[i].ok);
+		if (g[i].status != 200)
+			continue; /* the path with dots goes as it is */
+		j = json_loads(g[i].body, 0, NULL);
+		snprintf(want, sizeof(want), "%s", paths[i % 8]);
+		want[strcspn(want, "#")] = '\0';
+		assert_string_equal(field(j, "target"), want);
+		json_decref(j);
+	}
+}
+
 static void
 test_bad_requests(void ** state)
 {
@@ -498,6 +557,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_get), T(test_defaults_of_a_request),
 		T(test_methods_and_bodies), T(test_headers_sent),
+		T(test_userinfo_is_for_its_request),
+		T(test_urls_again_and_in_turns),
 		T(test_bad_requests), T(test_headers_received),
 		T(test_redirects_are_answers),
 		T(test_secrets_stay_out_of_messages), T(test_failures_by_name),

@@ -594,6 +594,7 @@ test_resync(void ** state)
 		{ "abcdef", "defabc", 0, 2 }, { "abcdef", "bacdfe", 0, 5 },
 		{ "abcdef", "abcdefabcdef", 6, 7 }, { "aaaa", "aa", 0, 1 },
 		{ "aaaa", "aaaaaa", 2, 3 }, { "abab", "baba", 0, 2 },
+		{ "abc", "cabc", 1, 3 }, { "abc", "cabcabc", 4, 6 },
 		{ "abcdef", "uvwxyz", 6, 6 }, { "abcdef", "ABCdef", 3, 4 },
 		{ "abcdefghijklmnopqrstuvwxyz", "az", 0, 2 },
 		{ "abcdefghijklmnopqrstuvwxyz", "zyxabcdefg", 0, 4 },

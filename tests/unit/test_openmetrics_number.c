@@ -137,7 +137,7 @@ test_edges(void ** state)
 	static const char * const bad[] = { "", "+", "-", ".", "e5", ".e5",
 		"1e", "1e+", "1e-", "1.2.3", "1e5.0", "1 ", " 1", "0x1", "1_0",
 		"1f", "1d", "++1", "in", "infi", "infinityy", "+nan", "-nan",
-		"nan()", "nanx", "nul", "1e5e5", "\xc2\xa0" "1", "1\r", "1\t" };
+		"nan()", "nanx", "nul", "1e5e5", "\xc2\xa0", "1\r", "1\t" };
 	static const char * const inf[] = { "inf", "Inf", "INF", "+inf",
 		"+Inf", "infinity", "+INFINITY" };
 	static const char neg[] = "-iNf";
