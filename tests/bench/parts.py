@@ -171,10 +171,10 @@ class Moltler(Part):
         t = time.monotonic()
         row = self.sql("SELECT count(*) AS n FROM bench")
         t = time.monotonic() - t
-        n = row["n"] if isinstance(row, dict) else row[0]
+        n = row["n"]
         row = self.sql("SELECT count(DISTINCT value) AS n FROM bench "
                        "WHERE name = 'node_time_seconds'")
-        d = row["n"] if isinstance(row, dict) else row[0]
+        d = row["n"]
         ok = n == c["rows"] and n > 0 and d > 1 and c["bad"] == 0
         return ["moltler's table holds %d rows (SELECT count(*) took %.1f s), "
                 "%d runs said they wrote %d, %d failed, %d were missed; "
