@@ -35,6 +35,10 @@ def free_port(first=19100):
     raise RuntimeError("no free port from %d on" % first)
 
 
+class Refused(RuntimeError):
+    """An answer other than 200."""
+
+
 def get(addr, port, path, timeout=10):
     c = http.client.HTTPConnection(addr, port, timeout=timeout)
     try:
@@ -42,8 +46,8 @@ def get(addr, port, path, timeout=10):
         r = c.getresponse()
         body = r.read()
         if r.status != 200:
-            raise RuntimeError("http://%s:%d%s: %d %s" % (addr, port, path,
-                               r.status, body[:200]))
+            raise Refused("http://%s:%d%s: %d %s" % (addr, port, path,
+                                                     r.status, body[:200]))
         return body
     finally:
         c.close()
@@ -56,7 +60,7 @@ def until(cond, seconds, what):
             v = cond()
             if v:
                 return v
-        except OSError:
+        except (OSError, Refused):
             pass
         if time.monotonic() > end:
             raise RuntimeError("gave up waiting for " + what)
@@ -208,10 +212,10 @@ def exporter(folder, targets, page_ms=1000, gzip=False):
     hosts = min(targets, (files - 512) // 2)
     ps = names(folder)
     # The last three digits of the time in units of page_ms.
-    digits = {1000: r"(?<t>\d\d\d)\.", 100: r"(?<t>\d\d\.\d)",
-              10: r"(?<t>\d\.\d\d)"}[page_ms]
-    lines = ["    map $msec $t { default 0; \"~%s\" $t; }\n" % digits,
-             "    map $t $page { default %s;\n" % ps[0]]
+    digits = {1000: r"(?<last>\d\d\d)\.", 100: r"(?<last>\d\d\.\d)",
+              10: r"(?<last>\d\.\d\d)"}[page_ms]
+    lines = ["    map $msec $tick { default 0; \"~%s\" $last; }\n" % digits,
+             "    map $tick $page { default %s;\n" % ps[0]]
     for t in range(1000):
         key = "%03d" % t
         key = {1000: key, 100: key[:2] + "." + key[2],

@@ -73,7 +73,7 @@ def one(name, opt, web, page, seconds):
         start = web.requests()
         part.start(web.targets[:opt.targets], opt.every)
         time.sleep(opt.warmup if opt.warmup is not None else
-                   2.2 * opt.every / 1000)
+                   3 * opt.every / 1000)
         m = measure(part, web, page, seconds)
         m["yardstick"] = y
         m["lines"], m["ok"] = part.check()
@@ -287,7 +287,7 @@ def options():
     a("--rounds", type=int)
     a("--seconds", type=float, help="how long each is watched in a round")
     a("--warmup", type=float, metavar="SECONDS",
-      help="what is not counted before (2.2 times --every)")
+      help="what is not counted before (3 times --every)")
     a("--gzip", action="store_true", help="let the exporters compress")
     a("--connectors", type=int, default=10000, help="for size")
     a("--connectors-every", type=float, default=15, metavar="SECONDS")
