@@ -363,8 +363,8 @@ write_box(struct sample_compact * c)
 {
 	static const char * const sql[3] = {
 		"DELETE FROM sample_block WHERE id = ?",
-		"INSERT INTO sample_block(source, last_at, layout, first_at, "
-		"ticks, data) VALUES(?, ?, ?, ?, ?, ?)",
+		("INSERT INTO sample_block(source, last_at, layout, first_at, "
+		"ticks, data) VALUES(?, ?, ?, ?, ?, ?)"),
 		"UPDATE sample_source SET done = ?, fence = ? WHERE id = ?",
 	};
 	sqlite3_stmt * st[3] = { NULL, NULL, NULL };
