@@ -5,7 +5,7 @@
 #include "state/state_redis_internal.h"
 
 /* Connectors sent in one turn of the loop. */
-#define CHUNK 256
+#define CHUNK 128
 
 /*
  * KEYS: the list.  ARGV: how many of the first events may be there already
