@@ -105,7 +105,7 @@ struct http_lane {
 	CURLM * multi;
 	struct loop_timer * timer;
 	STAILQ_ENTRY(http_lane) touch; /* in H->touched */
-	uint64_t kind;    /* 0: plain HTTP; else which authorities TLS trusts */
+	uint64_t kind;    /* plain or TLS by which authorities; names or not */
 	unsigned n_hosts;
 	int64_t due_us;   /* when curl wants to be called; INT64_MAX: never */
 	int64_t armed_us; /* when the timer will fire */
@@ -147,6 +147,7 @@ struct http_call {
 	struct http_req req;
 	struct curl_slist * headers;
 	struct curl_slist * resolve;   /* RESOLVE list, owned */
+	int64_t dns_ttl;               /* DNS_CACHE_TIMEOUT, seconds or -1 */
 	char * arena;
 	size_t arena_cap;
 
@@ -185,7 +186,6 @@ struct http {
 	struct http_hosts unused;       /* remembered for their name's sake */
 	unsigned n_unused;
 	unsigned lookups;
-	unsigned literals;              /* new literal hosts since a sweep */
 	struct soon pump;
 
 	struct http_sock ** socks;      /* by file descriptor */
@@ -232,8 +232,9 @@ void http_deadline_clear(struct http_call * c);
 void http_deadline_fini(struct http * H);
 
 /* http_lane.c */
-/** http_lane_pick(H, tls, ca): A lane for one more host, or NULL (memory). */
-struct http_lane * http_lane_pick(struct http * H, int tls, const char * ca);
+/** http_lane_pick(H, u, ca): A lane for one more host, or NULL (memory). */
+struct http_lane * http_lane_pick(struct http * H, const struct http_url * u,
+    const char * ca_file);
 /** http_lane_add(l, c): Give ${c}, set up, to curl.  0, or -1 with c->err. */
 int http_lane_add(struct http_lane * l, struct http_call * c) MUST_CHECK;
 /** http_lane_run(l): Let curl do what is due now. */

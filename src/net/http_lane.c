@@ -115,17 +115,20 @@ lane_new(struct http * H, uint64_t kind)
 
 /*
  * TLS has lanes of its own, one kind for each file of authorities: a multi
- * keeps the last such file parsed, which takes 10 ms and a megabyte.
+ * keeps the last such file parsed, which takes 10 ms and a megabyte.  So have
+ * names, and addresses.
  */
 struct http_lane *
-http_lane_pick(struct http * H, int tls, const char * ca)
+http_lane_pick(struct http * H, const struct http_url * u,
+    const char * ca_file)
 {
 	struct http_lane * l, * best = NULL, * any = NULL;
-	uint64_t kind = 0;
+	uint64_t kind = u->tls ? 1 : 0;
 	unsigned i;
 
-	if (tls)
-		kind = ca != NULL ? hash64(1, ca, strlen(ca)) | 2 : 1;
+	if (u->tls && ca_file != NULL)
+		kind = hash64(1, ca_file, strlen(ca_file));
+	kind = kind * 2 + (u->is_name != 0);
 	for (i = 0; i < H->n_lanes; i++) {
 		l = H->lanes[i];
 		if (any == NULL || l->n_hosts < any->n_hosts)
@@ -134,7 +137,7 @@ http_lane_pick(struct http * H, int tls, const char * ca)
 		    (best == NULL || l->n_hosts < best->n_hosts))
 			best = l;
 	}
-	if (best != NULL && best->n_hosts < HTTP_LANE_HOSTS * (tls ? 4 : 1))
+	if (best != NULL && best->n_hosts < HTTP_LANE_HOSTS * (u->tls ? 4 : 1))
 		return (best);
 	if (H->n_lanes < HTTP_LANES_MAX && (l = lane_new(H, kind)) != NULL)
 		return (l);

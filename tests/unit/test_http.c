@@ -113,6 +113,24 @@ test_methods_and_bodies(void ** state)
 }
 
 static void
+test_a_large_body_goes_out(void ** state)
+{
+	size_t n = (size_t)3 << 20;
+	char * body = malloc(n);
+	struct http_req r = { .method = "POST", .url = url_at("port", "/echo"),
+	    .body = body, .body_len = n };
+	struct got g;
+
+	(void)state;
+	assert_non_null(body);
+	memset(body, 'b', n);
+	g = fetch(r);
+	free(body);
+	assert_status(&g, 200);
+	assert_true(g.body_len > n);
+}
+
+static void
 test_headers_sent(void ** state)
 {
 	const char * h[] = { "X-One: 1", "Content-Type: application/json",
@@ -362,6 +380,11 @@ test_tls(void ** state)
 	r.ca_file = fault_path(&server, "ca");
 	g = fetch(r);
 	assert_status(&g, 200);
+	/* HTTP/2 is offered, and done without where the server cannot. */
+	r.http2 = 1;
+	g = fetch(r);
+	assert_status(&g, 200);
+	r.http2 = 0;
 	r.url = url_at("tls_wrong", "/ok");
 	g = fetch(r);
 	assert_failed(&g, ERR_PERMANENT, "tls");
@@ -556,7 +579,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_get), T(test_defaults_of_a_request),
-		T(test_methods_and_bodies), T(test_headers_sent),
+		T(test_methods_and_bodies), T(test_a_large_body_goes_out),
+		T(test_headers_sent),
 		T(test_userinfo_is_for_its_request),
 		T(test_urls_again_and_in_turns),
 		T(test_bad_requests), T(test_headers_received),

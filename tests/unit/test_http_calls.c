@@ -7,10 +7,12 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <curl/curl.h>
 
+#include "base/log.h"
 #include "http_fixture.h"
 
 /* Stand between libcurl and libc, between the client and libcurl. */
@@ -122,7 +124,7 @@ test_cancel_at_every_stage(void ** state)
 {
 	static const char * const slow[][2] = { { "port", "/never" },
 	    { "port", "/drip" }, { "port", "/slowheaders" }, { "full", "/" },
-	    { "silent", "/" }, { "port", "/big" } };
+	    { "silent", "/" }, { "port", "/drip?ms=1&n=100000" } };
 	struct got g = { .calls = 0 };
 	struct http_call * c;
 	size_t i;
@@ -629,6 +631,61 @@ test_idle_connections_are_bounded(void ** state)
 	assert_in_range(st.reused_conns, 1, 10);
 }
 
+static void
+test_no_descriptor_left(void ** state)
+{
+	struct rlimit was, none;
+	struct got g;
+
+	(void)state;
+	g = get("port", "/ok");
+	assert_status(&g, 200);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	g = get("silent", "/");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_failed(&g, ERR_TRANSIENT, "connect");
+	assert_non_null(strstr(g.e.msg, "file descriptor"));
+	g = get("port", "/ok");
+	assert_status(&g, 200);
+}
+
+/* More hosts than one pool takes, and than are remembered, come and go. */
+static void
+test_many_hosts(void ** state)
+{
+	struct http_opts o = { .max_idle = 200 };
+	struct got g = { .calls = 0 };
+	struct http_stats st;
+	char url[128];
+	int i;
+
+	(void)state;
+	log_setup(LOG_ERROR, LOG_TEXT);
+	client(&o);
+	for (i = 0; i < 300; i++) {
+		snprintf(url, sizeof(url), "http://127.0.%d.%d:%d/ok", i / 200,
+		    i % 200 + 1, fault_port(&server, "any"));
+		start(&g, url);
+	}
+	run_until(&g.calls, 300);
+	assert_status(&g, 200);
+	/* Five thousand where nobody listens. */
+	for (i = 0; i < 5000; i++) {
+		snprintf(url, sizeof(url), "http://127.1.%d.%d:%d/", i / 200,
+		    i % 200 + 1, fault_port(&server, "closed"));
+		start(&g, url);
+	}
+	run_until(&g.calls, 5300);
+	assert_false(g.ok);
+	http_stats_get(H, &st);
+	assert_int_equal(st.done, 300);
+	assert_int_equal(st.failed, 5000);
+	log_setup(LOG_INFO, LOG_JSON);
+}
+
 #define R(f) cmocka_unit_test_setup_teardown(f, reset_hooks, teardown)
 
 int
@@ -645,6 +702,7 @@ main(void)
 		R(test_a_dead_address_is_looked_up_again),
 		R(test_the_second_address_is_tried), R(test_libcurl_fails),
 		R(test_idle_connections_are_bounded),
+		R(test_no_descriptor_left), R(test_many_hosts),
 	};
 
 	return (run_with_server("http_calls", tests,
