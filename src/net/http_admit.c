@@ -31,13 +31,13 @@ host_may_start(const struct http_host * h)
 
 /* Put ${h} on the list where it belongs now; the one place that moves it. */
 static void
-host_place(struct http_host * h, int where)
+host_place(struct http_host * h, enum host_where where)
 {
 	struct http * H = h->lane->H;
 	struct http_hosts * lists[] = { NULL, &H->ready, &H->lookup_wait,
 	    &H->unused };
 
-	if ((int)h->where == where)
+	if (h->where == where)
 		return;
 	if (h->where != HOST_BLOCKED)
 		TAILQ_REMOVE(lists[h->where], h, turn);

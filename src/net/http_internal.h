@@ -67,6 +67,9 @@ struct http_url {
 	int is_name;            /* needs a name lookup */
 };
 
+/* The list that a host stands in. */
+enum host_where { HOST_BLOCKED, HOST_READY, HOST_LOOKUP_WAIT, HOST_UNUSED };
+
 /* All calls to one scheme://host:port. */
 struct http_host {
 	UT_hash_handle hh;
@@ -74,7 +77,7 @@ struct http_host {
 	TAILQ_HEAD(, http_call) queue;
 	struct http_lane * lane;
 	struct http_call * looking;  /* the call that looks the name up */
-	enum { HOST_BLOCKED, HOST_READY, HOST_LOOKUP_WAIT, HOST_UNUSED } where;
+	enum host_where where;
 	unsigned active;             /* calls that curl has */
 	unsigned conns;              /* sockets open */
 	int64_t resolved_until;      /* the name is known until then */
@@ -92,7 +95,7 @@ struct http_sock {
 	struct http_lane * lane;
 	struct http_host * host;     /* NULL if curl made the socket itself */
 	LIST_ENTRY(http_sock) of_call;
-	int linked;                  /* in the list of the call that opened it */
+	unsigned linked;             /* in the list of the call that opened it */
 	struct loop_io * io;
 	int fd;
 	int events;                  /* what curl wants to know now */
@@ -110,6 +113,7 @@ struct http_lane {
 	int64_t due_us;   /* when curl wants to be called; INT64_MAX: never */
 	int64_t armed_us; /* when the timer will fire */
 	unsigned busy;    /* our own code will call curl when it is done */
+	unsigned stalled; /* curl may wait for a socket it has yet to open */
 	unsigned touched; /* handles were added, it waits in H->touched */
 };
 

@@ -243,6 +243,22 @@ lane_rebuild(struct http_lane * l, CURLMcode rc)
 	    LOG_S("reason", curl_multi_strerror(rc)), LOG_I("lost", lost));
 }
 
+/*
+ * When an address does not answer, curl 7.88 decides for the next one but opens
+ * no socket until it is called again, and asks for no such call: half of the
+ * connect timeout went by idle.  Only this old call reaches a transfer that has
+ * neither a socket nor a timer due.
+ */
+static CURLMcode
+lane_kick(struct http_lane * l, int * running)
+{
+	l->stalled = 0;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	return (curl_multi_socket_all(l->multi, running));
+#pragma GCC diagnostic pop
+}
+
 static void
 lane_act(struct http_lane * l, int fd, int bits)
 {
@@ -253,6 +269,8 @@ lane_act(struct http_lane * l, int fd, int bits)
 		return;
 	l->busy++;
 	rc = curl_multi_socket_action(l->multi, fd, bits, &running);
+	if (rc == CURLM_OK && l->stalled)
+		rc = lane_kick(l, &running);
 	if (rc == CURLM_OK || rc == CURLM_BAD_SOCKET)
 		lane_drain(l);
 	else
