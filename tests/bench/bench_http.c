@@ -285,6 +285,7 @@ bench(void)
 		die(e.msg);
 	n_fetches = targets;
 	round_of(http_next, "first");
+	round_of(http_next, "again");
 	after = mallinfo2();
 	printf("      %.0f bytes of heap a kept connection, client and all\n",
 	    ((double)after.uordblks + (double)after.hblkhd -
