@@ -211,15 +211,15 @@ test_memory_bombs(void ** state)
 		"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
 		"c, shop.orders) SELECT max(i) FROM c",
 		"SELECT n, lag(labels, 2000000) OVER () FROM big",
-		"SELECT name FROM wide ORDER BY name", NULL
+		"SELECT name FROM wide ORDER BY name",
+		"SELECT json_group_array(labels) FROM big", NULL
 	};
 	static const char * const toobig[] = {
 		"SELECT printf('%.*c', 900000000, 'x')",
 		"SELECT printf('%900000000d', 1)",
 		"SELECT printf('%*s', 900000000, 'x')",
 		"SELECT printf('%.900000000f', 1.5)",
-		"SELECT group_concat(labels) FROM mid",
-		"SELECT json_group_array(labels) FROM mid",
+		"SELECT group_concat(labels) FROM big",
 		"WITH RECURSIVE c(s) AS (SELECT 'aaaa' UNION ALL SELECT "
 		"replace(s, 'a', s) FROM c) SELECT length(s) FROM c",
 		"WITH RECURSIVE c(s) AS (SELECT 'aaaa' UNION ALL SELECT "
