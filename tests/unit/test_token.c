@@ -241,6 +241,7 @@ test_table_names(void ** state)
 	assert_string_equal(names("FROM 'x'"), "");
 	assert_string_equal(names(")))) FROM t"), "t");
 	assert_string_equal(names("FROM a; x, b"), "a");
+	assert_string_equal(names("FROM a, {b: 1} FROM c"), "a");
 }
 
 static void
