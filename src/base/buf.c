@@ -7,6 +7,9 @@
 
 #include "base/utf8.h"
 
+/* Well below all there is, so that sums and doublings cannot wrap. */
+#define BUF_MAX_MAX (SIZE_MAX / 4)
+
 int
 buf_reserve(struct buf * b, size_t n)
 {
@@ -15,6 +18,8 @@ buf_reserve(struct buf * b, size_t n)
 
 	if (b->failed)
 		return (-1);
+	if (max > BUF_MAX_MAX)
+		max = BUF_MAX_MAX;
 	if (n > max || b->len > max - n) {
 		b->failed = 1;
 		return (-1);
@@ -25,6 +30,8 @@ buf_reserve(struct buf * b, size_t n)
 	cap = b->cap ? b->cap : 64;
 	while (cap < want)
 		cap *= 2;
+	if (cap > max + 1)
+		cap = max + 1; /* the bound is on memory too */
 	if ((p = realloc(b->p, cap)) == NULL) {
 		b->failed = 1;
 		return (-1);
@@ -79,16 +86,41 @@ buf_addf(struct buf * b, const char * fmt, ...)
 	return (0);
 }
 
+/* Append the JSON escape of a byte that may not stand for itself. */
+static void
+add_escape(struct buf * b, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char u[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+	switch (c) {
+	case '"':
+	case '\\':
+		u[1] = (char)c;
+		break;
+	case '\n':
+		u[1] = 'n';
+		break;
+	case '\t':
+		u[1] = 't';
+		break;
+	case '\r':
+		u[1] = 'r';
+		break;
+	default:
+		break;
+	}
+	buf_add(b, u, u[1] == 'u' ? 6 : 2);
+}
+
 int
 buf_add_json_str(struct buf * b, const char * s, size_t n)
 {
-	size_t i = 0, run = 0, len;
+	size_t i = 0, run = 0, len, start = b->len;
 	unsigned char c;
 
-	if (buf_reserve(b, n + 2))
-		return (-1);
 	buf_addc(b, '"');
-	while (i < n) {
+	while (i < n && !b->failed) {
 		c = (unsigned char)s[i];
 		len = c < 0x80 ? 1 : utf8_seq(s + i, n - i);
 		if (len > 0 && c >= 0x20 && c != '"' && c != '\\') {
@@ -98,20 +130,18 @@ buf_add_json_str(struct buf * b, const char * s, size_t n)
 		buf_add(b, s + run, i - run);
 		if (len == 0)
 			buf_adds(b, "\xef\xbf\xbd");
-		else if (c == '"' || c == '\\')
-			buf_addf(b, "\\%c", c);
-		else if (c == '\n')
-			buf_adds(b, "\\n");
-		else if (c == '\t')
-			buf_adds(b, "\\t");
-		else if (c == '\r')
-			buf_adds(b, "\\r");
 		else
-			buf_addf(b, "\\u%04x", c);
+			add_escape(b, c);
 		run = ++i;
 	}
 	buf_add(b, s + run, i - run);
-	return (buf_addc(b, '"'));
+	if (buf_addc(b, '"') == 0)
+		return (0);
+	/* Half a string is worse than none. */
+	b->len = start;
+	if (b->p != NULL)
+		b->p[start] = '\0';
+	return (-1);
 }
 
 void

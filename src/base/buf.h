@@ -55,7 +55,11 @@ void buf_clear(struct buf * b);
 /** buf_free(b): Give the memory back; ${b} is as BUF_INIT(max) afterwards. */
 void buf_free(struct buf * b);
 
-/** buf_wipe(b): As buf_free, after overwriting the bytes (for secrets). */
+/**
+ * buf_wipe(b):
+ * As buf_free, after overwriting the bytes (for secrets).  Growing may have
+ * moved them before and left a copy: for secrets buf_reserve first.
+ */
 void buf_wipe(struct buf * b);
 
 #endif

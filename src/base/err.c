@@ -4,66 +4,70 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Cut a torn UTF-8 sequence off the end of a string that filled its buffer. */
+#include "base/utf8.h"
+
+/*
+ * Put a text of ${n} bytes, as vsnprintf counted them, into the message.  What
+ * peers send gets into messages, and other writers of JSON than ours refuse
+ * what is not UTF-8: so a sequence torn by the cut goes, and any other bad byte
+ * becomes a question mark.
+ */
 static void
-trim_utf8(char * s, size_t cap)
+set_msg(struct err * e, char * s, int n)
 {
-	size_t n = strlen(s), back = 0;
-	unsigned char c;
+	size_t len = strlen(s), i = 0;
 
-	if (n + 1 < cap)
-		return;
-	while (n > 0 && back < 4) {
-		c = (unsigned char)s[n - 1];
-		if (c < 0x80)
-			return;
-		n--;
-		back++;
-		if (c >= 0xc0) {
-			/* A lead byte: keep it only if its sequence is whole. */
-			size_t want = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-
-			if (want != back)
-				s[n] = '\0';
-			return;
+	while ((i += utf8_check(s + i, len - i)) < len) {
+		if (n >= (int)sizeof(e->msg) && len - i < 4 &&
+		    (unsigned char)s[i] >= 0xc2) {
+			s[i] = '\0';
+			break;
 		}
+		s[i++] = '?';
 	}
+	memcpy(e->msg, s, sizeof(e->msg));
 }
 
 int
 err_set(struct err * e, enum err_class cls, const char * code,
     const char * fmt, ...)
 {
+	/* Not in place: the arguments may be the old code and message. */
+	char msg[sizeof(e->msg)], kept[sizeof(e->code)];
 	va_list ap;
+	int n;
 
 	if (e == NULL)
 		return (-1);
+	msg[0] = '\0';
+	va_start(ap, fmt);
+	n = vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	snprintf(kept, sizeof(kept), "%s", code);
 	e->cls = cls;
 	e->retry_after_ms = -1;
-	snprintf(e->code, sizeof(e->code), "%s", code);
-	va_start(ap, fmt);
-	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
-	va_end(ap);
-	trim_utf8(e->msg, sizeof(e->msg));
+	memcpy(e->code, kept, sizeof(kept));
+	set_msg(e, msg, n);
 	return (-1);
 }
 
 int
 err_prefix(struct err * e, const char * fmt, ...)
 {
-	char old[sizeof(e->msg)];
+	char msg[sizeof(e->msg)];
 	va_list ap;
-	size_t n;
+	size_t at;
+	int n;
 
 	if (e == NULL)
 		return (-1);
-	memcpy(old, e->msg, sizeof(old));
+	msg[0] = '\0';
 	va_start(ap, fmt);
-	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	n = strlen(e->msg);
-	snprintf(e->msg + n, sizeof(e->msg) - n, ": %s", old);
-	trim_utf8(e->msg, sizeof(e->msg));
+	at = strlen(msg);
+	n = snprintf(msg + at, sizeof(msg) - at, ": %s", e->msg);
+	set_msg(e, msg, (int)at + n);
 	return (-1);
 }
 

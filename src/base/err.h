@@ -14,7 +14,8 @@ enum err_class {
 /**
  * struct err: what went wrong, for a person and for a program.
  * ${code} is a short stable word ("timeout", "http_503", "parse"); ${msg} names
- * the thing, the place and the remedy, holds no secret and ends without a dot.
+ * the thing, the place and the remedy, holds no secret and ends without a dot;
+ * it is always valid UTF-8.
  * ${retry_after_ms} is what a peer asked us to wait, or -1.
  */
 struct err {
@@ -30,7 +31,8 @@ struct err {
 /**
  * err_set(e, cls, code, fmt, ...):
  * Fill ${e} (ignored if NULL), cutting what is too long at a UTF-8 boundary.
- * Return -1, so that "return err_set(...)" reads well.
+ * The arguments may point into ${e}.  Return -1, so that "return err_set(...)"
+ * reads well.
  */
 int err_set(struct err * e, enum err_class cls, const char * code,
     const char * fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -38,10 +38,16 @@ uint64_t
 hash64(uint64_t key, const char * s, size_t n)
 {
 	const unsigned char * p = (const unsigned char *)s;
-	uint64_t a, b, see1, see2;
+	uint64_t a, b, see1, see2, s1, s2, s3;
 	size_t i = n;
 
+	/* The words are folded with constants only the key knows: a text that
+	 * holds a known one would make a factor zero, and the product forget
+	 * all that came before. */
 	key ^= mix(key ^ S0, S1);
+	s1 = S1 ^ key;
+	s2 = S2 ^ key;
+	s3 = S3 ^ key;
 	if (n <= 16) {
 		if (n >= 4) {
 			size_t q = (n >> 3) << 2;
@@ -59,21 +65,21 @@ hash64(uint64_t key, const char * s, size_t n)
 		if (i > 48) {
 			see1 = see2 = key;
 			do {
-				key = mix(r8(p) ^ S1, r8(p + 8) ^ key);
-				see1 = mix(r8(p + 16) ^ S2, r8(p + 24) ^ see1);
-				see2 = mix(r8(p + 32) ^ S3, r8(p + 40) ^ see2);
+				key = mix(r8(p) ^ s1, r8(p + 8) ^ key);
+				see1 = mix(r8(p + 16) ^ s2, r8(p + 24) ^ see1);
+				see2 = mix(r8(p + 32) ^ s3, r8(p + 40) ^ see2);
 				p += 48;
 				i -= 48;
 			} while (i > 48);
 			key ^= see1 ^ see2;
 		}
 		while (i > 16) {
-			key = mix(r8(p) ^ S1, r8(p + 8) ^ key);
+			key = mix(r8(p) ^ s1, r8(p + 8) ^ key);
 			p += 16;
 			i -= 16;
 		}
 		a = r8(p + i - 16);
 		b = r8(p + i - 8);
 	}
-	return (mix(S1 ^ (uint64_t)n, mix(a ^ S1, b ^ key)));
+	return (mix(s1 ^ (uint64_t)n, mix(a ^ s1, b ^ key)));
 }

@@ -3,22 +3,57 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 #define MAX_WORD 64
+
+/* Where jansson's text begins to cite what it read. */
+static const char *
+near(const char * text)
+{
+	const char * p = strstr(text, " near ");
+
+	return (p != NULL ? p : text + strlen(text));
+}
+
+static int
+line_of(const char * s, const char * at)
+{
+	int line = 1;
+
+	for (; s < at; s++)
+		line += *s == '\n';
+	return (line);
+}
 
 json_t *
 json_parse(const char * s, size_t n, const char * what, struct err * e)
 {
+	const char * nul = n > 0 ? memchr(s, '\0', n) : NULL;
 	json_error_t je;
 	json_t * v;
 
+	/* jansson takes a NUL after a number for the end. */
+	if (nul != NULL) {
+		err_set(e, ERR_PERMANENT, "json",
+		    "%s is not valid JSON: a NUL byte in line %d at byte %zu",
+		    what, line_of(s, nul), (size_t)(nul - s));
+		return (NULL);
+	}
 	v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
 	if (v == NULL)
+		/* Without jansson's "near '...'": what stands there may be a
+		 * secret. */
 		err_set(e, ERR_PERMANENT, "json",
-		    "%s is not valid JSON at line %d, column %d (byte %d): %s",
-		    what, je.line, je.column, je.position, je.text);
+		    "%s is not valid JSON at line %d, column %d (byte %d): %.*s",
+		    what, je.line, je.column, je.position,
+		    (int)(near(je.text) - je.text), je.text);
 	return (v);
+}
+
+static int
+lower(char c)
+{
+	return (c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
 /* Optimal string alignment distance over at most MAX_WORD letters. */
@@ -35,14 +70,16 @@ distance(const char * a, size_t na, const char * b, size_t nb)
 		p2 = d[(i + 2) % 3];
 		t[0] = i;
 		for (j = 1; j <= nb; j++) {
-			c = strncasecmp(&a[i - 1], &b[j - 1], 1) != 0;
+			c = lower(a[i - 1]) != lower(b[j - 1]);
 			v = p1[j - 1] + c;
 			if (p1[j] + 1 < v)
 				v = p1[j] + 1;
 			if (t[j - 1] + 1 < v)
 				v = t[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] && p2[j - 2] + 1 < v)
+			if (i > 1 && j > 1 &&
+			    lower(a[i - 1]) == lower(b[j - 2]) &&
+			    lower(a[i - 2]) == lower(b[j - 1]) &&
+			    p2[j - 2] + 1 < v)
 				v = p2[j - 2] + 1;
 			t[j] = v;
 		}
@@ -63,7 +100,7 @@ json_nearest(const char * word, const char * const * candidates, size_t n)
 		if (nc > MAX_WORD)
 			continue;
 		d = distance(word, nw, candidates[i], nc);
-		if (d < best_d && d <= (nc + 2) / 3) {
+		if (d < best_d && d * 3 <= nc) {
 			best = candidates[i];
 			best_d = d;
 		}
@@ -71,34 +108,49 @@ json_nearest(const char * word, const char * const * candidates, size_t n)
 	return (best);
 }
 
+/* How many known keys "did you mean" looks at. */
 #define MAX_KEYS 64
+
+/* Whether ${k} is one of the listed keys, which ends with NULL. */
+static int
+is_listed(const char * k, va_list keys)
+{
+	const char * known;
+
+	while ((known = va_arg(keys, const char *)) != NULL)
+		if (strcmp(k, known) == 0)
+			return (1);
+	return (0);
+}
 
 int
 json_check_keys(const json_t * o, const char * path, struct err * e, ...)
 {
-	const char * known[MAX_KEYS], * k, * near;
-	size_t n = 0, i;
+	json_t * obj = (json_t *)(uintptr_t)o;
+	const char * known[MAX_KEYS], * k = "", * guess;
+	size_t n = 0;
 	va_list ap;
 	void * it;
+	int ok = 1;
 
-	va_start(ap, e);
-	while ((k = va_arg(ap, const char *)) != NULL && n < MAX_KEYS)
-		known[n++] = k;
-	va_end(ap);
-	for (it = json_object_iter((json_t *)(uintptr_t)o); it != NULL;
-	    it = json_object_iter_next((json_t *)(uintptr_t)o, it)) {
+	for (it = json_object_iter(obj); it != NULL && ok;
+	    it = json_object_iter_next(obj, it)) {
 		k = json_object_iter_key(it);
-		for (i = 0; i < n && strcmp(k, known[i]) != 0; i++)
-			continue;
-		if (i < n)
-			continue;
-		near = json_nearest(k, known, n);
-		return (err_set(e, ERR_CONFIG, "unknown_key",
-		    "unknown key %s%s%s%s%s%s", path, *path ? "." : "", k,
-		    near ? " (did you mean " : "", near ? near : "",
-		    near ? "?)" : ""));
+		va_start(ap, e);
+		ok = is_listed(k, ap);
+		va_end(ap);
 	}
-	return (0);
+	if (ok)
+		return (0);
+	va_start(ap, e);
+	while (n < MAX_KEYS && (known[n] = va_arg(ap, const char *)) != NULL)
+		n++;
+	va_end(ap);
+	guess = json_nearest(k, known, n);
+	return (err_set(e, ERR_CONFIG, "unknown_key",
+	    "unknown key %s%s%s%s%s%s", path, *path ? "." : "", k,
+	    guess ? " (did you mean " : "", guess ? guess : "",
+	    guess ? "?)" : ""));
 }
 
 const char *

@@ -10,7 +10,8 @@
  * json_parse(s, n, what, e):
  * Parse ${n} bytes as one JSON value.  Duplicate keys, trailing bytes, NUL in
  * strings and nesting past jansson's bound are refused.  The caller owns the
- * value; NULL with ${e} (permanent, "json", naming ${what}, line and column).
+ * value; NULL with ${e} (permanent, "json", naming ${what}, line and column;
+ * what stands there is not cited, it may be a secret).
  */
 json_t * json_parse(const char * s, size_t n, const char * what,
     struct err * e) MUST_CHECK;

@@ -9,6 +9,13 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_JSON, LOG_TEXT };
 
+/** log_or_empty(s): ${s}, or "" for NULL (not a macro: clang minds literals). */
+static inline const char *
+log_or_empty(const char * s)
+{
+	return (s != NULL ? s : "");
+}
+
 /* One key with its value; build them with LOG_S, LOG_I and LOG_E. */
 struct log_field {
 	const char * key;
@@ -16,7 +23,7 @@ struct log_field {
 	int64_t i;
 };
 
-#define LOG_S(k, v) { (k), (v) ? (v) : "", 0 }
+#define LOG_S(k, v) { (k), log_or_empty(v), 0 }
 #define LOG_I(k, v) { (k), 0, (int64_t)(v) }
 /* The class and the message of an error: two fields. */
 #define LOG_E(e) { "error_class", err_class_name((e)->cls), 0 }, \

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_BLOOM 0
+/* Without this uthash ends the process when memory is short. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/hash64.h"
@@ -38,13 +39,28 @@ digest(uint64_t out[2], const uint64_t * hashes, const uint32_t * lens,
 	out[1] = hash64(UINT64_C(0x6d6f6c746c657203), h, n * sizeof(*hashes)) + n;
 }
 
+static void
+layout_free(struct sample_layout * l)
+{
+	free(l->marks);
+	free(l->hashes);
+	free(l->lens);
+	free(l);
+}
+
 struct sample_layout *
 sample_layout_intern(const uint64_t * hashes, const uint32_t * lens,
     uint32_t n)
 {
+	static const uint64_t none[1];
 	struct sample_layout * l;
 	uint64_t d[2];
 
+	if (n == 0) {
+		/* An empty page may come without arrays. */
+		hashes = none;
+		lens = (const uint32_t *)none;
+	}
 	digest(d, hashes, lens, n);
 	HASH_FIND(hh, interned, d, sizeof(d), l);
 	if (l != NULL && l->n == n &&
@@ -58,9 +74,7 @@ sample_layout_intern(const uint64_t * hashes, const uint32_t * lens,
 	l->hashes = malloc(n * sizeof(*hashes) + 1);
 	l->lens = malloc(n * sizeof(*lens) + 1);
 	if (l->hashes == NULL || l->lens == NULL) {
-		free(l->hashes);
-		free(l->lens);
-		free(l);
+		layout_free(l);
 		return (NULL);
 	}
 	memcpy(l->digest, d, sizeof(d));
@@ -69,6 +83,10 @@ sample_layout_intern(const uint64_t * hashes, const uint32_t * lens,
 	l->n = n;
 	l->refs = 1;
 	HASH_ADD(hh, interned, digest, sizeof(l->digest), l);
+	if (l->hh.tbl == NULL) {
+		layout_free(l);
+		return (NULL);
+	}
 	return (l);
 }
 
@@ -85,10 +103,7 @@ sample_layout_unref(struct sample_layout * l)
 	if (l == NULL || --l->refs > 0)
 		return;
 	HASH_DEL(interned, l);
-	free(l->marks);
-	free(l->hashes);
-	free(l->lens);
-	free(l);
+	layout_free(l);
 }
 
 uint32_t

@@ -3,39 +3,49 @@
 
 #include "base/err.h"
 #include "base/sample.h"
-#include "conn/connector.h"
+#include "conn/manifest.h"
+#include "conn/request.h"
+#include "conn/secret.h"
 #include "loop/loop.h"
 #include "net/http.h"
 
 /*
- * A reader opens one entity of a connector and yields pages.  Whoever asks
- * sets the pace.  A scrape is one page in the shape of samples.
+ * A reader asks one entity of a connector for a page.  Whoever asks sets the
+ * pace.  A scrape is one page, in the shape of samples.
  */
 struct reader;
 
-struct reader_plan {
-	struct sample_layout * expect; /* the last page's layout, borrowed; or NULL */
-	int64_t deadline_us;           /* clock_mono_us() by which the page must
-	                                  be there; 0: the connector's timeout */
+/* What all readers of a process share. */
+struct reader_env {
+	struct loop * loop;
+	struct http * http;
+	const struct secrets * secrets;
 };
 
-/** Exactly one of ${page} (borrowed, but its layout and diff may be taken by
- * setting them NULL) and ${e}. */
+/**
+ * Called once, from the loop; exactly one of ${page} and ${e} is not NULL.
+ * The page is borrowed; its layout and diff may be taken over by setting them
+ * NULL.  ${calls} requests were sent, the last answered ${status} (0: none).
+ */
 typedef void reader_cb(void * arg, struct sample_page * page,
     const struct err * e);
 
 /**
- * reader_samples(H, c, ent, plan, cb, arg):
- * Fetch the one page of the sample entity ${ent} of ${c} and call ${cb} once
- * from the soon queue.  One attempt: retrying is the run's.  Errors: what http
- * gives; Permanent "parse" and "content_type"; Config for references that do
- * not resolve ("token resolve: ...").
+ * reader_samples(env, req, expect, timeout_ms, cb, arg):
+ * Send ${req} (borrowed until the callback) and decode its answer as a page of
+ * samples; ${expect} is the layout of the last one, or NULL.  One attempt:
+ * retrying is the run's.  ${timeout_ms} bounds it together with the request's
+ * own.  Errors: what http gives; Permanent "parse", "content_type" and
+ * "http_4xx"; Config "secret".  NULL only when out of memory.
  */
-struct reader * reader_samples(struct http * H, const struct connector * c,
-    const struct manifest_entity * ent, const struct reader_plan * plan,
-    reader_cb * cb, void * arg);
+struct reader * reader_samples(const struct reader_env * env,
+    const struct request * req, struct sample_layout * expect,
+    int64_t timeout_ms, reader_cb * cb, void * arg);
 
 /** reader_cancel(r): Stop and free without calling back.  NULL: no-op. */
 void reader_cancel(struct reader * r);
+
+/** reader_cleanup(): Free what readers keep for reuse; at exit. */
+void reader_cleanup(void);
 
 #endif

@@ -54,6 +54,11 @@ struct http_req {
 	 * Bodies of other answers are kept (up to 4 KiB) in the result instead.
 	 */
 	int (*on_data)(void * arg, const char * p, size_t n);
+	/*
+	 * If set too, called once before the first on_data with the answer's
+	 * Content-Type (NULL: none), under the same rules.
+	 */
+	int (*on_head)(void * arg, const char * ctype);
 };
 
 struct http_res {

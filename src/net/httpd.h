@@ -10,7 +10,8 @@
 
 /*
  * The HTTP server: evhttp on the loop with the guards it lacks.  It knows
- * nothing of routes; one handler gets every request.
+ * nothing of routes; one handler gets every request, from the loop and never
+ * from within another call.  The process must ignore SIGPIPE.
  */
 struct httpd;
 struct httpd_req;

@@ -1,101 +1,264 @@
 #include "query/format.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Keys together: as much as 2000 columns could need. */
+/* All keys together; two thousand columns have room in it. */
 #define MAX_KEYS ((size_t)8 << 20)
 
-struct format {
-	enum format_kind kind;
+struct query_format {
+	enum query_format_kind kind;
+	struct buf * out;
 	size_t n;
-	struct buf keys;  /* of an object: each as "name":, one after another */
+	struct buf keys; /* of an object: each as "name":, one after another */
 	size_t * key_end;
-	char * json;      /* whether the column is declared JSON */
-	int columns, rows; /* whether there were any */
-	int nomem;
+	char * is_json;  /* a flag a column */
+	uint64_t rows;
+	int began;       /* the columns were written */
+	int failed;      /* no memory for them */
 };
 
-static const struct {
-	const char * name, * type;
-} kinds[] = {
-	{ "json", "application/json" },
-	{ "ndjson", "application/x-ndjson" },
-	{ "csv", "text/csv; charset=utf-8" },
-	{ "rows", "application/x-ndjson" }
-};
-
-int
-format_by_name(const char * s, enum format_kind * kind)
+struct query_format *
+query_format_new(enum query_format_kind kind, struct buf * out)
 {
-	unsigned i;
+	struct query_format * f;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(s, kinds[i].name) == 0) {
-			*kind = (enum format_kind)i;
-			return (0);
-		}
-	return (-1);
-}
-
-const char *
-format_content_type(enum format_kind kind)
-{
-	return (kinds[kind].type);
-}
-
-struct format *
-format_new(enum format_kind kind, struct err * e)
-{
-	struct format * f = calloc(1, sizeof(*f));
-
-	if (f == NULL) {
-		err_nomem(e, "an answer");
+	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return (NULL);
-	}
 	f->kind = kind;
+	f->out = out;
 	f->keys.max = MAX_KEYS;
 	return (f);
 }
 
 void
-format_free(struct format * f)
+query_format_free(struct query_format * f)
 {
 	if (f == NULL)
 		return;
 	buf_free(&f->keys);
 	free(f->key_end);
-	free(f->json);
+	free(f->is_json);
 	free(f);
 }
 
-/* The shortest of %.15g, 16 and 17 that reads back as the same number.  Whole
- * numbers, the most frequent, need no trial. */
-static void
-add_real(struct buf * out, double d)
+const char *
+query_format_mime(const struct query_format * f)
 {
-	char s[40];
-	int digits;
+	switch (f->kind) {
+	case QUERY_FORMAT_JSON:
+		return ("application/json");
+	case QUERY_FORMAT_NDJSON:
+		return ("application/x-ndjson");
+	case QUERY_FORMAT_CSV:
+		return ("text/csv; charset=utf-8");
+	case QUERY_FORMAT_ROWS:
+		return ("application/x-moltler-rows");
+	}
+	return ("application/octet-stream");
+}
 
-	if (!isfinite(d)) {
-		/* JSON has no such number; SQL makes one of 9e999. */
-		buf_adds(out, "null");
-		return;
+int
+query_format_breaks(const struct query_format * f)
+{
+	return (f->kind == QUERY_FORMAT_CSV);
+}
+
+/* The columns' names in order, to find those that come twice. */
+struct column_names {
+	const char ** sorted;
+	size_t * next; /* at the first of equal ones: the next number, or 0 */
+	size_t n;
+};
+
+static int
+by_name(const void * a, const void * b)
+{
+	return (strcmp(*(const char * const *)a, *(const char * const *)b));
+}
+
+/* Where ${name} is or would be. */
+static size_t
+lower_bound(const struct column_names * nm, const char * name)
+{
+	size_t lo = 0, hi = nm->n, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (strcmp(nm->sorted[mid], name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	if (d == (double)(int64_t)(fabs(d) < 1e15 ? d : 0) &&
-	    !(d == 0 && signbit(d))) {
-		buf_addf(out, "%lld", (long long)d);
-		return;
+	return (lo);
+}
+
+static int
+is_column(const struct column_names * nm, const char * name)
+{
+	size_t i = lower_bound(nm, name);
+
+	return (i < nm->n && strcmp(nm->sorted[i], name) == 0);
+}
+
+/* The name itself the first time, then name_2, name_3, ... but for those that
+ * are another column's own. */
+static char *
+unique(struct column_names * nm, const char * name)
+{
+	size_t size = strlen(name) + 24, g = lower_bound(nm, name);
+	char * s = malloc(size);
+
+	if (s == NULL)
+		return (NULL);
+	if (nm->next[g] == 0) {
+		nm->next[g] = 2;
+		memcpy(s, name, strlen(name) + 1);
+		return (s);
 	}
-	for (digits = 15; digits <= 17; digits++) {
-		snprintf(s, sizeof(s), "%.*g", digits, d);
-		if (digits == 17 || strtod(s, NULL) == d)
+	do
+		snprintf(s, size, "%s_%zu", name, nm->next[g]++);
+	while (is_column(nm, s));
+	return (s);
+}
+
+/* Work out what is the same for every row. */
+static int
+keep_columns(struct query_format * f, size_t n, const char * const * names,
+    const char * const * types)
+{
+	struct column_names nm = { calloc(n + 1, sizeof(*nm.sorted)),
+		calloc(n + 1, sizeof(*nm.next)), n };
+	size_t i = 0;
+	char * name;
+
+	f->key_end = calloc(n + 1, sizeof(*f->key_end));
+	f->is_json = calloc(n + 1, 1);
+	if (nm.sorted == NULL || nm.next == NULL || f->key_end == NULL ||
+	    f->is_json == NULL)
+		goto done;
+	f->n = n;
+	for (i = 0; i < n; i++)
+		nm.sorted[i] = names[i];
+	qsort(nm.sorted, n, sizeof(*nm.sorted), by_name);
+	for (i = 0; i < n; i++) {
+		f->is_json[i] = strcasecmp(types[i], "JSON") == 0;
+		if ((name = unique(&nm, names[i])) == NULL)
 			break;
+		buf_add_json_str(&f->keys, name, strlen(name));
+		buf_addc(&f->keys, ':');
+		free(name);
+		f->key_end[i] = f->keys.len;
 	}
-	buf_adds(out, s);
+done:
+	free(nm.sorted);
+	free(nm.next);
+	return (f->n != n || i < n || f->keys.failed ? -1 : 0);
+}
+
+static void
+add_column_list(struct query_format * f, const char * const * names,
+    const char * const * types)
+{
+	size_t i;
+
+	buf_adds(f->out, "{\"columns\":[");
+	for (i = 0; i < f->n; i++) {
+		buf_adds(f->out, i > 0 ? ",{\"name\":" : "{\"name\":");
+		buf_add_json_str(f->out, names[i], strlen(names[i]));
+		buf_adds(f->out, ",\"type\":");
+		buf_add_json_str(f->out, types[i], strlen(types[i]));
+		buf_addc(f->out, '}');
+	}
+	buf_addc(f->out, ']');
+}
+
+/* Quoted where RFC 4180 section 2 asks for it, and where a reader could take
+ * the text for NULL. */
+static void
+add_csv_text(struct buf * b, const char * s, size_t n)
+{
+	size_t i, run = 0;
+	int quote = n == 0 || s[0] == ' ' || s[n - 1] == ' ';
+
+	for (i = 0; i < n && !quote; i++)
+		quote = s[i] == ',' || s[i] == '"' || s[i] == '\n' ||
+		    s[i] == '\r';
+	if (!quote) {
+		buf_add(b, s, n);
+		return;
+	}
+	buf_addc(b, '"');
+	for (i = 0; i < n; i++) {
+		if (s[i] != '"')
+			continue;
+		buf_add(b, s + run, i + 1 - run);
+		run = i; /* once more, so that it is doubled */
+	}
+	buf_add(b, s + run, n - run);
+	buf_addc(b, '"');
+}
+
+void
+query_format_columns(struct query_format * f, size_t n,
+    const char * const * names, const char * const * types)
+{
+	size_t i;
+
+	f->began = 1;
+	if (keep_columns(f, n, names, types)) {
+		f->failed = 1;
+		f->out->failed = 1;
+		return;
+	}
+	switch (f->kind) {
+	case QUERY_FORMAT_JSON:
+		add_column_list(f, names, types);
+		buf_adds(f->out, ",\"rows\":[");
+		break;
+	case QUERY_FORMAT_ROWS:
+		add_column_list(f, names, types);
+		buf_adds(f->out, "}\n");
+		break;
+	case QUERY_FORMAT_CSV:
+		for (i = 0; i < n; i++) {
+			if (i > 0)
+				buf_addc(f->out, ',');
+			add_csv_text(f->out, names[i], strlen(names[i]));
+		}
+		buf_addc(f->out, '\n');
+		break;
+	case QUERY_FORMAT_NDJSON:
+		break;
+	}
+}
+
+static void
+add_base64(struct buf * b, const char * s, size_t n)
+{
+	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char * p = (const unsigned char *)s;
+	char q[4];
+	uint32_t w;
+	size_t i;
+
+	for (i = 0; i < n; i += 3) {
+		w = (uint32_t)p[i] << 16;
+		if (i + 1 < n)
+			w |= (uint32_t)p[i + 1] << 8;
+		if (i + 2 < n)
+			w |= p[i + 2];
+		q[0] = abc[w >> 18];
+		q[1] = abc[w >> 12 & 63];
+		q[2] = i + 1 < n ? abc[w >> 6 & 63] : '=';
+		q[3] = i + 2 < n ? abc[w & 63] : '=';
+		buf_add(b, q, 4);
+	}
 }
 
 static void
@@ -112,375 +275,170 @@ add_int(struct buf * out, int64_t v)
 	buf_add(out, p, (size_t)(s + sizeof(s) - p));
 }
 
+/* As few digits as read back the same. */
 static void
-add_base64(struct buf * out, const char * s, size_t n)
+add_real(struct buf * b, double d)
 {
-	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char * u = (const unsigned char *)s;
-	char q[4];
-	uint32_t v;
-	size_t i;
+	char s[40];
+	int digits;
 
-	if (buf_reserve(out, (n + 2) / 3 * 4))
-		return;
-	for (i = 0; i < n; i += 3) {
-		v = (uint32_t)u[i] << 16;
-		if (i + 1 < n)
-			v |= (uint32_t)u[i + 1] << 8;
-		if (i + 2 < n)
-			v |= u[i + 2];
-		q[0] = abc[v >> 18];
-		q[1] = abc[v >> 12 & 63];
-		q[2] = i + 1 < n ? abc[v >> 6 & 63] : '=';
-		q[3] = i + 2 < n ? abc[v & 63] : '=';
-		buf_add(out, q, 4);
-	}
-}
-
-/* JSON as it is, on one line: line ends outside strings are mere space, and
- * inside they cannot be. */
-static void
-add_raw_json(struct buf * out, const char * s, size_t n)
-{
-	size_t from = out->len, i;
-
-	if (buf_add(out, s, n))
-		return;
-	for (i = from; i < out->len; i++)
-		if (out->p[i] == '\n' || out->p[i] == '\r')
-			out->p[i] = ' ';
-}
-
-static void
-add_json_value(struct buf * out, const struct query_value * v, int json)
-{
-	switch (v->type) {
-	case QUERY_NULL:
-		buf_add(out, "null", 4);
-		break;
-	case QUERY_INT:
-		add_int(out, v->i);
-		break;
-	case QUERY_REAL:
-		add_real(out, v->d);
-		break;
-	case QUERY_TEXT:
-		if (json && format_json_check(v->s, v->len))
-			add_raw_json(out, v->s, v->len);
-		else
-			buf_add_json_str(out, v->s, v->len);
-		break;
-	case QUERY_BLOB:
-		buf_addc(out, '"');
-		add_base64(out, v->s, v->len);
-		buf_addc(out, '"');
-		break;
-	}
-}
-
-static int
-csv_plain(const char * s, size_t n)
-{
-	size_t i;
-
-	/* Spaces at the ends: some readers drop them. */
-	if (n == 0 || s[0] == ' ' || s[n - 1] == ' ')
-		return (0);
-	for (i = 0; i < n; i++)
-		if (s[i] == ',' || s[i] == '"' || s[i] == '\n' || s[i] == '\r')
-			return (0);
-	return (1);
-}
-
-static void
-add_csv_text(struct buf * out, const char * s, size_t n)
-{
-	const char * quote;
-	size_t k;
-
-	if (csv_plain(s, n)) {
-		buf_add(out, s, n);
+	/* Whole numbers are the most; %.17g would do, but slowly. */
+	if (d >= -1e15 && d <= 1e15 && d == (double)(int64_t)d &&
+	    !(d == 0 && signbit(d))) {
+		add_int(b, (int64_t)d);
 		return;
 	}
-	buf_addc(out, '"');
-	while (n > 0 && (quote = memchr(s, '"', n)) != NULL) {
-		k = (size_t)(quote - s) + 1;
-		buf_add(out, s, k);
-		buf_addc(out, '"');
-		s += k;
-		n -= k;
-	}
-	buf_add(out, s, n);
-	buf_addc(out, '"');
-}
-
-static void
-add_csv_value(struct buf * out, const struct query_value * v)
-{
-	switch (v->type) {
-	case QUERY_NULL:
-		break;
-	case QUERY_INT:
-		add_int(out, v->i);
-		break;
-	case QUERY_REAL:
-		if (isfinite(v->d))
-			add_real(out, v->d);
-		break;
-	case QUERY_TEXT:
-		add_csv_text(out, v->s, v->len);
-		break;
-	case QUERY_BLOB:
-		add_base64(out, v->s, v->len);
-		break;
-	}
-}
-
-/* The columns' names in order, to find those that come twice. */
-struct names {
-	const char ** sorted;
-	size_t * next; /* at the first of equal ones: the next number, or 0 */
-	size_t n;
-};
-
-static int
-by_name(const void * a, const void * b)
-{
-	return (strcmp(*(const char * const *)a, *(const char * const *)b));
-}
-
-/* Where ${name} is or would be. */
-static size_t
-lower_bound(const struct names * nm, const char * name)
-{
-	size_t lo = 0, hi = nm->n, mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (strcmp(nm->sorted[mid], name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return (lo);
-}
-
-static int
-is_name(const struct names * nm, const char * name)
-{
-	size_t i = lower_bound(nm, name);
-
-	return (i < nm->n && strcmp(nm->sorted[i], name) == 0);
-}
-
-/* The name itself the first time, then name_2, name_3, ... but for those that
- * are another column's own. */
-static char *
-unique(struct names * nm, const char * name)
-{
-	size_t size = strlen(name) + 24, g = lower_bound(nm, name);
-	char * s = malloc(size);
-
-	if (s == NULL)
-		return (NULL);
-	if (nm->next[g] == 0) {
-		nm->next[g] = 2;
-		memcpy(s, name, strlen(name) + 1);
-		return (s);
-	}
-	do
-		snprintf(s, size, "%s_%zu", name, nm->next[g]++);
-	while (is_name(nm, s));
-	return (s);
-}
-
-/* Keys are written once and copied for each row. */
-static int
-make_keys(struct format * f, const char * const * names,
-    const char * const * types)
-{
-	struct names nm = { calloc(f->n + 1, sizeof(*nm.sorted)),
-		calloc(f->n + 1, sizeof(*nm.next)), f->n };
-	size_t i;
-	int rc = -1;
-	char * s;
-
-	f->key_end = calloc(f->n + 1, sizeof(*f->key_end));
-	f->json = calloc(f->n + 1, 1);
-	if (nm.sorted == NULL || nm.next == NULL || f->key_end == NULL ||
-	    f->json == NULL)
-		goto done;
-	for (i = 0; i < f->n; i++)
-		nm.sorted[i] = names[i];
-	qsort(nm.sorted, f->n, sizeof(*nm.sorted), by_name);
-	for (i = 0; i < f->n; i++) {
-		if ((s = unique(&nm, names[i])) == NULL)
-			goto done;
-		buf_add_json_str(&f->keys, s, strlen(s));
-		buf_addc(&f->keys, ':');
-		free(s);
-		f->key_end[i] = f->keys.len;
-		f->json[i] = strcasecmp(types[i], "JSON") == 0;
-	}
-	rc = f->keys.failed ? -1 : 0;
-done:
-	free(nm.sorted);
-	free(nm.next);
-	return (rc);
-}
-
-static void
-add_columns(struct buf * out, size_t n, const char * const * names,
-    const char * const * types)
-{
-	size_t i;
-
-	buf_adds(out, "\"columns\":[");
-	for (i = 0; i < n; i++) {
-		buf_adds(out, i ? ",{\"name\":" : "{\"name\":");
-		buf_add_json_str(out, names[i], strlen(names[i]));
-		buf_adds(out, ",\"type\":");
-		buf_add_json_str(out, types[i], strlen(types[i]));
-		buf_addc(out, '}');
-	}
-	buf_addc(out, ']');
-}
-
-void
-format_columns(struct format * f, struct buf * out, size_t n,
-    const char * const * names, const char * const * types)
-{
-	size_t i;
-
-	f->n = n;
-	f->columns = 1;
-	if (make_keys(f, names, types)) {
-		f->nomem = out->failed = 1;
-		return;
-	}
-	switch (f->kind) {
-	case FORMAT_JSON:
-		buf_addc(out, '{');
-		add_columns(out, n, names, types);
-		buf_adds(out, ",\"rows\":[");
-		break;
-	case FORMAT_NDJSON:
-		break;
-	case FORMAT_CSV:
-		for (i = 0; i < n; i++) {
-			if (i > 0)
-				buf_addc(out, ',');
-			add_csv_text(out, names[i], strlen(names[i]));
-		}
-		buf_addc(out, '\n');
-		break;
-	case FORMAT_ROWS:
-		buf_addc(out, '{');
-		add_columns(out, n, names, types);
-		buf_adds(out, "}\n");
-		break;
-	}
-}
-
-static void
-add_object(const struct format * f, struct buf * out,
-    const struct query_value * v)
-{
-	size_t i, from = 0;
-
-	buf_addc(out, '{');
-	for (i = 0; i < f->n; i++) {
-		if (i > 0)
-			buf_addc(out, ',');
-		buf_add(out, f->keys.p + from, f->key_end[i] - from);
-		from = f->key_end[i];
-		add_json_value(out, &v[i], f->json[i]);
-	}
-	buf_addc(out, '}');
-}
-
-void
-format_row(struct format * f, struct buf * out, size_t n,
-    const struct query_value * v)
-{
-	size_t i;
-
-	if (f->nomem || n != f->n) {
-		out->failed = 1;
-		return;
-	}
-	switch (f->kind) {
-	case FORMAT_JSON:
-		if (f->rows)
-			buf_addc(out, ',');
-		add_object(f, out, v);
-		break;
-	case FORMAT_NDJSON:
-		add_object(f, out, v);
-		buf_addc(out, '\n');
-		break;
-	case FORMAT_CSV:
-		for (i = 0; i < n; i++) {
-			if (i > 0)
-				buf_addc(out, ',');
-			add_csv_value(out, &v[i]);
-		}
-		buf_addc(out, '\n');
-		break;
-	case FORMAT_ROWS:
-		for (i = 0; i < n; i++) {
-			buf_addc(out, i ? ',' : '[');
-			add_json_value(out, &v[i], f->json[i]);
-		}
-		buf_adds(out, "]\n");
-		break;
-	}
-	f->rows = 1;
-}
-
-static void
-add_outcome(struct buf * out, const struct query_stats * st,
-    const struct err * err)
-{
-	if (err == NULL) {
-		buf_addf(out, "\"stats\":{\"rows\":%llu,\"ms\":%lld,"
-		    "\"pages\":%llu,\"calls\":%llu,\"cache_hits\":%llu}",
-		    (unsigned long long)st->rows, (long long)st->ms,
-		    (unsigned long long)st->pages,
-		    (unsigned long long)st->calls,
-		    (unsigned long long)st->cache_hits);
-		return;
-	}
-	buf_adds(out, "\"error\":{\"code\":");
-	buf_add_json_str(out, err->code, strlen(err->code));
-	buf_addf(out, ",\"class\":\"%s\",\"message\":",
-	    err_class_name(err->cls));
-	buf_add_json_str(out, err->msg, strlen(err->msg));
-	buf_addc(out, '}');
-}
-
-void
-format_end(struct format * f, struct buf * out, const struct query_stats * st,
-    const struct err * err)
-{
-	switch (f->kind) {
-	case FORMAT_JSON:
-		buf_adds(out, f->columns ? "]," :
-		    "{\"columns\":[],\"rows\":[],");
-		add_outcome(out, st, err);
-		buf_adds(out, "}\n");
-		break;
-	case FORMAT_NDJSON:
-		if (err == NULL)
+	for (digits = 15; digits <= 17; digits++) {
+		snprintf(s, sizeof(s), "%.*g", digits, d);
+		if (digits == 17 || strtod(s, NULL) == d)
 			break;
-		/* FALLTHROUGH */
-	case FORMAT_ROWS:
-		buf_addc(out, '{');
-		add_outcome(out, st, err);
-		buf_adds(out, "}\n");
+	}
+	buf_adds(b, s);
+}
+
+/* A document as it is, but on one line: a row is a line, and a line's end can
+ * only be space in it. */
+static void
+add_document(struct buf * b, const char * s, size_t n)
+{
+	size_t i = b->len;
+
+	if (buf_add(b, s, n))
+		return;
+	for (; i < b->len; i++)
+		if (b->p[i] == '\n' || b->p[i] == '\r')
+			b->p[i] = ' ';
+}
+
+static void
+add_json_value(struct query_format * f, size_t i, const struct query_value * v)
+{
+	struct buf * b = f->out;
+
+	switch (v->type) {
+	case QUERY_NULL:
+		buf_adds(b, "null");
 		break;
-	case FORMAT_CSV:
+	case QUERY_INT:
+		add_int(b, v->i);
+		break;
+	case QUERY_REAL:
+		if (v->d - v->d != 0) /* NaN and infinities are no JSON */
+			buf_adds(b, "null");
+		else
+			add_real(b, v->d);
+		break;
+	case QUERY_TEXT:
+		/* Checked, because one that is broken would break the answer. */
+		if (f->is_json[i] && query_format_is_document(v->s, v->len))
+			add_document(b, v->s, v->len);
+		else
+			buf_add_json_str(b, v->s, v->len);
+		break;
+	case QUERY_BLOB:
+		buf_addc(b, '"');
+		add_base64(b, v->s, v->len);
+		buf_addc(b, '"');
 		break;
 	}
+}
+
+static void
+add_csv_value(struct query_format * f, const struct query_value * v)
+{
+	struct buf * b = f->out;
+
+	switch (v->type) {
+	case QUERY_NULL:
+		break;
+	case QUERY_INT:
+		add_int(b, v->i);
+		break;
+	case QUERY_REAL:
+		if (v->d - v->d == 0)
+			add_real(b, v->d);
+		break;
+	case QUERY_TEXT:
+		add_csv_text(b, v->s, v->len);
+		break;
+	case QUERY_BLOB:
+		add_base64(b, v->s, v->len);
+		break;
+	}
+}
+
+void
+query_format_row(struct query_format * f, size_t n,
+    const struct query_value * v)
+{
+	int objects = f->kind == QUERY_FORMAT_JSON ||
+	    f->kind == QUERY_FORMAT_NDJSON;
+	struct buf * b = f->out;
+	size_t i, key = 0;
+
+	if (f->failed || n != f->n) {
+		b->failed = 1;
+		return;
+	}
+	if (f->kind == QUERY_FORMAT_JSON)
+		buf_adds(b, f->rows > 0 ? ",\n" : "\n");
+	f->rows++;
+	if (f->kind != QUERY_FORMAT_CSV)
+		buf_addc(b, objects ? '{' : '[');
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			buf_addc(b, ',');
+		if (f->kind == QUERY_FORMAT_CSV) {
+			add_csv_value(f, &v[i]);
+			continue;
+		}
+		if (objects)
+			buf_add(b, f->keys.p + key, f->key_end[i] - key);
+		key = f->key_end[i];
+		add_json_value(f, i, &v[i]);
+	}
+	if (f->kind != QUERY_FORMAT_CSV)
+		buf_addc(b, objects ? '}' : ']');
+	if (f->kind != QUERY_FORMAT_JSON)
+		buf_addc(b, '\n');
+}
+
+static void
+add_error(struct buf * b, const struct err * e)
+{
+	buf_adds(b, "\"error\":{\"code\":");
+	buf_add_json_str(b, e->code, strlen(e->code));
+	buf_addf(b, ",\"class\":\"%s\",\"message\":",
+	    err_class_name(e->cls));
+	buf_add_json_str(b, e->msg, strlen(e->msg));
+	buf_addc(b, '}');
+}
+
+static void
+add_stats(struct buf * b, const struct query_stats * st)
+{
+	buf_addf(b, "\"stats\":{\"rows\":%" PRIu64 ",\"ms\":%" PRId64
+	    ",\"pages\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"cache_hits\":%"
+	    PRIu64 "}", st->rows, st->ms, st->pages, st->calls,
+	    st->cache_hits);
+}
+
+void
+query_format_end(struct query_format * f, const struct query_stats * st,
+    const struct err * e)
+{
+	struct buf * b = f->out;
+
+	if (f->kind == QUERY_FORMAT_CSV ||
+	    (f->kind == QUERY_FORMAT_NDJSON && e == NULL))
+		return;
+	if (f->kind == QUERY_FORMAT_JSON)
+		buf_adds(b, f->began ? "\n]," : "{");
+	else
+		buf_addc(b, '{');
+	if (e != NULL)
+		add_error(b, e);
+	else
+		add_stats(b, st);
+	buf_adds(b, "}\n");
 }

@@ -1,59 +1,58 @@
 #ifndef MOLTLER_QUERY_FORMAT_H
 #define MOLTLER_QUERY_FORMAT_H
 
+#include <stddef.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "query/query.h"
 
 /*
- * An answer as bytes.
- *   json    {"columns":[{"name","type"},...],"rows":[{...},...],"stats":{...}};
- *           after a failure "error" in the place of "stats"
- *   ndjson  one object a row; after a failure a last line {"error":{...}}
- *   csv     RFC 4180 with lines ended by LF alone, as psql writes them: a header
- *           line, NULL empty, an empty text ""; a failure adds nothing, whoever
- *           sends it must cut the connection
- *   rows    for the client: {"columns":[...]}, one array a row, then
+ * A query's answer as bytes.
+ *   json    {"columns":[{"name","type"}],"rows":[{...}],"stats":{...}}, with
+ *           "error" in place of "stats" if it failed
+ *   ndjson  an object a row; at a failure a last line {"error":{...}}
+ *   csv     RFC 4180 but for the line ends, which are LF as other SQL clients
+ *           write them; a header line; NULL is empty, an empty text is ""
+ *   rows    for the moltler client: {"columns":[...]}, then an array a row, then
  *           {"stats":{...}} or {"error":{...}}
- * Numbers come back exactly; blobs are base64.  Text of a column declared JSON is
- * embedded as JSON where it is an object or an array.  Names that come twice
- * become name, name_2.
+ * Integers are exact, reals as short as reads back the same.  Text of a column
+ * declared JSON that holds an object or a list is put in as it is.  Blobs are
+ * base64.  In objects a second column of the same name becomes name_2.
  */
-enum format_kind { FORMAT_JSON, FORMAT_NDJSON, FORMAT_CSV, FORMAT_ROWS };
+struct query_format;
 
-/** format_by_name(s, kind): 0 with ${*kind} set, or -1: none of "json",
- * "ndjson", "csv", "rows". */
-int format_by_name(const char * s, enum format_kind * kind) MUST_CHECK;
+enum query_format_kind { QUERY_FORMAT_JSON, QUERY_FORMAT_NDJSON,
+    QUERY_FORMAT_CSV, QUERY_FORMAT_ROWS };
 
-/** format_content_type(kind): Its media type. */
-const char * format_content_type(enum format_kind kind);
+/** query_format_new(kind, out): Write to ${out} (borrowed; its failure flag
+ * tells when something did not fit).  NULL when out of memory. */
+struct query_format * query_format_new(enum query_format_kind kind,
+    struct buf * out);
+void query_format_free(struct query_format * f); /* NULL is a no-op */
 
-struct format;
+/** query_format_mime(f): The Content-Type of its answers. */
+const char * query_format_mime(const struct query_format * f);
 
-/** format_new(kind, e): A formatter for one answer. */
-struct format * format_new(enum format_kind kind, struct err * e);
+/** query_format_breaks(f): Whether the format has no place for an error, so that
+ * the connection must break instead. */
+int query_format_breaks(const struct query_format * f);
 
-/**
- * format_columns(f, out, n, names, types), format_row(f, out, n, v),
- * format_end(f, out, st, err): Append to ${out} what a query's sink is told, in
- * its order; ${err} is NULL if all went well.  What does not fit sets
- * ${out}->failed.  ${out} may be emptied between calls.
- */
-void format_columns(struct format * f, struct buf * out, size_t n,
+/** query_format_columns: once, first.  query_format_row: each row.
+ * query_format_end: once, at last, also if there were no columns; ${e} NULL if
+ * all went well. */
+void query_format_columns(struct query_format * f, size_t n,
     const char * const * names, const char * const * types);
-void format_row(struct format * f, struct buf * out, size_t n,
+void query_format_row(struct query_format * f, size_t n,
     const struct query_value * v);
-void format_end(struct format * f, struct buf * out,
-    const struct query_stats * st, const struct err * err);
-
-/** format_free(f): Free it; NULL is a no-op. */
-void format_free(struct format * f);
+void query_format_end(struct query_format * f, const struct query_stats * st,
+    const struct err * e);
 
 /**
- * format_json_check(s, n):
- * Whether ${n} bytes are exactly one JSON object or array (RFC 8259), at most 500
+ * query_format_is_document(s, n):
+ * Whether ${n} bytes are exactly one JSON object or list (RFC 8259), at most 500
  * deep.  Nothing is built.
  */
-int format_json_check(const char * s, size_t n);
+int query_format_is_document(const char * s, size_t n);
 
 #endif

@@ -176,7 +176,7 @@ leave(struct reader * r)
 }
 
 int
-format_json_check(const char * s, size_t n)
+query_format_is_document(const char * s, size_t n)
 {
 	struct reader r;
 	int rc;

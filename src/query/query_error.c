@@ -150,7 +150,7 @@ no_column(struct query * q, const char * name, size_t off, struct err * e)
 	const char * near = NULL;
 	size_t n = 0, i;
 
-	snprintf(want, sizeof(want), "%s", name);
+	snprintf(want, sizeof(want), "%.127s", name);
 	if (cols != NULL) {
 		n = columns(q, cols, MAX_COLUMNS);
 		near = json_nearest(part(want), (const char * const *)cols, n);

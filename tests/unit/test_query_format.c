@@ -25,7 +25,7 @@ static struct buf out;
 
 /* Two rows of five columns through ${kind}. */
 static const char *
-play(enum format_kind kind, const struct err * e)
+play(enum query_format_kind kind, const struct err * e)
 {
 	static const char * const names[] = { "n", "x\"y", "t", "b", "j" };
 	static const char * const types[] = { "INTEGER", "REAL", "TEXT", "",
@@ -35,16 +35,16 @@ play(enum format_kind kind, const struct err * e)
 		  V_BLOB("\x00\xff\x10"), V_TEXT("{\"k\":\n[1,\r\n 2]}") },
 		{ V_NULL, V_REAL(3), V_TEXT(""), V_BLOB(""), V_TEXT("no {") }
 	};
-	struct format * f = format_new(kind, NULL);
+	struct query_format * f = query_format_new(kind, &out);
 	int i;
 
 	assert_non_null(f);
 	buf_free(&out);
-	format_columns(f, &out, 5, names, types);
+	query_format_columns(f, 5, names, types);
 	for (i = 0; i < 2; i++)
-		format_row(f, &out, 5, rows[i]);
-	format_end(f, &out, &stats, e);
-	format_free(f);
+		query_format_row(f, 5, rows[i]);
+	query_format_end(f, &stats, e);
+	query_format_free(f);
 	assert_false(out.failed);
 	return (out.p);
 }
@@ -77,12 +77,12 @@ test_json(void ** state)
 	json_t * v;
 
 	(void)state;
-	assert_string_equal(play(FORMAT_JSON, NULL),
-	    "{" COLS ",\"rows\":[" ROW1 "," ROW2 "]," STATS "}\n");
+	assert_string_equal(play(QUERY_FORMAT_JSON, NULL),
+	    "{" COLS ",\"rows\":[\n" ROW1 ",\n" ROW2 "\n]," STATS "}\n");
 	assert_non_null(v = json_loads(out.p, 0, NULL));
 	json_decref(v);
-	assert_string_equal(play(FORMAT_JSON, &e),
-	    "{" COLS ",\"rows\":[" ROW1 "," ROW2 "]," ERROR "}\n");
+	assert_string_equal(play(QUERY_FORMAT_JSON, &e),
+	    "{" COLS ",\"rows\":[\n" ROW1 ",\n" ROW2 "\n]," ERROR "}\n");
 	assert_non_null(v = json_loads(out.p, 0, NULL));
 	json_decref(v);
 }
@@ -93,8 +93,8 @@ test_ndjson(void ** state)
 	struct err e = failure();
 
 	(void)state;
-	assert_string_equal(play(FORMAT_NDJSON, NULL), ROW1 "\n" ROW2 "\n");
-	assert_string_equal(play(FORMAT_NDJSON, &e),
+	assert_string_equal(play(QUERY_FORMAT_NDJSON, NULL), ROW1 "\n" ROW2 "\n");
+	assert_string_equal(play(QUERY_FORMAT_NDJSON, &e),
 	    ROW1 "\n" ROW2 "\n{" ERROR "}\n");
 }
 
@@ -104,12 +104,12 @@ test_csv(void ** state)
 	struct err e = failure();
 
 	(void)state;
-	assert_string_equal(play(FORMAT_CSV, NULL),
+	assert_string_equal(play(QUERY_FORMAT_CSV, NULL),
 	    "n,\"x\"\"y\",t,b,j\n"
 	    "-5,0.1,\"a,\"\"b\"\"\n\xc3\xa9\",AP8Q,\"{\"\"k\"\":\n[1,\r\n 2]}\"\n"
 	    ",3,\"\",,no {\n");
 	/* An error is the sender's to show by cutting the connection. */
-	play(FORMAT_CSV, &e);
+	play(QUERY_FORMAT_CSV, &e);
 	assert_null(strstr(out.p, "memory"));
 }
 
@@ -119,24 +119,24 @@ test_rows(void ** state)
 	struct err e = failure();
 
 	(void)state;
-	assert_string_equal(play(FORMAT_ROWS, NULL), "{" COLS "}\n"
+	assert_string_equal(play(QUERY_FORMAT_ROWS, NULL), "{" COLS "}\n"
 	    "[-5,0.1,\"a,\\\"b\\\"\\n\xc3\xa9\",\"AP8Q\",{\"k\": [1,   2]}]\n"
 	    "[null,3,\"\",\"\",\"no {\"]\n{" STATS "}\n");
-	play(FORMAT_ROWS, &e);
+	play(QUERY_FORMAT_ROWS, &e);
 	assert_non_null(strstr(out.p, "]\n{" ERROR "}\n"));
 }
 
 static const char *
-ended(enum format_kind kind, const struct err * e, int columns)
+ended(enum query_format_kind kind, const struct err * e, int columns)
 {
-	struct format * f = format_new(kind, NULL);
+	struct query_format * f = query_format_new(kind, &out);
 
 	buf_free(&out);
 	buf_adds(&out, "");
 	if (columns)
-		format_columns(f, &out, 0, NULL, NULL);
-	format_end(f, &out, &stats, e);
-	format_free(f);
+		query_format_columns(f, 0, NULL, NULL);
+	query_format_end(f, &stats, e);
+	query_format_free(f);
 	return (out.p);
 }
 
@@ -146,14 +146,14 @@ test_nothing_but_an_end(void ** state)
 	struct err e = failure();
 
 	(void)state;
-	assert_string_equal(ended(FORMAT_JSON, &e, 0),
-	    "{\"columns\":[],\"rows\":[]," ERROR "}\n");
-	assert_string_equal(ended(FORMAT_JSON, NULL, 1),
-	    "{\"columns\":[],\"rows\":[]," STATS "}\n");
-	assert_string_equal(ended(FORMAT_NDJSON, &e, 0), "{" ERROR "}\n");
-	assert_string_equal(ended(FORMAT_ROWS, &e, 0), "{" ERROR "}\n");
-	assert_string_equal(ended(FORMAT_CSV, &e, 0), "");
-	assert_string_equal(ended(FORMAT_NDJSON, NULL, 1), "");
+	assert_string_equal(ended(QUERY_FORMAT_JSON, &e, 0),
+	    "{" ERROR "}\n");
+	assert_string_equal(ended(QUERY_FORMAT_JSON, NULL, 1),
+	    "{\"columns\":[],\"rows\":[\n]," STATS "}\n");
+	assert_string_equal(ended(QUERY_FORMAT_NDJSON, &e, 0), "{" ERROR "}\n");
+	assert_string_equal(ended(QUERY_FORMAT_ROWS, &e, 0), "{" ERROR "}\n");
+	assert_string_equal(ended(QUERY_FORMAT_CSV, &e, 0), "");
+	assert_string_equal(ended(QUERY_FORMAT_NDJSON, NULL, 1), "");
 }
 
 static const char *
@@ -162,12 +162,12 @@ real(double d)
 	static const char * const names[] = { "r" };
 	static const char * const types[] = { "" };
 	struct query_value v = { .type = QUERY_REAL, .d = d };
-	struct format * f = format_new(FORMAT_NDJSON, NULL);
+	struct query_format * f = query_format_new(QUERY_FORMAT_NDJSON, &out);
 
 	buf_free(&out);
-	format_columns(f, &out, 1, names, types);
-	format_row(f, &out, 1, &v);
-	format_free(f);
+	query_format_columns(f, 1, names, types);
+	query_format_row(f, 1, &v);
+	query_format_free(f);
 	out.p[out.len - 2] = '\0';
 	return (out.p + 5);
 }
@@ -207,19 +207,19 @@ test_integers(void ** state)
 	static const char * const types[] = { "", "", "" };
 	struct query_value v[3] = { V_INT(INT64_MIN), V_INT(INT64_MAX),
 	    V_INT(0) };
-	struct format * f = format_new(FORMAT_ROWS, NULL);
+	struct query_format * f = query_format_new(QUERY_FORMAT_ROWS, &out);
 
 	(void)state;
 	buf_free(&out);
-	format_columns(f, &out, 3, names, types);
+	query_format_columns(f, 3, names, types);
 	buf_clear(&out);
-	format_row(f, &out, 3, v);
+	query_format_row(f, 3, v);
 	assert_string_equal(out.p,
 	    "[-9223372036854775808,9223372036854775807,0]\n");
 	/* Another number of columns than announced is refused. */
-	format_row(f, &out, 2, v);
+	query_format_row(f, 2, v);
 	assert_true(out.failed);
-	format_free(f);
+	query_format_free(f);
 }
 
 static void
@@ -229,7 +229,7 @@ test_names_twice(void ** state)
 	    "A", "a_2" };
 	static const char * const types[] = { "", "", "", "", "", "", "", "" };
 	struct query_value v[8];
-	struct format * f = format_new(FORMAT_NDJSON, NULL);
+	struct query_format * f = query_format_new(QUERY_FORMAT_NDJSON, &out);
 	int i;
 
 	(void)state;
@@ -239,11 +239,11 @@ test_names_twice(void ** state)
 		v[i].i = i;
 	}
 	buf_free(&out);
-	format_columns(f, &out, 8, names, types);
-	format_row(f, &out, 8, v);
+	query_format_columns(f, 8, names, types);
+	query_format_row(f, 8, v);
 	assert_string_equal(out.p, "{\"a\":0,\"a_3\":1,\"a_2\":2,\"a_4\":3,"
 	    "\"\":4,\"_2\":5,\"A\":6,\"a_2_2\":7}\n");
-	format_free(f);
+	query_format_free(f);
 }
 
 /* Two thousand columns of one name: quick, and all different. */
@@ -253,7 +253,7 @@ test_many_names_twice(void ** state)
 	const char ** names = calloc(2000, sizeof(*names));
 	const char ** types = calloc(2000, sizeof(*types));
 	struct query_value * v = calloc(2000, sizeof(*v));
-	struct format * f = format_new(FORMAT_NDJSON, NULL);
+	struct query_format * f = query_format_new(QUERY_FORMAT_NDJSON, &out);
 	int64_t t0 = clock_mono_us();
 	json_t * o;
 	int i;
@@ -265,13 +265,13 @@ test_many_names_twice(void ** state)
 		v[i].type = QUERY_INT;
 	}
 	buf_free(&out);
-	format_columns(f, &out, 2000, names, types);
-	format_row(f, &out, 2000, v);
+	query_format_columns(f, 2000, names, types);
+	query_format_row(f, 2000, v);
 	assert_true(clock_mono_us() - t0 < 2000000);
 	o = json_loads(out.p, JSON_REJECT_DUPLICATES, NULL);
 	assert_int_equal(json_object_size(o), 2000);
 	json_decref(o);
-	format_free(f);
+	query_format_free(f);
 	free(names);
 	free(types);
 	free(v);
@@ -284,25 +284,25 @@ test_full_buffer(void ** state)
 	static const char * const types[] = { "" };
 	struct query_value v = V_TEXT("0123456789012345678901234567890123456789");
 	struct buf small = BUF_INIT(64);
-	struct format * f = format_new(FORMAT_NDJSON, NULL);
+	struct query_format * f = query_format_new(QUERY_FORMAT_NDJSON, &small);
 
 	(void)state;
-	format_columns(f, &small, 1, names, types);
-	format_row(f, &small, 1, &v);
+	query_format_columns(f, 1, names, types);
+	query_format_row(f, 1, &v);
 	assert_false(small.failed);
-	format_row(f, &small, 1, &v);
+	query_format_row(f, 1, &v);
 	assert_true(small.failed);
 	buf_clear(&small);
-	format_row(f, &small, 1, &v);
+	query_format_row(f, 1, &v);
 	assert_false(small.failed);
 	buf_free(&small);
-	format_free(f);
+	query_format_free(f);
 }
 
 static int
 json(const char * s)
 {
-	return (format_json_check(s, strlen(s)));
+	return (query_format_is_document(s, strlen(s)));
 }
 
 static void
@@ -329,27 +329,27 @@ test_json_check(void ** state)
 			fail_msg("took %s", bad[i]);
 	memset(deep, '[', 500);
 	memset(deep + 500, ']', 500);
-	assert_true(format_json_check(deep, 1000));
+	assert_true(query_format_is_document(deep, 1000));
 	memset(deep, '[', 501);
 	memset(deep + 501, ']', 501);
-	assert_false(format_json_check(deep, 1002));
-	assert_false(format_json_check("[\0]", 3));
+	assert_false(query_format_is_document(deep, 1002));
+	assert_false(query_format_is_document("[\0]", 3));
 }
 
 static void
-test_names_of_formats(void ** state)
+test_kinds(void ** state)
 {
-	enum format_kind k;
+	struct query_format * f = query_format_new(QUERY_FORMAT_CSV, &out);
 
 	(void)state;
-	assert_int_equal(format_by_name("csv", &k), 0);
-	assert_int_equal(k, FORMAT_CSV);
-	assert_int_equal(format_by_name("rows", &k), 0);
-	assert_int_equal(k, FORMAT_ROWS);
-	assert_int_equal(format_by_name("xml", &k), -1);
-	assert_string_equal(format_content_type(FORMAT_NDJSON),
-	    "application/x-ndjson");
-	format_free(NULL);
+	assert_true(query_format_breaks(f));
+	assert_string_equal(query_format_mime(f), "text/csv; charset=utf-8");
+	query_format_free(f);
+	f = query_format_new(QUERY_FORMAT_NDJSON, &out);
+	assert_false(query_format_breaks(f));
+	assert_string_equal(query_format_mime(f), "application/x-ndjson");
+	query_format_free(f);
+	query_format_free(NULL);
 }
 
 static int
@@ -373,7 +373,7 @@ main(void)
 		cmocka_unit_test(test_many_names_twice),
 		cmocka_unit_test(test_full_buffer),
 		cmocka_unit_test(test_json_check),
-		cmocka_unit_test(test_names_of_formats),
+		cmocka_unit_test(test_kinds),
 	};
 
 	return (cmocka_run_group_tests_name("query_format", tests, NULL,

@@ -1,0 +1,356 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/api_internal.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "query/format.h"
+#include "query/query.h"
+
+/*
+ * POST /v1/query: rows streamed as the client takes them.  What fits one
+ * buffer is answered whole, so that an error found early is an error status.
+ */
+#define FLUSH_BYTES ((size_t)64 << 10)
+/* One row may be far larger than a buffer's worth, but not without bound. */
+#define MAX_BUFFER ((size_t)64 << 20)
+#define MAX_QUERIES 200
+
+struct api_query {
+	struct api * a;
+	struct httpd_req * q;
+	struct query * query;
+	struct query_format * f;
+	struct query_catalog cat;
+	struct buf out;
+	int streaming;
+	int writing;  /* a piece is on its way to the client */
+	int over;     /* the query has ended: op ends with the last piece */
+	int broken;   /* in a way the client must notice by the connection */
+	struct api_query * next;
+	struct api_query ** prevp;
+};
+
+static const struct {
+	const char * name;
+	const char * mime;
+	enum query_format_kind kind;
+} formats[] = {
+	{ "json", "application/json", QUERY_FORMAT_JSON },
+	{ "ndjson", "application/x-ndjson", QUERY_FORMAT_NDJSON },
+	{ "csv", "text/csv", QUERY_FORMAT_CSV },
+	{ "rows", "application/x-moltler-rows", QUERY_FORMAT_ROWS },
+};
+#define NFORMATS (sizeof(formats) / sizeof(formats[0]))
+
+/* The format asked for: by the body, else the first that Accept names, else
+ * JSON.  -1 after having answered 400. */
+static int
+choose_format(struct httpd_req * q, const char * name)
+{
+	const char * accept = httpd_req_header(q, "Accept"), * at, * best = NULL;
+	int i, found = 0;
+
+	for (i = 0; name != NULL && i < (int)NFORMATS; i++)
+		if (strcmp(formats[i].name, name) == 0)
+			return (i);
+	if (name != NULL) {
+		httpd_error(q, 400, "bad_request", "format '%.32s' is none of "
+		    "json, ndjson, csv, rows", name);
+		return (-1);
+	}
+	for (i = 0; accept != NULL && i < (int)NFORMATS; i++) {
+		at = strcasestr(accept, formats[i].mime);
+		if (at != NULL && (best == NULL || at < best)) {
+			best = at;
+			found = i;
+		}
+	}
+	return (found);
+}
+
+static void
+op_free(struct api_query * op)
+{
+	*op->prevp = op->next;
+	if (op->next != NULL)
+		op->next->prevp = op->prevp;
+	op->a->nqueries--;
+	op->a->queries_done++;
+	query_format_free(op->f);
+	buf_free(&op->out);
+	free(op);
+}
+
+static void on_drained(void *);
+
+/* Send what has gathered. */
+static void
+flush(struct api_query * op)
+{
+	if (!op->streaming) {
+		op->streaming = 1;
+		httpd_stream_start(op->q, 200, query_format_mime(op->f));
+	}
+	op->writing = 1;
+	httpd_stream_write(op->q, op->out.p, op->out.len, on_drained, op);
+	buf_clear(&op->out);
+}
+
+static void
+finish(struct api_query * op)
+{
+	if (op->out.len > 0 && !op->broken) {
+		flush(op);
+		return;
+	}
+	httpd_stream_end(op->q, op->broken);
+	op_free(op);
+}
+
+static void
+on_drained(void * arg)
+{
+	struct api_query * op = arg;
+
+	op->writing = 0;
+	if (op->over)
+		finish(op);
+	else if (httpd_stream_gone(op->q))
+		query_cancel(op->query);
+	else
+		query_resume(op->query);
+}
+
+static void
+on_columns(void * arg, size_t n, const char * const * names,
+    const char * const * types)
+{
+	struct api_query * op = arg;
+
+	query_format_columns(op->f, n, names, types);
+}
+
+static int
+on_row(void * arg, size_t n, const struct query_value * v)
+{
+	struct api_query * op = arg;
+
+	query_format_row(op->f, n, v);
+	if (op->out.failed) {
+		query_cancel(op->query);
+		return (0);
+	}
+	if (op->out.len < FLUSH_BYTES)
+		return (0);
+	flush(op);
+	return (1);
+}
+
+static void
+on_done(void * arg, const struct query_stats * st, const struct err * e)
+{
+	struct api_query * op = arg;
+	struct err big;
+
+	op->query = NULL;
+	op->over = 1;
+	if (op->out.failed) {
+		/* What is in the buffer is not whole. */
+		buf_clear(&op->out);
+		err_set(&big, ERR_PERMANENT, "too_big", "a row does not fit "
+		    "into %zu MiB; ask for less of it", MAX_BUFFER >> 20);
+		e = &big;
+		op->broken = op->streaming;
+	}
+	if (e != NULL)
+		log_event(LOG_INFO, "query_failed", LOG_S("request_id",
+		    httpd_req_id(op->q)), LOG_I("duration_ms", st->ms),
+		    LOG_E(e));
+	if (e != NULL && !op->streaming) {
+		api_reply_err(op->q, e);
+		op_free(op);
+		return;
+	}
+	query_format_end(op->f, st, e);
+	/* CSV has no place for an error: the connection breaks instead. */
+	if (e != NULL && query_format_breaks(op->f))
+		op->broken = 1;
+	if (!op->streaming) {
+		httpd_reply(op->q, 200, query_format_mime(op->f),
+		    op->out.p ? op->out.p : "", op->out.len);
+		op_free(op);
+	} else if (!op->writing) {
+		finish(op);
+	}
+}
+
+static void
+on_leave(void * arg)
+{
+	struct api_query * op = arg;
+
+	if (op->query != NULL)
+		query_cancel(op->query);
+}
+
+/* ---- what can be named after FROM ---- */
+
+struct lookup {
+	const char * schema; /* or NULL */
+	struct query_table * out;
+};
+
+static void
+on_table(void * arg, const char * database, const char * path,
+    const char * table)
+{
+	struct lookup * l = arg;
+	struct query_table * o = l->out;
+	size_t n;
+
+	if (l->schema != NULL && strcasecmp(database, l->schema) != 0)
+		return;
+	if (o->found) {
+		/* A bare name that several databases have. */
+		o->found = 2;
+		n = strlen(o->schema);
+		snprintf(o->schema + n, sizeof(o->schema) - n, ", %s",
+		    database);
+		return;
+	}
+	o->found = 1;
+	snprintf(o->schema, sizeof(o->schema), "%s", database);
+	snprintf(o->path, sizeof(o->path), "%s", path);
+	snprintf(o->table, sizeof(o->table), "%s", table);
+}
+
+static void
+lookup(void * arg, const char * schema, const char * table,
+    struct query_table * out)
+{
+	struct lookup l = { schema, out };
+
+	memset(out, 0, sizeof(*out));
+	targets_find(((struct api *)arg)->o.targets, table, on_table, &l);
+}
+
+#define MAX_NAMES 1000
+struct names {
+	const char ** v;
+	size_t n, max;
+	char (*text)[200];
+};
+
+static int
+on_name(void * arg, const char * database, const char * table)
+{
+	struct names * ns = arg;
+
+	if (ns->n == ns->max)
+		return (1);
+	snprintf(ns->text[ns->n], sizeof(ns->text[0]), "%s.%s", database,
+	    table);
+	ns->v[ns->n] = ns->text[ns->n];
+	ns->n++;
+	return (0);
+}
+
+static size_t
+names(void * arg, const char ** v, size_t max)
+{
+	static char text[MAX_NAMES][200];
+	struct names ns = { v, 0, max < MAX_NAMES ? max : MAX_NAMES, text };
+
+	targets_each_table(((struct api *)arg)->o.targets, on_name, &ns);
+	return (ns.n);
+}
+
+/* ---- the request ---- */
+
+static void
+start(const struct api_call * c, const char * sql, size_t len, int format)
+{
+	struct query_opts qo = { c->a->o.query_deadline_ms,
+	    c->a->o.query_memory, 0 };
+	struct query_sink sink = { on_columns, on_row, on_done, NULL };
+	struct api_query * op;
+	struct err e;
+
+	if ((op = calloc(1, sizeof(*op))) == NULL) {
+		httpd_error(c->q, 503, "nomem", "out of memory");
+		return;
+	}
+	op->a = c->a;
+	op->q = c->q;
+	op->out.max = MAX_BUFFER;
+	op->next = c->a->queries;
+	op->prevp = &c->a->queries;
+	if (op->next != NULL)
+		op->next->prevp = &op->next;
+	c->a->queries = op;
+	c->a->nqueries++;
+	op->cat = (struct query_catalog){ lookup, names, c->a };
+	sink.arg = op;
+	if ((op->f = query_format_new(formats[format].kind, &op->out)) == NULL)
+		err_nomem(&e, "a query");
+	else
+		op->query = query_start(c->a->o.loop, sql, len, &op->cat, &qo,
+		    &sink, &e);
+	if (op->query == NULL) {
+		api_reply_err(c->q, &e);
+		op_free(op);
+		return;
+	}
+	httpd_on_leave(c->q, on_leave, op);
+}
+
+static void
+query(const struct api_call * c)
+{
+	json_t * body = api_body(c->q), * sql;
+	struct err e;
+	int format;
+
+	if (body == NULL)
+		return;
+	sql = json_object_get(body, "sql");
+	if (!json_is_object(body))
+		httpd_error(c->q, 400, "bad_request",
+		    "the body must be a JSON object");
+	else if (json_check_keys(body, "", &e, "sql", "format",
+	    "max_api_calls", NULL))
+		httpd_error(c->q, 400, e.code, "%s", e.msg);
+	else if (!json_is_string(sql))
+		httpd_error(c->q, 400, "bad_request",
+		    "sql is missing or no string");
+	else if (json_object_get(body, "format") != NULL &&
+	    json_str(body, "format") == NULL)
+		httpd_error(c->q, 400, "bad_request",
+		    "format must be a string");
+	else if (c->a->nqueries >= MAX_QUERIES)
+		httpd_error(c->q, 503, "busy", "%d queries run already; try "
+		    "again", MAX_QUERIES);
+	else if ((format = choose_format(c->q, json_str(body, "format"))) >= 0)
+		start(c, json_string_value(sql), json_string_length(sql),
+		    format);
+	json_decref(body);
+}
+
+void
+api_query_cancel_all(struct api * a)
+{
+	struct api_query * op;
+
+	for (op = a->queries; op != NULL; op = op->next)
+		if (op->query != NULL)
+			query_cancel(op->query);
+}
+
+const struct api_route api_query_routes[] = {
+	{ HTTPD_POST, "/v1/query", query },
+	{ HTTPD_OTHER, NULL, NULL },
+};

@@ -1,0 +1,278 @@
+/* moltler: the client. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "cli/client_http.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/query_cmd.h"
+#include "cli/screen.h"
+#include "cli/status_cmd.h"
+
+#define DEFAULT_URL "http://127.0.0.1:8080"
+#define TEXT_MAX ((size_t)64 << 20)
+#define TOKEN_MAX 8192
+
+struct options {
+	const char * url;
+	const char * token_file;
+	enum output_format format;
+	int format_given;
+	int status;
+	int watch;
+	struct query_cmd_source * src;
+	size_t nsrc;
+};
+
+static const char help[] =
+    "usage: moltler [-e SQL] ... [-f FILE] ... [options]\n"
+    "       moltler status [--watch] [options]\n"
+    "\n"
+    "  -e SQL               run these statements (may be repeated)\n"
+    "  -f FILE              run the statements in FILE; - is standard input\n"
+    "  --format FORMAT      table, json, ndjson or csv (table on a terminal,\n"
+    "                       ndjson elsewhere)\n"
+    "  --url URL            the daemon: http://HOST:PORT, https://HOST:PORT or\n"
+    "                       unix:///PATH (MOLTLER_URL, else " DEFAULT_URL ")\n"
+    "  --token-file FILE    the token is FILE's first line (else MOLTLER_TOKEN)\n"
+    "  --watch              with status: again every 2 seconds\n"
+    "  -h, --help           show this\n"
+    "  -V, --version        show the version\n"
+    "\n"
+    "Without -e and -f the statements come from standard input.\n";
+
+static void
+usage_error(struct screen * scr, const char * what, const char * arg)
+{
+	screen_complain(scr, "%s%s%s%s (moltler --help tells more)", what,
+	    arg != NULL ? " \"" : "", arg != NULL ? arg : "",
+	    arg != NULL ? "\"" : "");
+	exit(EXIT_CODE_USAGE);
+}
+
+static void
+out_of_memory(struct screen * scr)
+{
+	screen_complain(scr, "out of memory");
+	exit(EXIT_CODE_FAILED);
+}
+
+/* Read all of a file; -1 with errno, EFBIG past ${b}->max. */
+static int
+slurp(FILE * f, struct buf * b)
+{
+	char piece[16384];
+	size_t n;
+
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0) {
+		if (buf_add(b, piece, n)) {
+			errno = EFBIG;
+			return (-1);
+		}
+	}
+	return (ferror(f) ? -1 : 0);
+}
+
+static void
+add_source(struct options * o, struct screen * scr, const char * name,
+    char * text, size_t len)
+{
+	struct query_cmd_source * p;
+
+	p = realloc(o->src, (o->nsrc + 1) * sizeof(*p));
+	if (p == NULL || text == NULL)
+		out_of_memory(scr);
+	o->src = p;
+	o->src[o->nsrc].name = name;
+	o->src[o->nsrc].text = text;
+	o->src[o->nsrc++].len = len;
+}
+
+static void
+add_file(struct options * o, struct screen * scr, const char * name)
+{
+	int is_stdin = strcmp(name, "-") == 0;
+	FILE * f = is_stdin ? stdin : fopen(name, "re");
+	struct buf b = BUF_INIT(TEXT_MAX);
+
+	if (is_stdin)
+		name = "standard input";
+	buf_adds(&b, "");
+	if (f == NULL || slurp(f, &b)) {
+		if (interrupt_seen())
+			exit(EXIT_CODE_INTERRUPTED);
+		screen_complain(scr, "cannot read %s: %s", name,
+		    strerror(errno));
+		exit(EXIT_CODE_USAGE);
+	}
+	if (!is_stdin)
+		fclose(f);
+	add_source(o, scr, name, b.p, b.len);
+}
+
+enum { OPT_FORMAT = 256, OPT_URL, OPT_TOKEN_FILE, OPT_WATCH };
+
+static void
+one_option(struct options * o, struct screen * scr, int opt)
+{
+	switch (opt) {
+	case 'e':
+		add_source(o, scr, "-e", strdup(optarg), strlen(optarg));
+		break;
+	case 'f':
+		add_file(o, scr, optarg);
+		break;
+	case OPT_FORMAT:
+		if (output_format_parse(optarg, &o->format))
+			usage_error(scr, "--format is table, json, ndjson or "
+			    "csv, not", optarg);
+		o->format_given = 1;
+		break;
+	case OPT_URL:
+		o->url = optarg;
+		break;
+	case OPT_TOKEN_FILE:
+		o->token_file = optarg;
+		break;
+	case OPT_WATCH:
+		o->watch = 1;
+		break;
+	case 'h':
+		fputs(help, stdout);
+		exit(fflush(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_DONE);
+	case 'V':
+		puts("moltler " PACKAGE_VERSION);
+		exit(fflush(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_DONE);
+	default:
+		exit(EXIT_CODE_USAGE); /* getopt has said why */
+	}
+}
+
+static void
+read_options(struct options * o, struct screen * scr, int argc, char ** argv)
+{
+	static const struct option longs[] = {
+		{ "format", required_argument, NULL, OPT_FORMAT },
+		{ "url", required_argument, NULL, OPT_URL },
+		{ "token-file", required_argument, NULL, OPT_TOKEN_FILE },
+		{ "watch", no_argument, NULL, OPT_WATCH },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "e:f:hV", longs, NULL)) != -1)
+		one_option(o, scr, opt);
+	if (optind < argc && strcmp(argv[optind], "status") == 0) {
+		o->status = 1;
+		optind++;
+	}
+	if (optind < argc)
+		usage_error(scr, o->status ? "status takes no" :
+		    "SQL is given with -e; there is no command", argv[optind]);
+	if (o->watch && !o->status)
+		usage_error(scr, "--watch belongs to status", NULL);
+	if (o->status && o->nsrc > 0)
+		usage_error(scr, "status takes no statement", NULL);
+	if (o->status && o->format_given && o->format != OUTPUT_TABLE &&
+	    o->format != OUTPUT_JSON)
+		usage_error(scr, "status has the formats table and json", NULL);
+	if (!o->format_given)
+		o->format = o->status || scr->out_tty ? OUTPUT_TABLE :
+		    OUTPUT_NDJSON;
+}
+
+/* The first line of the token's file, or the environment's; NULL if none. */
+static char *
+read_token(const struct options * o, struct screen * scr)
+{
+	struct buf b = BUF_INIT(TOKEN_MAX);
+	const char * env = getenv("MOLTLER_TOKEN");
+	char * token;
+	FILE * f;
+
+	if (o->token_file == NULL) {
+		if (env == NULL || *env == '\0')
+			return (NULL);
+		if ((token = strdup(env)) == NULL)
+			out_of_memory(scr);
+		return (token);
+	}
+	buf_adds(&b, "");
+	if ((f = fopen(o->token_file, "re")) == NULL || slurp(f, &b)) {
+		screen_complain(scr, "cannot read the token file %s: %s",
+		    o->token_file, strerror(errno));
+		exit(EXIT_CODE_USAGE);
+	}
+	fclose(f);
+	b.p[strcspn(b.p, "\r\n")] = '\0';
+	if (b.p[0] == '\0')
+		usage_error(scr, "there is no token in the first line of",
+		    o->token_file);
+	return (b.p);
+}
+
+static int
+run(struct options * o, struct screen * scr)
+{
+	char * token = read_token(o, scr);
+	struct client_http * c;
+	struct err e;
+	int rc;
+
+	c = client_http_new(o->url, token, &e);
+	if (token != NULL)
+		explicit_bzero(token, strlen(token));
+	free(token);
+	if (c == NULL) {
+		screen_complain(scr, "%s", e.msg);
+		return (EXIT_CODE_USAGE);
+	}
+	if (o->status)
+		rc = status_cmd_run(c, scr, o->format, o->watch);
+	else
+		rc = query_cmd_run(c, scr, o->format, o->src, o->nsrc);
+	client_http_free(c);
+	return (rc);
+}
+
+int
+main(int argc, char ** argv)
+{
+	struct options o = { .url = getenv("MOLTLER_URL") };
+	struct screen scr;
+	size_t i;
+	int rc;
+
+	screen_init(&scr);
+	if (o.url == NULL || *o.url == '\0')
+		o.url = DEFAULT_URL;
+	if (interrupt_setup()) {
+		screen_complain(&scr, "cannot make a pipe: %s",
+		    strerror(errno));
+		return (EXIT_CODE_FAILED);
+	}
+	read_options(&o, &scr, argc, argv);
+	if (!o.status && o.nsrc == 0) {
+		if (isatty(STDIN_FILENO)) {
+			screen_complain(&scr, "no statement: give one with "
+			    "-e, as in  moltler -e \"SELECT 1\"\n\n%s", help);
+			return (EXIT_CODE_USAGE);
+		}
+		add_file(&o, &scr, "-");
+	}
+	rc = run(&o, &scr);
+	for (i = 0; i < o.nsrc; i++)
+		free(o.src[i].text);
+	free(o.src);
+	return (rc);
+}

@@ -1,0 +1,24 @@
+#ifndef MOLTLER_CLI_SPLIT_H
+#define MOLTLER_CLI_SPLIT_H
+
+#include <stddef.h>
+
+/* One statement of a text: where it is, without its semicolon. */
+struct split_stmt {
+	const char * p; /* borrowed from the text */
+	size_t len;
+	unsigned line; /* the line of its first byte, from 1 */
+};
+
+/**
+ * split_next(p, end, line, s):
+ * Find the next statement of the text from ${*p} to ${end}: statements end at
+ * semicolons outside quotes ('', "", ``) and comments (-- and slash-star) or
+ * with the text; what holds only space and comments is none.  ${*line} is the
+ * line of ${*p}, 1 at first; both move on.  Return 1, or 0 when there are no
+ * more.
+ */
+int split_next(const char ** p, const char * end, unsigned * line,
+    struct split_stmt * s);
+
+#endif

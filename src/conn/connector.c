@@ -1,0 +1,159 @@
+#include "conn/connector.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/duration.h"
+#include "base/json.h"
+#include "conn/manifest_schema.h"
+
+#define BAD(e, ...) err_set((e), ERR_CONFIG, "bad_options", __VA_ARGS__)
+
+/* Options that hold a number, with their bounds. */
+static const struct number_option {
+	const char * name;
+	double min, max;
+	int whole;
+} number_options[] = {
+	{ "batch_size", 1, 100000, 1 },
+	{ "cache_ttl", 0, 31536000, 0 },
+	{ "max_api_calls", 1, 1e9, 1 },
+	{ "rate_limit", 0.0001, 1e6, 0 },
+	{ "rate_limit_burst", 1, 1e6, 0 },
+	{ "retry_count", 0, 10, 1 },
+	{ "timeout_seconds", 0.1, 3600, 0 },
+};
+
+static int
+check_numbers(const json_t * o, struct err * e)
+{
+	const struct number_option * d;
+	const json_t * v;
+	size_t i;
+
+	for (i = 0; i < sizeof(number_options) / sizeof(*number_options); i++) {
+		d = &number_options[i];
+		if ((v = json_object_get(o, d->name)) == NULL)
+			continue;
+		if (!json_is_number(v) || (d->whole && !json_is_integer(v)) ||
+		    json_number_value(v) < d->min ||
+		    json_number_value(v) > d->max)
+			return (BAD(e, "options.%s must be %s from %g to %g",
+			    d->name, d->whole ? "an integer" : "a number",
+			    d->min, d->max));
+	}
+	return (0);
+}
+
+static int
+get_duration(const json_t * o, const char * key, int64_t * ms, struct err * e)
+{
+	const json_t * v = json_object_get(o, key);
+	struct err why;
+
+	if (v == NULL)
+		return (0);
+	if (!json_is_string(v))
+		return (BAD(e, "options.%s must be a duration such as \"5m\"",
+		    key));
+	if (duration_parse(json_string_value(v), json_string_length(v), ms,
+	    &why))
+		return (BAD(e, "options.%s: %s", key, why.msg));
+	return (0);
+}
+
+static int
+parse_options(const json_t * o, struct connector_options * opt,
+    struct err * e)
+{
+	opt->retry_count = -1;
+	if (o == NULL)
+		return (0);
+	if (!json_is_object(o))
+		return (BAD(e, "options must be an object"));
+	if (json_check_keys(o, "options", e, "batch_size", "cache_ttl",
+	    "max_api_calls", "rate_limit", "rate_limit_burst", "retention",
+	    "retry_count", "sync_interval", "timeout_seconds", NULL) ||
+	    check_numbers(o, e) ||
+	    get_duration(o, "sync_interval", &opt->sync_interval_ms, e) ||
+	    get_duration(o, "retention", &opt->retention_ms, e))
+		return (-1);
+	if (json_object_get(o, "retry_count") != NULL)
+		opt->retry_count = (int)json_int(o, "retry_count", 0);
+	opt->timeout_ms = (int64_t)(json_number_value(
+	    json_object_get(o, "timeout_seconds")) * 1000);
+	return (0);
+}
+
+int
+connector_name_ok(const char * s)
+{
+	size_t n;
+
+	if (!isalpha((unsigned char)s[0]) && s[0] != '_')
+		return (0);
+	for (n = 0; s[n] != '\0'; n++)
+		if (!isalnum((unsigned char)s[n]) && s[n] != '_')
+			return (0);
+	return (n <= 128);
+}
+
+struct connector *
+connector_new(struct manifest * m, const char * id, const char * name,
+    const json_t * config, const json_t * options, struct err * e)
+{
+	struct connector * c;
+	json_t * full;
+
+	if (!connector_name_ok(name)) {
+		err_set(e, ERR_CONFIG, "bad_name", "name '%.64s' must hold "
+		    "letters, digits and _ only, not begin with a digit, and "
+		    "have at most 128 of them", name);
+		return (NULL);
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		err_nomem(e, "a connector");
+		return (NULL);
+	}
+	c->m = manifest_ref(m);
+	full = manifest_config_apply(m->config, config, "config", e);
+	if (full == NULL || parse_options(options, &c->opt, e)) {
+		json_decref(full);
+		connector_free(c);
+		return (NULL);
+	}
+	c->id = strdup(id);
+	c->name = strdup(name);
+	c->config = json_dumps(full, JSON_COMPACT);
+	c->options = options == NULL ? strdup("{}") :
+	    json_dumps(options, JSON_COMPACT);
+	json_decref(full);
+	if (c->id == NULL || c->name == NULL || c->config == NULL ||
+	    c->options == NULL) {
+		err_nomem(e, "a connector");
+		connector_free(c);
+		return (NULL);
+	}
+	return (c);
+}
+
+void
+connector_free(struct connector * c)
+{
+	if (c == NULL)
+		return;
+	manifest_unref(c->m);
+	free(c->id);
+	free(c->name);
+	free(c->config);
+	free(c->options);
+	free(c);
+}
+
+json_t *
+connector_config(const struct connector * c)
+{
+	return (json_loads(c->config, 0, NULL));
+}

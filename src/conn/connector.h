@@ -1,0 +1,49 @@
+#ifndef MOLTLER_CONN_CONNECTOR_H
+#define MOLTLER_CONN_CONNECTOR_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "conn/manifest.h"
+#include "conn/secret.h"
+
+/* What OPTIONS may say, checked; -1 or 0 where nothing was said. */
+struct connector_options {
+	int64_t sync_interval_ms;
+	int64_t retention_ms;  /* 0: keep all */
+	int64_t timeout_ms;    /* 0: the manifest's */
+	int retry_count;       /* -1: the manifest's */
+};
+
+/*
+ * A configured connection of a type.  Small: there may be tens of thousands, so
+ * what a request needs is worked out once and the rest kept as text.
+ */
+struct connector {
+	char * id;      /* uuid */
+	char * name;
+	struct manifest * m; /* a reference */
+	char * config;  /* normalized, as JSON text */
+	char * options; /* as given, as JSON text */
+	struct connector_options opt;
+};
+
+/**
+ * connector_new(m, id, name, config, options, e):
+ * Check ${config} and ${options} (objects or NULL; borrowed) against the type
+ * ${m}.  Errors: config "bad_config" or "bad_options" naming each key, or
+ * "bad_name".  The caller owns it.
+ */
+struct connector * connector_new(struct manifest * m, const char * id,
+    const char * name, const json_t * config, const json_t * options,
+    struct err * e) MUST_CHECK;
+void connector_free(struct connector * c);
+
+/** connector_config(c): The configuration as an object; the caller owns it. */
+json_t * connector_config(const struct connector * c);
+
+/** connector_name_ok(s): Letters, digits and _, beginning with a letter or _, at most 128. */
+int connector_name_ok(const char * s);
+
+#endif

@@ -1,0 +1,420 @@
+#include "config.h"
+
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uuid.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "conn/secret.h"
+#include "conn/types.h"
+#include "daemon/egress.h"
+#include "loop/loop.h"
+#include "net/http.h"
+#include "run/runner.h"
+#include "state/state.h"
+#include "target/targets.h"
+
+/* How long a drain may take before what is left is dropped. */
+#define DRAIN_MS 30000
+/* Files the process needs besides connections: databases, logs, epoll. */
+#define FILES_RESERVE 512
+#define BEAT_MS 5000
+
+/* Everything that lives as long as the process, in the order it comes up. */
+struct daemon {
+	const struct settings * c;
+	char node[UUID_STR_LEN];
+	struct loop * loop;
+	struct egress * egress;
+	struct http * http;
+	struct state * state;
+	struct secrets * secrets;
+	struct types * types;
+	struct targets * targets;
+	struct runner * runner;
+	struct api * api;
+	struct loop_signal * sig_term;
+	struct loop_signal * sig_int;
+	struct loop_signal * sig_hup;
+	struct loop_timer * beat;
+	struct loop_timer * drain;
+	int stopping;
+	int load_failed;
+	struct err load_err;
+};
+
+/* A file's one line, or a new one put there: who we are, across restarts. */
+static int
+node_id(struct daemon * d, struct err * e)
+{
+	char path[1024];
+	uuid_t u;
+	FILE * f;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/node_id", d->c->data_dir);
+	if ((f = fopen(path, "re")) != NULL) {
+		n = fread(d->node, 1, sizeof(d->node) - 1, f);
+		fclose(f);
+		d->node[n] = '\0';
+		if (uuid_parse(d->node, u) == 0)
+			return (0);
+		return (err_set(e, ERR_CONFIG, "data_dir", "%s holds no uuid; "
+		    "remove it and a new one is made", path));
+	}
+	uuid_generate_random(u);
+	uuid_unparse_lower(u, d->node);
+	if ((f = fopen(path, "wxe")) == NULL || fputs(d->node, f) < 0 ||
+	    fclose(f) != 0)
+		return (err_set(e, ERR_CONFIG, "data_dir",
+		    "cannot write %s: %s", path, strerror(errno)));
+	return (0);
+}
+
+static int
+make_data_dir(const char * path, struct err * e)
+{
+	struct stat st;
+
+	char parent[1024];
+	char * slash;
+
+	/* And the folder above it: ~/.local/share need not be there yet. */
+	snprintf(parent, sizeof(parent), "%s", path);
+	for (slash = strchr(parent + 1, '/'); slash != NULL;
+	    slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(parent, 0700) && errno != EEXIST)
+			break;
+		*slash = '/';
+	}
+	if (mkdir(path, 0700) == 0)
+		return (0);
+	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    access(path, W_OK | X_OK) == 0)
+		return (0);
+	return (err_set(e, ERR_CONFIG, "data_dir", "cannot use the data "
+	    "directory %s: %s; give another with --data-dir", path,
+	    strerror(errno == EEXIST ? EACCES : errno)));
+}
+
+/* As many files as the connections we allow need, or a refusal now rather
+ * than failing accepts later. */
+static int
+raise_nofile(const struct settings * c, struct err * e)
+{
+	rlim_t want = (rlim_t)(c->max_connections + 2 * c->max_requests +
+	    FILES_RESERVE);
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+		getrlimit(RLIMIT_NOFILE, &rl);
+		if (rl.rlim_cur >= want)
+			return (0);
+	}
+	return (err_set(e, ERR_CONFIG, "nofile", "max_connections and "
+	    "max_requests need %llu open files, the limit is %llu; raise it "
+	    "(ulimit -n, LimitNOFILE=) or lower them",
+	    (unsigned long long)want, (unsigned long long)rl.rlim_cur));
+}
+
+static struct types *
+load_types(const struct settings * c, struct err * e)
+{
+	const char * dirs[2] = { c->types_dir, c->connectors };
+
+	return (types_load(dirs, c->connectors ? 2 : 1, e));
+}
+
+static void
+on_beat(void * arg)
+{
+	struct daemon * d = arg;
+	struct runner_stats st;
+	json_t * v;
+
+	runner_stats_get(d->runner, &st);
+	v = json_pack("{s:s, s:s, s:I, s:I}", "version", PACKAGE_VERSION,
+	    "listen", d->c->listen, "pid", (json_int_t)getpid(),
+	    "running", (json_int_t)st.running);
+	if (v != NULL)
+		d->state->ops->node_beat(d->state, v, 3 * BEAT_MS);
+	json_decref(v);
+	loop_timer_start(d->beat, BEAT_MS);
+}
+
+static void
+on_loaded(void * arg, json_t * v, const struct err * e)
+{
+	struct daemon * d = arg;
+	struct runner_stats st;
+
+	(void)v;
+	if (e != NULL) {
+		/* A shared state that is away is waited for by the poll. */
+		if (e->cls == ERR_TRANSIENT && !d->stopping) {
+			log_event(LOG_WARN, "state_away", LOG_E(e));
+			runner_load_later(d->runner, on_loaded, d);
+			return;
+		}
+		d->load_failed = 1;
+		d->load_err = *e;
+		loop_stop(d->loop);
+		return;
+	}
+	runner_stats_get(d->runner, &st);
+	log_event(LOG_INFO, "ready", LOG_I("connectors", st.connected +
+	    st.error + st.disabled + st.pending));
+	api_set_ready(d->api, 1);
+}
+
+static void
+on_drained(void * arg, json_t * v, const struct err * e)
+{
+	struct daemon * d = arg;
+
+	(void)v;
+	(void)e;
+	loop_stop(d->loop);
+}
+
+static void
+on_drain_late(void * arg)
+{
+	struct daemon * d = arg;
+
+	log_event(LOG_WARN, "drain_cut", LOG_I("after_ms", DRAIN_MS));
+	loop_stop(d->loop);
+}
+
+static void
+on_term(void * arg)
+{
+	struct daemon * d = arg;
+
+	if (d->stopping)
+		return;
+	d->stopping = 1;
+	log_event(LOG_INFO, "stopping", LOG_S("node", d->node));
+	api_stop(d->api);
+	loop_timer_stop(d->beat);
+	loop_timer_start(d->drain, DRAIN_MS);
+	runner_stop(d->runner, on_drained, d);
+}
+
+static void
+on_hup(void * arg)
+{
+	struct daemon * d = arg;
+	struct types * t;
+	struct err e;
+
+	if (secrets_reload(d->secrets, &e))
+		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
+	if ((t = load_types(d->c, &e)) == NULL) {
+		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
+		return;
+	}
+	runner_set_types(d->runner, t);
+	types_free(d->types);
+	d->types = t;
+	log_event(LOG_INFO, "reloaded", LOG_I("types", types_count(t)));
+}
+
+static int
+open_state(struct daemon * d, struct err * e)
+{
+	char path[1024];
+
+	if (d->c->redis != NULL) {
+		d->state = state_redis_open(d->loop, d->c->redis, d->node, e);
+	} else {
+		snprintf(path, sizeof(path), "%s/state.db", d->c->data_dir);
+		d->state = state_sqlite_open(d->loop, path, d->node, e);
+	}
+	return (d->state == NULL ? -1 : 0);
+}
+
+static int
+open_runner(struct daemon * d, struct err * e)
+{
+	struct runner_opts ro;
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s/targets", d->c->data_dir);
+	d->targets = targets_new(d->loop, path, e);
+	if (d->targets == NULL)
+		return (-1);
+	memset(&ro, 0, sizeof(ro));
+	ro.loop = d->loop;
+	ro.state = d->state;
+	ro.types = d->types;
+	ro.http = d->http;
+	ro.secrets = d->secrets;
+	ro.targets = d->targets;
+	ro.node = d->node;
+	d->runner = runner_new(&ro, e);
+	return (d->runner == NULL ? -1 : 0);
+}
+
+static size_t
+split_words(char * s, const char ** out, size_t max)
+{
+	char * save = NULL, * p;
+	size_t n = 0;
+
+	for (p = strtok_r(s, ", \t", &save); p != NULL && n + 1 < max;
+	    p = strtok_r(NULL, ", \t", &save))
+		out[n++] = p;
+	out[n] = NULL;
+	return (n);
+}
+
+static int
+listen_all(struct daemon * d, struct err * e)
+{
+	const struct settings * c = d->c;
+	struct httpd * h = api_httpd(d->api);
+	int port = -1;
+
+	if (c->listen_port >= 0) {
+		port = c->tls_cert != NULL ?
+		    httpd_listen_tls(h, c->listen_addr, c->listen_port,
+		    c->tls_cert, c->tls_key, e) :
+		    httpd_listen_tcp(h, c->listen_addr, c->listen_port, e);
+		if (port < 0)
+			return (-1);
+		if (!c->is_loopback && c->tls_cert == NULL)
+			log_event(LOG_WARN, "no_tls", LOG_S("listen", c->listen),
+			    LOG_S("hint", "the token and all answers go over "
+			    "the network in clear; set tls_cert and tls_key"));
+	}
+	if (c->unix_socket != NULL && httpd_listen_unix(h, c->unix_socket,
+	    (mode_t)strtol(c->unix_socket_mode, NULL, 8), e))
+		return (-1);
+	log_event(LOG_INFO, "listening",
+	    LOG_S("address", c->listen_port >= 0 ? c->listen_addr : ""),
+	    LOG_I("port", port), LOG_S("unix_socket", c->unix_socket));
+	return (0);
+}
+
+static int
+open_api(struct daemon * d, struct err * e)
+{
+	const struct settings * c = d->c;
+	const char * hosts[64] = { NULL };
+	char * words = NULL;
+	struct api_opts ao;
+
+	if (c->hosts != NULL) {
+		if ((words = strdup(c->hosts)) == NULL)
+			return (err_nomem(e, "the API"));
+		split_words(words, hosts, sizeof(hosts) / sizeof(hosts[0]));
+	}
+	memset(&ao, 0, sizeof(ao));
+	ao.loop = d->loop;
+	ao.httpd.max_conns = (unsigned)c->max_connections;
+	ao.httpd.max_body = (size_t)c->max_body;
+	ao.state = d->state;
+	ao.runner = d->runner;
+	ao.targets = d->targets;
+	ao.http = d->http;
+	ao.node = d->node;
+	ao.token = c->token;
+	ao.hosts = hosts;
+	ao.query_deadline_ms = c->query_deadline_ms;
+	ao.query_memory = (size_t)c->query_memory;
+	d->api = api_new(&ao, e);
+	free(words);
+	return (d->api == NULL ? -1 : listen_all(d, e));
+}
+
+static int
+bring_up(struct daemon * d, struct err * e)
+{
+	struct http_opts ho;
+
+	if (raise_nofile(d->c, e) || make_data_dir(d->c->data_dir, e) ||
+	    node_id(d, e) || (d->loop = loop_new(e)) == NULL)
+		return (-1);
+	if (d->c->egress_deny != NULL &&
+	    (d->egress = egress_new(d->c->egress_deny, e)) == NULL)
+		return (-1);
+	memset(&ho, 0, sizeof(ho));
+	ho.max_total = (unsigned)d->c->max_requests;
+	ho.user_agent = "moltler/" PACKAGE_VERSION;
+	ho.egress = d->egress ? egress_check : NULL;
+	ho.egress_arg = d->egress;
+	if ((d->http = http_new(d->loop, &ho, e)) == NULL ||
+	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
+	    (d->types = load_types(d->c, e)) == NULL ||
+	    open_state(d, e) || open_runner(d, e) || open_api(d, e))
+		return (-1);
+	d->beat = loop_timer_new(d->loop, on_beat, d);
+	d->drain = loop_timer_new(d->loop, on_drain_late, d);
+	d->sig_term = loop_signal_new(d->loop, SIGTERM, on_term, d);
+	d->sig_int = loop_signal_new(d->loop, SIGINT, on_term, d);
+	d->sig_hup = loop_signal_new(d->loop, SIGHUP, on_hup, d);
+	if (d->beat == NULL || d->drain == NULL || d->sig_term == NULL ||
+	    d->sig_int == NULL || d->sig_hup == NULL)
+		return (err_nomem(e, "the daemon"));
+	on_beat(d);
+	runner_load(d->runner, on_loaded, d);
+	return (0);
+}
+
+static void
+take_down(struct daemon * d)
+{
+	loop_signal_free(d->sig_hup);
+	loop_signal_free(d->sig_int);
+	loop_signal_free(d->sig_term);
+	loop_timer_free(d->drain);
+	loop_timer_free(d->beat);
+	api_free(d->api);
+	runner_free(d->runner);
+	targets_free(d->targets);
+	types_free(d->types);
+	secrets_free(d->secrets);
+	if (d->state != NULL)
+		d->state->ops->free(d->state);
+	http_free(d->http);
+	egress_free(d->egress);
+	loop_free(d->loop);
+}
+
+int
+daemon_run(const struct settings * c, struct err * e)
+{
+	struct daemon d;
+	int rc = -1;
+
+	memset(&d, 0, sizeof(d));
+	d.c = c;
+	signal(SIGPIPE, SIG_IGN);
+	if (bring_up(&d, e) == 0) {
+		if (loop_run(d.loop))
+			err_set(e, ERR_PERMANENT, "loop",
+			    "the event loop failed");
+		else if (d.load_failed)
+			*e = d.load_err;
+		else
+			rc = 0;
+	}
+	take_down(&d);
+	if (rc == 0)
+		log_event(LOG_INFO, "stopped", LOG_S("node", d.node));
+	return (rc);
+}

@@ -1,0 +1,426 @@
+#include "daemon/settings.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/json.h"
+#include "base/log.h"
+
+#define BAD(e, ...) err_set((e), ERR_CONFIG, "config", __VA_ARGS__)
+
+enum kind { STRING, COUNT, BYTES, DURATION, LEVEL, FORMAT };
+
+static const struct setting {
+	const char * key;
+	enum kind kind;
+	size_t at;
+	const char * dflt; /* NULL: not set */
+	int64_t min, max;
+} table[] = {
+#define AT(field) offsetof(struct settings, field)
+	{ "data_dir", STRING, AT(data_dir), NULL, 0, 0 },
+	{ "listen", STRING, AT(listen), "127.0.0.1:8080", 0, 0 },
+	{ "unix_socket", STRING, AT(unix_socket), NULL, 0, 0 },
+	{ "unix_socket_mode", STRING, AT(unix_socket_mode), "0660", 0, 0 },
+	{ "redis", STRING, AT(redis), NULL, 0, 0 },
+	{ "connectors", STRING, AT(connectors), NULL, 0, 0 },
+	{ "types_dir", STRING, AT(types_dir), PKGDATADIR "/connectors", 0, 0 },
+	{ "env_file", STRING, AT(env_file), NULL, 0, 0 },
+	{ "log_level", LEVEL, AT(log_level), "info", 0, 0 },
+	{ "log_format", FORMAT, AT(log_format), "json", 0, 0 },
+	{ "token_file", STRING, AT(token_file), NULL, 0, 0 },
+	{ "tls_cert", STRING, AT(tls_cert), NULL, 0, 0 },
+	{ "tls_key", STRING, AT(tls_key), NULL, 0, 0 },
+	{ "hosts", STRING, AT(hosts), NULL, 0, 0 },
+	{ "egress_deny", STRING, AT(egress_deny),
+	    "169.254.0.0/16, fe80::/10", 0, 0 },
+	{ "max_connections", COUNT, AT(max_connections), "1024", 1, 65535 },
+	{ "max_body", BYTES, AT(max_body), "1m", 1024, 64 << 20 },
+	{ "max_requests", COUNT, AT(max_requests), "256", 1, 10000 },
+	{ "query_deadline", DURATION, AT(query_deadline_ms), "60s",
+	    1000, 86400000 },
+	{ "query_memory", BYTES, AT(query_memory), "64m", 1 << 20,
+	    INT64_C(1) << 34 },
+};
+#define NSETTINGS (sizeof(table) / sizeof(table[0]))
+
+static char **
+string_at(struct settings * c, const struct setting * s)
+{
+	return ((char **)(void *)((char *)c + s->at));
+}
+
+static int64_t *
+number_at(struct settings * c, const struct setting * s)
+{
+	return ((int64_t *)(void *)((char *)c + s->at));
+}
+
+/* "1048576", "1024k", "64M", "1G": bytes. */
+static int
+parse_number(const char * v, int bytes, int64_t * out)
+{
+	char * end;
+	long long n;
+	int shift = 0;
+
+	errno = 0;
+	n = strtoll(v, &end, 10);
+	if (end == v || errno != 0 || n < 0)
+		return (-1);
+	if (bytes && *end != '\0') {
+		switch (tolower((unsigned char)*end++)) {
+		case 'k':
+			shift = 10;
+			break;
+		case 'm':
+			shift = 20;
+			break;
+		case 'g':
+			shift = 30;
+			break;
+		default:
+			return (-1);
+		}
+	}
+	if (*end != '\0' || n > INT64_MAX >> shift)
+		return (-1);
+	*out = (int64_t)n << shift;
+	return (0);
+}
+
+static int
+set_number(struct settings * c, const struct setting * s, const char * v,
+    struct err * e)
+{
+	struct err why;
+	int64_t n;
+
+	if (s->kind == DURATION) {
+		if (duration_parse(v, strlen(v), &n, &why))
+			return (BAD(e, "%s: %s", s->key, why.msg));
+	} else if (parse_number(v, s->kind == BYTES, &n)) {
+		return (BAD(e, "%s must be a number%s, not '%.64s'", s->key,
+		    s->kind == BYTES ? " of bytes (k, M and G may follow)" : "",
+		    v));
+	}
+	if (n < s->min || n > s->max)
+		return (BAD(e, "%s must be from %lld to %lld%s, not '%.64s'",
+		    s->key, (long long)s->min, (long long)s->max,
+		    s->kind == DURATION ? " ms" : "", v));
+	*number_at(c, s) = n;
+	return (0);
+}
+
+static int
+set_one(struct settings * c, const struct setting * s, const char * v,
+    struct err * e)
+{
+	enum log_level level;
+	char * copy;
+
+	if (s->kind == COUNT || s->kind == BYTES || s->kind == DURATION)
+		return (set_number(c, s, v, e));
+	if (s->kind == LEVEL && log_level_parse(v, &level))
+		return (BAD(e, "%s must be debug, info, warn or error, not "
+		    "'%.64s'", s->key, v));
+	if (s->kind == FORMAT && strcmp(v, "json") != 0 &&
+	    strcmp(v, "text") != 0)
+		return (BAD(e, "%s must be json or text, not '%.64s'", s->key,
+		    v));
+	if ((copy = strdup(v)) == NULL)
+		return (err_nomem(e, "the configuration"));
+	free(*string_at(c, s));
+	*string_at(c, s) = copy;
+	return (0);
+}
+
+static const struct setting *
+find(const char * key)
+{
+	size_t i;
+
+	for (i = 0; i < NSETTINGS; i++)
+		if (strcmp(table[i].key, key) == 0)
+			return (&table[i]);
+	return (NULL);
+}
+
+int
+settings_set(struct settings * c, const char * key, const char * value,
+    struct err * e)
+{
+	const struct setting * s = find(key);
+	const char * names[NSETTINGS], * near;
+	size_t i;
+
+	if (s != NULL)
+		return (set_one(c, s, value, e));
+	for (i = 0; i < NSETTINGS; i++)
+		names[i] = table[i].key;
+	near = json_nearest(key, names, NSETTINGS);
+	return (BAD(e, "unknown key '%.64s'%s%s%s", key,
+	    near ? " (did you mean '" : "", near ? near : "",
+	    near ? "'?)" : ""));
+}
+
+/* The system's place for root, else the person's own. */
+static int
+default_data_dir(struct settings * c, struct err * e)
+{
+	const char * home = getenv("HOME");
+	char path[1024];
+
+	if (geteuid() == 0 || home == NULL || *home != '/')
+		return (settings_set(c, "data_dir", "/var/lib/moltler", e));
+	snprintf(path, sizeof(path), "%s/.local/share/moltler", home);
+	return (settings_set(c, "data_dir", path, e));
+}
+
+int
+settings_init(struct settings * c, struct err * e)
+{
+	size_t i;
+
+	memset(c, 0, sizeof(*c));
+	for (i = 0; i < NSETTINGS; i++)
+		if (table[i].dflt != NULL &&
+		    set_one(c, &table[i], table[i].dflt, e))
+			return (-1);
+	return (default_data_dir(c, e));
+}
+
+void
+settings_free(struct settings * c)
+{
+	size_t i;
+
+	for (i = 0; i < NSETTINGS; i++)
+		if (table[i].kind == STRING || table[i].kind == LEVEL ||
+		    table[i].kind == FORMAT)
+			free(*string_at(c, &table[i]));
+	if (c->token != NULL)
+		explicit_bzero(c->token, strlen(c->token));
+	free(c->token);
+	memset(c, 0, sizeof(*c));
+}
+
+struct reading {
+	struct settings * c;
+	const char * path;
+	struct err * e;
+	int failed;
+	uint32_t seen; /* a bit a setting */
+};
+_Static_assert(NSETTINGS <= 32, "one bit a setting");
+
+/* inih's handler: 1 to go on, 0 for an error on this line.  Built with line
+ * numbers off in Debian, so the place is found again by on_fault(). */
+static int
+on_key(void * arg, const char * section, const char * name, const char * value)
+{
+	struct reading * rd = arg;
+	const struct setting * s = find(name);
+	uint32_t bit = s ? UINT32_C(1) << (s - table) : 0;
+
+	if (rd->failed)
+		return (1);
+	if (strcmp(section, "daemon") != 0) {
+		rd->failed = 1;
+		BAD(rd->e, "key '%.64s' is in section [%.64s]; there is only "
+		    "[daemon]", name, section);
+		return (0);
+	}
+	if (rd->seen & bit) {
+		rd->failed = 1;
+		BAD(rd->e, "key '%s' is given twice", name);
+		return (0);
+	}
+	rd->seen |= bit;
+	if (settings_set(rd->c, name, value, rd->e)) {
+		rd->failed = 1;
+		return (0);
+	}
+	return (1);
+}
+
+int
+settings_read_file(struct settings * c, const char * path, struct err * e)
+{
+	struct reading rd = { c, path, e, 0, 0 };
+	FILE * f;
+	int line;
+
+	if ((f = fopen(path, "re")) == NULL)
+		return (BAD(e, "cannot read %s: %s", path, strerror(errno)));
+	/* The first line that is wrong, by inih or by on_key. */
+	line = ini_parse_file(f, on_key, &rd);
+	fclose(f);
+	if (rd.failed)
+		return (err_prefix(e, "%s line %d", path, line));
+	if (line > 0)
+		return (BAD(e, "%s line %d: expected [section] or key = value",
+		    path, line));
+	if (line < 0)
+		return (BAD(e, "cannot read %s: %s", path, strerror(errno)));
+	return (0);
+}
+
+extern char ** environ;
+
+int
+settings_read_env(struct settings * c, struct err * e)
+{
+	char key[64];
+	const char * p, * eq;
+	size_t i, n;
+	char ** ep;
+
+	for (ep = environ; *ep != NULL; ep++) {
+		if (strncmp(*ep, "MOLTLER_", 8) != 0 ||
+		    (eq = strchr(*ep, '=')) == NULL || eq[1] == '\0')
+			continue;
+		p = *ep + 8;
+		n = (size_t)(eq - p);
+		/* The client's own, and secrets named so by their owner, are
+		 * not ours to judge: only what is a setting counts. */
+		if (n == 0 || n >= sizeof(key))
+			continue;
+		for (i = 0; i < n; i++)
+			key[i] = (char)tolower((unsigned char)p[i]);
+		key[n] = '\0';
+		if (strcmp(key, "token") == 0) {
+			free(c->token);
+			if ((c->token = strdup(eq + 1)) == NULL)
+				return (err_nomem(e, "the configuration"));
+		} else if (find(key) != NULL) {
+			if (settings_set(c, key, eq + 1, e))
+				return (err_prefix(e, "environment variable "
+				    "MOLTLER_%.*s", (int)n, p));
+		}
+	}
+	return (0);
+}
+
+static int
+read_token(struct settings * c, struct err * e)
+{
+	char line[4096];
+	size_t n = 0;
+	struct stat st;
+	FILE * f;
+
+	if (c->token_file == NULL)
+		return (0);
+	if ((f = fopen(c->token_file, "re")) == NULL ||
+	    fstat(fileno(f), &st) != 0) {
+		BAD(e, "token_file: cannot read %s: %s", c->token_file,
+		    strerror(errno));
+		if (f != NULL)
+			fclose(f);
+		return (-1);
+	}
+	if (st.st_mode & (S_IROTH | S_IWOTH)) {
+		fclose(f);
+		return (BAD(e, "token_file: others may read %s; chmod 600 it",
+		    c->token_file));
+	}
+	if (fgets(line, sizeof(line), f) != NULL)
+		n = strcspn(line, "\r\n");
+	fclose(f);
+	line[n] = '\0';
+	free(c->token);
+	c->token = strdup(line);
+	explicit_bzero(line, sizeof(line));
+	if (c->token == NULL)
+		return (err_nomem(e, "the token"));
+	return (0);
+}
+
+static int
+token_ok(const char * s)
+{
+	size_t n;
+
+	for (n = 0; s[n] != '\0'; n++)
+		if (s[n] <= ' ' || s[n] > '~')
+			return (0);
+	return (n >= 16 && n <= 512);
+}
+
+static int
+parse_listen(struct settings * c, struct err * e)
+{
+	const char * s = c->listen, * colon = strrchr(s, ':'), * a = s;
+	unsigned char ip[16];
+	char * end;
+	size_t n;
+	long port;
+
+	c->listen_port = -1;
+	c->is_loopback = 1;
+	if (strcmp(s, "none") == 0)
+		return (0);
+	n = colon ? (size_t)(colon - s) : 0;
+	if (n >= 2 && s[0] == '[' && s[n - 1] == ']') {
+		a++;
+		n -= 2;
+	}
+	if (n == 0 || n >= sizeof(c->listen_addr))
+		return (BAD(e, "listen must be ADDR:PORT, [ADDR]:PORT or none, "
+		    "not '%.64s'", s));
+	memcpy(c->listen_addr, a, n);
+	c->listen_addr[n] = '\0';
+	if (strcmp(c->listen_addr, "localhost") == 0)
+		strcpy(c->listen_addr, "127.0.0.1");
+	port = strtol(colon + 1, &end, 10);
+	if (colon[1] == '\0' || *end != '\0' || port < 0 || port > 65535)
+		return (BAD(e, "listen: '%.64s' is no port (0 to 65535)",
+		    colon + 1));
+	c->listen_port = (int)port;
+	if (inet_pton(AF_INET, c->listen_addr, ip) == 1)
+		c->is_loopback = ip[0] == 127;
+	else if (inet_pton(AF_INET6, c->listen_addr, ip) == 1)
+		c->is_loopback = memcmp(ip, &in6addr_loopback, 16) == 0;
+	else
+		return (BAD(e, "listen: '%.64s' is no IP address",
+		    c->listen_addr));
+	return (0);
+}
+
+int
+settings_check(struct settings * c, struct err * e)
+{
+	char * end;
+	long mode;
+
+	if (parse_listen(c, e) || read_token(c, e))
+		return (-1);
+	if (c->token != NULL && !token_ok(c->token))
+		return (BAD(e, "the token must be 16 to 512 printable "
+		    "characters without space; make one with: "
+		    "openssl rand -hex 32"));
+	if ((c->tls_cert == NULL) != (c->tls_key == NULL))
+		return (BAD(e, "tls_cert and tls_key belong together: %s is "
+		    "missing", c->tls_cert ? "tls_key" : "tls_cert"));
+	if (!c->is_loopback && c->token == NULL)
+		return (BAD(e, "listen %s is not a loopback address: set a "
+		    "token with token_file or MOLTLER_TOKEN, or listen on "
+		    "127.0.0.1", c->listen));
+	mode = strtol(c->unix_socket_mode, &end, 8);
+	if (*end != '\0' || mode < 0 || mode > 0777)
+		return (BAD(e, "unix_socket_mode must be an octal mode such as "
+		    "0660, not '%.16s'", c->unix_socket_mode));
+	if (c->listen_port < 0 && c->unix_socket == NULL)
+		return (BAD(e, "listen is none and there is no unix_socket: "
+		    "nobody could ask"));
+	return (0);
+}

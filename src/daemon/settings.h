@@ -1,0 +1,70 @@
+#ifndef MOLTLER_DAEMON_SETTINGS_H
+#define MOLTLER_DAEMON_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/*
+ * The daemon's settings: defaults < file (INI) < environment (MOLTLER_*) <
+ * flags.  Each is one line of the table in settings.c; moltler.conf(5) tells of
+ * them.
+ */
+struct settings {
+	char * data_dir;
+	char * listen;          /* ADDR:PORT, [ADDR]:PORT or "none" */
+	char * unix_socket;     /* path, or NULL */
+	char * unix_socket_mode;
+	char * redis;           /* URL, or NULL: the embedded state */
+	char * connectors;      /* the user's own types, or NULL */
+	char * types_dir;       /* those that come with moltler */
+	char * env_file;        /* or NULL */
+	char * log_level;
+	char * log_format;
+	char * token_file;      /* or NULL */
+	char * token;           /* from token_file or MOLTLER_TOKEN; or NULL */
+	char * tls_cert;
+	char * tls_key;
+	char * hosts;           /* blank or comma separated, or NULL */
+	char * egress_deny;     /* CIDRs, the same; or NULL */
+	int64_t max_connections;
+	int64_t max_body;       /* bytes */
+	int64_t max_requests;   /* transfers at once */
+	int64_t query_deadline_ms;
+	int64_t query_memory;   /* bytes */
+
+	/* Worked out by settings_check(). */
+	char listen_addr[64];
+	int listen_port;        /* -1: none */
+	int is_loopback;
+};
+
+/** settings_init(c): The defaults.  0 or -1 when out of memory. */
+int settings_init(struct settings * c, struct err * e) MUST_CHECK;
+void settings_free(struct settings * c);
+
+/**
+ * settings_read_file(c, path, e):
+ * Read an INI file.  Errors: config, naming file, line and key; unknown keys
+ * and sections are errors.
+ */
+int settings_read_file(struct settings * c, const char * path, struct err * e)
+    MUST_CHECK;
+
+/** settings_read_env(c, e): Take MOLTLER_<KEY> from the environment; a MOLTLER_
+ * variable that is no setting is an error too. */
+int settings_read_env(struct settings * c, struct err * e) MUST_CHECK;
+
+/** settings_set(c, key, value, e): One setting, as in the file. */
+int settings_set(struct settings * c, const char * key, const char * value,
+    struct err * e) MUST_CHECK;
+
+/**
+ * settings_check(c, e):
+ * Check what belongs together and read the token: TLS needs both files, an
+ * address that is not loopback needs a token.
+ */
+int settings_check(struct settings * c, struct err * e) MUST_CHECK;
+
+#endif

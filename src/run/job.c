@@ -1,0 +1,323 @@
+#include "run/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/rfc3339.h"
+#include "conn/manifest_schema.h"
+#include "conn/types.h"
+#include "run/runner_internal.h"
+#include "run/schedule.h"
+#include "target/targets.h"
+
+#define BAD(e, code, ...) err_set((e), ERR_CONFIG, (code), __VA_ARGS__)
+
+/* The bounds of the contract. */
+#define SCHEDULE_MIN_MS 100
+#define SCHEDULE_MAX_MS 86400000
+
+static int
+take_string(const json_t * rec, const char * key, char ** out, struct err * e)
+{
+	const json_t * v = json_object_get(rec, key);
+
+	if (v == NULL || json_is_null(v))
+		return (0);
+	if (!json_is_string(v))
+		return (BAD(e, "bad_request", "%s must be a string", key));
+	if (json_string_length(v) == 0)
+		return (0);
+	if ((*out = strdup(json_string_value(v))) == NULL)
+		return (err_nomem(e, "a connector"));
+	return (0);
+}
+
+static int
+check_schedule(struct job * j, const json_t * rec, struct err * e)
+{
+	const json_t * v = json_object_get(rec, "schedule_ms");
+
+	if (v != NULL && !json_is_null(v)) {
+		if (!json_is_integer(v) ||
+		    json_integer_value(v) < SCHEDULE_MIN_MS ||
+		    json_integer_value(v) > SCHEDULE_MAX_MS)
+			return (BAD(e, "bad_schedule_ms", "schedule_ms must be "
+			    "an integer from %d to %d", SCHEDULE_MIN_MS,
+			    SCHEDULE_MAX_MS));
+		j->schedule_ms = json_integer_value(v);
+	} else if (j->c->opt.sync_interval_ms != 0) {
+		j->schedule_ms = j->c->opt.sync_interval_ms;
+		if (j->schedule_ms < SCHEDULE_MIN_MS ||
+		    j->schedule_ms > SCHEDULE_MAX_MS)
+			return (BAD(e, "bad_schedule_ms", "options.sync_interval "
+			    "must be from 100ms to 24h"));
+	}
+	return (0);
+}
+
+static int
+check_target(struct job * j, struct err * e)
+{
+	if (j->target_table == NULL && j->target_database == NULL) {
+		if (j->schedule_ms != 0)
+			return (BAD(e, "bad_target", "schedule_ms needs a "
+			    "target: give target_table too"));
+		return (0);
+	}
+	if (j->schedule_ms == 0)
+		return (BAD(e, "bad_schedule_ms", "target_table needs "
+		    "schedule_ms: how often to run, in ms"));
+	if (j->target_table == NULL)
+		return (BAD(e, "bad_target", "target_database needs "
+		    "target_table"));
+	if (j->target_database == NULL &&
+	    (j->target_database = strdup(TARGETS_DEFAULT)) == NULL)
+		return (err_nomem(e, "a connector"));
+	if (!targets_database_ok(j->target_database))
+		return (BAD(e, "bad_target", "target_database '%.64s' must "
+		    "hold letters, digits and _, begin with a letter, and be "
+		    "neither main nor temp", j->target_database));
+	if (!targets_table_ok(j->target_table))
+		return (BAD(e, "bad_target", "target_table '%.64s' must hold "
+		    "letters, digits, _, - and . and begin with a letter or _",
+		    j->target_table));
+	if (j->ent == NULL)
+		return (BAD(e, "bad_target", "type %s has no main entity to "
+		    "sync", j->c->m->type));
+	return (0);
+}
+
+static int
+fill(struct job * j, const json_t * rec, struct err * e)
+{
+	const json_t * en = json_object_get(rec, "enabled");
+	size_t n;
+
+	if (take_string(rec, "target_database", &j->target_database, e) ||
+	    take_string(rec, "target_table", &j->target_table, e) ||
+	    take_string(rec, "disabled_reason", &j->disabled_reason, e) ||
+	    take_string(rec, "node", &j->node, e) ||
+	    check_schedule(j, rec, e) || check_target(j, e))
+		return (-1);
+	if (en != NULL && !json_is_boolean(en))
+		return (BAD(e, "bad_request", "enabled must be true or false"));
+	j->enabled = en == NULL || json_is_true(en);
+	j->created_at = json_int(rec, "created_at", 0);
+	j->last_bucket = INT64_MIN;
+	if (j->ent == NULL)
+		return (0);
+	n = strlen(j->c->name) + strlen(j->ent->name) + 2;
+	if ((j->sync = malloc(n)) == NULL)
+		return (err_nomem(e, "a connector"));
+	snprintf(j->sync, n, "%s.%s", j->c->name, j->ent->name);
+	if (j->schedule_ms > 0)
+		j->offset_ms = schedule_offset(j->c->id, j->schedule_ms);
+	if ((j->req = request_prepare(j->c, j->ent, e)) == NULL)
+		return (-1);
+	return (0);
+}
+
+struct job *
+job_from_record(struct runner * r, const json_t * rec, struct err * e)
+{
+	const char * type = json_str(rec, "type"), * name = json_str(rec, "name");
+	struct manifest * m;
+	struct job * j;
+
+	if (name == NULL) {
+		BAD(e, "bad_name", "name is missing or no string");
+		return (NULL);
+	}
+	if (type == NULL) {
+		BAD(e, "unknown_type", "type is missing or no string");
+		return (NULL);
+	}
+	if ((m = types_get(r->types, type)) == NULL) {
+		BAD(e, "unknown_type", "there is no type '%.64s'; "
+		    "GET /v1/types lists them", type);
+		return (NULL);
+	}
+	if ((j = calloc(1, sizeof(*j))) == NULL) {
+		err_nomem(e, "a connector");
+		return (NULL);
+	}
+	j->runner = r;
+	j->c = connector_new(m, json_str(rec, "id") ? json_str(rec, "id") : "",
+	    name, json_object_get(rec, "config"),
+	    json_object_get(rec, "options"), e);
+	if (j->c != NULL)
+		j->ent = j->c->m->main;
+	if (j->c == NULL || fill(j, rec, e)) {
+		job_free(j);
+		return (NULL);
+	}
+	return (j);
+}
+
+void
+job_free(struct job * j)
+{
+	if (j == NULL)
+		return;
+	sample_source_close(j->source);
+	loop_timer_free(j->timer);
+	request_free(j->req);
+	connector_free(j->c);
+	free(j->sync);
+	free(j->target_database);
+	free(j->target_table);
+	free(j->node);
+	free(j->disabled_reason);
+	free(j->last_error);
+	free(j);
+}
+
+static json_t *
+opt_string(const char * s)
+{
+	return (s == NULL ? json_null() : json_string(s));
+}
+
+json_t *
+job_record(const struct job * j)
+{
+	return (json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
+	    "s:o, s:I}",
+	    "id", j->c->id, "name", j->c->name, "type", j->c->m->type,
+	    "config", json_loads(j->c->config, 0, NULL),
+	    "options", json_loads(j->c->options, 0, NULL),
+	    "target_database", opt_string(j->target_database),
+	    "target_table", opt_string(j->target_table),
+	    "schedule_ms", j->schedule_ms ?
+	    json_integer(j->schedule_ms) : json_null(),
+	    "enabled", j->enabled,
+	    "disabled_reason", opt_string(j->disabled_reason),
+	    "node", opt_string(j->node),
+	    "created_at", (json_int_t)j->created_at));
+}
+
+json_t *
+job_sync_record(const struct job * j)
+{
+	return (json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o}",
+	    "id", j->sync, "connector", j->c->name, "entity", j->ent->name,
+	    "target_database", j->target_database,
+	    "target_table", j->target_table,
+	    "schedule_ms", (json_int_t)j->schedule_ms,
+	    "node", opt_string(j->node)));
+}
+
+static json_t *
+opt_time(int64_t ms)
+{
+	char ts[RFC3339_LEN];
+
+	if (ms == 0)
+		return (json_null());
+	rfc3339_format(ms, ts);
+	return (json_string(ts));
+}
+
+static int64_t
+get_time(const json_t * o, const char * key)
+{
+	const char * s = json_str(o, key);
+	struct err e;
+	int64_t ms;
+
+	if (s == NULL || rfc3339_parse(s, strlen(s), &ms, &e))
+		return (0);
+	return (ms);
+}
+
+json_t *
+job_status(const struct job * j)
+{
+	return (json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}",
+	    "status", job_status_name(j),
+	    "last_run_at", opt_time(j->last_run_at),
+	    "last_success_at", opt_time(j->last_success_at),
+	    "last_error", opt_string(j->last_error),
+	    "last_rows", (json_int_t)j->last_rows,
+	    "disabled_reason", opt_string(j->disabled_reason)));
+}
+
+void
+job_status_apply(struct job * j, const json_t * status)
+{
+	const char * le = json_str(status, "last_error");
+
+	if (status == NULL)
+		return;
+	j->last_run_at = get_time(status, "last_run_at");
+	j->last_success_at = get_time(status, "last_success_at");
+	j->last_rows = json_int(status, "last_rows", 0);
+	free(j->last_error);
+	j->last_error = le ? strdup(le) : NULL;
+}
+
+const char *
+job_status_name(const struct job * j)
+{
+	if (!j->enabled)
+		return ("disabled");
+	if (j->last_error != NULL)
+		return ("error");
+	return (j->last_success_at == 0 ? "pending" : "connected");
+}
+
+json_t *
+job_show(const struct job * j)
+{
+	json_t * config = connector_config(j->c), * hidden;
+
+	hidden = config ? manifest_config_hide(j->c->m->config, config) : NULL;
+	json_decref(config);
+	return (json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:b, s:o, "
+	    "s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+	    "id", j->c->id, "name", j->c->name, "type", j->c->m->type,
+	    "status", job_status_name(j),
+	    "target_database", opt_string(j->target_database),
+	    "target_table", opt_string(j->target_table),
+	    "schedule_ms", j->schedule_ms ?
+	    json_integer(j->schedule_ms) : json_null(),
+	    "drive_model", j->c->m->drive_model,
+	    "enabled", j->enabled,
+	    "disabled_reason", opt_string(j->disabled_reason),
+	    "last_run_at", opt_time(j->last_run_at),
+	    "last_success_at", opt_time(j->last_success_at),
+	    "last_error", opt_string(j->last_error),
+	    "last_rows_ingested", (json_int_t)j->last_rows,
+	    "node", opt_string(j->node),
+	    "config", hidden ? hidden : json_null(),
+	    "options", json_loads(j->c->options, 0, NULL)));
+}
+
+void
+job_set_error(struct job * j, const struct err * e)
+{
+	size_t n;
+
+	free(j->last_error);
+	j->last_error = NULL;
+	j->error_code[0] = '\0';
+	if (e == NULL)
+		return;
+	snprintf(j->error_code, sizeof(j->error_code), "%s", e->code);
+	/* The class first: what a person can do depends on it. */
+	n = strlen(e->msg) + 16;
+	if ((j->last_error = malloc(n)) != NULL)
+		snprintf(j->last_error, n, "%s: %s", err_class_name(e->cls),
+		    e->msg);
+}
+
+void
+job_set_disabled(struct job * j, const char * reason)
+{
+	char * copy = reason ? strdup(reason) : NULL;
+
+	free(j->disabled_reason);
+	j->disabled_reason = copy;
+	j->enabled = reason == NULL;
+}

@@ -1,0 +1,284 @@
+#include "run/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "run/runner_internal.h"
+
+/* More than any one daemon is meant to hold; a bound all the same. */
+#define MAX_CONNECTORS 200000
+
+static void
+on_status_timer(void * arg)
+{
+	struct runner * r = arg;
+
+	runner_status_flush(r, 0);
+	loop_timer_start(r->status_timer, 1000);
+}
+
+struct runner *
+runner_new(const struct runner_opts * o, struct err * e)
+{
+	struct runner * r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL) {
+		err_nomem(e, "the runner");
+		return (NULL);
+	}
+	r->loop = o->loop;
+	r->state = o->state;
+	r->types = o->types;
+	r->http = o->http;
+	r->secrets = o->secrets;
+	r->targets = o->targets;
+	r->reader_env.loop = o->loop;
+	r->reader_env.http = o->http;
+	r->reader_env.secrets = o->secrets;
+	r->tick_env.loop = o->loop;
+	r->tick_env.state = o->state;
+	r->tick_env.reader = &r->reader_env;
+	r->dirty_tail = &r->dirty_head;
+	r->node = strdup(o->node);
+	r->status_timer = loop_timer_new(o->loop, on_status_timer, r);
+	if (r->node == NULL || r->status_timer == NULL) {
+		err_nomem(e, "the runner");
+		runner_free(r);
+		return (NULL);
+	}
+	loop_timer_start(r->status_timer, 1000);
+	return (r);
+}
+
+void
+runner_free(struct runner * r)
+{
+	size_t i;
+
+	if (r == NULL)
+		return;
+	HASH_CLEAR(by_name, r->by_name);
+	HASH_CLEAR(by_id, r->by_id);
+	for (i = 0; i < r->n; i++)
+		job_free(r->sorted[i]);
+	free(r->sorted);
+	loop_timer_free(r->status_timer);
+	loop_timer_free(r->poll_timer);
+	loop_timer_free(r->load_timer);
+	loop_soon_cancel(r->loop, &r->stop_soon);
+	free(r->node);
+	free(r);
+	reader_cleanup();
+}
+
+void
+runner_set_types(struct runner * r, struct types * types)
+{
+	r->types = types;
+}
+
+const struct types *
+runner_types(const struct runner * r)
+{
+	return (r->types);
+}
+
+struct job *
+runner_find(const struct runner * r, const char * key)
+{
+	struct job * j;
+
+	HASH_FIND(by_id, r->by_id, key, strlen(key), j);
+	if (j == NULL)
+		HASH_FIND(by_name, r->by_name, key, strlen(key), j);
+	return (j);
+}
+
+/* The first place in the sorted array whose name is not before ${name}. */
+static size_t
+lower_bound(const struct runner * r, const char * name)
+{
+	size_t lo = 0, hi = r->n, mid;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		if (strcmp(r->sorted[mid]->c->name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo);
+}
+
+int
+runner_insert(struct runner * r, struct job * j, struct err * e)
+{
+	struct job ** v;
+	size_t cap, at;
+
+	if (r->n >= MAX_CONNECTORS)
+		return (err_set(e, ERR_CONFIG, "too_many",
+		    "there are %d connectors already, the most there can be",
+		    MAX_CONNECTORS));
+	if (r->n == r->cap) {
+		cap = r->cap ? r->cap * 2 : 64;
+		if ((v = realloc(r->sorted, cap * sizeof(*v))) == NULL)
+			return (err_nomem(e, "a connector"));
+		r->sorted = v;
+		r->cap = cap;
+	}
+	at = lower_bound(r, j->c->name);
+	memmove(&r->sorted[at + 1], &r->sorted[at],
+	    (r->n - at) * sizeof(*r->sorted));
+	r->sorted[at] = j;
+	r->n++;
+	HASH_ADD_KEYPTR(by_name, r->by_name, j->c->name, strlen(j->c->name), j);
+	HASH_ADD_KEYPTR(by_id, r->by_id, j->c->id, strlen(j->c->id), j);
+	return (0);
+}
+
+void
+runner_remove(struct runner * r, struct job * j)
+{
+	size_t at = lower_bound(r, j->c->name);
+
+	memmove(&r->sorted[at], &r->sorted[at + 1],
+	    (r->n - at - 1) * sizeof(*r->sorted));
+	r->n--;
+	HASH_DELETE(by_name, r->by_name, j);
+	HASH_DELETE(by_id, r->by_id, j);
+}
+
+json_t *
+runner_show(const struct runner * r, const char * key)
+{
+	const struct job * j = runner_find(r, key);
+
+	return (j == NULL ? NULL : job_show(j));
+}
+
+json_t *
+runner_list(const struct runner * r, const char * after, size_t limit,
+    const char ** next)
+{
+	size_t i = 0, end;
+	json_t * a;
+
+	*next = NULL;
+	if (after != NULL) {
+		i = lower_bound(r, after);
+		if (i < r->n && strcmp(r->sorted[i]->c->name, after) == 0)
+			i++;
+	}
+	end = r->n - i > limit ? i + limit : r->n;
+	if ((a = json_array()) == NULL)
+		return (NULL);
+	if (end < r->n && end > 0)
+		*next = r->sorted[end - 1]->c->name;
+	for (; i < end; i++)
+		json_array_append_new(a, job_show(r->sorted[i]));
+	return (a);
+}
+
+void
+runner_stats_get(const struct runner * r, struct runner_stats * st)
+{
+	const struct job * j;
+	size_t i;
+
+	*st = r->stats;
+	st->running = r->active;
+	for (i = 0; i < r->n; i++) {
+		j = r->sorted[i];
+		if (!j->enabled)
+			st->disabled++;
+		else if (j->last_error != NULL)
+			st->error++;
+		else if (j->last_success_at == 0)
+			st->pending++;
+		else
+			st->connected++;
+	}
+}
+
+void
+runner_each_success(const struct runner * r,
+    void (*cb)(void *, const char *, int64_t), void * arg)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (r->sorted[i]->last_success_at != 0)
+			cb(arg, r->sorted[i]->c->name,
+			    r->sorted[i]->last_success_at);
+}
+
+void
+runner_each_request(const struct runner * r, void (*cb)(void *, const char *,
+    const char *, uint64_t), void * arg)
+{
+	size_t i;
+
+	for (i = 0; i < r->nrequests; i++)
+		cb(arg, r->requests[i].type, r->requests[i].code,
+		    r->requests[i].n);
+}
+
+static void
+on_stopped(void * arg)
+{
+	struct runner * r = arg;
+
+	r->stop_cb(r->stop_arg, NULL, NULL);
+}
+
+static void
+on_flushed(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+
+	(void)v;
+	if (e != NULL)
+		log_event(LOG_WARN, "status_not_written", LOG_E(e));
+	on_stopped(r);
+}
+
+void
+runner_maybe_stopped(struct runner * r)
+{
+	if (!r->stopping || r->active > 0 || r->ops > 0 || r->load_left > 0 ||
+	    r->stopping == 2)
+		return;
+	r->stopping = 2;
+	runner_status_flush(r, 1);
+	r->state->ops->flush(r->state, on_flushed, r);
+}
+
+static void
+begin_stop(void * arg)
+{
+	runner_maybe_stopped(arg);
+}
+
+void
+runner_stop(struct runner * r, runner_cb * cb, void * arg)
+{
+	size_t i;
+
+	r->stopping = 1;
+	r->stop_cb = cb;
+	r->stop_arg = arg;
+	loop_timer_stop(r->status_timer);
+	if (r->poll_timer != NULL)
+		loop_timer_stop(r->poll_timer);
+	for (i = 0; i < r->n; i++) {
+		if (r->sorted[i]->timer != NULL)
+			loop_timer_stop(r->sorted[i]->timer);
+		/* What is being written ends well; the rest gives its claim
+		 * back, and whoever comes next does it. */
+		if (r->sorted[i]->tick != NULL)
+			tick_cancel(r->sorted[i]->tick);
+	}
+	loop_soon(r->loop, &r->stop_soon, begin_stop, r);
+}

@@ -1,0 +1,129 @@
+#ifndef MOLTLER_RUN_RUNNER_H
+#define MOLTLER_RUN_RUNNER_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "conn/secret.h"
+#include "conn/types.h"
+#include "loop/loop.h"
+#include "net/http.h"
+#include "state/state.h"
+#include "target/targets.h"
+
+/*
+ * The clockwork: all connectors, their schedules and what is done with them.
+ * It alone acts on an error's class.
+ */
+struct runner;
+
+/* All borrowed for the runner's life. */
+struct runner_opts {
+	struct loop * loop;
+	struct state * state;
+	struct types * types;
+	struct http * http;
+	struct secrets * secrets;
+	struct targets * targets;
+	const char * node; /* this daemon's id */
+};
+
+/** Called once, never before the call returns; ${v} is borrowed and may be NULL. */
+typedef void runner_cb(void * arg, json_t * v, const struct err * e);
+
+struct runner * runner_new(const struct runner_opts * opts, struct err * e);
+
+/**
+ * runner_load(r, cb, arg): Read the connectors from the state and start them.
+ * One that no longer fits its type is kept, shown as disabled with the reason.
+ */
+void runner_load(struct runner * r, runner_cb * cb, void * arg);
+
+/** runner_load_later(r, cb, arg): The same after a second: for a shared state
+ * that was away. */
+void runner_load_later(struct runner * r, runner_cb * cb, void * arg);
+
+/**
+ * runner_stop(r, cb, arg): Begin no runs, end those under way, write the
+ * statuses, then call.  runner_free(r): after that.
+ */
+void runner_stop(struct runner * r, runner_cb * cb, void * arg);
+void runner_free(struct runner * r);
+
+/** runner_set_types(r, types): Use other types from now on (borrowed);
+ * connectors there are keep their manifests. */
+void runner_set_types(struct runner * r, struct types * types);
+const struct types * runner_types(const struct runner * r);
+
+/*
+ * What can be done.  ${key} is a connector's id or name.  Errors: config
+ * "not_found", "exists", "bad_*", "unknown_*"; transient "busy" (a change of
+ * that connector is under way) and whatever the state says.
+ */
+
+/** runner_show(r, key): As the API shows it (owned by the caller), or NULL. */
+json_t * runner_show(const struct runner * r, const char * key);
+
+/**
+ * runner_list(r, after, limit, next):
+ * Up to ${limit} connectors by name whose names come after ${after} (NULL:
+ * from the first); an array owned by the caller.  ${*next} is the last name
+ * given if there are more (borrowed), else NULL.
+ */
+json_t * runner_list(const struct runner * r, const char * after,
+    size_t limit, const char ** next);
+
+/** runner_create(r, body, cb, arg): ${v} is {"id"}. */
+void runner_create(struct runner * r, const json_t * body, runner_cb * cb,
+    void * arg);
+
+/** runner_patch(r, key, body, cb, arg): config and options are merged key by
+ * key (null removes one), the rest replaced. */
+void runner_patch(struct runner * r, const char * key, const json_t * body,
+    runner_cb * cb, void * arg);
+void runner_delete(struct runner * r, const char * key, runner_cb * cb,
+    void * arg);
+void runner_pause(struct runner * r, const char * key, runner_cb * cb,
+    void * arg);
+/** runner_resume also reads the env file again. */
+void runner_resume(struct runner * r, const char * key, runner_cb * cb,
+    void * arg);
+/** runner_trigger: one run at once; after the present one if one is running. */
+void runner_trigger(struct runner * r, const char * key, runner_cb * cb,
+    void * arg);
+/** runner_test: one call that stores nothing; ${v} is {"ok":true,
+ * "latency_ms","rows"} or {"ok":false,"error":{class,code,message}}. */
+void runner_test(struct runner * r, const char * key, runner_cb * cb,
+    void * arg);
+/** runner_events: ${v} is an array, newest first. */
+void runner_events(struct runner * r, const char * key, int limit,
+    runner_cb * cb, void * arg);
+
+/* For status and metrics. */
+enum runner_result { RUNNER_OK, RUNNER_TRANSIENT, RUNNER_PERMANENT,
+    RUNNER_CONFIG, RUNNER_RESULTS };
+#define RUNNER_DURATION_BUCKETS 12
+struct runner_stats {
+	size_t connected, error, disabled, pending, running;
+	uint64_t ticks[RUNNER_RESULTS];
+	uint64_t idle;    /* buckets another daemon had */
+	uint64_t skipped; /* buckets missed because a run took too long */
+	uint64_t rows;
+	uint64_t duration[RUNNER_DURATION_BUCKETS + 1]; /* not cumulative */
+	double duration_sum_s;
+};
+extern const double runner_duration_le[RUNNER_DURATION_BUCKETS];
+void runner_stats_get(const struct runner * r, struct runner_stats * st);
+
+/** runner_each_success(r, cb, arg): Call for every connector that ever
+ * succeeded, with the time in ms since 1970. */
+void runner_each_success(const struct runner * r,
+    void (*cb)(void * arg, const char * name, int64_t at_ms), void * arg);
+
+/** runner_each_request(r, cb, arg): Requests sent, by type and code. */
+void runner_each_request(const struct runner * r, void (*cb)(void * arg,
+    const char * type, const char * code, uint64_t n), void * arg);
+
+#endif

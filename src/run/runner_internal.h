@@ -1,0 +1,92 @@
+#ifndef MOLTLER_RUN_RUNNER_INTERNAL_H
+#define MOLTLER_RUN_RUNNER_INTERNAL_H
+
+#include "run/job.h"
+#include "run/runner.h"
+
+/* Requests counted by type and code. */
+#define MAX_REQUEST_COUNTERS 512
+struct request_counter {
+	char type[64];
+	char code[32];
+	uint64_t n;
+};
+
+struct runner {
+	struct loop * loop;
+	struct state * state;
+	struct types * types;
+	struct http * http;
+	struct secrets * secrets;
+	struct targets * targets;
+	char * node;
+	struct reader_env reader_env;
+	struct tick_env tick_env;
+
+	struct job * by_name;
+	struct job * by_id;
+	struct job ** sorted; /* by name */
+	size_t n, cap;
+
+	size_t active;        /* ticks under way */
+	size_t ops;           /* changes under way */
+	int stopping;
+	runner_cb * stop_cb;
+	void * stop_arg;
+	struct soon stop_soon;
+	runner_cb * load_cb;
+	void * load_arg;
+	size_t load_left;
+	struct loop_timer * load_timer;
+
+	/* Statuses to be written, oldest first. */
+	struct job * dirty_head;
+	struct job ** dirty_tail;
+	struct loop_timer * status_timer;
+
+	/* Looking for what other daemons changed. */
+	struct loop_timer * poll_timer;
+	json_int_t generation;
+
+	struct runner_stats stats;
+	struct request_counter requests[MAX_REQUEST_COUNTERS];
+	size_t nrequests;
+};
+
+/* runner.c */
+struct job * runner_find(const struct runner * r, const char * key);
+int runner_insert(struct runner * r, struct job * j, struct err * e);
+void runner_remove(struct runner * r, struct job * j);
+
+/* runner_tick.c */
+
+/** runner_schedule(j): (Re)arm the timer, if the job is to run here at all. */
+void runner_schedule(struct job * j);
+
+/** runner_fire(j, manual): Begin a run now. */
+void runner_fire(struct job * j, int manual);
+
+/** runner_end_job(j, cb, arg): ${j} runs no more; call when its run is over. */
+void runner_end_job(struct job * j, void (*cb)(void *), void * arg);
+
+/** runner_event(j, event, detail): Note a change of state. */
+void runner_event(struct job * j, const char * event, const char * detail);
+
+/** runner_dirty(j, now): Its status changed; written soon, or at once. */
+void runner_dirty(struct job * j, int now);
+
+/** runner_status_flush(r, all): Write the statuses that are due, or all. */
+void runner_status_flush(struct runner * r, int all);
+
+/** runner_maybe_stopped(r): Call the stop callback if nothing is under way. */
+void runner_maybe_stopped(struct runner * r);
+
+/* runner_poll.c */
+
+/** runner_adopt(r, rec): Take a record as a job, or NULL (logged). */
+struct job * runner_adopt(struct runner * r, const json_t * rec);
+
+/** runner_poll_start(r): Begin looking for other daemons' changes. */
+void runner_poll_start(struct runner * r);
+
+#endif

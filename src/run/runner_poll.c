@@ -1,0 +1,266 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "run/runner_internal.h"
+
+/*
+ * Taking over what the state holds: all of it at the start, and with a shared
+ * state whatever other daemons changed, noticed by the generation counter.
+ */
+#define POLL_MS 5000
+#define LOAD_RETRY_MS 1000
+
+/* A connector whose record no longer fits its type is shown, not run: its
+ * config is put aside so that a person can see and mend it. */
+struct job *
+runner_adopt(struct runner * r, const json_t * rec)
+{
+	struct job * j;
+	struct err e;
+
+	if ((j = job_from_record(r, rec, &e)) == NULL) {
+		log_event(LOG_ERROR, "connector_not_loaded",
+		    LOG_S("connector", json_str(rec, "name")), LOG_E(&e));
+		return (NULL);
+	}
+	j->mine = j->node == NULL || strcmp(j->node, r->node) == 0;
+	if (runner_insert(r, j, &e)) {
+		log_event(LOG_ERROR, "connector_not_loaded",
+		    LOG_S("connector", j->c->name), LOG_E(&e));
+		job_free(j);
+		return (NULL);
+	}
+	return (j);
+}
+
+struct status_wait {
+	struct runner * r;
+	int is_load;
+	char name[];
+};
+
+static void
+load_one_done(struct runner * r)
+{
+	if (--r->load_left > 0)
+		return;
+	if (r->load_cb != NULL)
+		r->load_cb(r->load_arg, NULL, NULL);
+	r->load_cb = NULL;
+	runner_maybe_stopped(r);
+}
+
+static void
+on_status(void * arg, json_t * v, const struct err * e)
+{
+	struct status_wait * w = arg;
+	struct job * j;
+
+	HASH_FIND(by_name, w->r->by_name, w->name, strlen(w->name), j);
+	if (e != NULL)
+		log_event(LOG_WARN, "status_not_read", LOG_S("connector",
+		    w->name), LOG_E(e));
+	else if (j != NULL && (w->is_load || !j->mine))
+		job_status_apply(j, v);
+	if (j != NULL && w->is_load)
+		runner_schedule(j);
+	if (w->is_load)
+		load_one_done(w->r);
+	free(w);
+}
+
+static int
+ask_status(struct runner * r, const struct job * j, int is_load)
+{
+	size_t n = strlen(j->c->name) + 1;
+	struct status_wait * w = malloc(sizeof(*w) + n);
+
+	if (w == NULL)
+		return (-1);
+	w->r = r;
+	w->is_load = is_load;
+	memcpy(w->name, j->c->name, n);
+	r->state->ops->status_get(r->state, j->c->name, on_status, w);
+	return (0);
+}
+
+static void
+on_list(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+	runner_cb * cb = r->load_cb;
+	const json_t * rec;
+	struct job * j;
+	size_t i;
+
+	if (e != NULL) {
+		r->load_cb = NULL;
+		r->load_left = 0;
+		cb(r->load_arg, NULL, e);
+		return;
+	}
+	json_array_foreach(v, i, rec) {
+		if ((j = runner_adopt(r, rec)) == NULL)
+			continue;
+		r->load_left++;
+		if (ask_status(r, j, 1)) {
+			r->load_left--;
+			runner_schedule(j);
+		}
+	}
+	load_one_done(r);
+}
+
+void
+runner_load(struct runner * r, runner_cb * cb, void * arg)
+{
+	r->load_cb = cb;
+	r->load_arg = arg;
+	r->load_left = 1;
+	r->state->ops->list(r->state, "connector", on_list, r);
+	/* The embedded state has no other daemons. */
+	if (r->poll_timer == NULL && strcmp(r->state->ops->name, "sqlite") != 0)
+		runner_poll_start(r);
+}
+
+static void
+on_load_timer(void * arg)
+{
+	struct runner * r = arg;
+
+	if (!r->stopping)
+		runner_load(r, r->load_cb, r->load_arg);
+}
+
+void
+runner_load_later(struct runner * r, runner_cb * cb, void * arg)
+{
+	r->load_cb = cb;
+	r->load_arg = arg;
+	if (r->load_timer == NULL)
+		r->load_timer = loop_timer_new(r->loop, on_load_timer, r);
+	if (r->load_timer != NULL)
+		loop_timer_start(r->load_timer, LOAD_RETRY_MS);
+}
+
+struct end_wait {
+	struct job * old;
+	struct job * next; /* to be started in its place, or NULL */
+};
+
+static void
+on_old_ended(void * arg)
+{
+	struct end_wait * w = arg;
+
+	job_free(w->old);
+	if (w->next != NULL)
+		runner_schedule(w->next);
+	free(w);
+}
+
+/* Another daemon dropped or changed the connector of ${j}. */
+static void
+retire(struct runner * r, struct job * j, const json_t * rec)
+{
+	struct end_wait * w = malloc(sizeof(*w));
+	json_t * status;
+
+	if (w == NULL)
+		return; /* seen again at the next change */
+	status = job_status(j);
+	runner_remove(r, j);
+	w->old = j;
+	w->next = rec ? runner_adopt(r, rec) : NULL;
+	if (w->next != NULL)
+		job_status_apply(w->next, status);
+	json_decref(status);
+	runner_end_job(j, on_old_ended, w);
+}
+
+/* Whether the record says anything the job does not. */
+static int
+differs(const struct job * j, const json_t * rec)
+{
+	json_t * have = job_record(j);
+	int d = have == NULL || !json_equal(have, (json_t *)(uintptr_t)rec);
+
+	json_decref(have);
+	return (d);
+}
+
+static void
+on_changed_list(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+	json_t * names = json_object();
+	const json_t * rec;
+	const char * name;
+	struct job * j;
+	size_t i;
+
+	r->ops--;
+	if (e != NULL || names == NULL || r->stopping) {
+		json_decref(names);
+		runner_maybe_stopped(r);
+		return;
+	}
+	json_array_foreach(v, i, rec) {
+		if ((name = json_str(rec, "name")) == NULL)
+			continue;
+		json_object_set_new(names, name, json_true());
+		HASH_FIND(by_name, r->by_name, name, strlen(name), j);
+		if (j == NULL) {
+			if ((j = runner_adopt(r, rec)) != NULL) {
+				runner_schedule(j);
+				ask_status(r, j, 0);
+			}
+		} else if (!j->busy && differs(j, rec)) {
+			retire(r, j, rec);
+		}
+	}
+	for (i = r->n; i-- > 0;) {
+		j = r->sorted[i];
+		if (!j->busy && json_object_get(names, j->c->name) == NULL)
+			retire(r, j, NULL);
+	}
+	json_decref(names);
+}
+
+static void
+on_generation(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+	json_int_t gen = json_integer_value(v);
+
+	r->ops--;
+	if (e == NULL && gen != r->generation && !r->stopping) {
+		r->generation = gen;
+		r->ops++;
+		r->state->ops->list(r->state, "connector", on_changed_list, r);
+	}
+	runner_maybe_stopped(r);
+}
+
+static void
+on_poll(void * arg)
+{
+	struct runner * r = arg;
+	size_t i;
+
+	r->ops++;
+	r->state->ops->generation(r->state, on_generation, r);
+	for (i = 0; i < r->n; i++)
+		if (!r->sorted[i]->mine)
+			ask_status(r, r->sorted[i], 0);
+	loop_timer_start(r->poll_timer, POLL_MS);
+}
+
+void
+runner_poll_start(struct runner * r)
+{
+	if ((r->poll_timer = loop_timer_new(r->loop, on_poll, r)) != NULL)
+		loop_timer_start(r->poll_timer, POLL_MS);
+}

@@ -1,0 +1,338 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rfc3339.h"
+#include "run/runner_internal.h"
+#include "run/schedule.h"
+
+/* A status that only moved on is written at most this often. */
+#define STATUS_EVERY_US 10000000
+
+const double runner_duration_le[RUNNER_DURATION_BUCKETS] = { 0.001, 0.005,
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 };
+
+void
+runner_event(struct job * j, const char * event, const char * detail)
+{
+	char ts[RFC3339_LEN];
+	json_t * v;
+
+	rfc3339_format(clock_wall_ms(), ts);
+	v = json_pack("{s:s, s:s, s:s}", "at", ts, "event", event, "detail",
+	    detail ? detail : "");
+	if (v == NULL)
+		return;
+	j->runner->state->ops->event_add(j->runner->state, j->c->name, v);
+	json_decref(v);
+}
+
+void
+runner_dirty(struct job * j, int now)
+{
+	struct runner * r = j->runner;
+
+	if (!j->dirty) {
+		j->dirty = 1;
+		j->dirty_since_us = clock_mono_us();
+		j->dirty_next = NULL;
+		*r->dirty_tail = j;
+		r->dirty_tail = &j->dirty_next;
+	}
+	if (now)
+		j->dirty_since_us = INT64_MIN / 2;
+}
+
+static void
+write_status(struct job * j)
+{
+	json_t * v = job_status(j);
+
+	if (v != NULL)
+		j->runner->state->ops->status_put(j->runner->state, j->c->name,
+		    v);
+	json_decref(v);
+}
+
+void
+runner_status_flush(struct runner * r, int all)
+{
+	int64_t due = clock_mono_us() - STATUS_EVERY_US;
+	struct job ** jp = &r->dirty_head, * j;
+
+	r->dirty_tail = &r->dirty_head;
+	while ((j = *jp) != NULL) {
+		if (all || j->dirty_since_us <= due) {
+			*jp = j->dirty_next;
+			j->dirty = 0;
+			write_status(j);
+		} else {
+			jp = &j->dirty_next;
+		}
+	}
+	r->dirty_tail = jp;
+}
+
+static void
+forget_dirty(struct job * j)
+{
+	struct runner * r = j->runner;
+	struct job ** jp;
+
+	if (!j->dirty)
+		return;
+	for (jp = &r->dirty_head; *jp != NULL; jp = &(*jp)->dirty_next) {
+		if (*jp == j) {
+			*jp = j->dirty_next;
+			break;
+		}
+	}
+	while (*jp != NULL)
+		jp = &(*jp)->dirty_next;
+	r->dirty_tail = jp;
+	j->dirty = 0;
+}
+
+static void
+count_request(void * arg, const struct err * e)
+{
+	struct job * j = arg;
+	struct runner * r = j->runner;
+	const char * code = e == NULL ? "200" : e->code;
+	size_t i;
+
+	if (strncmp(code, "http_", 5) == 0)
+		code += 5;
+	for (i = 0; i < r->nrequests; i++) {
+		if (strcmp(r->requests[i].code, code) == 0 &&
+		    strcmp(r->requests[i].type, j->c->m->type) == 0) {
+			r->requests[i].n++;
+			return;
+		}
+	}
+	if (i == MAX_REQUEST_COUNTERS)
+		return;
+	snprintf(r->requests[i].type, sizeof(r->requests[i].type), "%s",
+	    j->c->m->type);
+	snprintf(r->requests[i].code, sizeof(r->requests[i].code), "%s", code);
+	r->requests[i].n = 1;
+	r->nrequests++;
+}
+
+static void
+count_tick(struct runner * r, const struct tick_result * res)
+{
+	double s = (double)res->took_us / 1e6;
+	size_t i;
+
+	if (res->outcome == TICK_IDLE) {
+		r->stats.idle++;
+		return;
+	}
+	if (res->outcome == TICK_FAILED && res->e.cls == ERR_CANCELLED)
+		return;
+	if (res->outcome == TICK_OK)
+		r->stats.ticks[RUNNER_OK]++;
+	else if (res->e.cls == ERR_TRANSIENT)
+		r->stats.ticks[RUNNER_TRANSIENT]++;
+	else if (res->e.cls == ERR_PERMANENT)
+		r->stats.ticks[RUNNER_PERMANENT]++;
+	else
+		r->stats.ticks[RUNNER_CONFIG]++;
+	r->stats.rows += res->rows;
+	for (i = 0; i < RUNNER_DURATION_BUCKETS; i++)
+		if (s <= runner_duration_le[i])
+			break;
+	r->stats.duration[i]++;
+	r->stats.duration_sum_s += s;
+}
+
+/* Whatever the class, the first of a kind is worth a line; repeats are not. */
+static void
+note_failure(struct job * j, const struct tick_result * res)
+{
+	int repeated = j->last_error != NULL &&
+	    strcmp(j->error_code, res->e.code) == 0;
+
+	log_event(repeated ? LOG_DEBUG : LOG_WARN, "tick_failed",
+	    LOG_S("connector", j->c->name), LOG_S("sync", j->sync),
+	    LOG_I("attempts", res->attempts),
+	    LOG_I("duration_ms", res->took_us / 1000), LOG_E(&res->e));
+	job_set_error(j, &res->e);
+	if (!repeated)
+		runner_event(j, "error", j->last_error);
+	runner_dirty(j, !repeated);
+}
+
+static void
+note_success(struct job * j, const struct tick_result * res)
+{
+	int changed = j->last_success_at == 0 || j->last_error != NULL;
+
+	j->last_success_at = clock_wall_ms();
+	j->last_rows = (int64_t)res->rows;
+	log_event(changed ? LOG_INFO : LOG_DEBUG, "tick_ok",
+	    LOG_S("connector", j->c->name), LOG_S("sync", j->sync),
+	    LOG_I("rows", res->rows), LOG_I("attempts", res->attempts),
+	    LOG_I("duration_ms", res->took_us / 1000));
+	job_set_error(j, NULL);
+	if (changed)
+		runner_event(j, "connected", NULL);
+	runner_dirty(j, changed);
+}
+
+/* Something a person must mend: stop until they say so. */
+static void
+disable(struct job * j, const struct err * e)
+{
+	json_t * rec;
+
+	job_set_disabled(j, e->msg);
+	log_event(LOG_WARN, "connector_disabled", LOG_S("connector", j->c->name),
+	    LOG_E(e));
+	runner_event(j, "disabled", e->msg);
+	runner_dirty(j, 1);
+	if ((rec = job_record(j)) != NULL)
+		j->runner->state->ops->put(j->runner->state, "connector",
+		    j->c->name, rec, 0, NULL, NULL);
+	json_decref(rec);
+}
+
+static void
+on_tick(void * arg, const struct tick_result * res)
+{
+	struct job * j = arg;
+	struct runner * r = j->runner;
+
+	j->tick = NULL;
+	r->active--;
+	count_tick(r, res);
+	if (res->outcome == TICK_OK) {
+		note_success(j, res);
+	} else if (res->outcome == TICK_FAILED &&
+	    res->e.cls != ERR_CANCELLED) {
+		note_failure(j, res);
+		if (res->e.cls == ERR_CONFIG && !j->ending)
+			disable(j, &res->e);
+	}
+	if (j->ending) {
+		forget_dirty(j);
+		j->ended(j->ended_arg);
+	} else if (!r->stopping) {
+		runner_schedule(j);
+		if (j->triggered && j->enabled)
+			runner_fire(j, 1);
+	}
+	runner_maybe_stopped(r);
+}
+
+/* Make sure the target is open.  0 or -1 with ${e}. */
+static int
+open_target(struct job * j, struct err * e)
+{
+	if (j->source != NULL)
+		return (0);
+	j->source = targets_source(j->runner->targets, j->target_database,
+	    j->target_table, j->c->name, e);
+	if (j->source == NULL)
+		return (-1);
+	sample_source_retain(j->source, j->c->opt.retention_ms);
+	return (0);
+}
+
+void
+runner_fire(struct job * j, int manual)
+{
+	struct runner * r = j->runner;
+	int64_t now = clock_wall_ms(), bucket;
+	struct tick_result res;
+	struct tick_plan p;
+
+	if (j->tick != NULL) {
+		if (manual)
+			j->triggered = 1;
+		else
+			r->stats.skipped++;
+		return;
+	}
+	j->triggered = 0;
+	memset(&res, 0, sizeof(res));
+	res.outcome = TICK_FAILED;
+	bucket = schedule_bucket(now, j->schedule_ms);
+	if (!manual)
+		j->last_bucket = bucket;
+	j->last_run_at = now;
+	r->active++;
+	if (open_target(j, &res.e)) {
+		on_tick(j, &res);
+		return;
+	}
+	memset(&p, 0, sizeof(p));
+	p.connector = j->c->name;
+	p.sync = j->sync;
+	p.req = j->req;
+	p.source = j->source;
+	/* A run by hand does not use up the bucket, nor is it stopped by one
+	 * that was: its claim is its own moment. */
+	p.lease_bucket = manual && now != bucket ? now : bucket;
+	p.lease_ttl_ms = 2 * j->schedule_ms + j->req->timeout_ms;
+	p.scheduled_for = bucket;
+	p.budget_ms = j->schedule_ms;
+	p.retry_count = j->c->opt.retry_count >= 0 ?
+	    (unsigned)j->c->opt.retry_count : j->ent->retry_count;
+	p.retry_base_ms = j->ent->retry_base_ms;
+	j->tick = tick_start(&r->tick_env, &p, count_request, on_tick, j);
+	if (j->tick == NULL) {
+		err_nomem(&res.e, "a run");
+		on_tick(j, &res);
+	}
+}
+
+static void
+on_timer(void * arg)
+{
+	struct job * j = arg;
+
+	runner_fire(j, 0);
+	/* A run that goes on past its time must not stop the clock. */
+	if (j->tick != NULL)
+		runner_schedule(j);
+}
+
+void
+runner_schedule(struct job * j)
+{
+	int64_t now = clock_wall_ms(), at;
+
+	if (j->timer != NULL)
+		loop_timer_stop(j->timer);
+	if (!j->enabled || !j->mine || j->schedule_ms == 0 || j->ending ||
+	    j->runner->stopping)
+		return;
+	if (j->timer == NULL && (j->timer = loop_timer_new(j->runner->loop,
+	    on_timer, j)) == NULL) {
+		log_event(LOG_ERROR, "no_memory", LOG_S("connector",
+		    j->c->name));
+		return;
+	}
+	at = schedule_next(now, j->schedule_ms, j->offset_ms, j->last_bucket);
+	loop_timer_start(j->timer, at - now);
+}
+
+void
+runner_end_job(struct job * j, void (*cb)(void *), void * arg)
+{
+	j->ending = 1;
+	j->ended = cb;
+	j->ended_arg = arg;
+	if (j->timer != NULL)
+		loop_timer_stop(j->timer);
+	if (j->tick != NULL) {
+		tick_cancel(j->tick);
+		return;
+	}
+	forget_dirty(j);
+	cb(arg);
+}

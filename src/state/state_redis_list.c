@@ -1,0 +1,191 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/state_redis_internal.h"
+
+/*
+ * A list: the names, then a pipelined HGETALL each, so many at a time that the
+ * answers of one turn stay small.
+ */
+#define PIPELINE 512
+
+struct slot {
+	struct list * l;
+	const char * name;
+	size_t len;
+	json_t * row; /* NULL: deleted meanwhile */
+};
+
+struct list {
+	struct state_redis * S;
+	struct state_done * d;
+	char * kind;
+	char * names; /* all bytes */
+	struct slot * slots;
+	size_t n, next, out;
+	int failed;
+	struct err e;
+};
+
+static void
+list_free(void * arg)
+{
+	struct list * l = arg;
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		json_decref(l->slots[i].row);
+	free(l->slots);
+	free(l->names);
+	free(l->kind);
+	free(l);
+}
+
+static void
+list_done(struct list * l)
+{
+	json_t * rows = l->failed ? NULL : json_array();
+	size_t i;
+
+	if (rows == NULL) {
+		if (!l->failed)
+			err_nomem(&l->e, "a list");
+		state_done_now(l->d, NULL, 0, &l->e);
+		return;
+	}
+	for (i = 0; i < l->n; i++) {
+		if (l->slots[i].row != NULL)
+			(void)json_array_append_new(rows, l->slots[i].row);
+		l->slots[i].row = NULL;
+	}
+	state_done_now(l->d, rows, 0, NULL);
+}
+
+static void on_row(void * arg, const struct redis_reply * r,
+    const struct err * e);
+
+static void
+list_more(struct list * l)
+{
+	struct state_redis * S = l->S;
+	struct state_redis_args * A = &S->args;
+	struct slot * s;
+
+	while (!l->failed && l->next < l->n && l->out < PIPELINE) {
+		s = &l->slots[l->next++];
+		state_redis_args_begin(A);
+		state_redis_args_adds(A, "HGETALL");
+		state_redis_args_addf(A, "moltler:%s:%s", l->kind, s->name);
+		if (state_redis_args_end(A, &l->e)) {
+			l->failed = 1;
+			break;
+		}
+		redis_cmd(S->redis, on_row, s, (int)A->n, A->v, A->len);
+		l->out++;
+	}
+	if (l->out == 0)
+		list_done(l);
+}
+
+static void
+on_row(void * arg, const struct redis_reply * r, const struct err * e)
+{
+	struct slot * s = arg;
+	struct list * l = s->l;
+	int bad = 0;
+
+	l->out--;
+	if (e == NULL) {
+		s->row = state_redis_hash_get(r, &bad);
+		if (bad && !l->failed) {
+			l->failed = 1;
+			err_set(&l->e, ERR_PERMANENT, "redis_value",
+			    "cannot read the %s \"%s\" from Redis", l->kind,
+			    s->name);
+		}
+	} else if (!l->failed) {
+		l->failed = 1;
+		l->e = *e;
+	}
+	/* Refill in large steps: one write for many commands. */
+	if (l->out == 0 || (l->out == PIPELINE / 2 && l->next < l->n))
+		list_more(l);
+}
+
+static int
+by_name(const void * a, const void * b)
+{
+	const struct slot * x = a, * y = b;
+
+	return (strcmp(x->name, y->name));
+}
+
+static int
+list_names(struct list * l, const struct redis_reply * r)
+{
+	size_t i, bytes = 0;
+	char * p;
+
+	for (i = 0; i < r->n; i++)
+		bytes += r->el[i]->len + 1;
+	l->slots = calloc(r->n + 1, sizeof(*l->slots));
+	p = l->names = malloc(bytes + 1);
+	if (l->slots == NULL || p == NULL)
+		return (-1);
+	for (i = 0; i < r->n; i++) {
+		if (r->el[i]->type != REDIS_STR)
+			continue;
+		memcpy(p, r->el[i]->s, r->el[i]->len + 1);
+		l->slots[l->n].l = l;
+		l->slots[l->n].name = p;
+		l->slots[l->n++].len = r->el[i]->len;
+		p += r->el[i]->len + 1;
+	}
+	qsort(l->slots, l->n, sizeof(*l->slots), by_name);
+	return (0);
+}
+
+static void
+on_names(void * arg, const struct redis_reply * r, const struct err * e)
+{
+	struct state_done * d = arg;
+	struct list * l = d->x;
+	struct err nomem;
+
+	if (e != NULL) {
+		state_done_now(d, NULL, 0, e);
+	} else if (r->type != REDIS_ARRAY) {
+		state_redis_args_odd(d);
+	} else if (list_names(l, r)) {
+		err_nomem(&nomem, "a list");
+		state_done_now(d, NULL, 0, &nomem);
+	} else {
+		list_more(l);
+	}
+}
+
+void
+state_redis_list_records(struct state * state, const char * kind,
+    state_cb * cb, void * arg)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+	struct state_done * d = state_done_new(&S->dones, cb, arg);
+	struct list * l = calloc(1, sizeof(*l));
+	struct err e;
+
+	if (l != NULL) {
+		l->S = S;
+		l->d = d;
+		d->x = l;
+		d->x_free = list_free;
+	}
+	if (l == NULL || (l->kind = strdup(kind)) == NULL) {
+		err_nomem(&e, "a list");
+		state_done_soon(d, NULL, 0, &e);
+		return;
+	}
+	state_redis_args_begin(&S->args);
+	state_redis_args_adds(&S->args, "SMEMBERS");
+	state_redis_args_addf(&S->args, "moltler:%ss", kind);
+	state_redis_args_send(S, d, on_names);
+}

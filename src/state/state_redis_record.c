@@ -1,0 +1,217 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/state_redis_internal.h"
+
+static const char put_script[] =
+    "if ARGV[2] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then"
+    " return 0 end "
+    "redis.call('DEL', KEYS[1]) "
+    "for i = 3, #ARGV, 2 do"
+    " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end "
+    "redis.call('SADD', KEYS[2], ARGV[1]) "
+    "redis.call('INCR', KEYS[3]) "
+    "return 1";
+
+static const char del_script[] =
+    "redis.call('DEL', KEYS[1]) "
+    "redis.call('SREM', KEYS[2], ARGV[1]) "
+    "redis.call('INCR', KEYS[3]) "
+    "for i = 4, #KEYS do redis.call('DEL', KEYS[i]) end "
+    "return 1";
+
+static const char cursor_script[] =
+    "local f = redis.call('HGET', KEYS[1], '_fence') "
+    "if f and (tonumber(f) or 0) > tonumber(ARGV[1]) then return 0 end "
+    "redis.call('DEL', KEYS[1]) "
+    "redis.call('HSET', KEYS[1], '_fence', ARGV[1]) "
+    "for i = 2, #ARGV, 2 do"
+    " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end "
+    "return 1";
+
+/* For a message, should there be one; without memory it names less. */
+static void
+remember_name(struct state_done * d, const char * kind, const char * name)
+{
+	size_t n;
+	char * s;
+
+	if (kind == NULL)
+		return;
+	n = strlen(kind) + strlen(name) + 8;
+	if ((s = malloc(n)) != NULL)
+		snprintf(s, n, "a %s \"%s\"", kind, name);
+	d->x = s;
+	d->x_free = free;
+}
+
+static void
+on_put(void * arg, const struct redis_reply * r, const struct err * e)
+{
+	struct state_done * d = arg;
+	struct err exists;
+
+	if (e == NULL && r->type == REDIS_INT && r->i == 0) {
+		err_set(&exists, ERR_CONFIG, "exists", "there is %s already",
+		    d->x != NULL ? (const char *)d->x : "one");
+		e = &exists;
+	}
+	state_done_now(d, NULL, 0, e);
+}
+
+static void
+add_record_keys(struct state_redis_args * A, const char * kind,
+    const char * name)
+{
+	state_redis_args_begin(A);
+	state_redis_args_addf(A, "moltler:%s:%s", kind, name);
+	state_redis_args_addf(A, "moltler:%ss", kind);
+	state_redis_args_adds(A, "moltler:generation");
+}
+
+void
+state_redis_record_put(struct state * state, const char * kind,
+    const char * name, const json_t * rec, int must_be_new, state_cb * cb,
+    void * arg)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+	struct state_done * d = state_done_new(&S->dones, cb, arg);
+	struct state_redis_args * A = &S->args;
+
+	remember_name(d, must_be_new ? kind : NULL, name);
+	add_record_keys(A, kind, name);
+	state_redis_args_adds(A, name);
+	state_redis_args_adds(A, must_be_new ? "1" : "0");
+	state_redis_hash_put(A, rec, 1, 1);
+	state_redis_args_script(S, d, on_put, put_script, 3);
+}
+
+void
+state_redis_record_del(struct state * state, const char * kind,
+    const char * name, state_cb * cb, void * arg)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+	struct state_done * d = state_done_new(&S->dones, cb, arg);
+	struct state_redis_args * A = &S->args;
+	int nkeys = 3;
+
+	add_record_keys(A, kind, name);
+	if (strcmp(kind, "connector") == 0) {
+		state_pend_forget(&S->pend, name);
+		state_redis_args_addf(A, "moltler:status:%s", name);
+		state_redis_args_addf(A, "moltler:events:%s", name);
+		nkeys = 5;
+	} else if (strcmp(kind, "sync") == 0) {
+		state_redis_args_addf(A, "moltler:cursor:%s", name);
+		nkeys = 4;
+	}
+	state_redis_args_adds(A, name);
+	state_redis_args_script(S, d, state_redis_args_ok, del_script, nkeys);
+}
+
+static void
+on_hash(void * arg, const struct redis_reply * r, const struct err * e)
+{
+	struct state_done * d = arg;
+	json_t * v;
+	int bad;
+
+	if (e != NULL) {
+		state_done_now(d, NULL, 0, e);
+		return;
+	}
+	v = state_redis_hash_get(r, &bad);
+	if (bad)
+		state_redis_args_odd(d);
+	else
+		state_done_now(d, v, 0, NULL);
+}
+
+void
+state_redis_record_get(struct state * state, const char * kind,
+    const char * name, state_cb * cb, void * arg)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+
+	state_redis_args_begin(&S->args);
+	state_redis_args_adds(&S->args, "HGETALL");
+	state_redis_args_addf(&S->args, "moltler:%s:%s", kind, name);
+	state_redis_args_send(S, state_done_new(&S->dones, cb, arg), on_hash);
+}
+
+void
+state_redis_cursor_get(struct state * state, const char * sync,
+    state_cb * cb, void * arg)
+{
+	state_redis_record_get(state, "cursor", sync, cb, arg);
+}
+
+static void
+on_cursor(void * arg, const struct redis_reply * r, const struct err * e)
+{
+	struct state_done * d = arg;
+	struct err fenced;
+
+	if (e == NULL && r->type == REDIS_INT && r->i == 0) {
+		err_set(&fenced, ERR_PERMANENT, "fenced",
+		    "%s was moved by a later run (we are %lld)",
+		    d->x != NULL ? (const char *)d->x : "a cursor",
+		    (long long)d->fence);
+		e = &fenced;
+	}
+	state_done_now(d, NULL, 0, e);
+}
+
+void
+state_redis_cursor_put(struct state * state, const char * sync,
+    int64_t fence, const json_t * cursor, state_cb * cb, void * arg)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+	struct state_done * d = state_done_new(&S->dones, cb, arg);
+	struct state_redis_args * A = &S->args;
+
+	d->fence = fence;
+	remember_name(d, "cursor", sync);
+	state_redis_args_begin(A);
+	state_redis_args_addf(A, "moltler:cursor:%s", sync);
+	state_redis_args_addf(A, "%lld", (long long)fence);
+	if (json_is_object(cursor)) {
+		state_redis_hash_put(A, cursor, 1, 0);
+	} else {
+		state_redis_args_adds(A, "_value");
+		state_redis_hash_value(A, cursor);
+	}
+	state_redis_args_script(S, d, on_cursor, cursor_script, 1);
+}
+
+static void
+on_generation(void * arg, const struct redis_reply * r, const struct err * e)
+{
+	struct state_done * d = arg;
+	json_int_t v = 0;
+	size_t i;
+
+	if (e != NULL) {
+		state_done_now(d, NULL, 0, e);
+		return;
+	}
+	if (r->type == REDIS_STR)
+		for (i = 0; i < r->len && i < 18 && r->s[i] >= '0' &&
+		    r->s[i] <= '9'; i++)
+			v = v * 10 + (r->s[i] - '0');
+	state_done_now(d, json_integer(v), 0, NULL);
+}
+
+void
+state_redis_record_generation(struct state * state, state_cb * cb,
+    void * arg)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+
+	state_redis_args_begin(&S->args);
+	state_redis_args_adds(&S->args, "GET");
+	state_redis_args_adds(&S->args, "moltler:generation");
+	state_redis_args_send(S, state_done_new(&S->dones, cb, arg),
+	    on_generation);
+}

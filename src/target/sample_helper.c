@@ -1,0 +1,324 @@
+/*
+ * The one thread of a store, with a connection of its own: what must wait for
+ * the disk waits here and not in the loop.
+ *  - Checkpoints: the bulk passively, beside the loop's commits; then the short
+ *    rest with the writer's lock, because a log that is always written to is
+ *    never restarted by passive ones.  The loop sees BUSY meanwhile and tries
+ *    again in 2 ms.  The first frame of a fresh log is synced by SQLite inside
+ *    the commit, so it is a commit of ours.
+ *  - A sync of the log every 2 s: what a power failure may cost.
+ *  - Emptying bins.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "target/sample_internal.h"
+
+#define WAL_PAGES 4096       /* 16 MB: time for a checkpoint */
+#define WAL_PAGES_LONG 32768 /* 128 MB: something holds it up */
+#define SYNC_S 2
+#define LOCK_MS 20           /* how long we may hold the writer's lock waiting */
+
+struct sample_helper {
+	struct sample_store * S;
+	pthread_t thread;
+	pthread_mutex_t mx;
+	pthread_cond_t cv;
+	sqlite3 * db;
+	int wal_fd;
+	int pipe[2];
+	struct loop_io * io;
+	int started;
+	/* Under the lock. */
+	int stop, want_checkpoint, is_dirty, failed;
+	unsigned want_clear, cleared;
+	/* The loop's. */
+	int asked;
+	int64_t next_warn_us;
+};
+
+static int
+run(struct sample_helper * h, const char * sql)
+{
+	int rc = sqlite3_exec(h->db, sql, NULL, NULL, NULL);
+
+	if (rc != SQLITE_OK && !sqlite3_get_autocommit(h->db))
+		sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
+	return (rc);
+}
+
+static int
+checkpoint(struct sample_helper * h)
+{
+	int rc, rest;
+
+	rc = sqlite3_wal_checkpoint_v2(h->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+	    NULL, NULL);
+	if (rc != SQLITE_OK)
+		return (rc);
+	sqlite3_busy_timeout(h->db, LOCK_MS);
+	rest = sqlite3_wal_checkpoint_v2(h->db, NULL,
+	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(h->db, 1000);
+	/* Busy: a reader still looks at the log; the next time will do. */
+	if (rest == SQLITE_OK)
+		run(h, "UPDATE sample_meta SET v = v + 1 WHERE k = 'wal'");
+	return (SQLITE_OK);
+}
+
+static void
+wake_loop(struct sample_helper * h)
+{
+	ssize_t n = write(h->pipe[1], "x", 1);
+
+	(void)n; /* a full pipe wakes as well */
+}
+
+static void
+do_work(struct sample_helper * h, int want_checkpoint, unsigned clear,
+    int is_dirty)
+{
+	unsigned done = 0;
+	char sql[64];
+	int k, failed = 0;
+
+	for (k = 0; k < SAMPLE_BINS; k++) {
+		if (!(clear & 1u << k))
+			continue;
+		/* Without WHERE: the table's pages are freed, not written. */
+		snprintf(sql, sizeof(sql), "DELETE FROM sample_tick%d", k);
+		if (run(h, sql) == SQLITE_OK)
+			done |= 1u << k;
+	}
+	if (want_checkpoint)
+		failed = checkpoint(h) != SQLITE_OK;
+	else if (is_dirty && h->wal_fd != -1)
+		failed = fdatasync(h->wal_fd) != 0;
+	pthread_mutex_lock(&h->mx);
+	h->want_clear &= ~clear;
+	h->cleared |= done;
+	/* What was not cleared is asked for again by the loop's upkeep. */
+	h->cleared |= (clear & ~done) << SAMPLE_BINS;
+	h->failed |= failed;
+	if (want_checkpoint)
+		h->want_checkpoint = 0;
+	pthread_mutex_unlock(&h->mx);
+	if (want_checkpoint || clear)
+		wake_loop(h);
+}
+
+static void *
+helper_main(void * arg)
+{
+	struct sample_helper * h = arg;
+	struct timespec until;
+	int want, dirty;
+	unsigned clear;
+
+	pthread_mutex_lock(&h->mx);
+	while (!h->stop) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += SYNC_S;
+		while (!h->stop && !h->want_checkpoint && !h->want_clear) {
+			if (pthread_cond_timedwait(&h->cv, &h->mx, &until) ==
+			    ETIMEDOUT)
+				break;
+		}
+		want = h->want_checkpoint;
+		clear = h->want_clear;
+		dirty = h->is_dirty;
+		h->is_dirty = 0;
+		pthread_mutex_unlock(&h->mx);
+		if (want || clear || dirty)
+			do_work(h, want, clear, dirty);
+		pthread_mutex_lock(&h->mx);
+	}
+	pthread_mutex_unlock(&h->mx);
+	return (NULL);
+}
+
+static void
+on_done(void * arg, int fd, int events)
+{
+	struct sample_helper * h = arg;
+	struct sample_store * S = h->S;
+	char tmp[64];
+	unsigned cleared;
+	int k, failed;
+
+	(void)events;
+	while (read(fd, tmp, sizeof(tmp)) > 0)
+		continue;
+	pthread_mutex_lock(&h->mx);
+	cleared = h->cleared;
+	failed = h->failed;
+	h->cleared = 0;
+	h->failed = 0;
+	h->asked = h->want_checkpoint;
+	pthread_mutex_unlock(&h->mx);
+	for (k = 0; k < SAMPLE_BINS; k++) {
+		if (cleared & 1u << k)
+			memset(&S->bins[k], 0, sizeof(S->bins[k]));
+		if (cleared & 1u << (k + SAMPLE_BINS))
+			S->bins[k].is_clearing = 0;
+	}
+	if (failed)
+		log_event(LOG_WARN, "sample_checkpoint_failed",
+		    LOG_S("path", S->path));
+}
+
+/* After each commit of the loop's: how long the log is now. */
+static int
+on_wal(void * arg, sqlite3 * db, const char * name, int pages)
+{
+	struct sample_store * S = arg;
+	struct sample_helper * h = S->helper;
+	int64_t now;
+
+	(void)db;
+	(void)name;
+	S->wal_pages = pages;
+	if (pages < WAL_PAGES || h == NULL)
+		return (SQLITE_OK);
+	if (!h->asked)
+		sample_helper_checkpoint(S);
+	if (pages >= WAL_PAGES_LONG &&
+	    (now = clock_mono_us()) >= h->next_warn_us) {
+		h->next_warn_us = now + 60000000;
+		log_event(LOG_WARN, "sample_wal_long", LOG_S("path", S->path),
+		    LOG_I("bytes", (int64_t)pages * 4096), LOG_S("hint",
+		    "a long SELECT or a slow disk holds up the checkpoint"));
+	}
+	return (SQLITE_OK);
+}
+
+static int
+start_thread(struct sample_helper * h)
+{
+	sigset_t all, old;
+	int rc;
+
+	/* Signals are the loop's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&h->thread, NULL, helper_main, h);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	h->started = rc == 0;
+	return (rc == 0 ? 0 : -1);
+}
+
+static int
+make_pipe(struct sample_helper * h)
+{
+	int i;
+
+	if (pipe(h->pipe))
+		return (-1);
+	for (i = 0; i < 2; i++)
+		if (fcntl(h->pipe[i], F_SETFD, FD_CLOEXEC) == -1 ||
+		    fcntl(h->pipe[i], F_SETFL, O_NONBLOCK) == -1)
+			return (-1);
+	return (0);
+}
+
+int
+sample_helper_init(struct sample_store * S, struct err * e)
+{
+	struct sample_helper * h;
+	char wal[4096];
+
+	if ((h = calloc(1, sizeof(*h))) == NULL)
+		return (err_nomem(e, "a store's helper"));
+	S->helper = h;
+	h->S = S;
+	h->wal_fd = h->pipe[0] = h->pipe[1] = -1;
+	pthread_mutex_init(&h->mx, NULL);
+	pthread_cond_init(&h->cv, NULL);
+	if (sqlite3_open_v2(S->path, &h->db, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK || sqlite3_exec(h->db,
+	    "PRAGMA synchronous=NORMAL;PRAGMA wal_autocheckpoint=0;"
+	    "PRAGMA cache_size=-512", NULL, NULL, NULL) != SQLITE_OK)
+		return (sample_store_err(h->db, S->path, "opening it again",
+		    e));
+	sqlite3_busy_timeout(h->db, 1000);
+	/* No lock lives on the log, so closing this one drops none. */
+	if (snprintf(wal, sizeof(wal), "%s-wal", S->path) < (int)sizeof(wal))
+		h->wal_fd = open(wal, O_RDWR | O_CLOEXEC);
+	if (make_pipe(h) || (h->io = loop_io_new(S->L, h->pipe[0],
+	    LOOP_PRIO_NORMAL, on_done, h)) == NULL || loop_io_set(h->io, LOOP_READ) || start_thread(h))
+		return (err_set(e, ERR_TRANSIENT, "thread", "%s: cannot start "
+		    "the helper thread: %s", S->path, strerror(errno)));
+	sqlite3_wal_hook(S->db, on_wal, S);
+	return (0);
+}
+
+void
+sample_helper_checkpoint(struct sample_store * S)
+{
+	struct sample_helper * h = S->helper;
+
+	h->asked = 1;
+	pthread_mutex_lock(&h->mx);
+	h->want_checkpoint = 1;
+	pthread_cond_signal(&h->cv);
+	pthread_mutex_unlock(&h->mx);
+}
+
+void
+sample_helper_clear(struct sample_store * S, int bin)
+{
+	struct sample_helper * h = S->helper;
+
+	S->bins[bin].is_clearing = 1;
+	pthread_mutex_lock(&h->mx);
+	h->want_clear |= 1u << bin;
+	pthread_cond_signal(&h->cv);
+	pthread_mutex_unlock(&h->mx);
+}
+
+void
+sample_helper_dirty(struct sample_store * S)
+{
+	struct sample_helper * h = S->helper;
+
+	pthread_mutex_lock(&h->mx);
+	h->is_dirty = 1;
+	pthread_mutex_unlock(&h->mx);
+}
+
+void
+sample_helper_free(struct sample_store * S)
+{
+	struct sample_helper * h = S->helper;
+
+	if (h == NULL)
+		return;
+	if (h->started) {
+		pthread_mutex_lock(&h->mx);
+		h->stop = 1;
+		pthread_cond_signal(&h->cv);
+		pthread_mutex_unlock(&h->mx);
+		pthread_join(h->thread, NULL);
+	}
+	loop_io_free(h->io);
+	if (h->pipe[0] != -1) {
+		close(h->pipe[0]);
+		close(h->pipe[1]);
+	}
+	if (h->wal_fd != -1)
+		close(h->wal_fd);
+	sqlite3_close(h->db);
+	pthread_mutex_destroy(&h->mx);
+	pthread_cond_destroy(&h->cv);
+	free(h);
+	S->helper = NULL;
+}

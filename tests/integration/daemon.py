@@ -1,0 +1,241 @@
+"""A real moltlerd and its friends on loopback, for the tests in Python."""
+import http.client
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SRC = os.path.abspath(os.path.join(HERE, "..", ".."))
+BUILD = os.environ.get("builddir", SRC)
+JSON = {"Content-Type": "application/json"}
+
+
+def wait(cond, seconds=10, every=0.02):
+    """Wait until cond() is true; its last value."""
+    end = time.monotonic() + seconds
+    while True:
+        v = cond()
+        if v or time.monotonic() > end:
+            return v
+        time.sleep(every)
+
+
+class Daemon:
+    """moltlerd with a data directory of its own.  Ports are free ones."""
+
+    def __init__(self, *args, data=None, env=None, start=True):
+        self.own = data is None
+        self.data = data or tempfile.mkdtemp(prefix="moltler-test-")
+        self.args = list(args)
+        self.env = dict(os.environ)
+        self.env.update(env or {})
+        self.log = []
+        self.proc = None
+        self.port = None
+        if start:
+            self.start()
+
+    def start(self, ready=True):
+        cmd = [os.path.join(BUILD, "moltlerd"), "--data-dir", self.data,
+               "--types-dir", os.path.join(SRC, "connectors")]
+        if "--listen" not in self.args:
+            cmd += ["--listen", "127.0.0.1:0"]
+        self.proc = subprocess.Popen(cmd + self.args, env=self.env,
+                                     stderr=subprocess.PIPE)
+        self.port = None
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        if ready and not wait(lambda: self.port or self.proc.poll() is not None,
+                              20):
+            raise RuntimeError("moltlerd does not listen: %s" % self.log[-5:])
+        if ready and self.proc.poll() is None:
+            wait(lambda: self.get("/readyz")[0] == 200, 20)
+        return self
+
+    def _read(self):
+        for line in self.proc.stderr:
+            line = line.decode("utf-8", "replace").rstrip("\n")
+            self.log.append(line)
+            try:
+                v = json.loads(line)
+                if v.get("event") == "listening":
+                    self.port = v["port"]
+            except ValueError:
+                pass
+
+    def events(self, name):
+        return [v for v in map(self._json, self.log) if v.get("event") == name]
+
+    @staticmethod
+    def _json(line):
+        try:
+            return json.loads(line)
+        except ValueError:
+            return {}
+
+    def call(self, method, path, body=None, headers=None, timeout=30):
+        """(status, headers, bytes)"""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            h = dict(headers or {})
+            if body is not None and not isinstance(body, (bytes, str)):
+                body = json.dumps(body)
+                h.setdefault("Content-Type", "application/json")
+            c.request(method, path, body, h)
+            r = c.getresponse()
+            return r.status, dict(r.getheaders()), r.read()
+        finally:
+            c.close()
+
+    def get(self, path, **kw):
+        """(status, parsed JSON or bytes)"""
+        status, _, body = self.call("GET", path, **kw)
+        try:
+            return status, json.loads(body)
+        except ValueError:
+            return status, body
+
+    def post(self, path, body=None, **kw):
+        status, _, out = self.call("POST", path, body, **kw)
+        try:
+            return status, json.loads(out) if out else None
+        except ValueError:
+            return status, out
+
+    def create(self, name, endpoint, every=200, table=None, config=None, **more):
+        """A prometheus connector into metrics.<name>."""
+        conf = {"endpoint": endpoint}
+        conf.update(config or {})
+        body = {"name": name, "type": "prometheus",
+                "target_database": "metrics", "target_table": table or name,
+                "schedule_ms": every, "config": conf}
+        body.update(more)
+        return self.post("/v1/connectors", body)
+
+    def show(self, name):
+        return self.get("/v1/connectors/" + name)[1]
+
+    def query(self, sql, fmt="ndjson", timeout=60):
+        """Rows as a list, or raises with the error's message."""
+        status, out = self.post("/v1/query", {"sql": sql, "format": fmt},
+                                timeout=timeout)
+        if status != 200:
+            raise RuntimeError("%s: %s" % (status, out))
+        if isinstance(out, dict):   # one line is JSON by itself
+            rows = [out]
+        else:
+            rows = [json.loads(x) for x in (out or b"").splitlines()]
+        if rows and "error" in rows[-1]:
+            raise RuntimeError(rows[-1]["error"])
+        return rows
+
+    def wait_ok(self, name, seconds=15):
+        return wait(lambda: self.show(name).get("status") == "connected",
+                    seconds)
+
+    def wait_error(self, name, seconds=15):
+        wait(lambda: self.show(name).get("last_error"), seconds)
+        return self.show(name).get("last_error") or ""
+
+    def alive(self):
+        return self.proc.poll() is None and self.get("/healthz")[0] == 200
+
+    def rss_kb(self):
+        with open("/proc/%d/status" % self.proc.pid) as f:
+            for line in f:
+                if line.startswith("VmRSS"):
+                    return int(line.split()[1])
+
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait()
+        self.reader.join(5)
+
+    def stop(self, seconds=20):
+        """SIGTERM; the exit code."""
+        if self.proc.poll() is None:
+            self.proc.send_signal(signal.SIGTERM)
+            try:
+                self.proc.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+        self.reader.join(5)
+        return self.proc.returncode
+
+    def close(self):
+        rc = self.stop()
+        if self.own:
+            shutil.rmtree(self.data, ignore_errors=True)
+        return rc
+
+
+class FaultServer:
+    """tests/integration/fault_server.py and its ports."""
+
+    def __init__(self):
+        self.proc = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "fault_server.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.info = json.loads(self.proc.stdout.readline())
+        self.base = "http://127.0.0.1:%d" % self.info["port"]
+
+    def close(self):
+        self.proc.kill()
+        self.proc.wait()
+
+
+class Pages:
+    """A metrics page that a test can change: pages.body, .status, .headers."""
+
+    def __init__(self):
+        self.body = b"up 1\n"
+        self.status = 200
+        self.headers = {"Content-Type": "text/plain; version=0.0.4"}
+        self.requests = []          # (time, headers)
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.requests.append((time.time(), dict(self.headers)))
+                body = outer.body
+                if callable(body):
+                    body = body()
+                self.send_response(outer.status)
+                for k, v in outer.headers.items():
+                    self.send_header(k, v)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *a):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = "http://127.0.0.1:%d/metrics" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def have(program):
+    return shutil.which(program) is not None

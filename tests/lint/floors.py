@@ -1,0 +1,72 @@
+"""Who may include whom, and that every source file is built or shipped."""
+import re
+
+import tap
+
+FLOOR = {"base": 0, "loop": 1, "sql": 1, "net": 2, "state": 3, "conn": 3,
+         "target": 3, "query": 4, "run": 4, "stmt": 5, "api": 6, "daemon": 7,
+         "cli": 7}
+
+# Libraries whose types may not leave some folders; the first match counts.
+LIBRARIES = [
+    (r"(curl|hiredis)/", {"net"}),
+    (r"hiredis", {"net"}),
+    (r"event2/http|evhttp", {"net"}),
+    (r"event2/|event\.h|evutil", {"loop", "net"}),
+    (r"sqlite3(ext)?\.h", {"state", "target", "query"}),
+]
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
+SOURCES = (".c", ".h", ".l", ".y")
+
+
+def own(folder, name):
+    """What is wrong with a folder's use of one of our headers, or None."""
+    if name == "config.h":
+        return None
+    if "/" not in name:
+        return 'write "%s/%s"' % (folder, name)
+    other = name.split("/")[0]
+    if other not in FLOOR:
+        return "%s is none of our folders" % other
+    if other != folder and FLOOR[other] >= FLOOR[folder]:
+        return "floor %d may not use floor %d" % (FLOOR[folder], FLOOR[other])
+    return None
+
+
+def library(folder, name):
+    for pattern, allowed in LIBRARIES:
+        if re.match(pattern, name):
+            return None if folder in allowed else \
+                "only for " + ", ".join(sorted(allowed))
+    return None
+
+
+floors, libraries, unbuilt, unknown = [], [], [], []
+fragments = "".join(tap.read(f) for f in
+                    tap.files("src", suffix=("Makefile.inc",)))
+mentioned = set(re.findall(r"src/[\w./-]+", fragments))
+for path in tap.files("src"):
+    folder = path.split("/")[1]
+    if path.endswith("Makefile.inc") or tap.is_generated(path):
+        continue
+    if folder not in FLOOR:
+        unknown.append("%s: folder has no floor" % path)
+        continue
+    if path not in mentioned:
+        unbuilt.append("%s: in no Makefile.inc" % path)
+    if not path.endswith(SOURCES):
+        continue
+    for m in INCLUDE.finditer(tap.read(path)):
+        ours = m.group(1) == '"'
+        wrong = (own if ours else library)(folder, m.group(2))
+        if wrong:
+            (floors if ours else libraries).append(
+                "%s: includes %s: %s" % (path, m.group(2), wrong))
+
+tap.report([
+    ("every folder has a floor", unknown),
+    ("a folder includes itself and lower floors", floors),
+    ("libraries stay in their folders", libraries),
+    ("every file of src is in a Makefile.inc", unbuilt),
+])

@@ -1,0 +1,419 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "conn/connector.h"
+#include "conn/manifest.h"
+#include "conn/manifest_schema.h"
+#include "conn/request.h"
+#include "conn/secret.h"
+#include "conn/template.h"
+#include "conn/types.h"
+
+static struct types * types;
+static struct manifest * prom;
+
+static int
+setup(void ** state)
+{
+	char dir[1024];
+	const char * dirs[1] = { dir }, * src = getenv("srcdir");
+	struct err e;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/connectors", src ? src : ".");
+	if ((types = types_load(dirs, 1, &e)) == NULL) {
+		fprintf(stderr, "%s\n", e.msg);
+		return (-1);
+	}
+	prom = types_get(types, "prometheus");
+	return (prom == NULL ? -1 : 0);
+}
+
+static int
+teardown(void ** state)
+{
+	(void)state;
+	types_free(types);
+	return (0);
+}
+
+static json_t *
+J(const char * s)
+{
+	struct err e;
+	json_t * v = json_parse(s, strlen(s), "test", &e);
+
+	if (v == NULL)
+		fail_msg("%s", e.msg);
+	return (v);
+}
+
+static void
+test_prometheus_is_what_the_contract_says(void ** state)
+{
+	(void)state;
+	assert_string_equal(prom->drive_model, "periodic");
+	assert_non_null(prom->main);
+	assert_string_equal(prom->main->name, "metrics");
+	assert_int_equal(prom->main->retry_count, 3);
+	assert_int_equal(prom->main->retry_base_ms, 100);
+	assert_int_equal(prom->main->ncolumns, 4);
+	assert_string_equal(prom->main->columns[0].name, "timestamp");
+	assert_null(manifest_entity(prom, "nothing"));
+	assert_null(types_get(types, "nothing"));
+}
+
+/* A good manifest, into which each fault is put. */
+#define M(config, auth, ent) "{\"format\":1,\"type\":\"t\",\"title\":\"T\"," \
+	"\"drive_model\":\"periodic\",\"config\":" config "," auth \
+	"\"entities\":{\"e\":" ent "}}"
+#define CONF "{\"endpoint\":{\"type\":\"url\"}}"
+#define ENT "{\"request\":{\"url\":\"{{config.endpoint}}\"}," \
+	"\"decode\":\"openmetrics\",\"columns\":{\"a\":{\"type\":\"text\"}}}"
+
+static const struct {
+	const char * json;
+	const char * want; /* part of the message */
+} bad[] = {
+	{ "", "not valid JSON" },
+	{ "[]", "a manifest is a JSON object" },
+	{ "{\"format\":2}", "format must be 1" },
+	{ "{\"format\":1,\"format\":1}", "not valid JSON" },
+	{ "{\"format\":1,\"tipe\":\"t\"}", "tipe (did you mean type?)" },
+	{ "{\"format\":1}", ".type is missing" },
+	{ "{\"format\":1,\"type\":\"../x\",\"title\":\"T\","
+	  "\"drive_model\":\"periodic\"}", "type: a name holds" },
+	{ M(CONF, "", "3"), "entities.e must be an object" },
+	{ M("3", "", ENT), "config must be an object" },
+	{ M("{\"a\":{\"type\":\"strin\"}}", "", ENT),
+	  "config.a.type 'strin' is not known" },
+	{ M("{\"a\":{\"type\":\"variant\"}}", "", ENT), "config.a.variants" },
+	{ M("{\"a b\":{\"type\":\"string\"}}", "", ENT), "'a b' is no name" },
+	{ M("{}", "", ENT), "entities.e.request.url: {{config.endpoint}}" },
+	{ M(CONF, "\"auth\":{\"kind\":\"magic\"},", ENT),
+	  "auth.kind 'magic' is not known" },
+	{ M(CONF, "\"auth\":{\"kind\":\"bearer\"},", ENT),
+	  "auth.token is missing" },
+	{ M(CONF, "\"auth\":{\"kind\":\"bearer\",\"token\":\"{{config.x}}\"},",
+	  ENT), "auth.token: {{config.x}}" },
+	{ M(CONF, "", "{\"request\":{\"url\":\"{{config.endpoint\"}}"),
+	  "{{ without }}" },
+	{ M(CONF, "", "{\"request\":{\"url\":\"x\",\"headers\":{\"A\":"
+	  "\"b\\r\\nc\"}}}"), "request.headers.A must be" },
+	{ M(CONF, "", "{\"request\":{\"url\":\"x\"},\"decode\":\"xml\","
+	  "\"columns\":{\"a\":{\"type\":\"text\"}}}"), "decode 'xml'" },
+	{ M(CONF, "", "{\"request\":{\"url\":\"x\"},\"decode\":\"openmetrics\","
+	  "\"columns\":{\"a\":{\"type\":\"txt\"}}}"),
+	  "columns.a.type 'txt' is no column type (did you mean 'text'?)" },
+	{ M(CONF, "", "{\"request\":{\"url\":\"x\"},\"decode\":\"openmetrics\","
+	  "\"columns\":{}}"), "at least one column" },
+	{ M(CONF, "", "{\"request\":{\"url\":\"x\"},\"decode\":\"openmetrics\","
+	  "\"retry\":{\"count\":99},\"columns\":{\"a\":{\"type\":\"text\"}}}"),
+	  "retry.count must be an integer from 0 to 10" },
+};
+
+static void
+test_faults_are_named_by_path(void ** state)
+{
+	struct manifest * m;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		m = manifest_parse(bad[i].json, strlen(bad[i].json), "f.json",
+		    &e);
+		if (m != NULL)
+			fail_msg("accepted: %s", bad[i].json);
+		assert_int_equal(e.cls, ERR_CONFIG);
+		if (strstr(e.msg, bad[i].want) == NULL ||
+		    strncmp(e.msg, "f.json: ", 8) != 0)
+			fail_msg("%s\n  said: %s\n  wanted: %s", bad[i].json,
+			    e.msg, bad[i].want);
+	}
+	m = manifest_parse(M(CONF, "", ENT), strlen(M(CONF, "", ENT)), "f",
+	    &e);
+	assert_non_null(m);
+	manifest_unref(m);
+}
+
+static const struct {
+	const char * config;
+	const char * want; /* NULL: good */
+} configs[] = {
+	{ "{\"endpoint\":\"http://h:9100/metrics\"}", NULL },
+	{ "{\"endpoint\":\"https://h\",\"timeout_ms\":100}", NULL },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"$env:T\"}}", NULL },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"basic\","
+	  "\"username\":\"u\",\"password_ref\":\"$env:P\"}}", NULL },
+	{ "{}", "config.endpoint is missing" },
+	{ "{\"endpoint\":\"ftp://h\"}", "config.endpoint must be an http" },
+	{ "{\"endpoint\":\"http://\"}", "config.endpoint must be an http" },
+	{ "{\"endpoint\":\"http://a b\"}", "config.endpoint must be an http" },
+	{ "{\"endpoint\":7}", "config.endpoint must be a string" },
+	{ "{\"endpoint\":\"http://h\",\"endpoit\":1}",
+	  "config.endpoit is not known (did you mean endpoint?)" },
+	{ "{\"endpoint\":\"http://h\",\"timeout_ms\":99}",
+	  "config.timeout_ms must be an integer from 100 to 60000" },
+	{ "{\"endpoint\":\"http://h\",\"timeout_ms\":60001}",
+	  "config.timeout_ms must be" },
+	{ "{\"endpoint\":\"http://h\",\"timeout_ms\":\"5000\"}",
+	  "config.timeout_ms must be" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{}}",
+	  "config.auth.type is missing; one of: none, bearer, basic" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"digest\"}}",
+	  "config.auth.type is not one of" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":\"none\"}",
+	  "config.auth must be an object" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\"}}",
+	  "config.auth.token_ref is missing" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"none\","
+	  "\"token_ref\":\"$env:T\"}}", "config.auth.token_ref is not known" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"hunter2\"}}", "must be a reference" },
+	{ "{\"a\":1,\"b\":2}", "config.a is not known; config.b is not known; "
+	  "config.endpoint is missing" },
+	{ "[]", "config must be an object" },
+};
+
+static void
+test_config_is_checked_key_by_key(void ** state)
+{
+	struct connector * c;
+	json_t * conf;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
+		conf = J(configs[i].config);
+		c = connector_new(prom, "id", "n", conf, NULL, &e);
+		json_decref(conf);
+		if (configs[i].want == NULL) {
+			if (c == NULL)
+				fail_msg("%s: %s", configs[i].config, e.msg);
+		} else {
+			assert_null(c);
+			assert_int_equal(e.cls, ERR_CONFIG);
+			assert_null(strstr(e.msg, "hunter2"));
+			if (strstr(e.msg, configs[i].want) == NULL)
+				fail_msg("%s\n  said: %s", configs[i].config,
+				    e.msg);
+		}
+		connector_free(c);
+	}
+}
+
+static void
+test_options_and_names(void ** state)
+{
+	static const char * const bad_opts[] = { "{\"retries\":1}",
+	    "{\"retry_count\":11}", "{\"retry_count\":1.5}",
+	    "{\"retention\":\"soon\"}", "{\"retention\":5}",
+	    "{\"timeout_seconds\":0}", "{\"batch_size\":0}", "[]" };
+	static const char * const bad_names[] = { "", "1a", "a-b", "a b",
+	    "a.b", "\xc3\xa9" };
+	json_t * conf = J("{\"endpoint\":\"http://h\"}"), * o;
+	struct connector * c;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	o = J("{\"retention\":\"2d\",\"retry_count\":0,"
+	    "\"timeout_seconds\":1.5,\"sync_interval\":\"5m\"}");
+	c = connector_new(prom, "id", "_n1", conf, o, &e);
+	assert_non_null(c);
+	assert_int_equal(c->opt.retention_ms, 2 * 86400000);
+	assert_int_equal(c->opt.retry_count, 0);
+	assert_int_equal(c->opt.timeout_ms, 1500);
+	assert_int_equal(c->opt.sync_interval_ms, 300000);
+	connector_free(c);
+	json_decref(o);
+	for (i = 0; i < sizeof(bad_opts) / sizeof(bad_opts[0]); i++) {
+		o = J(bad_opts[i]);
+		assert_null(connector_new(prom, "id", "n", conf, o, &e));
+		assert_int_equal(e.cls, ERR_CONFIG);
+		assert_non_null(strstr(e.msg, "options"));
+		json_decref(o);
+	}
+	for (i = 0; i < sizeof(bad_names) / sizeof(bad_names[0]); i++) {
+		assert_null(connector_new(prom, "id", bad_names[i], conf, NULL,
+		    &e));
+		assert_string_equal(e.code, "bad_name");
+	}
+	json_decref(conf);
+}
+
+static void
+test_request_and_secrets(void ** state)
+{
+	struct buf b = BUF_INIT(4096);
+	struct secrets * s;
+	struct connector * c;
+	struct request * r;
+	json_t * conf;
+	struct err e;
+
+	(void)state;
+	conf = J("{\"endpoint\":\"http://h/m?x={{y}}\",\"timeout_ms\":700,"
+	    "\"auth\":{\"type\":\"basic\",\"username\":\"Aladdin\","
+	    "\"password_ref\":\"$env:TEST_MOLT_PW\"}}");
+	c = connector_new(prom, "id", "n", conf, NULL, &e);
+	json_decref(conf);
+	assert_non_null(c);
+	r = request_prepare(c, prom->main, &e);
+	assert_non_null(r);
+	/* What comes from the config is not expanded again. */
+	assert_string_equal(r->url, "http://h/m?x={{y}}");
+	assert_int_equal(r->timeout_ms, 700);
+	assert_int_equal(r->nheaders, 1);
+	s = secrets_new(NULL, &e);
+	assert_non_null(s);
+	unsetenv("TEST_MOLT_PW");
+	assert_int_equal(request_sign(r, s, &b, &e), -1);
+	assert_int_equal(e.cls, ERR_CONFIG);
+	assert_int_equal(strncmp(e.msg, "password resolve: $env:TEST_MOLT_PW "
+	    "is not set", 46), 0);
+	/* RFC 7617 section 2's own example. */
+	setenv("TEST_MOLT_PW", "open sesame", 1);
+	assert_int_equal(request_sign(r, s, &b, &e), 0);
+	assert_string_equal(b.p,
+	    "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+	buf_wipe(&b);
+	setenv("TEST_MOLT_PW", "a\r\nX: y", 1);
+	assert_int_equal(request_sign(r, s, &b, &e), -1);
+	assert_null(strstr(e.msg, "X: y"));
+	buf_wipe(&b);
+	secrets_free(s);
+	request_free(r);
+	connector_free(c);
+}
+
+static void
+write_file(const char * path, const char * text)
+{
+	FILE * f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+test_env_file(void ** state)
+{
+	char path[] = "/tmp/moltler-env-XXXXXX";
+	struct buf b = BUF_INIT(4096);
+	struct secrets * s;
+	struct err e;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	write_file(path, "# c\n\nexport TM_A=one\nTM_B=\"two words\"\nTM_C=\n"
+	    "TM_A=last\n");
+	s = secrets_new(path, &e);
+	assert_non_null(s);
+	setenv("TM_A", "from the process", 1);
+	assert_int_equal(secrets_resolve(s, "$env:TM_A", &b, &e), 0);
+	assert_string_equal(b.p, "last");
+	buf_clear(&b);
+	assert_int_equal(secrets_resolve(s, "$env:TM_B", &b, &e), 0);
+	assert_string_equal(b.p, "two words");
+	assert_int_equal(secrets_resolve(s, "$env:TM_C", &b, &e), -1);
+	assert_non_null(strstr(e.msg, "empty"));
+	assert_int_equal(secrets_resolve(s, "vault:a#b", &b, &e), -1);
+	write_file(path, "TM_A=new\n");
+	assert_int_equal(secrets_reload(s, &e), 0);
+	buf_clear(&b);
+	assert_int_equal(secrets_resolve(s, "$env:TM_A", &b, &e), 0);
+	assert_string_equal(b.p, "new");
+	/* A bad file leaves what was, and its contents stay out of the error. */
+	write_file(path, "TM_A=x\nhunter2 oops\n");
+	assert_int_equal(secrets_reload(s, &e), -1);
+	assert_non_null(strstr(e.msg, "line 2"));
+	assert_null(strstr(e.msg, "hunter2"));
+	buf_clear(&b);
+	assert_int_equal(secrets_resolve(s, "$env:TM_A", &b, &e), 0);
+	assert_string_equal(b.p, "new");
+	buf_wipe(&b);
+	secrets_free(s);
+	assert_null(secrets_new("/nonexistent/env", &e));
+	assert_int_equal(e.cls, ERR_CONFIG);
+	unlink(path);
+	close(fd);
+}
+
+static void
+test_shown_config_has_no_password(void ** state)
+{
+	json_t * c = J("{\"endpoint\":\"http://user:hunter2@h:1/x@y\"}");
+	json_t * h = manifest_config_hide(prom->config, c);
+
+	(void)state;
+	assert_string_equal(json_str(h, "endpoint"), "http://***@h:1/x@y");
+	json_decref(h);
+	json_decref(c);
+}
+
+static void
+test_types_of_two_directories(void ** state)
+{
+	char dir[] = "/tmp/moltler-types-XXXXXX", path[256], cmd[300];
+	const char * dirs[1] = { dir };
+	struct types * t;
+	struct err e;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	t = types_load(dirs, 1, &e);
+	assert_non_null(t);
+	assert_int_equal(types_count(t), 0);
+	types_free(t);
+	snprintf(cmd, sizeof(cmd), "mkdir %s/u", dir);
+	assert_int_equal(system(cmd), 0);
+	snprintf(path, sizeof(path), "%s/u/manifest.json", dir);
+	write_file(path, M(CONF, "", ENT));
+	assert_null(types_load(dirs, 1, &e));
+	assert_non_null(strstr(e.msg, "type is 't' but its folder is 'u'"));
+	snprintf(cmd, sizeof(cmd), "mv %s/u %s/t", dir, dir);
+	assert_int_equal(system(cmd), 0);
+	t = types_load(dirs, 1, &e);
+	assert_non_null(t);
+	assert_int_equal(types_count(t), 1);
+	assert_string_equal(types_at(t, 0)->title, "T");
+	types_free(t);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	assert_int_equal(system(cmd), 0);
+	dirs[0] = "/nonexistent";
+	assert_null(types_load(dirs, 1, &e));
+	assert_int_equal(e.cls, ERR_CONFIG);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prometheus_is_what_the_contract_says),
+		cmocka_unit_test(test_faults_are_named_by_path),
+		cmocka_unit_test(test_config_is_checked_key_by_key),
+		cmocka_unit_test(test_options_and_names),
+		cmocka_unit_test(test_request_and_secrets),
+		cmocka_unit_test(test_env_file),
+		cmocka_unit_test(test_shown_config_has_no_password),
+		cmocka_unit_test(test_types_of_two_directories),
+	};
+
+	return (cmocka_run_group_tests_name("manifest", tests, setup,
+	    teardown));
+}

@@ -1,0 +1,326 @@
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "test_state.h"
+
+static char cli[4096];
+
+#define CLI(args, want) do { \
+	redis_server_cli(&server, cli, sizeof(cli), args); \
+	assert_string_equal(cli, want); \
+} while (0)
+
+/* What a person sees with redis-cli. */
+void
+test_keys(void ** state)
+{
+	json_t * info = json_pack("{s:s}", "host", "h");
+	int node;
+	int64_t f;
+
+	(void)state;
+	PUT("connector", "prom-a", "{\"type\":\"prometheus\","
+	    "\"schedule_ms\":5000,\"name\":\"12\",\"tags\":[\"x\"],"
+	    "\"note\":\"two words\"}", 1);
+	CLI("HGET moltler:connector:prom-a type", "prometheus");
+	CLI("HGET moltler:connector:prom-a schedule_ms", "5000");
+	CLI("HGET moltler:connector:prom-a name", "\"12\"");
+	CLI("HGET moltler:connector:prom-a tags", "[\"x\"]");
+	CLI("HGET moltler:connector:prom-a note", "two words");
+	CLI("SMEMBERS moltler:connectors", "prom-a");
+	PUT("sync", "s1", "{\"q\":\"SYNC\"}", 1);
+	CLI("HGET moltler:sync:s1 q", "SYNC");
+	CLI("SMEMBERS moltler:syncs", "s1");
+	CLI("GET moltler:generation", "2");
+	STATUS("prom-a", "{\"status\":\"ok\",\"last_rows\":7}");
+	EVENT("prom-a", "{\"to\":\"ok\"}");
+	DO(flush);
+	CLI("HGET moltler:status:prom-a status", "ok");
+	CLI("HGET moltler:status:prom-a last_rows", "7");
+	CLI("LRANGE moltler:events:prom-a 0 -1", "{\"to\":\"ok\"}");
+	DO_FENCE(lease_take, "s1", 1700000000000, 60000);
+	f = fence;
+	assert_int_equal(f, 1);
+	redis_server_cli(&server, cli, sizeof(cli),
+	    "GET moltler:lease:s1:1700000000000");
+	assert_memory_equal(cli, "n1 1 ", 5);
+	assert_int_equal(strlen(cli), 5 + 24);
+	CLI("HGET moltler:fence s1", "1");
+	redis_server_cli(&server, cli, sizeof(cli),
+	    "PTTL moltler:lease:s1:1700000000000");
+	assert_in_range(atoi(cli), 50000, 60000);
+	DO_FENCE(lease_keep, "s1", 1700000000000, f, 90000);
+	redis_server_cli(&server, cli, sizeof(cli),
+	    "PTTL moltler:lease:s1:1700000000000");
+	assert_in_range(atoi(cli), 80000, 90000);
+	DO_JSON(cursor_put, "{\"at\":\"2024-01-01T00:00:00Z\"}", "s1", f, v_);
+	CLI("HGET moltler:cursor:s1 at", "2024-01-01T00:00:00Z");
+	CLI("HGET moltler:cursor:s1 _fence", "1");
+	DO_JSON(cache_put, "{\"a\":1}", "abc", v_, 60000);
+	CLI("GET moltler:cache:abc", "{\"a\":1}");
+	redis_server_cli(&server, cli, sizeof(cli), "PTTL moltler:cache:abc");
+	assert_in_range(atoi(cli), 50000, 60000);
+	S->ops->node_beat(S, info, 60000);
+	DO(node_list);
+	json_decref(info);
+	CLI("GET moltler:node:n1", "{\"host\":\"h\"}");
+	redis_server_cli(&server, cli, sizeof(cli), "PTTL moltler:node:n1");
+	node = atoi(cli);
+	assert_in_range(node, 50000, 60000);
+	DO(lease_drop, "s1", 1700000000000, f);
+	CLI("EXISTS moltler:lease:s1:1700000000000", "0");
+	DO(del, "connector", "prom-a");
+	DO(del, "sync", "s1");
+	CLI("EXISTS moltler:connector:prom-a moltler:status:prom-a "
+	    "moltler:events:prom-a moltler:sync:s1 moltler:cursor:s1", "0");
+	CLI("GET moltler:generation", "4");
+}
+
+/* What a person changes there. */
+void
+test_by_hand(void ** state)
+{
+	(void)state;
+	CLI("HSET moltler:connector:h a 5 b five c '\"5\"' d '[1' e ''", "5");
+	CLI("SADD moltler:connectors h gone", "2");
+	DO(get, "connector", "h");
+	assert_json(value, "{\"a\":5,\"b\":\"five\",\"c\":\"5\",\"d\":\"[1\","
+	    "\"e\":\"\"}");
+	DO(list, "connector");
+	assert_int_equal(json_array_size(value), 1);
+	/* Bytes that are no UTF-8 show as U+FFFD. */
+	redis_server_cli(&server, cli, sizeof(cli),
+	    "HSET moltler:connector:h b \"$(printf 'x\\377y')\"");
+	DO(get, "connector", "h");
+	assert_string_equal(json_string_value(json_object_get(value, "b")),
+	    "x\xef\xbf\xbdy");
+	CLI("SET moltler:cache:c 'not json'", "OK");
+	DO(cache_get, "c");
+	assert_null(value);
+}
+
+/* Two daemons see the same. */
+void
+test_shared(void ** state)
+{
+	struct state * two = open_state("n2"), * one = S;
+	json_t * info = json_object();
+	int64_t f;
+
+	(void)state;
+	UNTIL(two->ops->is_up(two), 5000);
+	PUT("connector", "a", "{\"x\":1}", 1);
+	STATUS("a", "{\"s\":1}");
+	EVENT("a", "{\"n\":1}");
+	DO(flush);
+	S->ops->node_beat(S, info, 60000);
+	DO_FENCE(lease_take, "s", 1, 60000);
+	f = fence;
+	S = two;
+	DO(get, "connector", "a");
+	assert_json(value, "{\"x\":1}");
+	DO(status_get, "a");
+	assert_json(value, "{\"s\":1}");
+	DO(event_list, "a", 5);
+	assert_json(value, "[{\"n\":1}]");
+	S->ops->node_beat(S, info, 60000);
+	DO(node_list);
+	assert_json(value, "{\"n1\":{},\"n2\":{}}");
+	DO_FENCE(lease_take, "s", 1, 60000);
+	assert_int_equal(fence, 0);
+	/* Knowing the number is not holding the lease. */
+	DO_FENCE(lease_keep, "s", 1, f, 60000);
+	assert_int_equal(fence, 0);
+	DO(lease_drop, "s", 1, f);
+	DO_FENCE(lease_take, "s", 1, 60000);
+	assert_int_equal(fence, 0);
+	DO_FENCE(lease_take, "s", 2, 60000);
+	assert_true(fence > f);
+	DO_JSON(cursor_put, "{\"at\":2}", "s", fence, v_);
+	S = one;
+	TRY_JSON(cursor_put, "{\"at\":1}", "s", f, v_);
+	assert_string_equal(last.code, "fenced");
+	json_decref(info);
+	two->ops->free(two);
+}
+
+void
+test_away(void ** state)
+{
+	json_t * o = json_object();
+	int c = calls, i;
+	char ev[64];
+
+	(void)state;
+	STATUS("a", "{\"kept\":1,\"gone\":2}");
+	DO(flush);
+	redis_server_kill(&server);
+	UNTIL(!S->ops->is_up(S), 5000);
+	for (i = 0; i < 3; i++) {
+		snprintf(ev, sizeof(ev), "{\"n\":%d}", i);
+		EVENT("a", ev);
+		STATUS("a", ev);
+	}
+	STATUS("a", "{\"gone\":null}");
+	c = calls;
+	TRY(get, "connector", "a");
+	assert_true(failed);
+	assert_int_equal(last.cls, ERR_TRANSIENT);
+	assert_string_equal(last.code, "redis_away");
+	TRY(list, "connector");
+	assert_true(failed);
+	TRY(status_get, "a");
+	assert_true(failed);
+	TRY(event_list, "a", 5);
+	assert_true(failed);
+	TRY(cursor_get, "a");
+	assert_true(failed);
+	TRY(generation);
+	assert_true(failed);
+	TRY(node_list);
+	assert_true(failed);
+	TRY(put, "connector", "a", o, 1);
+	assert_true(failed);
+	TRY(cache_put, "a", o, 1);
+	assert_true(failed);
+	TRY(flush);
+	assert_true(failed);
+	assert_int_equal(last.cls, ERR_TRANSIENT);
+	S->ops->lease_take(S, "s", 1, 1000, on_fence, NULL);
+	UNTIL(calls == c + 11, 1000);
+	assert_true(failed);
+	assert_int_equal(fence, 0);
+	S->ops->node_beat(S, o, 1000);
+	json_decref(o);
+	redis_server_start(&server, NULL);
+	UNTIL(S->ops->is_up(S), 8000);
+	/* Nothing is told twice, and what was held back is written. */
+	DO(flush);
+	CLI("HGETALL moltler:status:a", "n\n2");
+	CLI("LRANGE moltler:events:a 0 -1",
+	    "{\"n\":2}\n{\"n\":1}\n{\"n\":0}");
+	DO(status_get, "a");
+	assert_json(value, "{\"n\":2}");
+}
+
+/* However often it changes, one HSET a second. */
+void
+test_merge_writes(void ** state)
+{
+	int64_t t0 = clock_mono_us(), n = 0, before;
+	char st[64];
+
+	(void)state;
+	CLI("CONFIG RESETSTAT", "OK");
+	while (clock_mono_us() - t0 < 2500000) {
+		snprintf(st, sizeof(st), "{\"n\":%lld}", (long long)n++);
+		STATUS("a", st);
+		loop_turn(L, 1);
+	}
+	DO(flush);
+	redis_server_cli(&server, cli, sizeof(cli), "INFO commandstats | "
+	    "grep '^cmdstat_hset:' | sed 's/.*hset:calls=//; s/,.*//'");
+	before = atoi(cli);
+	assert_in_range(before, 2, 4);
+	assert_true(n > 20);
+	snprintf(st, sizeof(st), "%lld", (long long)n - 1);
+	CLI("HGET moltler:status:a n", st);
+}
+
+/* The answer to a claim is lost though the server made it: asking again finds
+ * it to be ours. */
+void
+test_lost_claim(void ** state)
+{
+	struct state * two = open_state("n2");
+	int64_t lost;
+	int c;
+
+	(void)state;
+	UNTIL(two->ops->is_up(two), 5000);
+	DO_FENCE(lease_take, "warm", 1, 60000); /* the script is known */
+	c = calls;
+	S->ops->lease_take(S, "s", 1, 60000, on_fence, NULL);
+	/* Sent, and carried out, but the client is cut off by a server that
+	 * stops before we read. */
+	loop_turn(L, 0);
+	CLI("EXISTS moltler:lease:s:1", "1");
+	CLI("CLIENT KILL TYPE normal SKIPME yes", "2");
+	UNTIL(calls == c + 1, 8000);
+	if (!failed) {
+		/* It was read all the same: then there is nothing to lose. */
+		assert_int_equal(fence, 1);
+	} else {
+		assert_int_equal(last.cls, ERR_TRANSIENT);
+	}
+	lost = failed;
+	UNTIL(S->ops->is_up(S) && two->ops->is_up(two), 8000);
+	DO_FENCE(lease_take, "s", 1, 60000);
+	assert_int_equal(fence, lost ? 1 : 0);
+	DO_FENCE(lease_take, "s", 1, 60000);
+	assert_int_equal(fence, 0);
+	CLI("HGET moltler:fence s", "1");
+	two->ops->free(two);
+}
+
+/* Events whose answer was lost are not doubled. */
+void
+test_event_once(void ** state)
+{
+	int c;
+
+	(void)state;
+	EVENT("a", "{\"n\":0}");
+	DO(flush);
+	EVENT("a", "{\"n\":1}");
+	EVENT("a", "{\"n\":1}");
+	c = calls;
+	S->ops->flush(S, on_value, NULL);
+	do {
+		loop_turn(L, 0);
+		redis_server_cli(&server, cli, sizeof(cli),
+		    "LLEN moltler:events:a");
+	} while (atoi(cli) == 1);
+	/* The server has them.  Take its answer away. */
+	if (calls == c)
+		redis_server_cli(&server, cli, sizeof(cli),
+		    "CLIENT KILL TYPE normal SKIPME yes");
+	UNTIL(calls == c + 1, 8000);
+	EVENT("a", "{\"n\":2}");
+	UNTIL(S->ops->is_up(S), 8000);
+	DO(flush);
+	CLI("LRANGE moltler:events:a 0 -1",
+	    "{\"n\":2}\n{\"n\":1}\n{\"n\":1}\n{\"n\":0}");
+}
+
+/* A key somebody made something else of holds nothing else up. */
+void
+test_wrong_type(void ** state)
+{
+	(void)state;
+	CLI("SET moltler:status:bad text", "OK");
+	STATUS("bad", "{\"a\":1}");
+	STATUS("good", "{\"a\":1}");
+	TRY(flush);
+	assert_true(failed);
+	assert_non_null(strstr(logged, "state_dropped"));
+	DO(flush);
+	CLI("HGET moltler:status:good a", "1");
+	TRY(status_get, "bad");
+	assert_true(failed);
+	assert_int_equal(last.cls, ERR_PERMANENT);
+	CLI("SET moltler:connector:bad text", "OK");
+	TRY(get, "connector", "bad");
+	assert_true(failed);
+	PUT("connector", "bad", "{\"a\":1}", 0);
+	DO(get, "connector", "bad");
+	assert_json(value, "{\"a\":1}");
+}
