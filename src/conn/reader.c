@@ -172,7 +172,7 @@ reader_samples(const struct reader_env * env, const struct request * req,
 	if (timeout_ms > 0 && timeout_ms < hr.timeout_ms)
 		hr.timeout_ms = timeout_ms;
 	hr.queue_timeout_ms = timeout_ms;
-	hr.no_compress = req->no_compress & 1;
+	hr.no_compress = req->no_compress != 0;
 	hr.on_head = on_head;
 	hr.on_data = on_data;
 	/* The slot kept free by request_prepare; the header is copied. */
