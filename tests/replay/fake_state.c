@@ -284,6 +284,9 @@ apply_status(struct fake_tables * t, const char * name, const json_t * fields)
 		else
 			json_object_set_new(o, k, json_deep_copy(v));
 	}
+	/* As a hash of no fields is none. */
+	if (json_object_size(o) == 0)
+		json_object_del(t->statuses, name);
 }
 
 static void
