@@ -105,9 +105,13 @@ judge(struct reader * r, const struct http_res * res, const struct err * he,
 		*e = r->failed;
 	else if (res == NULL && !r->bad_page)
 		*e = *he;
-	else if (res != NULL && (res->status < 200 || res->status > 299))
+	else if (res != NULL && (res->status < 200 || res->status > 299)) {
 		err_from_http(e, res, r->req->url);
-	else if (r->decoder != NULL || begin(r,
+		/* A page behind a 401 may be let out again at any time; only
+		 * what nobody but us can mend stops a connector. */
+		if (e->cls == ERR_CONFIG)
+			e->cls = ERR_PERMANENT;
+	} else if (r->decoder != NULL || begin(r,
 	    http_res_header(res, "Content-Type"), e) == 0)
 		return (openmetrics_end(r->decoder, page, e));
 	return (-1);
