@@ -161,10 +161,10 @@ on_created(void * arg, json_t * v, const struct err * e)
 	log_event(LOG_INFO, "connector_created", LOG_S("connector", j->c->name),
 	    LOG_S("type", j->c->m->type));
 	op->answer = json_pack("{s:s}", "id", j->c->id);
-	runner_schedule(j);
 	/* The first run at once: whoever made it wants to see it work. */
 	if (j->enabled && j->schedule_ms > 0)
 		runner_fire(j, 0);
+	runner_schedule(j);
 	op_finish(op, NULL);
 }
 

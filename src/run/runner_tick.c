@@ -250,6 +250,16 @@ runner_fire(struct job * j, int manual)
 	struct tick_result res;
 	struct tick_plan p;
 
+	if (r->stopping)
+		return;
+	bucket = schedule_bucket(now, j->schedule_ms);
+	if (!manual) {
+		/* The timer came a little early, the clock a little back. */
+		if (bucket == j->last_bucket)
+			return;
+		/* Skipped counts as done: it is not asked for once more. */
+		j->last_bucket = bucket;
+	}
 	if (j->tick != NULL) {
 		if (manual)
 			j->triggered = 1;
@@ -260,9 +270,6 @@ runner_fire(struct job * j, int manual)
 	j->triggered = 0;
 	memset(&res, 0, sizeof(res));
 	res.outcome = TICK_FAILED;
-	bucket = schedule_bucket(now, j->schedule_ms);
-	if (!manual)
-		j->last_bucket = bucket;
 	j->last_run_at = now;
 	r->active++;
 	if (open_target(j, &res.e)) {
@@ -276,7 +283,7 @@ runner_fire(struct job * j, int manual)
 	p.source = j->source;
 	/* A run by hand does not use up the bucket, nor is it stopped by one
 	 * that was: its claim is its own moment. */
-	p.lease_bucket = manual && now != bucket ? now : bucket;
+	p.lease_bucket = !manual ? bucket : now != bucket ? now : now + 1;
 	p.lease_ttl_ms = 2 * j->schedule_ms + j->req->timeout_ms;
 	p.scheduled_for = bucket;
 	p.budget_ms = j->schedule_ms;
@@ -297,7 +304,7 @@ on_timer(void * arg)
 
 	runner_fire(j, 0);
 	/* A run that goes on past its time must not stop the clock. */
-	if (j->tick != NULL)
+	if (!loop_timer_pending(j->timer))
 		runner_schedule(j);
 }
 
