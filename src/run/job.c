@@ -256,6 +256,20 @@ job_status_apply(struct job * j, const json_t * status)
 	j->last_error = le ? strdup(le) : NULL;
 }
 
+void
+job_take_over(struct job * j, const struct job * old)
+{
+	j->last_run_at = old->last_run_at;
+	j->last_success_at = old->last_success_at;
+	j->last_rows = old->last_rows;
+	if (j->schedule_ms == old->schedule_ms)
+		j->last_bucket = old->last_bucket;
+	j->triggered |= old->triggered;
+	free(j->last_error);
+	j->last_error = old->last_error ? strdup(old->last_error) : NULL;
+	memcpy(j->error_code, old->error_code, sizeof(j->error_code));
+}
+
 const char *
 job_status_name(const struct job * j)
 {

@@ -45,7 +45,9 @@ struct job {
 	struct sample_source * source; /* opened at the first run */
 	struct tick * tick;     /* running now */
 	struct loop_timer * timer;
-	int busy;               /* a change of it is being written */
+	int busy;               /* a change of it is under way */
+	int waiting;            /* what it replaces still runs */
+	int dropped;            /* deleted: no more is written of it */
 	int triggered;          /* run once more when the present run ends */
 	int ending;             /* dropped or replaced: end when the tick does */
 	void (*ended)(void *);  /* then */
@@ -85,6 +87,9 @@ const char * job_status_name(const struct job * j);
 
 /** job_show(j): The connector as the API shows it; owned by the caller. */
 json_t * job_show(const struct job * j);
+
+/** job_take_over(j, old): ${j} replaces ${old}: what is known of its runs. */
+void job_take_over(struct job * j, const struct job * old);
 
 /** job_set_error(j, e): Remember ${e} (NULL: none) as the last error. */
 void job_set_error(struct job * j, const struct err * e);

@@ -150,6 +150,35 @@ runner_remove(struct runner * r, struct job * j)
 	HASH_DELETE(by_id, r->by_id, j);
 }
 
+int
+runner_replace(struct runner * r, struct job * old, struct job * j)
+{
+	struct err e;
+
+	runner_remove(r, old);
+	if (j == NULL)
+		return (0);
+	if (runner_insert(r, j, &e)) {
+		log_event(LOG_ERROR, "connector_lost", LOG_S("connector",
+		    j->c->name), LOG_E(&e));
+		return (-1);
+	}
+	job_take_over(j, old);
+	/* One run at a time, of one connector too whose config changed; and
+	 * nobody may drop it while we still hold it. */
+	j->waiting = j->busy = 1;
+	return (0);
+}
+
+void
+runner_replaced(struct job * j, struct job * old)
+{
+	job_take_over(j, old); /* its last run may have ended well */
+	job_free(old);
+	j->waiting = j->busy = 0;
+	runner_go_on(j);
+}
+
 json_t *
 runner_show(const struct runner * r, const char * key)
 {

@@ -262,16 +262,25 @@ patch_record(json_t * rec, const json_t * body, struct err * e)
 	return (0);
 }
 
+/* The old one runs no more, and nothing takes its place. */
+static void
+on_ended(void * arg)
+{
+	struct op * op = arg;
+
+	job_free(op->job);
+	op_finish(op, op->e.code[0] != '\0' ? &op->e : NULL);
+}
+
 static void
 on_replaced(void * arg)
 {
 	struct op * op = arg;
 	struct job * j = op->next;
 
-	job_free(op->job);
+	runner_replaced(j, op->job);
 	runner_event(j, "changed", NULL);
 	runner_dirty(j, 1);
-	runner_schedule(j);
 	op_finish(op, NULL);
 }
 
@@ -281,8 +290,6 @@ on_patched(void * arg, json_t * v, const struct err * e)
 	struct op * op = arg;
 	struct runner * r = op->r;
 	struct job * old = op->job, * j = op->next;
-	json_t * status;
-	struct err why;
 
 	(void)v;
 	old->busy = 0;
@@ -291,14 +298,12 @@ on_patched(void * arg, json_t * v, const struct err * e)
 		op_finish(op, e);
 		return;
 	}
-	if ((status = job_status(old)) != NULL)
-		job_status_apply(j, status);
-	json_decref(status);
-	j->last_bucket = old->schedule_ms == j->schedule_ms ?
-	    old->last_bucket : INT64_MIN;
-	runner_remove(r, old);
-	if (runner_insert(r, j, &why))
-		log_event(LOG_ERROR, "connector_lost", LOG_E(&why));
+	if (runner_replace(r, old, j)) {
+		job_free(j);
+		err_nomem(&op->e, "a connector");
+		runner_end_job(old, on_ended, op);
+		return;
+	}
 	if (j->schedule_ms > 0)
 		put_sync(j);
 	else if (old->schedule_ms > 0)
@@ -338,15 +343,6 @@ runner_patch(struct runner * r, const char * key, const json_t * body,
 /* ---- delete ---- */
 
 static void
-on_ended(void * arg)
-{
-	struct op * op = arg;
-
-	job_free(op->job);
-	op_finish(op, NULL);
-}
-
-static void
 on_deleted(void * arg, json_t * v, const struct err * e)
 {
 	struct op * op = arg;
@@ -354,6 +350,8 @@ on_deleted(void * arg, json_t * v, const struct err * e)
 	(void)v;
 	op->job->busy = 0;
 	if (e != NULL) {
+		op->job->dropped = 0;
+		runner_dirty(op->job, 1);
 		op_finish(op, e);
 		return;
 	}
@@ -371,6 +369,8 @@ runner_delete(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	if (op == NULL)
 		return;
 	op->job->busy = 1;
+	/* What its run still writes would come after the deletion. */
+	runner_drop(op->job);
 	if (op->job->schedule_ms > 0)
 		r->state->ops->del(r->state, "sync", op->job->sync, NULL, NULL);
 	r->state->ops->del(r->state, "connector", op->job->c->name, on_deleted,

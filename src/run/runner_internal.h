@@ -66,6 +66,18 @@ void runner_schedule(struct job * j);
 /** runner_fire(j, manual): Begin a run now. */
 void runner_fire(struct job * j, int manual);
 
+/** runner_go_on(j): No run is under way: arm the timer, or begin the run that
+ * was asked for meanwhile. */
+void runner_go_on(struct job * j);
+
+/** runner_replace(r, old, j): Put ${j} where ${old} was (NULL: nothing); it
+ * waits, busy, until runner_replaced(j, old) frees ${old}, whose runs are over. */
+int runner_replace(struct runner * r, struct job * old, struct job * j);
+void runner_replaced(struct job * j, struct job * old);
+
+/** runner_drop(j): It is being deleted: write no more of it. */
+void runner_drop(struct job * j);
+
 /** runner_end_job(j, cb, arg): ${j} runs no more; call when its run is over. */
 void runner_end_job(struct job * j, void (*cb)(void *), void * arg);
 

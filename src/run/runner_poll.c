@@ -12,10 +12,8 @@
 #define POLL_MS 5000
 #define LOAD_RETRY_MS 1000
 
-/* A connector whose record no longer fits its type is shown, not run: its
- * config is put aside so that a person can see and mend it. */
-struct job *
-runner_adopt(struct runner * r, const json_t * rec)
+static struct job *
+make_job(struct runner * r, const json_t * rec)
 {
 	struct job * j;
 	struct err e;
@@ -26,6 +24,17 @@ runner_adopt(struct runner * r, const json_t * rec)
 		return (NULL);
 	}
 	j->mine = j->node == NULL || strcmp(j->node, r->node) == 0;
+	return (j);
+}
+
+struct job *
+runner_adopt(struct runner * r, const json_t * rec)
+{
+	struct job * j = make_job(r, rec);
+	struct err e;
+
+	if (j == NULL)
+		return (NULL);
 	if (runner_insert(r, j, &e)) {
 		log_event(LOG_ERROR, "connector_not_loaded",
 		    LOG_S("connector", j->c->name), LOG_E(&e));
@@ -145,6 +154,26 @@ runner_load_later(struct runner * r, runner_cb * cb, void * arg)
 		loop_timer_start(r->load_timer, LOAD_RETRY_MS);
 }
 
+/* What we wrote of it since it was deleted elsewhere, and write no more. */
+static void
+forget_status(struct job * j)
+{
+	json_t * v = job_status(j);
+	const char * key;
+	json_t * field;
+	void * next;
+
+	runner_drop(j);
+	if (v == NULL || !j->mine) {
+		json_decref(v);
+		return;
+	}
+	json_object_foreach_safe(v, next, key, field)
+		json_object_set_new(v, key, json_null());
+	j->runner->state->ops->status_put(j->runner->state, j->c->name, v);
+	json_decref(v);
+}
+
 struct end_wait {
 	struct job * old;
 	struct job * next; /* to be started in its place, or NULL */
@@ -155,9 +184,10 @@ on_old_ended(void * arg)
 {
 	struct end_wait * w = arg;
 
-	job_free(w->old);
 	if (w->next != NULL)
-		runner_schedule(w->next);
+		runner_replaced(w->next, w->old);
+	else
+		job_free(w->old);
 	free(w);
 }
 
@@ -166,17 +196,17 @@ static void
 retire(struct runner * r, struct job * j, const json_t * rec)
 {
 	struct end_wait * w = malloc(sizeof(*w));
-	json_t * status;
 
 	if (w == NULL)
 		return; /* seen again at the next change */
-	status = job_status(j);
-	runner_remove(r, j);
 	w->old = j;
-	w->next = rec ? runner_adopt(r, rec) : NULL;
-	if (w->next != NULL)
-		job_status_apply(w->next, status);
-	json_decref(status);
+	w->next = rec ? make_job(r, rec) : NULL;
+	if (runner_replace(r, j, w->next)) {
+		job_free(w->next);
+		w->next = NULL;
+	}
+	if (rec == NULL)
+		forget_status(j);
 	runner_end_job(j, on_old_ended, w);
 }
 

@@ -20,6 +20,8 @@ runner_event(struct job * j, const char * event, const char * detail)
 	char ts[RFC3339_LEN];
 	json_t * v;
 
+	if (j->dropped)
+		return;
 	rfc3339_format(clock_wall_ms(), ts);
 	v = json_pack("{s:s, s:s, s:s}", "at", ts, "event", event, "detail",
 	    detail ? detail : "");
@@ -34,6 +36,8 @@ runner_dirty(struct job * j, int now)
 {
 	struct runner * r = j->runner;
 
+	if (j->dropped)
+		return;
 	if (!j->dirty) {
 		j->dirty = 1;
 		j->dirty_since_us = clock_mono_us();
@@ -93,6 +97,13 @@ forget_dirty(struct job * j)
 		jp = &(*jp)->dirty_next;
 	r->dirty_tail = jp;
 	j->dirty = 0;
+}
+
+void
+runner_drop(struct job * j)
+{
+	forget_dirty(j);
+	j->dropped = 1;
 }
 
 static void
@@ -214,16 +225,14 @@ on_tick(void * arg, const struct tick_result * res)
 	} else if (res->outcome == TICK_FAILED &&
 	    res->e.cls != ERR_CANCELLED) {
 		note_failure(j, res);
-		if (res->e.cls == ERR_CONFIG && !j->ending)
+		if (res->e.cls == ERR_CONFIG && !j->ending && !j->dropped)
 			disable(j, &res->e);
 	}
 	if (j->ending) {
 		forget_dirty(j);
 		j->ended(j->ended_arg);
-	} else if (!r->stopping) {
-		runner_schedule(j);
-		if (j->triggered && j->enabled)
-			runner_fire(j, 1);
+	} else {
+		runner_go_on(j);
 	}
 	runner_maybe_stopped(r);
 }
@@ -260,7 +269,7 @@ runner_fire(struct job * j, int manual)
 		/* Skipped counts as done: it is not asked for once more. */
 		j->last_bucket = bucket;
 	}
-	if (j->tick != NULL) {
+	if (j->tick != NULL || j->waiting) {
 		if (manual)
 			j->triggered = 1;
 		else
@@ -316,7 +325,7 @@ runner_schedule(struct job * j)
 	if (j->timer != NULL)
 		loop_timer_stop(j->timer);
 	if (!j->enabled || !j->mine || j->schedule_ms == 0 || j->ending ||
-	    j->runner->stopping)
+	    j->waiting || j->runner->stopping)
 		return;
 	if (j->timer == NULL && (j->timer = loop_timer_new(j->runner->loop,
 	    on_timer, j)) == NULL) {
@@ -326,6 +335,14 @@ runner_schedule(struct job * j)
 	}
 	at = schedule_next(now, j->schedule_ms, j->offset_ms, j->last_bucket);
 	loop_timer_start(j->timer, at - now);
+}
+
+void
+runner_go_on(struct job * j)
+{
+	runner_schedule(j);
+	if (j->triggered && j->enabled && j->schedule_ms > 0)
+		runner_fire(j, 1);
 }
 
 void

