@@ -47,6 +47,8 @@ struct job {
 	struct loop_timer * timer;
 	int busy;               /* a change of it is under way */
 	int waiting;            /* what it replaces still runs */
+	int unsaved;            /* its record is still to be written */
+	int idle;               /* another daemon had its last bucket */
 	int dropped;            /* deleted: no more is written of it */
 	int triggered;          /* run once more when the present run ends */
 	int ending;             /* dropped or replaced: end when the tick does */

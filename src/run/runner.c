@@ -15,6 +15,7 @@ on_status_timer(void * arg)
 	struct runner * r = arg;
 
 	runner_status_flush(r, 0);
+	runner_save_rest(r);
 	loop_timer_start(r->status_timer, 1000);
 }
 
@@ -309,5 +310,6 @@ runner_stop(struct runner * r, runner_cb * cb, void * arg)
 		if (r->sorted[i]->tick != NULL)
 			tick_cancel(r->sorted[i]->tick);
 	}
+	runner_cancel_tests(r);
 	loop_soon(r->loop, &r->stop_soon, begin_stop, r);
 }

@@ -18,6 +18,7 @@ struct op {
 	struct soon soon;
 	struct err e;
 	json_t * answer;
+	const char * reason; /* pause: why; resume: NULL */
 	runner_cb * cb;
 	void * arg;
 };
@@ -146,6 +147,7 @@ on_created(void * arg, json_t * v, const struct err * e)
 	struct err why;
 
 	(void)v;
+	op->r->changes++;
 	if (e != NULL || runner_insert(op->r, j, &why)) {
 		why = e != NULL ? *e : why;
 		if (strcmp(why.code, "exists") == 0)
@@ -298,6 +300,7 @@ on_patched(void * arg, json_t * v, const struct err * e)
 		op_finish(op, e);
 		return;
 	}
+	r->changes++;
 	if (runner_replace(r, old, j)) {
 		job_free(j);
 		err_nomem(&op->e, "a connector");
@@ -355,6 +358,7 @@ on_deleted(void * arg, json_t * v, const struct err * e)
 		op_finish(op, e);
 		return;
 	}
+	op->r->changes++;
 	log_event(LOG_INFO, "connector_deleted", LOG_S("connector",
 	    op->job->c->name));
 	runner_remove(op->r, op->job);
@@ -383,23 +387,42 @@ static void
 on_switched(void * arg, json_t * v, const struct err * e)
 {
 	struct op * op = arg;
+	struct job * j = op->job;
 
 	(void)v;
-	op->job->busy = 0;
-	op_finish(op, e);
+	j->busy = 0;
+	if (e != NULL) {
+		op_finish(op, e);
+		return;
+	}
+	op->r->changes++;
+	j->unsaved = 0;
+	j->triggered = 0;
+	job_set_disabled(j, op->reason);
+	if (op->reason == NULL)
+		job_set_error(j, NULL);
+	runner_event(j, op->reason ? "paused" : "resumed", op->reason);
+	runner_dirty(j, 1);
+	runner_schedule(j);
+	op_finish(op, NULL);
 }
 
-/* Write the record as it now is. */
+/* Write the record as it is to be. */
 static void
-put_switched(struct op * op)
+switch_to(struct op * op, const char * reason)
 {
 	json_t * rec = job_record(op->job);
 
-	if (rec == NULL) {
+	if (rec == NULL || json_object_set_new(rec, "enabled",
+	    json_boolean(reason == NULL)) ||
+	    json_object_set_new(rec, "disabled_reason",
+	    reason ? json_string(reason) : json_null())) {
+		json_decref(rec);
 		err_nomem(&op->e, "a connector");
 		op_soon(op);
 		return;
 	}
+	op->reason = reason;
 	op->job->busy = 1;
 	op->r->state->ops->put(op->r->state, "connector", op->job->c->name,
 	    rec, 0, on_switched, op);
@@ -410,24 +433,15 @@ void
 runner_pause(struct runner * r, const char * key, runner_cb * cb, void * arg)
 {
 	struct op * op = op_on(r, key, 1, cb, arg);
-	struct job * j;
 
-	if (op == NULL)
-		return;
-	j = op->job;
-	j->triggered = 0;
-	job_set_disabled(j, "manual");
-	runner_schedule(j);
-	runner_event(j, "paused", "manual");
-	runner_dirty(j, 1);
-	put_switched(op);
+	if (op != NULL)
+		switch_to(op, "manual");
 }
 
 void
 runner_resume(struct runner * r, const char * key, runner_cb * cb, void * arg)
 {
 	struct op * op = op_on(r, key, 1, cb, arg);
-	struct job * j;
 
 	if (op == NULL)
 		return;
@@ -435,14 +449,7 @@ runner_resume(struct runner * r, const char * key, runner_cb * cb, void * arg)
 		op_soon(op);
 		return;
 	}
-	op->e.code[0] = '\0';
-	j = op->job;
-	job_set_disabled(j, NULL);
-	job_set_error(j, NULL);
-	runner_schedule(j);
-	runner_event(j, "resumed", NULL);
-	runner_dirty(j, 1);
-	put_switched(op);
+	switch_to(op, NULL);
 }
 
 void
@@ -475,8 +482,47 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 struct test {
 	struct op * op;
 	struct request * req;
+	struct reader * reader;
 	int64_t begun_us;
+	struct test * next, ** prevp; /* in the runner's list */
 };
+
+static void
+test_free(struct test * t)
+{
+	if (t->prevp != NULL) {
+		*t->prevp = t->next;
+		if (t->next != NULL)
+			t->next->prevp = t->prevp;
+	}
+	request_free(t->req);
+	free(t);
+}
+
+/* They may have long to wait, and nothing is lost with them. */
+void
+runner_cancel_tests(struct runner * r)
+{
+	struct test * t;
+
+	while ((t = r->tests) != NULL) {
+		reader_cancel(t->reader);
+		err_set(&t->op->e, ERR_TRANSIENT, "stopping",
+		    "this daemon is shutting down");
+		op_soon(t->op);
+		test_free(t);
+	}
+}
+
+static void
+test_link(struct runner * r, struct test * t)
+{
+	t->next = r->tests;
+	t->prevp = &r->tests;
+	if (t->next != NULL)
+		t->next->prevp = &t->next;
+	r->tests = t;
+}
 
 static void
 on_test(void * arg, struct sample_page * page, const struct err * e)
@@ -492,8 +538,7 @@ on_test(void * arg, struct sample_page * page, const struct err * e)
 		    "ok", 0, "latency_ms", ms, "error", "class",
 		    err_class_name(e->cls), "code", e->code, "message", e->msg);
 	op_finish(t->op, NULL);
-	request_free(t->req);
-	free(t);
+	test_free(t);
 }
 
 void
@@ -514,14 +559,16 @@ runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	    &op->e)) != NULL) {
 		t->op = op;
 		t->begun_us = clock_mono_us();
-		if (reader_samples(&r->reader_env, t->req, NULL, 0, on_test,
-		    t) != NULL)
+		t->reader = reader_samples(&r->reader_env, t->req, NULL, 0,
+		    on_test, t);
+		if (t->reader != NULL) {
+			test_link(r, t);
 			return;
+		}
 		err_nomem(&op->e, "a test");
 	}
 	if (t != NULL)
-		request_free(t->req);
-	free(t);
+		test_free(t);
 	op_soon(op);
 }
 

@@ -26,6 +26,7 @@ struct runner {
 	struct job * by_name;
 	struct job * by_id;
 	struct job ** sorted; /* by name */
+	size_t unsaved;       /* at most that many jobs wait to be saved */
 	size_t n, cap;
 
 	size_t active;        /* ticks under way */
@@ -38,6 +39,7 @@ struct runner {
 	void * load_arg;
 	size_t load_left;
 	struct loop_timer * load_timer;
+	struct test * tests;  /* calls that only test */
 
 	/* Statuses to be written, oldest first. */
 	struct job * dirty_head;
@@ -46,7 +48,10 @@ struct runner {
 
 	/* Looking for what other daemons changed. */
 	struct loop_timer * poll_timer;
-	json_int_t generation;
+	json_int_t generation; /* -1: look again */
+	int polling;
+	uint64_t changes;      /* of our own, so far */
+	uint64_t list_changes; /* when the last list was asked for */
 
 	struct runner_stats stats;
 	struct request_counter requests[MAX_REQUEST_COUNTERS];
@@ -92,6 +97,17 @@ void runner_status_flush(struct runner * r, int all);
 
 /** runner_maybe_stopped(r): Call the stop callback if nothing is under way. */
 void runner_maybe_stopped(struct runner * r);
+
+/** runner_save(j): Write the record as it is; tried again until it is there. */
+void runner_save(struct job * j);
+
+/** runner_save_rest(r): Try those again. */
+void runner_save_rest(struct runner * r);
+
+/* runner_admin.c */
+
+/** runner_cancel_tests(r): End the calls of runner_test. */
+void runner_cancel_tests(struct runner * r);
 
 /* runner_poll.c */
 

@@ -194,21 +194,90 @@ note_success(struct job * j, const struct tick_result * res)
 	runner_dirty(j, changed);
 }
 
+struct save_wait {
+	struct runner * r;
+	char name[];
+};
+
+static void
+save_later(struct job * j)
+{
+	j->runner->unsaved += !j->unsaved;
+	j->unsaved = 1;
+}
+
+static void
+on_saved(void * arg, json_t * v, const struct err * e)
+{
+	struct save_wait * w = arg;
+	struct job * j;
+
+	(void)v;
+	HASH_FIND(by_name, w->r->by_name, w->name, strlen(w->name), j);
+	if (e != NULL) {
+		log_event(LOG_WARN, "connector_not_saved",
+		    LOG_S("connector", w->name), LOG_E(e));
+		if (j != NULL && e->cls == ERR_TRANSIENT)
+			save_later(j);
+	}
+	w->r->changes++;
+	w->r->ops--;
+	runner_maybe_stopped(w->r);
+	free(w);
+}
+
+void
+runner_save(struct job * j)
+{
+	size_t n = strlen(j->c->name) + 1;
+	struct save_wait * w;
+	json_t * rec;
+
+	/* What is being written now must not be overtaken. */
+	if (j->busy || (w = malloc(sizeof(*w) + n)) == NULL) {
+		save_later(j);
+		return;
+	}
+	if ((rec = job_record(j)) == NULL) {
+		free(w);
+		save_later(j);
+		return;
+	}
+	j->unsaved = 0;
+	w->r = j->runner;
+	memcpy(w->name, j->c->name, n);
+	w->r->ops++;
+	w->r->state->ops->put(w->r->state, "connector", w->name, rec, 0,
+	    on_saved, w);
+	json_decref(rec);
+}
+
+void
+runner_save_rest(struct runner * r)
+{
+	size_t i;
+
+	if (r->unsaved == 0)
+		return;
+	r->unsaved = 0;
+	for (i = 0; i < r->n; i++) {
+		if (!r->sorted[i]->unsaved)
+			continue;
+		r->sorted[i]->unsaved = 0;
+		runner_save(r->sorted[i]);
+	}
+}
+
 /* Something a person must mend: stop until they say so. */
 static void
 disable(struct job * j, const struct err * e)
 {
-	json_t * rec;
-
 	job_set_disabled(j, e->msg);
 	log_event(LOG_WARN, "connector_disabled", LOG_S("connector", j->c->name),
 	    LOG_E(e));
 	runner_event(j, "disabled", e->msg);
 	runner_dirty(j, 1);
-	if ((rec = job_record(j)) != NULL)
-		j->runner->state->ops->put(j->runner->state, "connector",
-		    j->c->name, rec, 0, NULL, NULL);
-	json_decref(rec);
+	runner_save(j);
 }
 
 static void
@@ -218,6 +287,7 @@ on_tick(void * arg, const struct tick_result * res)
 	struct runner * r = j->runner;
 
 	j->tick = NULL;
+	j->idle = res->outcome == TICK_IDLE;
 	r->active--;
 	count_tick(r, res);
 	if (res->outcome == TICK_OK) {

@@ -583,6 +583,8 @@ test_lost_claim(void ** state)
 	(void)state;
 	world_create(w, 0, "a", 1000);
 	world_pass(w, 2500);
+	while (world_stats(w, 0).running > 0)
+		world_pass(w, 1);
 	n = world_ticks(w, 0, "a");
 	fake_state_lose(w->node[0].state, 1);
 	world_pass(w, 1000);
