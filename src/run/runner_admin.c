@@ -143,11 +143,20 @@ static void
 on_created(void * arg, json_t * v, const struct err * e)
 {
 	struct op * op = arg;
-	struct job * j = op->job;
+	struct job * j = op->job, * noticed;
 	struct err why;
 
 	(void)v;
 	op->r->changes++;
+	HASH_FIND(by_name, op->r->by_name, j->c->name, strlen(j->c->name),
+	    noticed);
+	if (e == NULL && noticed != NULL) {
+		/* The poll was faster: it runs already. */
+		op->answer = json_pack("{s:s}", "id", j->c->id);
+		job_free(j);
+		op_finish(op, NULL);
+		return;
+	}
 	if (e != NULL || runner_insert(op->r, j, &why)) {
 		why = e != NULL ? *e : why;
 		if (strcmp(why.code, "exists") == 0)

@@ -71,12 +71,17 @@ on_status(void * arg, json_t * v, const struct err * e)
 	if (e != NULL)
 		log_event(LOG_WARN, "status_not_read", LOG_S("connector",
 		    w->name), LOG_E(e));
-	else if (j != NULL && (w->is_load || !j->mine))
+	/* Our own runs tell us more than what we wrote of them. */
+	else if (j != NULL && (w->is_load || !j->mine || j->idle ||
+	    j->last_run_at == 0))
 		job_status_apply(j, v);
 	if (j != NULL && w->is_load)
 		runner_schedule(j);
+	w->r->ops--;
 	if (w->is_load)
 		load_one_done(w->r);
+	else
+		runner_maybe_stopped(w->r);
 	free(w);
 }
 
@@ -91,8 +96,20 @@ ask_status(struct runner * r, const struct job * j, int is_load)
 	w->r = r;
 	w->is_load = is_load;
 	memcpy(w->name, j->c->name, n);
+	r->ops++;
 	r->state->ops->status_get(r->state, j->c->name, on_status, w);
 	return (0);
+}
+
+static struct job *
+find_record(const struct runner * r, const json_t * rec)
+{
+	const char * name = json_str(rec, "name");
+	struct job * j = NULL;
+
+	if (name != NULL)
+		HASH_FIND(by_name, r->by_name, name, strlen(name), j);
+	return (j);
 }
 
 static void
@@ -108,10 +125,13 @@ on_list(void * arg, json_t * v, const struct err * e)
 		r->load_cb = NULL;
 		r->load_left = 0;
 		cb(r->load_arg, NULL, e);
+		runner_maybe_stopped(r);
 		return;
 	}
 	json_array_foreach(v, i, rec) {
-		if ((j = runner_adopt(r, rec)) == NULL)
+		/* Made here, or noticed, before the list came. */
+		if (find_record(r, rec) != NULL ||
+		    (j = runner_adopt(r, rec)) == NULL)
 			continue;
 		r->load_left++;
 		if (ask_status(r, j, 1)) {
@@ -210,44 +230,47 @@ retire(struct runner * r, struct job * j, const json_t * rec)
 	runner_end_job(j, on_old_ended, w);
 }
 
-/* Whether the record says anything the job does not. */
+/*
+ * Whether the record says anything the job does not.  One that was written by
+ * hand may leave out what has a default, so what counts is what becomes of it.
+ */
 static int
 differs(const struct job * j, const json_t * rec)
 {
-	json_t * have = job_record(j);
+	json_t * have = job_record(j), * full;
+	struct job * other;
+	struct err e;
 	int d = have == NULL || !json_equal(have, (json_t *)(uintptr_t)rec);
 
+	if (d && have != NULL &&
+	    (other = job_from_record(j->runner, rec, &e)) != NULL) {
+		full = job_record(other);
+		d = full == NULL || !json_equal(have, full);
+		json_decref(full);
+		job_free(other);
+	}
 	json_decref(have);
 	return (d);
 }
 
+/* Take over what differs; ${names} is scratch space. */
 static void
-on_changed_list(void * arg, json_t * v, const struct err * e)
+compare(struct runner * r, const json_t * list, json_t * names)
 {
-	struct runner * r = arg;
-	json_t * names = json_object();
 	const json_t * rec;
-	const char * name;
 	struct job * j;
 	size_t i;
 
-	r->ops--;
-	if (e != NULL || names == NULL || r->stopping) {
-		json_decref(names);
-		runner_maybe_stopped(r);
-		return;
-	}
-	json_array_foreach(v, i, rec) {
-		if ((name = json_str(rec, "name")) == NULL)
+	json_array_foreach(list, i, rec) {
+		if (json_str(rec, "name") == NULL)
 			continue;
-		json_object_set_new(names, name, json_true());
-		HASH_FIND(by_name, r->by_name, name, strlen(name), j);
-		if (j == NULL) {
+		json_object_set_new(names, json_str(rec, "name"), json_true());
+		if ((j = find_record(r, rec)) == NULL) {
 			if ((j = runner_adopt(r, rec)) != NULL) {
 				runner_schedule(j);
 				ask_status(r, j, 0);
 			}
-		} else if (!j->busy && differs(j, rec)) {
+		} else if (!j->busy && !j->unsaved && differs(j, rec)) {
 			retire(r, j, rec);
 		}
 	}
@@ -256,7 +279,23 @@ on_changed_list(void * arg, json_t * v, const struct err * e)
 		if (!j->busy && json_object_get(names, j->c->name) == NULL)
 			retire(r, j, NULL);
 	}
+}
+
+static void
+on_changed_list(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+	json_t * names = json_object();
+
+	r->ops--;
+	r->polling = 0;
+	/* A list that a change of our own may have overtaken says what was. */
+	if (e != NULL || names == NULL || r->list_changes != r->changes)
+		r->generation = -1;
+	else if (!r->stopping)
+		compare(r, v, names);
 	json_decref(names);
+	runner_maybe_stopped(r);
 }
 
 static void
@@ -268,9 +307,12 @@ on_generation(void * arg, json_t * v, const struct err * e)
 	r->ops--;
 	if (e == NULL && gen != r->generation && !r->stopping) {
 		r->generation = gen;
+		r->list_changes = r->changes;
 		r->ops++;
 		r->state->ops->list(r->state, "connector", on_changed_list, r);
+		return;
 	}
+	r->polling = 0;
 	runner_maybe_stopped(r);
 }
 
@@ -280,11 +322,15 @@ on_poll(void * arg)
 	struct runner * r = arg;
 	size_t i;
 
-	r->ops++;
-	r->state->ops->generation(r->state, on_generation, r);
-	for (i = 0; i < r->n; i++)
-		if (!r->sorted[i]->mine)
-			ask_status(r, r->sorted[i], 0);
+	/* A state that is slow to answer is not asked again meanwhile. */
+	if (!r->polling) {
+		r->polling = 1;
+		r->ops++;
+		r->state->ops->generation(r->state, on_generation, r);
+		for (i = 0; i < r->n; i++)
+			if (!r->sorted[i]->mine || r->sorted[i]->idle)
+				ask_status(r, r->sorted[i], 0);
+	}
 	loop_timer_start(r->poll_timer, POLL_MS);
 }
 
