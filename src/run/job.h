@@ -41,6 +41,8 @@ struct job {
 	char * last_error;      /* or NULL */
 	char error_code[32];    /* of last_error */
 	int mine;               /* this node runs it */
+	json_t * misfit;        /* its record, if that does not fit; then
+	                           c->m, ent, req, sync and target are NULL */
 
 	struct sample_source * source; /* opened at the first run */
 	struct tick * tick;     /* running now */
@@ -72,6 +74,19 @@ struct job {
  */
 struct job * job_from_record(struct runner * r, const json_t * rec,
     struct err * e) MUST_CHECK;
+
+/**
+ * job_misfit(r, rec, why):
+ * A job for a record that job_from_record() refused with ${why}: disabled, to
+ * be shown and mended, never run and never written.  NULL if it has no name or
+ * there is no memory.
+ */
+struct job * job_misfit(struct runner * r, const json_t * rec,
+    const struct err * why) MUST_CHECK;
+
+/** job_misfit_show(j, shown): Put what the record says into job_show's object,
+ * with all strings of config hidden that are no references. */
+void job_misfit_show(const struct job * j, json_t * shown);
 
 /** job_record(j): The connector's record; job_sync_record(j): its sync's.
  * Both owned by the caller; NULL when out of memory. */

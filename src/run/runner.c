@@ -77,6 +77,7 @@ void
 runner_set_types(struct runner * r, struct types * types)
 {
 	r->types = types;
+	runner_refit(r);
 }
 
 const struct types *

@@ -228,6 +228,11 @@ merge(json_t * rec, const char * key, const json_t * with, struct err * e)
 	const json_t * v;
 	const char * k;
 
+	if (!json_is_object(o)) { /* of a record that does not fit */
+		json_object_set_new(rec, key, json_object());
+		o = json_object_get(rec, key);
+	}
+
 	if (!json_is_object(with))
 		return (err_set(e, ERR_CONFIG, "bad_request",
 		    "%s must be an object", key));
@@ -323,15 +328,12 @@ on_patched(void * arg, json_t * v, const struct err * e)
 	runner_end_job(old, on_replaced, op);
 }
 
-void
-runner_patch(struct runner * r, const char * key, const json_t * body,
-    runner_cb * cb, void * arg)
+static void
+patch_job(struct op * op, const json_t * body)
 {
-	struct op * op = op_on(r, key, 1, cb, arg);
+	struct runner * r = op->r;
 	json_t * rec = NULL, * full = NULL;
 
-	if (op == NULL)
-		return;
 	if (check_body_keys(body, &op->e) == 0 &&
 	    (rec = job_record(op->job)) != NULL &&
 	    patch_record(rec, body, &op->e) == 0 &&
@@ -350,6 +352,16 @@ runner_patch(struct runner * r, const char * key, const json_t * body,
 	r->state->ops->put(r->state, "connector", op->job->c->name, full, 0,
 	    on_patched, op);
 	json_decref(full);
+}
+
+void
+runner_patch(struct runner * r, const char * key, const json_t * body,
+    runner_cb * cb, void * arg)
+{
+	struct op * op = op_on(r, key, 1, cb, arg);
+
+	if (op != NULL)
+		patch_job(op, body);
 }
 
 /* ---- delete ---- */
@@ -416,6 +428,14 @@ on_switched(void * arg, json_t * v, const struct err * e)
 	op_finish(op, NULL);
 }
 
+static int
+err_misfit(const struct job * j, struct err * e)
+{
+	return (err_set(e, ERR_CONFIG, "misfit", "%s cannot run: %s; change "
+	    "what does not fit, or delete it", j->c->name,
+	    j->disabled_reason));
+}
+
 /* Write the record as it is to be. */
 static void
 switch_to(struct op * op, const char * reason)
@@ -443,22 +463,36 @@ runner_pause(struct runner * r, const char * key, runner_cb * cb, void * arg)
 {
 	struct op * op = op_on(r, key, 1, cb, arg);
 
-	if (op != NULL)
+	if (op == NULL)
+		return;
+	if (op->job->misfit == NULL) {
 		switch_to(op, "manual");
+		return;
+	}
+	err_misfit(op->job, &op->e);
+	op_soon(op);
 }
 
 void
 runner_resume(struct runner * r, const char * key, runner_cb * cb, void * arg)
 {
 	struct op * op = op_on(r, key, 1, cb, arg);
+	json_t * body;
 
 	if (op == NULL)
 		return;
 	if (secrets_reload(r->secrets, &op->e)) {
 		op_soon(op);
-		return;
+	} else if (op->job->misfit == NULL) {
+		switch_to(op, NULL);
+	} else if ((body = json_pack("{s:b}", "enabled", 1)) == NULL) {
+		err_nomem(&op->e, "a connector");
+		op_soon(op);
+	} else {
+		/* If it fits by now, it is as if it were changed. */
+		patch_job(op, body);
+		json_decref(body);
 	}
-	switch_to(op, NULL);
 }
 
 void
@@ -470,7 +504,9 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	if (op == NULL)
 		return;
 	j = op->job;
-	if (!j->enabled)
+	if (j->misfit != NULL)
+		err_misfit(j, &op->e);
+	else if (!j->enabled)
 		err_set(&op->e, ERR_CONFIG, "disabled", "%s is disabled (%s); "
 		    "resume it first", j->c->name, j->disabled_reason ?
 		    j->disabled_reason : "manual");
@@ -559,7 +595,9 @@ runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	if (op == NULL)
 		return;
 	/* A request of its own: the connector may be dropped meanwhile. */
-	if (op->job->ent == NULL)
+	if (op->job->misfit != NULL)
+		err_misfit(op->job, &op->e);
+	else if (op->job->ent == NULL)
 		err_set(&op->e, ERR_CONFIG, "no_test",
 		    "type %s has nothing to test with", op->job->c->m->type);
 	else if ((t = calloc(1, sizeof(*t))) == NULL)

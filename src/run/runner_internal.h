@@ -111,8 +111,12 @@ void runner_cancel_tests(struct runner * r);
 
 /* runner_poll.c */
 
-/** runner_adopt(r, rec): Take a record as a job, or NULL (logged). */
+/** runner_adopt(r, rec): Take a record as a job, or NULL (logged).  One that does
+ * not fit becomes a job that is only shown. */
 struct job * runner_adopt(struct runner * r, const json_t * rec);
+
+/** runner_refit(r): The types are others: look again at what did not fit. */
+void runner_refit(struct runner * r);
 
 /** runner_poll_start(r): Begin looking for other daemons' changes. */
 void runner_poll_start(struct runner * r);

@@ -36,7 +36,7 @@ runner_dirty(struct job * j, int now)
 {
 	struct runner * r = j->runner;
 
-	if (j->dropped)
+	if (j->dropped || j->misfit != NULL)
 		return;
 	if (!j->dirty) {
 		j->dirty = 1;

@@ -332,8 +332,8 @@ test_misfits(void ** state)
 	before = json_deep_copy(fake_tables_record(&w->tables, "b"));
 	world_up(w, 0);
 	world_pass(w, 5000);
-	assert_true(world_ticks(w, 0, "a") >= 5);
-	assert_true(world_ticks(w, 0, "c") >= 5);
+	assert_true(world_ticks(w, 0, "a") >= 4);
+	assert_true(world_ticks(w, 0, "c") >= 4);
 	v = runner_list(w->node[0].runner, NULL, 100, &next);
 	assert_int_equal(json_array_size(v), 4);
 	json_decref(v);
