@@ -111,8 +111,7 @@ judge(struct reader * r, const struct http_res * res, const struct err * he,
 		 * is an error to be seen, not a reason to stop asking. */
 		if (res->status / 100 == 4 && res->status != 429)
 			e->cls = ERR_PERMANENT;
-	}
-	else if (r->decoder != NULL || begin(r,
+	} else if (r->decoder != NULL || begin(r,
 	    http_res_header(res, "Content-Type"), e) == 0)
 		return (openmetrics_end(r->decoder, page, e));
 	return (-1);

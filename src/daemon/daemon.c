@@ -351,7 +351,7 @@ static int
 bring_up(struct daemon * d, struct err * e)
 {
 	struct http_opts ho;
-	unsigned spare;
+	unsigned spare = 0;
 
 	if (raise_nofile(d->c, &spare, e) || make_data_dir(d->c->data_dir, e) ||
 	    node_id(d, e) || (d->loop = loop_new(e)) == NULL)
