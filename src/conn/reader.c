@@ -111,8 +111,7 @@ judge(struct reader * r, const struct http_res * res, const struct err * he,
 		 * is an error to be seen, not a reason to stop asking. */
 		if (res->status / 100 == 4 && res->status != 429)
 			e->cls = ERR_PERMANENT;
-	}
-	else if (r->decoder != NULL || begin(r,
+	} else if (r->decoder != NULL || begin(r,
 	    http_res_header(res, "Content-Type"), e) == 0)
 		return (openmetrics_end(r->decoder, page, e));
 	return (-1);
@@ -172,6 +171,7 @@ reader_samples(const struct reader_env * env, const struct request * req,
 	if (timeout_ms > 0 && timeout_ms < hr.timeout_ms)
 		hr.timeout_ms = timeout_ms;
 	hr.queue_timeout_ms = timeout_ms;
+	hr.no_compress = req->no_compress != 0;
 	hr.on_head = on_head;
 	hr.on_data = on_data;
 	/* The slot kept free by request_prepare; the header is copied. */

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -116,6 +117,21 @@ prepare_timeout(struct request * r, const struct connector * c,
 	return (0);
 }
 
+/* Whether a URL leads to this machine itself. */
+static int
+is_loopback(const char * url)
+{
+	const char * host = strstr(url, "://");
+
+	if (host == NULL)
+		return (0);
+	host += 3;
+	return (strncmp(host, "127.", 4) == 0 ||
+	    strncmp(host, "[::1]", 5) == 0 ||
+	    (strncasecmp(host, "localhost", 9) == 0 &&
+	    strchr(":/?#", host[9]) != NULL));
+}
+
 struct request *
 request_prepare(const struct connector * c, const struct manifest_entity * ent,
     struct err * e)
@@ -137,6 +153,8 @@ request_prepare(const struct connector * c, const struct manifest_entity * ent,
 		r = NULL;
 	}
 	json_decref(config);
+	if (r != NULL)
+		r->no_compress = is_loopback(r->url);
 	return (r);
 }
 

@@ -17,6 +17,8 @@ struct request {
 	                          nheaders is free for Authorization */
 	size_t nheaders;
 	int64_t timeout_ms;
+	int no_compress;       /* a loopback server: unpacking costs more than
+	                          the bytes */
 	enum request_auth auth;
 	char * username;       /* basic */
 	char * secret_ref;     /* bearer's token, basic's password */

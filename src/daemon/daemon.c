@@ -29,6 +29,9 @@
 /* Files the process needs besides connections: databases, logs, epoll. */
 #define FILES_RESERVE 512
 #define BEAT_MS 5000
+/* Connections kept to services between runs: more than that many endpoints
+ * connect anew each time. */
+#define MAX_IDLE 20000U
 
 /* Everything that lives as long as the process, in the order it comes up. */
 struct daemon {
@@ -109,9 +112,9 @@ make_data_dir(const char * path, struct err * e)
 }
 
 /* As many files as the connections we allow need, or a refusal now rather
- * than failing accepts later. */
+ * than failing accepts later.  What is left over goes to ${*spare}. */
 static int
-raise_nofile(const struct settings * c, struct err * e)
+raise_nofile(const struct settings * c, unsigned * spare, struct err * e)
 {
 	rlim_t want = (rlim_t)(c->max_connections + 2 * c->max_requests +
 	    FILES_RESERVE);
@@ -121,8 +124,11 @@ raise_nofile(const struct settings * c, struct err * e)
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
 		getrlimit(RLIMIT_NOFILE, &rl);
-		if (rl.rlim_cur >= want)
+		if (rl.rlim_cur >= want) {
+			*spare = rl.rlim_cur - want > MAX_IDLE ? MAX_IDLE :
+			    (unsigned)(rl.rlim_cur - want) + 64;
 			return (0);
+		}
 	}
 	return (err_set(e, ERR_CONFIG, "nofile", "max_connections and "
 	    "max_requests need %llu open files, the limit is %llu; raise it "
@@ -345,8 +351,9 @@ static int
 bring_up(struct daemon * d, struct err * e)
 {
 	struct http_opts ho;
+	unsigned spare = 0;
 
-	if (raise_nofile(d->c, e) || make_data_dir(d->c->data_dir, e) ||
+	if (raise_nofile(d->c, &spare, e) || make_data_dir(d->c->data_dir, e) ||
 	    node_id(d, e) || (d->loop = loop_new(e)) == NULL)
 		return (-1);
 	if (d->c->egress_deny != NULL &&
@@ -354,6 +361,7 @@ bring_up(struct daemon * d, struct err * e)
 		return (-1);
 	memset(&ho, 0, sizeof(ho));
 	ho.max_total = (unsigned)d->c->max_requests;
+	ho.max_idle = spare;
 	ho.user_agent = "moltler/" PACKAGE_VERSION;
 	ho.egress = d->egress ? egress_check : NULL;
 	ho.egress_arg = d->egress;

@@ -21,12 +21,22 @@ struct http_opts {
 	unsigned max_per_host; /* of these to one host:port; 0: 32 */
 	unsigned max_queued;   /* waiting; 0: 100000; beyond: Transient */
 	unsigned max_resolves; /* names being looked up at once; 0: 8 */
-	unsigned max_idle;     /* connections kept for reuse; 0: 1024 */
+	/*
+	 * Connections kept for reuse; beyond, the one idle longest is closed, so
+	 * have more of them than hosts that are asked again and again: about
+	 * 4 KiB each.  They are shared out over pools of 64 hosts; where hosts
+	 * are uneven a pool keeps up to a quarter more than its share.  0: a
+	 * quarter of the files this process may open, 64 to 8192.
+	 */
+	unsigned max_idle;
 	unsigned max_idle_s;   /* and for how long; 0: 118 */
 	const char * user_agent; /* borrowed for life; NULL: "moltler/VERSION" */
 	/*
 	 * Asked for each address about to be connected to (v4-mapped v6
-	 * addresses come unwrapped): 0 lets it, -1 forbids.  NULL lets all.
+	 * addresses come unwrapped, unix sockets as AF_UNIX): 0 lets it, -1
+	 * forbids.  NULL lets all.  Kept connections are not asked for again:
+	 * another policy is another struct http.  Runs on curl's stack: call
+	 * nothing of net/ from it.
 	 */
 	int (*egress)(void * arg, const struct sockaddr * sa);
 	void * egress_arg;
@@ -35,18 +45,20 @@ struct http_opts {
 struct http_req {
 	const char * method; /* NULL: GET */
 	const char * url;    /* http or https only */
-	const char * const * headers; /* "Name: value", NULL-terminated, or NULL */
+	/* "Name: value", NULL-terminated, or NULL.  "Name:" is sent empty. */
+	const char * const * headers;
 	const void * body;   /* NULL: none */
 	size_t body_len;
 	int64_t timeout_ms;         /* whole call, waiting in our queue apart; 0: 30 s */
 	int64_t connect_timeout_ms; /* 0: the smaller of 5 s and timeout_ms */
 	int64_t queue_timeout_ms;   /* at most that long in the queue; 0: timeout_ms */
 	size_t max_body;     /* decompressed bytes; 0: 64 MiB; beyond: Permanent */
-	const char * ca_file;       /* NULL: the system's */
+	const char * ca_file;       /* trust this alone; NULL: the system's */
 	const char * unix_socket;   /* connect there instead, or NULL */
 	unsigned insecure : 1;      /* do not check the certificate */
 	unsigned http2 : 1;         /* allow HTTP/2 (off by default) */
-	unsigned no_compress : 1;   /* do not ask for gzip */
+	unsigned no_compress : 1;   /* do not ask for gzip: on a fast network
+	                             * unpacking costs more than it saves */
 	/*
 	 * If set, the body of a 2xx answer goes here as it arrives, on curl's
 	 * stack: call nothing of net/ from it.  Return 0, or -1 to abort the
@@ -87,21 +99,30 @@ typedef void http_cb(void * arg, const struct http_res * res,
 struct http * http_new(struct loop * L, const struct http_opts * opts,
     struct err * e);
 
-/** http_free(H): Cancel what runs without calling back, and free. */
+/**
+ * http_free(H): Cancel what runs without calling back, and free; allowed from
+ * within an http_cb.  NULL: no-op.
+ */
 void http_free(struct http * H);
 
 /**
  * http_start(H, req, cb, arg):
  * Send ${req} (copied) and call ${cb} once.  Immediate failures also come
- * through ${cb}.  Errors: Transient "timeout", "connect", "resolve", "recv",
- * "queue_full"; Permanent "tls", "too_big", "bad_url", "protocol"; Config
- * "egress".  Redirects are not followed: the 3xx is the answer.  NULL only
- * when out of memory.
+ * through ${cb}.  Errors: Transient "timeout" (also in our queue, looking the
+ * name up or connecting), "connect", "resolve", "recv", "queue_full", "nomem";
+ * Permanent "tls", "too_big", "bad_url", "bad_header", "bad_method",
+ * "protocol"; Config "egress".  Redirects are not followed: the 3xx is the
+ * answer.  Deadlines are met up to 17 ms late.  A request on a kept connection
+ * that the peer closed meanwhile is sent once more on a new one, whatever its
+ * method.  NULL only when out of memory.
  */
 struct http_call * http_start(struct http * H, const struct http_req * req,
     http_cb * cb, void * arg);
 
-/** http_cancel(c): End the call without calling back.  NULL: no-op. */
+/**
+ * http_cancel(c): End the call without calling back.  NULL: no-op; so is a call
+ * whose callback runs.  After its callback ${c} is gone.
+ */
 void http_cancel(struct http_call * c);
 
 /** err_from_http(e, res, what): Fill ${e} for an answer that is not 2xx:

@@ -15,8 +15,7 @@
  */
 
 #define UNUSED_MAX 4096   /* hosts remembered though nothing goes on there */
-#define LITERALS_MAX 1024 /* new addresses till curl's name cache is swept */
-#define PUMP_MAX 64       /* calls given to curl before others get a turn */
+#define PUMP_MAX 16       /* calls given to curl before others get a turn */
 #define US_A_S INT64_C(1000000)
 
 static void pump(void *);
@@ -32,13 +31,13 @@ host_may_start(const struct http_host * h)
 
 /* Put ${h} on the list where it belongs now; the one place that moves it. */
 static void
-host_place(struct http_host * h, int where)
+host_place(struct http_host * h, enum host_where where)
 {
 	struct http * H = h->lane->H;
 	struct http_hosts * lists[] = { NULL, &H->ready, &H->lookup_wait,
 	    &H->unused };
 
-	if ((int)h->where == where)
+	if (h->where == where)
 		return;
 	if (h->where != HOST_BLOCKED)
 		TAILQ_REMOVE(lists[h->where], h, turn);
@@ -116,7 +115,7 @@ http_admit_host(struct http * H, const struct http_url * u,
 	    u->port);
 	h->is_name = u->is_name != 0;
 	TAILQ_INIT(&h->queue);
-	if ((h->lane = http_lane_pick(H, u->tls, ca_file)) == NULL) {
+	if ((h->lane = http_lane_pick(H, u, ca_file)) == NULL) {
 		free(h);
 		return (NULL);
 	}
@@ -169,7 +168,7 @@ http_admit_resolved(struct http_call * c, int known)
 	if (h->looking != c)
 		return;
 	h->looking = NULL;
-	c->H->lookups -= h->is_name;
+	c->H->lookups--;
 	host_update(h);
 }
 
@@ -192,19 +191,18 @@ http_admit_ended(struct http_call * c)
 	host_update(h);
 }
 
-/*
- * Whether ${h}'s next call is likely to look its name up: it is not known and
- * no connection seems to be free.  Addresses need no lookup, but curl keeps them
- * with the names: now and then one call sweeps.
- */
+/* Whether ${h}'s next call will need a new connection, as far as one can see. */
 static int
-needs_lookup(struct http * H, struct http_host * h, int64_t now)
+needs_conn(const struct http_host * h)
 {
-	if (h->conns > h->active)
-		return (0);
-	if (!h->is_name)
-		return (h->conns == 0 && ++H->literals >= LITERALS_MAX);
-	return (now >= h->resolved_until);
+	return (h->conns <= h->active);
+}
+
+/* And will look its name up for that. */
+static int
+needs_lookup(const struct http_host * h, int64_t now)
+{
+	return (h->is_name && now >= h->resolved_until && needs_conn(h));
 }
 
 static int
@@ -225,13 +223,18 @@ start(struct http_call * c, int lookup, int64_t now)
 
 	TAILQ_REMOVE(&h->queue, c, turn);
 	H->st.queued--;
+	/*
+	 * With a finite time curl walks all names it knows when the transfer
+	 * ends, so only those get one that look one up.  Addresses it keeps too,
+	 * to no use: they have lanes of their own, and are swept at once.
+	 */
+	c->dns_ttl = lookup ? HTTP_DNS_TTL_S :
+	    !h->is_name && needs_conn(h) ? 0 : -1;
 	h->active++;
 	H->st.active++;
 	if (lookup) {
 		h->looking = c;
-		H->lookups += h->is_name;
-		if (!h->is_name)
-			H->literals = 0;
+		H->lookups++;
 	}
 	c->start_us = now;
 	http_deadline_set(c, now + c->req.timeout_ms * 1000);
@@ -268,8 +271,8 @@ pump(void * arg)
 
 	for (n = 0; n < PUMP_MAX && (h = next_host(H)) != NULL; n++) {
 		host_place(h, HOST_BLOCKED); /* and to the ring's end again */
-		lookup = needs_lookup(H, h, now);
-		if (lookup && h->is_name && H->lookups >= H->o.max_resolves) {
+		lookup = needs_lookup(h, now);
+		if (lookup && H->lookups >= H->o.max_resolves) {
 			host_place(h, HOST_LOOKUP_WAIT);
 			continue;
 		}

@@ -135,9 +135,7 @@ set_common(struct http * H, struct http_easy * ez)
 	SET(FOLLOWLOCATION, 0L);
 	SET(PATH_AS_IS, 1L);
 	SET(TCP_NODELAY, 1L);
-	/* Names are forgotten when http_admit.c says so: with a finite time
-	 * curl would walk all it knows at each transfer's end. */
-	SET(DNS_CACHE_TIMEOUT, -1L);
+	SET(DNS_CACHE_TIMEOUT, -1L); /* else see start() in http_admit.c */
 	/* Never used: it spares curl writing a parsed URL out as a string. */
 	SET(URL, "http://localhost/");
 	SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -309,7 +307,6 @@ http_easy_setup(struct http_call * c)
 {
 	const struct http_req * r = &c->req;
 	struct http_easy * ez = c->ez;
-	int64_t ttl = c->host->looking == c ? HTTP_DNS_TTL_S : -1;
 	CURL * k = ez->curl;
 	int bad = 0;
 
@@ -323,7 +320,8 @@ http_easy_setup(struct http_call * c)
 	    &ez->has_unix, r->unix_socket) != 0;
 	SET_IF(ez->connect_ms, r->connect_timeout_ms, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)r->connect_timeout_ms);
-	SET_IF(ez->dns_ttl, ttl, CURLOPT_DNS_CACHE_TIMEOUT, (long)ttl);
+	SET_IF(ez->dns_ttl, c->dns_ttl, CURLOPT_DNS_CACHE_TIMEOUT,
+	    (long)c->dns_ttl);
 	SET_IF(ez->http2, (int)r->http2, CURLOPT_HTTP_VERSION,
 	    (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	SET_IF(ez->compress, !r->no_compress, CURLOPT_ACCEPT_ENCODING,

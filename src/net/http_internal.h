@@ -67,6 +67,9 @@ struct http_url {
 	int is_name;            /* needs a name lookup */
 };
 
+/* The list that a host stands in. */
+enum host_where { HOST_BLOCKED, HOST_READY, HOST_LOOKUP_WAIT, HOST_UNUSED };
+
 /* All calls to one scheme://host:port. */
 struct http_host {
 	UT_hash_handle hh;
@@ -74,7 +77,7 @@ struct http_host {
 	TAILQ_HEAD(, http_call) queue;
 	struct http_lane * lane;
 	struct http_call * looking;  /* the call that looks the name up */
-	enum { HOST_BLOCKED, HOST_READY, HOST_LOOKUP_WAIT, HOST_UNUSED } where;
+	enum host_where where;
 	unsigned active;             /* calls that curl has */
 	unsigned conns;              /* sockets open */
 	int64_t resolved_until;      /* the name is known until then */
@@ -92,7 +95,7 @@ struct http_sock {
 	struct http_lane * lane;
 	struct http_host * host;     /* NULL if curl made the socket itself */
 	LIST_ENTRY(http_sock) of_call;
-	int linked;                  /* in the list of the call that opened it */
+	unsigned linked;             /* in the list of the call that opened it */
 	struct loop_io * io;
 	int fd;
 	int events;                  /* what curl wants to know now */
@@ -105,11 +108,12 @@ struct http_lane {
 	CURLM * multi;
 	struct loop_timer * timer;
 	STAILQ_ENTRY(http_lane) touch; /* in H->touched */
-	uint64_t kind;    /* 0: plain HTTP; else which authorities TLS trusts */
+	uint64_t kind;    /* plain or TLS by which authorities; names or not */
 	unsigned n_hosts;
 	int64_t due_us;   /* when curl wants to be called; INT64_MAX: never */
 	int64_t armed_us; /* when the timer will fire */
 	unsigned busy;    /* our own code will call curl when it is done */
+	unsigned stalled; /* curl may wait for a socket it has yet to open */
 	unsigned touched; /* handles were added, it waits in H->touched */
 };
 
@@ -147,6 +151,7 @@ struct http_call {
 	struct http_req req;
 	struct curl_slist * headers;
 	struct curl_slist * resolve;   /* RESOLVE list, owned */
+	int64_t dns_ttl;               /* DNS_CACHE_TIMEOUT, seconds or -1 */
 	char * arena;
 	size_t arena_cap;
 
@@ -186,7 +191,6 @@ struct http {
 	struct http_hosts unused;       /* remembered for their name's sake */
 	unsigned n_unused;
 	unsigned lookups;
-	unsigned literals;              /* new literal hosts since a sweep */
 	struct soon pump;
 
 	struct http_sock ** socks;      /* by file descriptor */
@@ -233,8 +237,9 @@ void http_deadline_clear(struct http_call * c);
 void http_deadline_fini(struct http * H);
 
 /* http_lane.c */
-/** http_lane_pick(H, tls, ca): A lane for one more host, or NULL (memory). */
-struct http_lane * http_lane_pick(struct http * H, int tls, const char * ca);
+/** http_lane_pick(H, u, ca): A lane for one more host, or NULL (memory). */
+struct http_lane * http_lane_pick(struct http * H, const struct http_url * u,
+    const char * ca_file);
 /** http_lane_add(l, c): Give ${c}, set up, to curl.  0, or -1 with c->err. */
 int http_lane_add(struct http_lane * l, struct http_call * c) MUST_CHECK;
 /** http_lane_run(l): Let curl do what is due now. */

@@ -115,17 +115,20 @@ lane_new(struct http * H, uint64_t kind)
 
 /*
  * TLS has lanes of its own, one kind for each file of authorities: a multi
- * keeps the last such file parsed, which takes 10 ms and a megabyte.
+ * keeps the last such file parsed, which takes 10 ms and a megabyte.  So have
+ * names, and addresses.
  */
 struct http_lane *
-http_lane_pick(struct http * H, int tls, const char * ca)
+http_lane_pick(struct http * H, const struct http_url * u,
+    const char * ca_file)
 {
 	struct http_lane * l, * best = NULL, * any = NULL;
-	uint64_t kind = 0;
+	uint64_t kind = u->tls ? 1 : 0;
 	unsigned i;
 
-	if (tls)
-		kind = ca != NULL ? hash64(1, ca, strlen(ca)) | 2 : 1;
+	if (u->tls && ca_file != NULL)
+		kind = hash64(1, ca_file, strlen(ca_file));
+	kind = kind * 2 + (u->is_name != 0);
 	for (i = 0; i < H->n_lanes; i++) {
 		l = H->lanes[i];
 		if (any == NULL || l->n_hosts < any->n_hosts)
@@ -134,7 +137,7 @@ http_lane_pick(struct http * H, int tls, const char * ca)
 		    (best == NULL || l->n_hosts < best->n_hosts))
 			best = l;
 	}
-	if (best != NULL && best->n_hosts < HTTP_LANE_HOSTS * (tls ? 4 : 1))
+	if (best != NULL && best->n_hosts < HTTP_LANE_HOSTS * (u->tls ? 4 : 1))
 		return (best);
 	if (H->n_lanes < HTTP_LANES_MAX && (l = lane_new(H, kind)) != NULL)
 		return (l);
@@ -240,6 +243,22 @@ lane_rebuild(struct http_lane * l, CURLMcode rc)
 	    LOG_S("reason", curl_multi_strerror(rc)), LOG_I("lost", lost));
 }
 
+/*
+ * When an address does not answer, curl 7.88 decides for the next one but opens
+ * no socket until it is called again, and asks for no such call: half of the
+ * connect timeout went by idle.  Only this old call reaches a transfer that has
+ * neither a socket nor a timer due.
+ */
+static CURLMcode
+lane_kick(struct http_lane * l, int * running)
+{
+	l->stalled = 0;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	return (curl_multi_socket_all(l->multi, running));
+#pragma GCC diagnostic pop
+}
+
 static void
 lane_act(struct http_lane * l, int fd, int bits)
 {
@@ -250,6 +269,8 @@ lane_act(struct http_lane * l, int fd, int bits)
 		return;
 	l->busy++;
 	rc = curl_multi_socket_action(l->multi, fd, bits, &running);
+	if (rc == CURLM_OK && l->stalled)
+		rc = lane_kick(l, &running);
 	if (rc == CURLM_OK || rc == CURLM_BAD_SOCKET)
 		lane_drain(l);
 	else

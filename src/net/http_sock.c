@@ -122,8 +122,10 @@ http_sock_watch(CURL * curl, curl_socket_t fd, int what, void * lane,
 		 */
 		if (s->host != NULL && s->events == LOOP_READ)
 			s->events = 0;
-		else
+		else {
+			l->stalled |= s->linked;
 			sock_free(l->H, s);
+		}
 		return (0);
 	}
 	if (what & CURL_POLL_IN)
@@ -197,8 +199,8 @@ http_sock_open(void * arg, curlsocktype purpose, struct curl_sockaddr * sa)
 	}
 	/*
 	 * curl 7.88 closes a socket that did not get as far as a connection
-	 * without a word, and when the next one gets the same number it
-	 * believes that number still watched.  So watch the new one the same.
+	 * without a word; should the next one get its number before curl takes
+	 * stock, it will believe that number watched already.  So do as it does.
 	 */
 	if ((s = sock_at(H, fd)) != NULL) {
 		if (s->lane == c->host->lane)

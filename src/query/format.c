@@ -7,11 +7,15 @@
 #include <string.h>
 #include <strings.h>
 
+/* All keys together; two thousand columns have room in it. */
+#define MAX_KEYS ((size_t)8 << 20)
+
 struct query_format {
 	enum query_format_kind kind;
 	struct buf * out;
 	size_t n;
-	char ** keys;    /* "\"name\":" for objects */
+	struct buf keys; /* of an object: each as "name":, one after another */
+	size_t * key_end;
 	char * is_json;  /* a flag a column */
 	uint64_t rows;
 	int began;       /* the columns were written */
@@ -27,19 +31,17 @@ query_format_new(enum query_format_kind kind, struct buf * out)
 		return (NULL);
 	f->kind = kind;
 	f->out = out;
+	f->keys.max = MAX_KEYS;
 	return (f);
 }
 
 void
 query_format_free(struct query_format * f)
 {
-	size_t i;
-
 	if (f == NULL)
 		return;
-	for (i = 0; f->keys != NULL && i < f->n; i++)
-		free(f->keys[i]);
-	free(f->keys);
+	buf_free(&f->keys);
+	free(f->key_end);
 	free(f->is_json);
 	free(f);
 }
@@ -66,16 +68,62 @@ query_format_breaks(const struct query_format * f)
 	return (f->kind == QUERY_FORMAT_CSV);
 }
 
-/* How many columns before ${i} have its name. */
-static unsigned
-earlier(const char * const * names, size_t i)
-{
-	unsigned k = 0;
-	size_t j;
+/* The columns' names in order, to find those that come twice. */
+struct column_names {
+	const char ** sorted;
+	size_t * next; /* at the first of equal ones: the next number, or 0 */
+	size_t n;
+};
 
-	for (j = 0; j < i; j++)
-		k += strcmp(names[j], names[i]) == 0;
-	return (k);
+static int
+by_name(const void * a, const void * b)
+{
+	return (strcmp(*(const char * const *)a, *(const char * const *)b));
+}
+
+/* Where ${name} is or would be. */
+static size_t
+lower_bound(const struct column_names * nm, const char * name)
+{
+	size_t lo = 0, hi = nm->n, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (strcmp(nm->sorted[mid], name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo);
+}
+
+static int
+is_column(const struct column_names * nm, const char * name)
+{
+	size_t i = lower_bound(nm, name);
+
+	return (i < nm->n && strcmp(nm->sorted[i], name) == 0);
+}
+
+/* The name itself the first time, then name_2, name_3, ... but for those that
+ * are another column's own. */
+static char *
+unique(struct column_names * nm, const char * name)
+{
+	size_t size = strlen(name) + 24, g = lower_bound(nm, name);
+	char * s = malloc(size);
+
+	if (s == NULL)
+		return (NULL);
+	if (nm->next[g] == 0) {
+		nm->next[g] = 2;
+		memcpy(s, name, strlen(name) + 1);
+		return (s);
+	}
+	do
+		snprintf(s, size, "%s_%zu", name, nm->next[g]++);
+	while (is_column(nm, s));
+	return (s);
 }
 
 /* Work out what is the same for every row. */
@@ -83,31 +131,33 @@ static int
 keep_columns(struct query_format * f, size_t n, const char * const * names,
     const char * const * types)
 {
-	struct buf name = BUF_INIT(1 << 20), key = BUF_INIT(1 << 22);
-	unsigned k;
-	size_t i;
+	struct column_names nm = { calloc(n + 1, sizeof(*nm.sorted)),
+		calloc(n + 1, sizeof(*nm.next)), n };
+	size_t i = 0;
+	char * name;
 
-	f->keys = calloc(n + 1, sizeof(*f->keys));
+	f->key_end = calloc(n + 1, sizeof(*f->key_end));
 	f->is_json = calloc(n + 1, 1);
-	if (f->keys == NULL || f->is_json == NULL)
-		return (-1);
+	if (nm.sorted == NULL || nm.next == NULL || f->key_end == NULL ||
+	    f->is_json == NULL)
+		goto done;
 	f->n = n;
+	for (i = 0; i < n; i++)
+		nm.sorted[i] = names[i];
+	qsort(nm.sorted, n, sizeof(*nm.sorted), by_name);
 	for (i = 0; i < n; i++) {
 		f->is_json[i] = strcasecmp(types[i], "JSON") == 0;
-		buf_clear(&name);
-		buf_adds(&name, names[i]);
-		if ((k = earlier(names, i)) > 0)
-			buf_addf(&name, "_%u", k + 1);
-		buf_clear(&key);
-		buf_add_json_str(&key, name.p ? name.p : "", name.len);
-		buf_addc(&key, ':');
-		if (key.failed || name.failed ||
-		    (f->keys[i] = strdup(key.p)) == NULL)
+		if ((name = unique(&nm, names[i])) == NULL)
 			break;
+		buf_add_json_str(&f->keys, name, strlen(name));
+		buf_addc(&f->keys, ':');
+		free(name);
+		f->key_end[i] = f->keys.len;
 	}
-	buf_free(&name);
-	buf_free(&key);
-	return (i < n ? -1 : 0);
+done:
+	free(nm.sorted);
+	free(nm.next);
+	return (f->n != n || i < n || f->keys.failed ? -1 : 0);
 }
 
 static void
@@ -211,6 +261,20 @@ add_base64(struct buf * b, const char * s, size_t n)
 	}
 }
 
+static void
+add_int(struct buf * out, int64_t v)
+{
+	char s[24], * p = s + sizeof(s);
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	do
+		*--p = (char)('0' + u % 10);
+	while ((u /= 10) != 0);
+	if (v < 0)
+		*--p = '-';
+	buf_add(out, p, (size_t)(s + sizeof(s) - p));
+}
+
 /* As few digits as read back the same. */
 static void
 add_real(struct buf * b, double d)
@@ -221,7 +285,7 @@ add_real(struct buf * b, double d)
 	/* Whole numbers are the most; %.17g would do, but slowly. */
 	if (d >= -1e15 && d <= 1e15 && d == (double)(int64_t)d &&
 	    !(d == 0 && signbit(d))) {
-		buf_addf(b, "%" PRId64, (int64_t)d);
+		add_int(b, (int64_t)d);
 		return;
 	}
 	for (digits = 15; digits <= 17; digits++) {
@@ -232,13 +296,18 @@ add_real(struct buf * b, double d)
 	buf_adds(b, s);
 }
 
-/* Whether text may stand in JSON as it is: our own maps and lists do. */
-static int
-is_document(const struct query_value * v)
+/* A document as it is, but on one line: a row is a line, and a line's end can
+ * only be space in it. */
+static void
+add_document(struct buf * b, const char * s, size_t n)
 {
-	return (v->len >= 2 &&
-	    ((v->s[0] == '{' && v->s[v->len - 1] == '}') ||
-	    (v->s[0] == '[' && v->s[v->len - 1] == ']')));
+	size_t i = b->len;
+
+	if (buf_add(b, s, n))
+		return;
+	for (; i < b->len; i++)
+		if (b->p[i] == '\n' || b->p[i] == '\r')
+			b->p[i] = ' ';
 }
 
 static void
@@ -251,7 +320,7 @@ add_json_value(struct query_format * f, size_t i, const struct query_value * v)
 		buf_adds(b, "null");
 		break;
 	case QUERY_INT:
-		buf_addf(b, "%" PRId64, v->i);
+		add_int(b, v->i);
 		break;
 	case QUERY_REAL:
 		if (v->d - v->d != 0) /* NaN and infinities are no JSON */
@@ -260,8 +329,9 @@ add_json_value(struct query_format * f, size_t i, const struct query_value * v)
 			add_real(b, v->d);
 		break;
 	case QUERY_TEXT:
-		if (f->is_json[i] && is_document(v))
-			buf_add(b, v->s, v->len);
+		/* Checked, because one that is broken would break the answer. */
+		if (f->is_json[i] && query_format_is_document(v->s, v->len))
+			add_document(b, v->s, v->len);
 		else
 			buf_add_json_str(b, v->s, v->len);
 		break;
@@ -282,7 +352,7 @@ add_csv_value(struct query_format * f, const struct query_value * v)
 	case QUERY_NULL:
 		break;
 	case QUERY_INT:
-		buf_addf(b, "%" PRId64, v->i);
+		add_int(b, v->i);
 		break;
 	case QUERY_REAL:
 		if (v->d - v->d == 0)
@@ -304,10 +374,12 @@ query_format_row(struct query_format * f, size_t n,
 	int objects = f->kind == QUERY_FORMAT_JSON ||
 	    f->kind == QUERY_FORMAT_NDJSON;
 	struct buf * b = f->out;
-	size_t i;
+	size_t i, key = 0;
 
-	if (f->failed)
+	if (f->failed || n != f->n) {
+		b->failed = 1;
 		return;
+	}
 	if (f->kind == QUERY_FORMAT_JSON)
 		buf_adds(b, f->rows > 0 ? ",\n" : "\n");
 	f->rows++;
@@ -321,7 +393,8 @@ query_format_row(struct query_format * f, size_t n,
 			continue;
 		}
 		if (objects)
-			buf_adds(b, f->keys[i]);
+			buf_add(b, f->keys.p + key, f->key_end[i] - key);
+		key = f->key_end[i];
 		add_json_value(f, i, &v[i]);
 	}
 	if (f->kind != QUERY_FORMAT_CSV)

@@ -48,4 +48,11 @@ void query_format_row(struct query_format * f, size_t n,
 void query_format_end(struct query_format * f, const struct query_stats * st,
     const struct err * e);
 
+/**
+ * query_format_is_document(s, n):
+ * Whether ${n} bytes are exactly one JSON object or list (RFC 8259), at most 500
+ * deep.  Nothing is built.
+ */
+int query_format_is_document(const char * s, size_t n);
+
 #endif

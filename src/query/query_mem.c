@@ -118,10 +118,17 @@ mem_size(void * p)
 	return (p == NULL ? 0 : (int)((struct head *)p - 1)->n);
 }
 
+/* Large blocks grow by an eighth at least: near its limit SQLite's string
+ * builder asks for a few bytes more at each append. */
 static int
 mem_roundup(int n)
 {
-	return ((n + 7) & ~7);
+	unsigned step = 8, size = (unsigned)n;
+
+	if (size >= 16384 && size < 1U << 30)
+		while (step * 16 <= size)
+			step *= 2;
+	return ((int)((size + step - 1) & ~(step - 1)));
 }
 
 static int

@@ -170,6 +170,7 @@ job_free(struct job * j)
 	free(j->node);
 	free(j->disabled_reason);
 	free(j->last_error);
+	json_decref(j->misfit);
 	free(j);
 }
 
@@ -182,6 +183,8 @@ opt_string(const char * s)
 json_t *
 job_record(const struct job * j)
 {
+	if (j->misfit != NULL)
+		return (json_deep_copy(j->misfit));
 	return (json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
 	    "s:o, s:I}",
 	    "id", j->c->id, "name", j->c->name, "type", j->c->m->type,
@@ -257,6 +260,20 @@ job_status_apply(struct job * j, const json_t * status)
 	j->last_error = le ? strdup(le) : NULL;
 }
 
+void
+job_take_over(struct job * j, const struct job * old)
+{
+	j->last_run_at = old->last_run_at;
+	j->last_success_at = old->last_success_at;
+	j->last_rows = old->last_rows;
+	if (j->schedule_ms == old->schedule_ms)
+		j->last_bucket = old->last_bucket;
+	j->triggered |= old->triggered;
+	free(j->last_error);
+	j->last_error = old->last_error ? strdup(old->last_error) : NULL;
+	memcpy(j->error_code, old->error_code, sizeof(j->error_code));
+}
+
 const char *
 job_status_name(const struct job * j)
 {
@@ -270,19 +287,21 @@ job_status_name(const struct job * j)
 json_t *
 job_show(const struct job * j)
 {
-	json_t * config = connector_config(j->c), * hidden;
+	const struct manifest * m = j->c->m;
+	json_t * config = connector_config(j->c), * hidden = NULL, * v;
 
-	hidden = config ? manifest_config_hide(j->c->m->config, config) : NULL;
+	if (config != NULL && m != NULL)
+		hidden = manifest_config_hide(m->config, config);
 	json_decref(config);
-	return (json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:b, s:o, "
+	v = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o, "
 	    "s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
-	    "id", j->c->id, "name", j->c->name, "type", j->c->m->type,
+	    "id", j->c->id, "name", j->c->name, "type", m ? m->type : "",
 	    "status", job_status_name(j),
 	    "target_database", opt_string(j->target_database),
 	    "target_table", opt_string(j->target_table),
 	    "schedule_ms", j->schedule_ms ?
 	    json_integer(j->schedule_ms) : json_null(),
-	    "drive_model", j->c->m->drive_model,
+	    "drive_model", opt_string(m ? m->drive_model : NULL),
 	    "enabled", j->enabled,
 	    "disabled_reason", opt_string(j->disabled_reason),
 	    "last_run_at", opt_time(j->last_run_at),
@@ -291,7 +310,10 @@ job_show(const struct job * j)
 	    "last_rows_ingested", (json_int_t)j->last_rows,
 	    "node", opt_string(j->node),
 	    "config", hidden ? hidden : json_null(),
-	    "options", json_loads(j->c->options, 0, NULL)));
+	    "options", json_loads(j->c->options, 0, NULL));
+	if (v != NULL && j->misfit != NULL)
+		job_misfit_show(j, v);
+	return (v);
 }
 
 void

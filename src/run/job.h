@@ -41,11 +41,17 @@ struct job {
 	char * last_error;      /* or NULL */
 	char error_code[32];    /* of last_error */
 	int mine;               /* this node runs it */
+	json_t * misfit;        /* its record, if that does not fit; then
+	                           c->m, ent, req, sync and target are NULL */
 
 	struct sample_source * source; /* opened at the first run */
 	struct tick * tick;     /* running now */
 	struct loop_timer * timer;
-	int busy;               /* a change of it is being written */
+	int busy;               /* a change of it is under way */
+	int waiting;            /* what it replaces still runs */
+	int unsaved;            /* its record is still to be written */
+	int idle;               /* another daemon had its last bucket */
+	int dropped;            /* deleted: no more is written of it */
 	int triggered;          /* run once more when the present run ends */
 	int ending;             /* dropped or replaced: end when the tick does */
 	void (*ended)(void *);  /* then */
@@ -69,6 +75,19 @@ struct job {
 struct job * job_from_record(struct runner * r, const json_t * rec,
     struct err * e) MUST_CHECK;
 
+/**
+ * job_misfit(r, rec, why):
+ * A job for a record that job_from_record() refused with ${why}: disabled, to
+ * be shown and mended, never run and never written.  NULL if it has no name or
+ * there is no memory.
+ */
+struct job * job_misfit(struct runner * r, const json_t * rec,
+    const struct err * why) MUST_CHECK;
+
+/** job_misfit_show(j, shown): Put what the record says into job_show's object,
+ * with all strings of config hidden that are no references. */
+void job_misfit_show(const struct job * j, json_t * shown);
+
 /** job_record(j): The connector's record; job_sync_record(j): its sync's.
  * Both owned by the caller; NULL when out of memory. */
 json_t * job_record(const struct job * j);
@@ -85,6 +104,9 @@ const char * job_status_name(const struct job * j);
 
 /** job_show(j): The connector as the API shows it; owned by the caller. */
 json_t * job_show(const struct job * j);
+
+/** job_take_over(j, old): ${j} replaces ${old}: what is known of its runs. */
+void job_take_over(struct job * j, const struct job * old);
 
 /** job_set_error(j, e): Remember ${e} (NULL: none) as the last error. */
 void job_set_error(struct job * j, const struct err * e);

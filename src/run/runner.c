@@ -15,6 +15,7 @@ on_status_timer(void * arg)
 	struct runner * r = arg;
 
 	runner_status_flush(r, 0);
+	runner_save_rest(r);
 	loop_timer_start(r->status_timer, 1000);
 }
 
@@ -76,6 +77,7 @@ void
 runner_set_types(struct runner * r, struct types * types)
 {
 	r->types = types;
+	runner_refit(r);
 }
 
 const struct types *
@@ -148,6 +150,35 @@ runner_remove(struct runner * r, struct job * j)
 	r->n--;
 	HASH_DELETE(by_name, r->by_name, j);
 	HASH_DELETE(by_id, r->by_id, j);
+}
+
+int
+runner_replace(struct runner * r, struct job * old, struct job * j)
+{
+	struct err e;
+
+	runner_remove(r, old);
+	if (j == NULL)
+		return (0);
+	if (runner_insert(r, j, &e)) {
+		log_event(LOG_ERROR, "connector_lost", LOG_S("connector",
+		    j->c->name), LOG_E(&e));
+		return (-1);
+	}
+	job_take_over(j, old);
+	/* One run at a time, of one connector too whose config changed; and
+	 * nobody may drop it while we still hold it. */
+	j->waiting = j->busy = 1;
+	return (0);
+}
+
+void
+runner_replaced(struct job * j, struct job * old)
+{
+	job_take_over(j, old); /* its last run may have ended well */
+	job_free(old);
+	j->waiting = j->busy = 0;
+	runner_go_on(j);
 }
 
 json_t *
@@ -280,5 +311,6 @@ runner_stop(struct runner * r, runner_cb * cb, void * arg)
 		if (r->sorted[i]->tick != NULL)
 			tick_cancel(r->sorted[i]->tick);
 	}
+	runner_cancel_tests(r);
 	loop_soon(r->loop, &r->stop_soon, begin_stop, r);
 }

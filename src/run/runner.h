@@ -37,7 +37,8 @@ struct runner * runner_new(const struct runner_opts * opts, struct err * e);
 
 /**
  * runner_load(r, cb, arg): Read the connectors from the state and start them.
- * One that no longer fits its type is kept, shown as disabled with the reason.
+ * One that no longer fits its type is kept, shown as disabled with the reason;
+ * patch, resume (once its type is back) or delete mend it.
  */
 void runner_load(struct runner * r, runner_cb * cb, void * arg);
 
@@ -53,7 +54,8 @@ void runner_stop(struct runner * r, runner_cb * cb, void * arg);
 void runner_free(struct runner * r);
 
 /** runner_set_types(r, types): Use other types from now on (borrowed);
- * connectors there are keep their manifests. */
+ * connectors there are keep their manifests, those that did not fit are tried
+ * again. */
 void runner_set_types(struct runner * r, struct types * types);
 const struct types * runner_types(const struct runner * r);
 

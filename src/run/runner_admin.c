@@ -18,6 +18,7 @@ struct op {
 	struct soon soon;
 	struct err e;
 	json_t * answer;
+	const char * reason; /* pause: why; resume: NULL */
 	runner_cb * cb;
 	void * arg;
 };
@@ -142,10 +143,20 @@ static void
 on_created(void * arg, json_t * v, const struct err * e)
 {
 	struct op * op = arg;
-	struct job * j = op->job;
+	struct job * j = op->job, * noticed;
 	struct err why;
 
 	(void)v;
+	op->r->changes++;
+	HASH_FIND(by_name, op->r->by_name, j->c->name, strlen(j->c->name),
+	    noticed);
+	if (e == NULL && noticed != NULL) {
+		/* The poll was faster: it runs already. */
+		op->answer = json_pack("{s:s}", "id", j->c->id);
+		job_free(j);
+		op_finish(op, NULL);
+		return;
+	}
 	if (e != NULL || runner_insert(op->r, j, &why)) {
 		why = e != NULL ? *e : why;
 		if (strcmp(why.code, "exists") == 0)
@@ -161,10 +172,10 @@ on_created(void * arg, json_t * v, const struct err * e)
 	log_event(LOG_INFO, "connector_created", LOG_S("connector", j->c->name),
 	    LOG_S("type", j->c->m->type));
 	op->answer = json_pack("{s:s}", "id", j->c->id);
-	runner_schedule(j);
 	/* The first run at once: whoever made it wants to see it work. */
 	if (j->enabled && j->schedule_ms > 0)
 		runner_fire(j, 0);
+	runner_schedule(j);
 	op_finish(op, NULL);
 }
 
@@ -217,6 +228,11 @@ merge(json_t * rec, const char * key, const json_t * with, struct err * e)
 	const json_t * v;
 	const char * k;
 
+	if (!json_is_object(o)) { /* of a record that does not fit */
+		json_object_set_new(rec, key, json_object());
+		o = json_object_get(rec, key);
+	}
+
 	if (!json_is_object(with))
 		return (err_set(e, ERR_CONFIG, "bad_request",
 		    "%s must be an object", key));
@@ -258,16 +274,25 @@ patch_record(json_t * rec, const json_t * body, struct err * e)
 	return (0);
 }
 
+/* The old one runs no more, and nothing takes its place. */
+static void
+on_ended(void * arg)
+{
+	struct op * op = arg;
+
+	job_free(op->job);
+	op_finish(op, op->e.code[0] != '\0' ? &op->e : NULL);
+}
+
 static void
 on_replaced(void * arg)
 {
 	struct op * op = arg;
 	struct job * j = op->next;
 
-	job_free(op->job);
+	runner_replaced(j, op->job);
 	runner_event(j, "changed", NULL);
 	runner_dirty(j, 1);
-	runner_schedule(j);
 	op_finish(op, NULL);
 }
 
@@ -277,8 +302,6 @@ on_patched(void * arg, json_t * v, const struct err * e)
 	struct op * op = arg;
 	struct runner * r = op->r;
 	struct job * old = op->job, * j = op->next;
-	json_t * status;
-	struct err why;
 
 	(void)v;
 	old->busy = 0;
@@ -287,14 +310,13 @@ on_patched(void * arg, json_t * v, const struct err * e)
 		op_finish(op, e);
 		return;
 	}
-	if ((status = job_status(old)) != NULL)
-		job_status_apply(j, status);
-	json_decref(status);
-	j->last_bucket = old->schedule_ms == j->schedule_ms ?
-	    old->last_bucket : INT64_MIN;
-	runner_remove(r, old);
-	if (runner_insert(r, j, &why))
-		log_event(LOG_ERROR, "connector_lost", LOG_E(&why));
+	r->changes++;
+	if (runner_replace(r, old, j)) {
+		job_free(j);
+		err_nomem(&op->e, "a connector");
+		runner_end_job(old, on_ended, op);
+		return;
+	}
 	if (j->schedule_ms > 0)
 		put_sync(j);
 	else if (old->schedule_ms > 0)
@@ -302,15 +324,12 @@ on_patched(void * arg, json_t * v, const struct err * e)
 	runner_end_job(old, on_replaced, op);
 }
 
-void
-runner_patch(struct runner * r, const char * key, const json_t * body,
-    runner_cb * cb, void * arg)
+static void
+patch_job(struct op * op, const json_t * body)
 {
-	struct op * op = op_on(r, key, 1, cb, arg);
+	struct runner * r = op->r;
 	json_t * rec = NULL, * full = NULL;
 
-	if (op == NULL)
-		return;
 	if (check_body_keys(body, &op->e) == 0 &&
 	    (rec = job_record(op->job)) != NULL &&
 	    patch_record(rec, body, &op->e) == 0 &&
@@ -331,16 +350,17 @@ runner_patch(struct runner * r, const char * key, const json_t * body,
 	json_decref(full);
 }
 
-/* ---- delete ---- */
-
-static void
-on_ended(void * arg)
+void
+runner_patch(struct runner * r, const char * key, const json_t * body,
+    runner_cb * cb, void * arg)
 {
-	struct op * op = arg;
+	struct op * op = op_on(r, key, 1, cb, arg);
 
-	job_free(op->job);
-	op_finish(op, NULL);
+	if (op != NULL)
+		patch_job(op, body);
 }
+
+/* ---- delete ---- */
 
 static void
 on_deleted(void * arg, json_t * v, const struct err * e)
@@ -350,9 +370,12 @@ on_deleted(void * arg, json_t * v, const struct err * e)
 	(void)v;
 	op->job->busy = 0;
 	if (e != NULL) {
+		op->job->dropped = 0;
+		runner_dirty(op->job, 1);
 		op_finish(op, e);
 		return;
 	}
+	op->r->changes++;
 	log_event(LOG_INFO, "connector_deleted", LOG_S("connector",
 	    op->job->c->name));
 	runner_remove(op->r, op->job);
@@ -367,6 +390,8 @@ runner_delete(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	if (op == NULL)
 		return;
 	op->job->busy = 1;
+	/* What its run still writes would come after the deletion. */
+	runner_drop(op->job);
 	if (op->job->schedule_ms > 0)
 		r->state->ops->del(r->state, "sync", op->job->sync, NULL, NULL);
 	r->state->ops->del(r->state, "connector", op->job->c->name, on_deleted,
@@ -379,23 +404,50 @@ static void
 on_switched(void * arg, json_t * v, const struct err * e)
 {
 	struct op * op = arg;
+	struct job * j = op->job;
 
 	(void)v;
-	op->job->busy = 0;
-	op_finish(op, e);
+	j->busy = 0;
+	if (e != NULL) {
+		op_finish(op, e);
+		return;
+	}
+	op->r->changes++;
+	j->unsaved = 0;
+	j->triggered = 0;
+	job_set_disabled(j, op->reason);
+	if (op->reason == NULL)
+		job_set_error(j, NULL);
+	runner_event(j, op->reason ? "paused" : "resumed", op->reason);
+	runner_dirty(j, 1);
+	runner_schedule(j);
+	op_finish(op, NULL);
 }
 
-/* Write the record as it now is. */
+static int
+err_misfit(const struct job * j, struct err * e)
+{
+	return (err_set(e, ERR_CONFIG, "misfit", "%s cannot run: %s; change "
+	    "what does not fit, or delete it", j->c->name,
+	    j->disabled_reason));
+}
+
+/* Write the record as it is to be. */
 static void
-put_switched(struct op * op)
+switch_to(struct op * op, const char * reason)
 {
 	json_t * rec = job_record(op->job);
 
-	if (rec == NULL) {
+	if (rec == NULL || json_object_set_new(rec, "enabled",
+	    json_boolean(reason == NULL)) ||
+	    json_object_set_new(rec, "disabled_reason",
+	    reason ? json_string(reason) : json_null())) {
+		json_decref(rec);
 		err_nomem(&op->e, "a connector");
 		op_soon(op);
 		return;
 	}
+	op->reason = reason;
 	op->job->busy = 1;
 	op->r->state->ops->put(op->r->state, "connector", op->job->c->name,
 	    rec, 0, on_switched, op);
@@ -406,39 +458,37 @@ void
 runner_pause(struct runner * r, const char * key, runner_cb * cb, void * arg)
 {
 	struct op * op = op_on(r, key, 1, cb, arg);
-	struct job * j;
 
 	if (op == NULL)
 		return;
-	j = op->job;
-	j->triggered = 0;
-	job_set_disabled(j, "manual");
-	runner_schedule(j);
-	runner_event(j, "paused", "manual");
-	runner_dirty(j, 1);
-	put_switched(op);
+	if (op->job->misfit == NULL) {
+		switch_to(op, "manual");
+		return;
+	}
+	err_misfit(op->job, &op->e);
+	op_soon(op);
 }
 
 void
 runner_resume(struct runner * r, const char * key, runner_cb * cb, void * arg)
 {
 	struct op * op = op_on(r, key, 1, cb, arg);
-	struct job * j;
+	json_t * body;
 
 	if (op == NULL)
 		return;
 	if (secrets_reload(r->secrets, &op->e)) {
 		op_soon(op);
-		return;
+	} else if (op->job->misfit == NULL) {
+		switch_to(op, NULL);
+	} else if ((body = json_pack("{s:b}", "enabled", 1)) == NULL) {
+		err_nomem(&op->e, "a connector");
+		op_soon(op);
+	} else {
+		/* If it fits by now, it is as if it were changed. */
+		patch_job(op, body);
+		json_decref(body);
 	}
-	op->e.code[0] = '\0';
-	j = op->job;
-	job_set_disabled(j, NULL);
-	job_set_error(j, NULL);
-	runner_schedule(j);
-	runner_event(j, "resumed", NULL);
-	runner_dirty(j, 1);
-	put_switched(op);
 }
 
 void
@@ -450,7 +500,9 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	if (op == NULL)
 		return;
 	j = op->job;
-	if (!j->enabled)
+	if (j->misfit != NULL)
+		err_misfit(j, &op->e);
+	else if (!j->enabled)
 		err_set(&op->e, ERR_CONFIG, "disabled", "%s is disabled (%s); "
 		    "resume it first", j->c->name, j->disabled_reason ?
 		    j->disabled_reason : "manual");
@@ -471,8 +523,47 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 struct test {
 	struct op * op;
 	struct request * req;
+	struct reader * reader;
 	int64_t begun_us;
+	struct test * next, ** prevp; /* in the runner's list */
 };
+
+static void
+test_free(struct test * t)
+{
+	if (t->prevp != NULL) {
+		*t->prevp = t->next;
+		if (t->next != NULL)
+			t->next->prevp = t->prevp;
+	}
+	request_free(t->req);
+	free(t);
+}
+
+/* They may have long to wait, and nothing is lost with them. */
+void
+runner_cancel_tests(struct runner * r)
+{
+	struct test * t;
+
+	while ((t = r->tests) != NULL) {
+		reader_cancel(t->reader);
+		err_set(&t->op->e, ERR_TRANSIENT, "stopping",
+		    "this daemon is shutting down");
+		op_soon(t->op);
+		test_free(t);
+	}
+}
+
+static void
+test_link(struct runner * r, struct test * t)
+{
+	t->next = r->tests;
+	t->prevp = &r->tests;
+	if (t->next != NULL)
+		t->next->prevp = &t->next;
+	r->tests = t;
+}
 
 static void
 on_test(void * arg, struct sample_page * page, const struct err * e)
@@ -488,8 +579,7 @@ on_test(void * arg, struct sample_page * page, const struct err * e)
 		    "ok", 0, "latency_ms", ms, "error", "class",
 		    err_class_name(e->cls), "code", e->code, "message", e->msg);
 	op_finish(t->op, NULL);
-	request_free(t->req);
-	free(t);
+	test_free(t);
 }
 
 void
@@ -501,7 +591,9 @@ runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	if (op == NULL)
 		return;
 	/* A request of its own: the connector may be dropped meanwhile. */
-	if (op->job->ent == NULL)
+	if (op->job->misfit != NULL)
+		err_misfit(op->job, &op->e);
+	else if (op->job->ent == NULL)
 		err_set(&op->e, ERR_CONFIG, "no_test",
 		    "type %s has nothing to test with", op->job->c->m->type);
 	else if ((t = calloc(1, sizeof(*t))) == NULL)
@@ -510,14 +602,16 @@ runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	    &op->e)) != NULL) {
 		t->op = op;
 		t->begun_us = clock_mono_us();
-		if (reader_samples(&r->reader_env, t->req, NULL, 0, on_test,
-		    t) != NULL)
+		t->reader = reader_samples(&r->reader_env, t->req, NULL, 0,
+		    on_test, t);
+		if (t->reader != NULL) {
+			test_link(r, t);
 			return;
+		}
 		err_nomem(&op->e, "a test");
 	}
 	if (t != NULL)
-		request_free(t->req);
-	free(t);
+		test_free(t);
 	op_soon(op);
 }
 

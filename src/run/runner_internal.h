@@ -26,6 +26,7 @@ struct runner {
 	struct job * by_name;
 	struct job * by_id;
 	struct job ** sorted; /* by name */
+	size_t unsaved;       /* at most that many jobs wait to be saved */
 	size_t n, cap;
 
 	size_t active;        /* ticks under way */
@@ -38,6 +39,7 @@ struct runner {
 	void * load_arg;
 	size_t load_left;
 	struct loop_timer * load_timer;
+	struct test * tests;  /* calls that only test */
 
 	/* Statuses to be written, oldest first. */
 	struct job * dirty_head;
@@ -46,7 +48,10 @@ struct runner {
 
 	/* Looking for what other daemons changed. */
 	struct loop_timer * poll_timer;
-	json_int_t generation;
+	json_int_t generation; /* -1: look again */
+	int polling;
+	uint64_t changes;      /* of our own, so far */
+	uint64_t list_changes; /* when the last list was asked for */
 
 	struct runner_stats stats;
 	struct request_counter requests[MAX_REQUEST_COUNTERS];
@@ -66,6 +71,18 @@ void runner_schedule(struct job * j);
 /** runner_fire(j, manual): Begin a run now. */
 void runner_fire(struct job * j, int manual);
 
+/** runner_go_on(j): No run is under way: arm the timer, or begin the run that
+ * was asked for meanwhile. */
+void runner_go_on(struct job * j);
+
+/** runner_replace(r, old, j): Put ${j} where ${old} was (NULL: nothing); it
+ * waits, busy, until runner_replaced(j, old) frees ${old}, whose runs are over. */
+int runner_replace(struct runner * r, struct job * old, struct job * j);
+void runner_replaced(struct job * j, struct job * old);
+
+/** runner_drop(j): It is being deleted: write no more of it. */
+void runner_drop(struct job * j);
+
 /** runner_end_job(j, cb, arg): ${j} runs no more; call when its run is over. */
 void runner_end_job(struct job * j, void (*cb)(void *), void * arg);
 
@@ -81,10 +98,25 @@ void runner_status_flush(struct runner * r, int all);
 /** runner_maybe_stopped(r): Call the stop callback if nothing is under way. */
 void runner_maybe_stopped(struct runner * r);
 
+/** runner_save(j): Write the record as it is; tried again until it is there. */
+void runner_save(struct job * j);
+
+/** runner_save_rest(r): Try those again. */
+void runner_save_rest(struct runner * r);
+
+/* runner_admin.c */
+
+/** runner_cancel_tests(r): End the calls of runner_test. */
+void runner_cancel_tests(struct runner * r);
+
 /* runner_poll.c */
 
-/** runner_adopt(r, rec): Take a record as a job, or NULL (logged). */
+/** runner_adopt(r, rec): Take a record as a job, or NULL (logged).  One that does
+ * not fit becomes a job that is only shown. */
 struct job * runner_adopt(struct runner * r, const json_t * rec);
+
+/** runner_refit(r): The types are others: look again at what did not fit. */
+void runner_refit(struct runner * r);
 
 /** runner_poll_start(r): Begin looking for other daemons' changes. */
 void runner_poll_start(struct runner * r);

@@ -12,20 +12,30 @@
 #define POLL_MS 5000
 #define LOAD_RETRY_MS 1000
 
-/* A connector whose record no longer fits its type is shown, not run: its
- * config is put aside so that a person can see and mend it. */
-struct job *
-runner_adopt(struct runner * r, const json_t * rec)
+static struct job *
+make_job(struct runner * r, const json_t * rec)
 {
 	struct job * j;
 	struct err e;
 
 	if ((j = job_from_record(r, rec, &e)) == NULL) {
-		log_event(LOG_ERROR, "connector_not_loaded",
+		log_event(LOG_ERROR, "connector_does_not_fit",
 		    LOG_S("connector", json_str(rec, "name")), LOG_E(&e));
-		return (NULL);
+		if ((j = job_misfit(r, rec, &e)) == NULL)
+			return (NULL);
 	}
 	j->mine = j->node == NULL || strcmp(j->node, r->node) == 0;
+	return (j);
+}
+
+struct job *
+runner_adopt(struct runner * r, const json_t * rec)
+{
+	struct job * j = make_job(r, rec);
+	struct err e;
+
+	if (j == NULL)
+		return (NULL);
 	if (runner_insert(r, j, &e)) {
 		log_event(LOG_ERROR, "connector_not_loaded",
 		    LOG_S("connector", j->c->name), LOG_E(&e));
@@ -33,6 +43,32 @@ runner_adopt(struct runner * r, const json_t * rec)
 		return (NULL);
 	}
 	return (j);
+}
+
+void
+runner_refit(struct runner * r)
+{
+	struct job * old, * j;
+	struct err e;
+	size_t i;
+
+	/* Each keeps its place in the array. */
+	for (i = 0; i < r->n; i++) {
+		old = r->sorted[i];
+		if (old->misfit == NULL || old->busy ||
+		    (j = job_from_record(r, old->misfit, &e)) == NULL)
+			continue;
+		j->mine = old->mine;
+		if (runner_replace(r, old, j)) {
+			job_free(j);
+			job_free(old);
+			return;
+		}
+		log_event(LOG_INFO, "connector_fits_again",
+		    LOG_S("connector", j->c->name));
+		runner_replaced(j, old);
+		runner_dirty(j, 1);
+	}
 }
 
 struct status_wait {
@@ -62,12 +98,17 @@ on_status(void * arg, json_t * v, const struct err * e)
 	if (e != NULL)
 		log_event(LOG_WARN, "status_not_read", LOG_S("connector",
 		    w->name), LOG_E(e));
-	else if (j != NULL && (w->is_load || !j->mine))
+	/* Our own runs tell us more than what we wrote of them. */
+	else if (j != NULL && (w->is_load || !j->mine || j->idle ||
+	    j->last_run_at == 0))
 		job_status_apply(j, v);
 	if (j != NULL && w->is_load)
 		runner_schedule(j);
+	w->r->ops--;
 	if (w->is_load)
 		load_one_done(w->r);
+	else
+		runner_maybe_stopped(w->r);
 	free(w);
 }
 
@@ -82,8 +123,20 @@ ask_status(struct runner * r, const struct job * j, int is_load)
 	w->r = r;
 	w->is_load = is_load;
 	memcpy(w->name, j->c->name, n);
+	r->ops++;
 	r->state->ops->status_get(r->state, j->c->name, on_status, w);
 	return (0);
+}
+
+static struct job *
+find_record(const struct runner * r, const json_t * rec)
+{
+	const char * name = json_str(rec, "name");
+	struct job * j = NULL;
+
+	if (name != NULL)
+		HASH_FIND(by_name, r->by_name, name, strlen(name), j);
+	return (j);
 }
 
 static void
@@ -99,10 +152,13 @@ on_list(void * arg, json_t * v, const struct err * e)
 		r->load_cb = NULL;
 		r->load_left = 0;
 		cb(r->load_arg, NULL, e);
+		runner_maybe_stopped(r);
 		return;
 	}
 	json_array_foreach(v, i, rec) {
-		if ((j = runner_adopt(r, rec)) == NULL)
+		/* Made here, or noticed, before the list came. */
+		if (find_record(r, rec) != NULL ||
+		    (j = runner_adopt(r, rec)) == NULL)
 			continue;
 		r->load_left++;
 		if (ask_status(r, j, 1)) {
@@ -145,6 +201,26 @@ runner_load_later(struct runner * r, runner_cb * cb, void * arg)
 		loop_timer_start(r->load_timer, LOAD_RETRY_MS);
 }
 
+/* What we wrote of it since it was deleted elsewhere, and write no more. */
+static void
+forget_status(struct job * j)
+{
+	json_t * v = job_status(j);
+	const char * key;
+	json_t * field;
+	void * next;
+
+	runner_drop(j);
+	if (v == NULL || !j->mine) {
+		json_decref(v);
+		return;
+	}
+	json_object_foreach_safe(v, next, key, field)
+		json_object_set_new(v, key, json_null());
+	j->runner->state->ops->status_put(j->runner->state, j->c->name, v);
+	json_decref(v);
+}
+
 struct end_wait {
 	struct job * old;
 	struct job * next; /* to be started in its place, or NULL */
@@ -155,9 +231,10 @@ on_old_ended(void * arg)
 {
 	struct end_wait * w = arg;
 
-	job_free(w->old);
 	if (w->next != NULL)
-		runner_schedule(w->next);
+		runner_replaced(w->next, w->old);
+	else
+		job_free(w->old);
 	free(w);
 }
 
@@ -166,58 +243,61 @@ static void
 retire(struct runner * r, struct job * j, const json_t * rec)
 {
 	struct end_wait * w = malloc(sizeof(*w));
-	json_t * status;
 
 	if (w == NULL)
 		return; /* seen again at the next change */
-	status = job_status(j);
-	runner_remove(r, j);
 	w->old = j;
-	w->next = rec ? runner_adopt(r, rec) : NULL;
-	if (w->next != NULL)
-		job_status_apply(w->next, status);
-	json_decref(status);
+	w->next = rec ? make_job(r, rec) : NULL;
+	if (runner_replace(r, j, w->next)) {
+		job_free(w->next);
+		w->next = NULL;
+	}
+	if (rec == NULL)
+		forget_status(j);
 	runner_end_job(j, on_old_ended, w);
 }
 
-/* Whether the record says anything the job does not. */
+/*
+ * Whether the record says anything the job does not.  One that was written by
+ * hand may leave out what has a default, so what counts is what becomes of it.
+ */
 static int
 differs(const struct job * j, const json_t * rec)
 {
-	json_t * have = job_record(j);
+	json_t * have = job_record(j), * full;
+	struct job * other;
+	struct err e;
 	int d = have == NULL || !json_equal(have, (json_t *)(uintptr_t)rec);
 
+	if (d && have != NULL &&
+	    (other = job_from_record(j->runner, rec, &e)) != NULL) {
+		full = job_record(other);
+		d = full == NULL || !json_equal(have, full);
+		json_decref(full);
+		job_free(other);
+	}
 	json_decref(have);
 	return (d);
 }
 
+/* Take over what differs; ${names} is scratch space. */
 static void
-on_changed_list(void * arg, json_t * v, const struct err * e)
+compare(struct runner * r, const json_t * list, json_t * names)
 {
-	struct runner * r = arg;
-	json_t * names = json_object();
 	const json_t * rec;
-	const char * name;
 	struct job * j;
 	size_t i;
 
-	r->ops--;
-	if (e != NULL || names == NULL || r->stopping) {
-		json_decref(names);
-		runner_maybe_stopped(r);
-		return;
-	}
-	json_array_foreach(v, i, rec) {
-		if ((name = json_str(rec, "name")) == NULL)
+	json_array_foreach(list, i, rec) {
+		if (json_str(rec, "name") == NULL)
 			continue;
-		json_object_set_new(names, name, json_true());
-		HASH_FIND(by_name, r->by_name, name, strlen(name), j);
-		if (j == NULL) {
+		json_object_set_new(names, json_str(rec, "name"), json_true());
+		if ((j = find_record(r, rec)) == NULL) {
 			if ((j = runner_adopt(r, rec)) != NULL) {
 				runner_schedule(j);
 				ask_status(r, j, 0);
 			}
-		} else if (!j->busy && differs(j, rec)) {
+		} else if (!j->busy && !j->unsaved && differs(j, rec)) {
 			retire(r, j, rec);
 		}
 	}
@@ -226,7 +306,23 @@ on_changed_list(void * arg, json_t * v, const struct err * e)
 		if (!j->busy && json_object_get(names, j->c->name) == NULL)
 			retire(r, j, NULL);
 	}
+}
+
+static void
+on_changed_list(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+	json_t * names = json_object();
+
+	r->ops--;
+	r->polling = 0;
+	/* A list that a change of our own may have overtaken says what was. */
+	if (e != NULL || names == NULL || r->list_changes != r->changes)
+		r->generation = -1;
+	else if (!r->stopping)
+		compare(r, v, names);
 	json_decref(names);
+	runner_maybe_stopped(r);
 }
 
 static void
@@ -238,9 +334,12 @@ on_generation(void * arg, json_t * v, const struct err * e)
 	r->ops--;
 	if (e == NULL && gen != r->generation && !r->stopping) {
 		r->generation = gen;
+		r->list_changes = r->changes;
 		r->ops++;
 		r->state->ops->list(r->state, "connector", on_changed_list, r);
+		return;
 	}
+	r->polling = 0;
 	runner_maybe_stopped(r);
 }
 
@@ -250,11 +349,15 @@ on_poll(void * arg)
 	struct runner * r = arg;
 	size_t i;
 
-	r->ops++;
-	r->state->ops->generation(r->state, on_generation, r);
-	for (i = 0; i < r->n; i++)
-		if (!r->sorted[i]->mine)
-			ask_status(r, r->sorted[i], 0);
+	/* A state that is slow to answer is not asked again meanwhile. */
+	if (!r->polling) {
+		r->polling = 1;
+		r->ops++;
+		r->state->ops->generation(r->state, on_generation, r);
+		for (i = 0; i < r->n; i++)
+			if (!r->sorted[i]->mine || r->sorted[i]->idle)
+				ask_status(r, r->sorted[i], 0);
+	}
 	loop_timer_start(r->poll_timer, POLL_MS);
 }
 

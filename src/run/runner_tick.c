@@ -20,6 +20,8 @@ runner_event(struct job * j, const char * event, const char * detail)
 	char ts[RFC3339_LEN];
 	json_t * v;
 
+	if (j->dropped)
+		return;
 	rfc3339_format(clock_wall_ms(), ts);
 	v = json_pack("{s:s, s:s, s:s}", "at", ts, "event", event, "detail",
 	    detail ? detail : "");
@@ -34,6 +36,8 @@ runner_dirty(struct job * j, int now)
 {
 	struct runner * r = j->runner;
 
+	if (j->dropped || j->misfit != NULL)
+		return;
 	if (!j->dirty) {
 		j->dirty = 1;
 		j->dirty_since_us = clock_mono_us();
@@ -93,6 +97,13 @@ forget_dirty(struct job * j)
 		jp = &(*jp)->dirty_next;
 	r->dirty_tail = jp;
 	j->dirty = 0;
+}
+
+void
+runner_drop(struct job * j)
+{
+	forget_dirty(j);
+	j->dropped = 1;
 }
 
 static void
@@ -183,21 +194,90 @@ note_success(struct job * j, const struct tick_result * res)
 	runner_dirty(j, changed);
 }
 
+struct save_wait {
+	struct runner * r;
+	char name[];
+};
+
+static void
+save_later(struct job * j)
+{
+	j->runner->unsaved += !j->unsaved;
+	j->unsaved = 1;
+}
+
+static void
+on_saved(void * arg, json_t * v, const struct err * e)
+{
+	struct save_wait * w = arg;
+	struct job * j;
+
+	(void)v;
+	HASH_FIND(by_name, w->r->by_name, w->name, strlen(w->name), j);
+	if (e != NULL) {
+		log_event(LOG_WARN, "connector_not_saved",
+		    LOG_S("connector", w->name), LOG_E(e));
+		if (j != NULL && e->cls == ERR_TRANSIENT)
+			save_later(j);
+	}
+	w->r->changes++;
+	w->r->ops--;
+	runner_maybe_stopped(w->r);
+	free(w);
+}
+
+void
+runner_save(struct job * j)
+{
+	size_t n = strlen(j->c->name) + 1;
+	struct save_wait * w;
+	json_t * rec;
+
+	/* What is being written now must not be overtaken. */
+	if (j->busy || (w = malloc(sizeof(*w) + n)) == NULL) {
+		save_later(j);
+		return;
+	}
+	if ((rec = job_record(j)) == NULL) {
+		free(w);
+		save_later(j);
+		return;
+	}
+	j->unsaved = 0;
+	w->r = j->runner;
+	memcpy(w->name, j->c->name, n);
+	w->r->ops++;
+	w->r->state->ops->put(w->r->state, "connector", w->name, rec, 0,
+	    on_saved, w);
+	json_decref(rec);
+}
+
+void
+runner_save_rest(struct runner * r)
+{
+	size_t i;
+
+	if (r->unsaved == 0)
+		return;
+	r->unsaved = 0;
+	for (i = 0; i < r->n; i++) {
+		if (!r->sorted[i]->unsaved)
+			continue;
+		r->sorted[i]->unsaved = 0;
+		runner_save(r->sorted[i]);
+	}
+}
+
 /* Something a person must mend: stop until they say so. */
 static void
 disable(struct job * j, const struct err * e)
 {
-	json_t * rec;
-
 	job_set_disabled(j, e->msg);
 	log_event(LOG_WARN, "connector_disabled", LOG_S("connector", j->c->name),
 	    LOG_E(e));
 	runner_event(j, "disabled", e->msg);
 	runner_dirty(j, 1);
-	if ((rec = job_record(j)) != NULL)
-		j->runner->state->ops->put(j->runner->state, "connector",
-		    j->c->name, rec, 0, NULL, NULL);
-	json_decref(rec);
+	runner_save(j);
 }
 
 static void
@@ -207,6 +287,7 @@ on_tick(void * arg, const struct tick_result * res)
 	struct runner * r = j->runner;
 
 	j->tick = NULL;
+	j->idle = res->outcome == TICK_IDLE;
 	r->active--;
 	count_tick(r, res);
 	if (res->outcome == TICK_OK) {
@@ -214,16 +295,14 @@ on_tick(void * arg, const struct tick_result * res)
 	} else if (res->outcome == TICK_FAILED &&
 	    res->e.cls != ERR_CANCELLED) {
 		note_failure(j, res);
-		if (res->e.cls == ERR_CONFIG && !j->ending)
+		if (res->e.cls == ERR_CONFIG && !j->ending && !j->dropped)
 			disable(j, &res->e);
 	}
 	if (j->ending) {
 		forget_dirty(j);
 		j->ended(j->ended_arg);
-	} else if (!r->stopping) {
-		runner_schedule(j);
-		if (j->triggered && j->enabled)
-			runner_fire(j, 1);
+	} else {
+		runner_go_on(j);
 	}
 	runner_maybe_stopped(r);
 }
@@ -250,7 +329,17 @@ runner_fire(struct job * j, int manual)
 	struct tick_result res;
 	struct tick_plan p;
 
-	if (j->tick != NULL) {
+	if (r->stopping)
+		return;
+	bucket = schedule_bucket(now, j->schedule_ms);
+	if (!manual) {
+		/* The timer came a little early, the clock a little back. */
+		if (bucket == j->last_bucket)
+			return;
+		/* Skipped counts as done: it is not asked for once more. */
+		j->last_bucket = bucket;
+	}
+	if (j->tick != NULL || j->waiting) {
 		if (manual)
 			j->triggered = 1;
 		else
@@ -260,9 +349,6 @@ runner_fire(struct job * j, int manual)
 	j->triggered = 0;
 	memset(&res, 0, sizeof(res));
 	res.outcome = TICK_FAILED;
-	bucket = schedule_bucket(now, j->schedule_ms);
-	if (!manual)
-		j->last_bucket = bucket;
 	j->last_run_at = now;
 	r->active++;
 	if (open_target(j, &res.e)) {
@@ -276,7 +362,7 @@ runner_fire(struct job * j, int manual)
 	p.source = j->source;
 	/* A run by hand does not use up the bucket, nor is it stopped by one
 	 * that was: its claim is its own moment. */
-	p.lease_bucket = manual && now != bucket ? now : bucket;
+	p.lease_bucket = !manual ? bucket : now != bucket ? now : now + 1;
 	p.lease_ttl_ms = 2 * j->schedule_ms + j->req->timeout_ms;
 	p.scheduled_for = bucket;
 	p.budget_ms = j->schedule_ms;
@@ -297,7 +383,7 @@ on_timer(void * arg)
 
 	runner_fire(j, 0);
 	/* A run that goes on past its time must not stop the clock. */
-	if (j->tick != NULL)
+	if (!loop_timer_pending(j->timer))
 		runner_schedule(j);
 }
 
@@ -309,7 +395,7 @@ runner_schedule(struct job * j)
 	if (j->timer != NULL)
 		loop_timer_stop(j->timer);
 	if (!j->enabled || !j->mine || j->schedule_ms == 0 || j->ending ||
-	    j->runner->stopping)
+	    j->waiting || j->runner->stopping)
 		return;
 	if (j->timer == NULL && (j->timer = loop_timer_new(j->runner->loop,
 	    on_timer, j)) == NULL) {
@@ -319,6 +405,14 @@ runner_schedule(struct job * j)
 	}
 	at = schedule_next(now, j->schedule_ms, j->offset_ms, j->last_bucket);
 	loop_timer_start(j->timer, at - now);
+}
+
+void
+runner_go_on(struct job * j)
+{
+	runner_schedule(j);
+	if (j->triggered && j->enabled && j->schedule_ms > 0)
+		runner_fire(j, 1);
 }
 
 void

@@ -239,6 +239,8 @@ find(struct finder * f, struct err * e)
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
+		if (token_is(list, i, "{"))
+			break; /* an object: no reader of tables has one */
 		if (is_name(list, i)) {
 			if (word(f, &i, e))
 				return (-1);

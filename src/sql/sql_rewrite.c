@@ -101,6 +101,10 @@ put_name(const struct token_list * list, const struct sql_name * nm,
 	buf_addc(&rw->sql, '"');
 	buf_add(&rw->sql, list->sql + ed->in, ed->in_len);
 	buf_addc(&rw->sql, '"');
+	/* Two quotes in a row would be one that stands for itself. */
+	if (ed->in + ed->in_len < list->len &&
+	    list->sql[ed->in + ed->in_len] == '"')
+		buf_addc(&rw->sql, ' ');
 	ed->out_len = rw->sql.len - ed->out;
 	*at = ed->in + ed->in_len;
 }
@@ -112,7 +116,7 @@ sql_rewrite(const struct token_list * list, const struct sql_names * names,
 	size_t i, k = 0, at = 0;
 
 	memset(rw, 0, sizeof(*rw));
-	rw->sql.max = list->len + 2 * names->n + 1;
+	rw->sql.max = list->len + 3 * names->n + 1;
 	if ((rw->edits = calloc(names->n + 1, sizeof(*rw->edits))) == NULL ||
 	    buf_reserve(&rw->sql, rw->sql.max))
 		goto nomem;

@@ -39,6 +39,7 @@ struct state_redis {
 	/* state_redis_status.c */
 	struct state_pend pend;
 	size_t writes_out;
+	int pacing; /* the rest waits for answers */
 	struct state_done * flushers;
 
 	/* state_redis_lease.c */

@@ -5,7 +5,10 @@
 #include "state/state_redis_internal.h"
 
 /* Connectors sent in one turn of the loop. */
-#define CHUNK 256
+#define CHUNK 128
+/* Writes on the way at once: thousands of answers to such small commands fit
+ * into one read, and would all be told in one turn. */
+#define MAX_OUT 512
 
 /*
  * KEYS: the list.  ARGV: how many of the first events may be there already
@@ -81,6 +84,10 @@ on_written(void * arg, const struct redis_reply * r, const struct err * e)
 
 	(void)r;
 	S->writes_out--;
+	if (S->pacing && S->writes_out <= MAX_OUT / 2) {
+		S->pacing = 0;
+		state_pend_again(&S->pend, 0);
+	}
 	if (e != NULL && e->cls == ERR_TRANSIENT) {
 		x->sent_failed = 1;
 		fail_flushers(S, e);
@@ -181,7 +188,8 @@ state_redis_status_run(void * arg)
 		tell_flushers(S);
 		return;
 	}
-	while (n++ < CHUNK && (x = state_pend_pop(&S->pend)) != NULL) {
+	while (n++ < CHUNK && S->writes_out < MAX_OUT &&
+	    (x = state_pend_pop(&S->pend)) != NULL) {
 		x->owner = S;
 		x->sent_patch = x->patch;
 		x->sent_events = x->events;
@@ -198,7 +206,8 @@ state_redis_status_run(void * arg)
 			state_pend_drop(&S->pend, x);
 		}
 	}
-	if (S->pend.head != NULL)
+	S->pacing = S->pend.head != NULL && S->writes_out >= MAX_OUT;
+	if (S->pend.head != NULL && !S->pacing)
 		state_pend_again(&S->pend, 0);
 	tell_flushers(S);
 }

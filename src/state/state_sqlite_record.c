@@ -4,7 +4,7 @@
 #include "state/state_sqlite_internal.h"
 
 /* Records a list reads in one turn of the loop. */
-#define LIST_CHUNK 256
+#define LIST_CHUNK 128
 
 struct list {
 	struct state_sqlite * S;

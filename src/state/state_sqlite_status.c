@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "state/state_sqlite_internal.h"
 
-/* Connectors written in one turn of the loop: some 3 ms. */
-#define CHUNK 256
+/* Connectors written in one turn of the loop: one or two ms. */
+#define CHUNK 128
 /* Statuses kept parsed, so that a write need not read: some 20 MB. */
 #define MAX_BASES 16384
 

@@ -21,6 +21,8 @@
 #define OUTBOX 16
 #define OUTBOX_BYTES ((size_t)1 << 20)
 #define OUTBOX_US 5000000
+#define OUTBOX_FEW 64        /* so few sources write little whatever we do: */
+#define OUTBOX_FEW_US 300000 /* no need to wait for more */
 
 /* Fewer empty bins than this, and the oldest is emptied by force. */
 #define BINS_SPARE 4
@@ -361,8 +363,8 @@ write_box(struct sample_compact * c)
 {
 	static const char * const sql[3] = {
 		"DELETE FROM sample_block WHERE id = ?",
-		"INSERT INTO sample_block(source, last_at, layout, first_at, "
-		"ticks, data) VALUES(?, ?, ?, ?, ?, ?)",
+		("INSERT INTO sample_block(source, last_at, layout, first_at, "
+		"ticks, data) VALUES(?, ?, ?, ?, ?, ?)"),
 		"UPDATE sample_source SET done = ?, fence = ? WHERE id = ?",
 	};
 	sqlite3_stmt * st[3] = { NULL, NULL, NULL };
@@ -450,7 +452,8 @@ is_box_due(const struct sample_compact * c)
 {
 	return (c->nbox == OUTBOX || c->data.len >= OUTBOX_BYTES ||
 	    (c->nbox > 0 && c->is_backlog && TAILQ_EMPTY(&c->queue) &&
-	    c->state == COMPACT_PICK) || (c->nbox > 0 && clock_mono_us() - c->box_since_us >= OUTBOX_US));
+	    c->state == COMPACT_PICK) || (c->nbox > 0 && clock_mono_us() - c->box_since_us >=
+	    (c->S->nsources < OUTBOX_FEW ? OUTBOX_FEW_US : OUTBOX_US)));
 }
 
 /* When bins run short, the sources that hold the oldest are compacted though

@@ -23,8 +23,8 @@
 #include "base/log.h"
 #include "target/sample_internal.h"
 
-#define WAL_PAGES 4096       /* 16 MB: time for a checkpoint */
-#define WAL_PAGES_LONG 32768 /* 128 MB: something holds it up */
+#define WAL_PAGES (((int)16 << 20) / SAMPLE_PAGE) /* time for a checkpoint */
+#define WAL_PAGES_LONG (8 * WAL_PAGES)  /* something holds it up */
 #define SYNC_S 2
 #define LOCK_MS 20           /* how long we may hold the writer's lock waiting */
 
@@ -195,7 +195,7 @@ on_wal(void * arg, sqlite3 * db, const char * name, int pages)
 	    (now = clock_mono_us()) >= h->next_warn_us) {
 		h->next_warn_us = now + 60000000;
 		log_event(LOG_WARN, "sample_wal_long", LOG_S("path", S->path),
-		    LOG_I("bytes", (int64_t)pages * 4096), LOG_S("hint",
+		    LOG_I("bytes", (int64_t)pages * SAMPLE_PAGE), LOG_S("hint",
 		    "a long SELECT or a slow disk holds up the checkpoint"));
 	}
 	return (SQLITE_OK);

@@ -44,6 +44,10 @@
 #define SAMPLE_BLOCK_TICKS 120
 #define SAMPLE_MATRIX_MAX ((size_t)4 << 20) /* bytes of a block's doubles */
 
+/* A commit writes its last, half full page again and again, so a small page
+ * saves a quarter of all that is written; at 1024 rows waste too much of it. */
+#define SAMPLE_PAGE 2048
+
 #define SAMPLE_NONE INT64_MIN
 
 /* A layout the store knows. */

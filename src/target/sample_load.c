@@ -189,7 +189,8 @@ open_db(struct sample_store * S, struct err * e)
 	sqlite3_busy_timeout(db, 2000);
 	/* NORMAL: a commit survives our death at once and a power failure
 	 * after the helper's next sync.  Checkpoints are the helper's. */
-	return (sample_store_exec(S, "PRAGMA journal_mode=WAL", e) ||
+	return (sample_store_exec(S, "PRAGMA page_size=" STR(SAMPLE_PAGE)
+	    ";PRAGMA journal_mode=WAL", e) ||
 	    sample_store_exec(S, "PRAGMA synchronous=NORMAL;"
 	    "PRAGMA wal_autocheckpoint=0;PRAGMA cache_size=-4096;"
 	    "PRAGMA temp_store=MEMORY", e));

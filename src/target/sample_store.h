@@ -33,6 +33,12 @@ void sample_store_close(struct sample_store * S);
  */
 struct sample_source * sample_source_open(struct sample_store * S,
     const char * table, const char * name, struct err * e);
+
+/**
+ * sample_source_close(src): Let go of it; a source opened twice is closed twice.
+ * A tick on its way is still committed, but its callback no longer runs.  NULL:
+ * no-op.
+ */
 void sample_source_close(struct sample_source * src);
 
 /** sample_source_layout(src): What its last tick looked like (borrowed; NULL if none yet). */
@@ -52,7 +58,9 @@ void sample_source_retain(struct sample_source * src, int64_t ms);
  * 50 ms), from the loop; on success ${e} is NULL.  A tick already there for
  * ${at_ms}: nothing is stored, success.  Errors: Transient (busy, disk full
  * "disk_full", I/O); Permanent "fenced" when ${fence} is older than the last
- * one seen for the source.  After an error the source stands where it stood.
+ * one seen for the source.  After an error the source stands where it stood:
+ * sample_source_layout() too, so decode the next page of a source only when its
+ * last append has called back.
  */
 void sample_source_append(struct sample_source * src, int64_t at_ms,
     int64_t fence, const struct sample_page * page,

@@ -263,7 +263,7 @@ main(int argc, char ** argv)
 	}
 	printf("pages in use %.3f bytes a sample\n", (ask(S,
 	    "SELECT page_count FROM pragma_page_count") - ask(S, "SELECT "
-	    "freelist_count FROM pragma_freelist_count")) * 4096 / samples);
+	    "freelist_count FROM pragma_freelist_count")) * SAMPLE_PAGE / samples);
 	sample_store_close(S);
 	printf("file at the end %.3f bytes a sample\n",
 	    size_of(path, "") / samples);

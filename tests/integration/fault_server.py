@@ -6,6 +6,7 @@ Usage: fault_server.py [FOLDER]   (certificates and the unix socket go there)
 It prints one line of JSON with its ports and files, and serves until its
 stdin closes or it is killed:
   port, unix              plain HTTP (port of 127.0.0.1, path of a socket)
+  any                     plain HTTP on every address (127.x.y.z)
   tls, ca                 TLS for 127.0.0.1 and localhost, and its authority
   tls_wrong               TLS of the same authority for another name
   tls_self                TLS with a certificate that signed itself
@@ -333,6 +334,7 @@ async def main():
     port = lambda s: s.sockets[0].getsockname()[1]
     opts = {"backlog": 2048, "limit": 1 << 22}
     info["port"] = port(await asyncio.start_server(serve, "127.0.0.1", 0, **opts))
+    info["any"] = port(await asyncio.start_server(serve, "0.0.0.0", 0, **opts))
     await asyncio.start_unix_server(serve, info["unix"])
     for name, cert in (("tls", "good"), ("tls_wrong", "wrong"), ("tls_self", "self")):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -51,7 +51,8 @@ t.eq([v.lower() for v in variables], keys,
 flags = re.findall(r"^\.Fl (-[\w-]+) \.$", page, re.M)
 t.eq({f[1:].replace("-", "_") for f in flags},
      {o[2:].replace("-", "_") for o in daemon
-      if o.startswith("--") and o not in ("--check", "--version")},
+      if o.startswith("--") and o not in ("--check", "--config", "--help",
+                                            "--version")},
      "each option of the daemon has its key")
 unit = read("contrib", "moltlerd.service")
 t.ok({v.lower() for v in re.findall(r"=MOLTLER_([A-Z_]+)=", unit)} <= set(keys),

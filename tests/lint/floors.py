@@ -9,7 +9,8 @@ FLOOR = {"base": 0, "loop": 1, "sql": 1, "net": 2, "state": 3, "conn": 3,
 
 # Libraries whose types may not leave some folders; the first match counts.
 LIBRARIES = [
-    (r"(curl|hiredis)/", {"net"}),
+    (r"hiredis/", {"net"}),
+    (r"curl/", {"net", "cli"}),  # the client is a process of its own
     (r"hiredis", {"net"}),
     (r"event2/http|evhttp", {"net"}),
     (r"event2/|event\.h|evutil", {"loop", "net"}),

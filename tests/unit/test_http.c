@@ -1,5 +1,6 @@
 /* The HTTP client: requests, answers and what each failure is called. */
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include "http_fixture.h"
@@ -110,6 +111,24 @@ test_methods_and_bodies(void ** state)
 		assert_status(&g, 200);
 		assert_int_equal(g.body_len, 0);
 	}
+}
+
+static void
+test_a_large_body_goes_out(void ** state)
+{
+	size_t n = (size_t)3 << 20;
+	char * body = malloc(n);
+	struct http_req r = { .method = "POST", .url = url_at("port", "/echo"),
+	    .body = body, .body_len = n };
+	struct got g;
+
+	(void)state;
+	assert_non_null(body);
+	memset(body, 'b', n);
+	g = fetch(r);
+	free(body);
+	assert_status(&g, 200);
+	assert_true(g.body_len > n);
 }
 
 static void
@@ -362,6 +381,11 @@ test_tls(void ** state)
 	r.ca_file = fault_path(&server, "ca");
 	g = fetch(r);
 	assert_status(&g, 200);
+	/* HTTP/2 is offered, and done without where the server cannot. */
+	r.http2 = 1;
+	g = fetch(r);
+	assert_status(&g, 200);
+	r.http2 = 0;
 	r.url = url_at("tls_wrong", "/ok");
 	g = fetch(r);
 	assert_failed(&g, ERR_PERMANENT, "tls");
@@ -551,12 +575,74 @@ test_connections_are_reused(void ** state)
 	}
 }
 
+static void
+start_get(struct got * g, const char * url)
+{
+	struct http_req r = { .url = url };
+
+	assert_non_null(http_start(H, &r, on_done, g));
+}
+
+static void
+test_no_descriptor_left(void ** state)
+{
+	struct rlimit was, none;
+	struct got g;
+
+	(void)state;
+	g = get("port", "/ok");
+	assert_status(&g, 200);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	g = get("silent", "/");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_failed(&g, ERR_TRANSIENT, "connect");
+	assert_non_null(strstr(g.e.msg, "file descriptor"));
+	g = get("port", "/ok");
+	assert_status(&g, 200);
+}
+
+/* More hosts than one pool takes, and than are remembered, come and go. */
+static void
+test_many_hosts(void ** state)
+{
+	struct http_opts o = { .max_idle = 200 };
+	struct got g = { .calls = 0 };
+	struct http_stats st;
+	char url[128];
+	int i;
+
+	(void)state;
+	client(&o);
+	for (i = 0; i < 300; i++) {
+		snprintf(url, sizeof(url), "http://127.0.%d.%d:%d/ok", i / 200,
+		    i % 200 + 1, fault_port(&server, "any"));
+		start_get(&g, url);
+	}
+	run_until(&g.calls, 300);
+	assert_status(&g, 200);
+	/* Five thousand where nobody listens. */
+	for (i = 0; i < 5000; i++) {
+		snprintf(url, sizeof(url), "http://127.1.%d.%d:%d/", i / 200,
+		    i % 200 + 1, fault_port(&server, "closed"));
+		start_get(&g, url);
+	}
+	run_until(&g.calls, 5300);
+	assert_false(g.ok);
+	http_stats_get(H, &st);
+	assert_int_equal(st.done, 300);
+	assert_int_equal(st.failed, 5000);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_get), T(test_defaults_of_a_request),
-		T(test_methods_and_bodies), T(test_headers_sent),
+		T(test_methods_and_bodies), T(test_a_large_body_goes_out),
+		T(test_headers_sent),
 		T(test_userinfo_is_for_its_request),
 		T(test_urls_again_and_in_turns),
 		T(test_bad_requests), T(test_headers_received),
@@ -564,7 +650,8 @@ main(void)
 		T(test_secrets_stay_out_of_messages), T(test_failures_by_name),
 		T(test_timeouts_say_where), T(test_tls), T(test_unix_socket),
 		T(test_body_limits), T(test_on_data), T(test_err_from_http),
-		T(test_connections_are_reused),
+		T(test_connections_are_reused), T(test_no_descriptor_left),
+		T(test_many_hosts),
 	};
 
 	return (run_with_server("http", tests,

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -16,7 +17,7 @@
 /* Stand between libcurl and libc, between the client and libcurl. */
 static pthread_mutex_t lookups_mtx = PTHREAD_MUTEX_INITIALIZER;
 static int lookups, lookups_now, lookups_peak, lookup_ms;
-static const char * name_is = "127.0.0.1";
+static const char * name_is = "127.0.0.1", * name_is_too;
 static int fail_action;
 
 static void *
@@ -34,6 +35,7 @@ getaddrinfo(const char * host, const char * service,
 	struct addrinfo v4 = { .ai_family = AF_INET,
 	    .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
 	void * f = next_of("getaddrinfo");
+	int rc;
 
 	(void)hints;
 	memcpy(&real, &f, sizeof(f));
@@ -49,7 +51,10 @@ getaddrinfo(const char * host, const char * service,
 	pthread_mutex_unlock(&lookups_mtx);
 	if (strstr(host, "nowhere") != NULL)
 		return (EAI_NONAME);
-	return (real(name_is, service, &v4, res));
+	if ((rc = real(name_is, service, &v4, res)) != 0)
+		return (rc);
+	return (name_is_too == NULL ? 0 :
+	    real(name_is_too, service, &v4, &(*res)->ai_next));
 }
 
 CURLMcode
@@ -69,6 +74,7 @@ reset_hooks(void ** state)
 {
 	lookups = lookups_now = lookups_peak = lookup_ms = 0;
 	name_is = "127.0.0.1";
+	name_is_too = NULL;
 	fail_action = 0;
 	return (setup(state));
 }
@@ -122,7 +128,7 @@ test_cancel_at_every_stage(void ** state)
 {
 	static const char * const slow[][2] = { { "port", "/never" },
 	    { "port", "/drip" }, { "port", "/slowheaders" }, { "full", "/" },
-	    { "silent", "/" }, { "port", "/big" } };
+	    { "silent", "/" }, { "port", "/drip?ms=1&n=100000" } };
 	struct got g = { .calls = 0 };
 	struct http_call * c;
 	size_t i;
@@ -583,6 +589,38 @@ test_the_second_address_is_tried(void ** state)
 	}
 }
 
+/*
+ * The first address swallows what comes, the second serves.  curl closes the
+ * first socket without a word and the second gets its number.
+ */
+static void
+test_a_silent_first_address(void ** state)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)fault_port(&server, "port")) };
+	struct got g;
+	int s, i, fds[4];
+
+	(void)state;
+	name_is = "127.0.0.77";
+	name_is_too = "127.0.0.1";
+	inet_pton(AF_INET, name_is, &sa.sin_addr);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(s, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(s, 0), 0);
+	for (i = 0; i < 4; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(fds[i], (struct sockaddr *)&sa, sizeof(sa));
+	}
+	g = fetch((struct http_req){ .url = named("two.example", "/ok"),
+	    .timeout_ms = 4000, .connect_timeout_ms = 1000 });
+	for (i = 0; i < 4; i++)
+		close(fds[i]);
+	close(s);
+	assert_status(&g, 200);
+	assert_in_range(g.total_us, 300000, 800000);
+}
+
 static void
 test_libcurl_fails(void ** state)
 {
@@ -643,7 +681,8 @@ main(void)
 		R(test_one_lookup_a_host), R(test_lookups_are_capped),
 		R(test_failed_lookups), R(test_a_hanging_lookup_holds_nothing),
 		R(test_a_dead_address_is_looked_up_again),
-		R(test_the_second_address_is_tried), R(test_libcurl_fails),
+		R(test_the_second_address_is_tried),
+		R(test_a_silent_first_address), R(test_libcurl_fails),
 		R(test_idle_connections_are_bounded),
 	};
 

@@ -241,6 +241,7 @@ test_table_names(void ** state)
 	assert_string_equal(names("FROM 'x'"), "");
 	assert_string_equal(names(")))) FROM t"), "t");
 	assert_string_equal(names("FROM a; x, b"), "a");
+	assert_string_equal(names("FROM a, {b: 1} FROM c"), "a");
 }
 
 static void
@@ -335,6 +336,7 @@ test_rewrite(void ** state)
 		{ "SELECT 1 FROM a-b c, d-* WHERE c.x CONTAINS 2",
 		  "SELECT 1 FROM \"a-b\" c, \"d-*\" WHERE c.x MATCH    2" },
 		{ "FROM \"s-1\".t-u x", "FROM \"s-1\".\"t-u\" x" },
+		{ "FROM a-*\"b\"", "FROM \"a-*\" \"b\"" },
 		{ NULL, NULL }
 	};
 	size_t i;

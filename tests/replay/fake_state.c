@@ -1,0 +1,504 @@
+#include "fake_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+struct fake_state {
+	struct state base;
+	struct state_ops ops;
+	struct loop * L;
+	struct fake_tables * t;
+	const char * node;
+	int away;
+	unsigned lose;
+	int64_t delay_ms;
+	json_t * held; /* statuses and events written while away */
+	struct done * dones;
+};
+
+/* One call that waits for its callback. */
+struct done {
+	struct fake_state * S;
+	struct done * next;
+	struct soon soon;
+	struct loop_timer * timer;
+	state_cb * cb;
+	state_lease_cb * lease;
+	void * arg;
+	json_t * v;
+	int64_t fence;
+	int failed;
+	struct err e;
+};
+
+static void *
+must(void * p)
+{
+	if (p == NULL)
+		abort();
+	return (p);
+}
+
+void
+fake_tables_init(struct fake_tables * t)
+{
+	memset(t, 0, sizeof(*t));
+	t->records = json_pack("{s:{}, s:{}}", "connector", "sync");
+	t->statuses = json_object();
+	t->events = json_object();
+	t->leases = json_object();
+}
+
+void
+fake_tables_free(struct fake_tables * t)
+{
+	json_decref(t->records);
+	json_decref(t->statuses);
+	json_decref(t->events);
+	json_decref(t->leases);
+}
+
+static json_t *
+of_kind(const struct fake_tables * t, const char * kind)
+{
+	return (json_object_get(t->records, kind));
+}
+
+json_t *
+fake_tables_record(const struct fake_tables * t, const char * name)
+{
+	return (json_object_get(of_kind(t, "connector"), name));
+}
+
+json_t *
+fake_tables_status(const struct fake_tables * t, const char * name)
+{
+	return (json_object_get(t->statuses, name));
+}
+
+size_t
+fake_tables_count(const struct fake_tables * t, const char * name,
+    const char * event)
+{
+	json_t * a = json_object_get(t->events, name), * v;
+	size_t i, n = 0;
+
+	json_array_foreach(a, i, v)
+		n += strcmp(json_string_value(json_object_get(v, "event")),
+		    event) == 0;
+	return (n);
+}
+
+void
+fake_tables_put(struct fake_tables * t, const char * name, const char * json)
+{
+	json_object_set_new(of_kind(t, "connector"), name,
+	    must(json_loads(json, 0, NULL)));
+	t->generation++;
+}
+
+static struct fake_state *
+fake_of(const struct state * s)
+{
+	return ((struct fake_state *)(uintptr_t)s);
+}
+
+static void
+done_free(struct done * d)
+{
+	struct done ** p = &d->S->dones;
+
+	while (*p != d)
+		p = &(*p)->next;
+	*p = d->next;
+	loop_soon_cancel(d->S->L, &d->soon);
+	loop_timer_free(d->timer);
+	json_decref(d->v);
+	free(d);
+}
+
+static void
+deliver(void * arg)
+{
+	struct done * d = arg;
+	const struct err * e = d->failed ? &d->e : NULL;
+
+	if (d->lease != NULL)
+		d->lease(d->arg, e ? 0 : d->fence, e);
+	else if (d->cb != NULL)
+		d->cb(d->arg, e ? NULL : d->v, e);
+	done_free(d);
+}
+
+static struct done *
+done_new(struct state * s, state_cb * cb, state_lease_cb * lease, void * arg)
+{
+	struct fake_state * S = fake_of(s);
+	struct done * d = must(calloc(1, sizeof(*d)));
+
+	d->S = S;
+	d->cb = cb;
+	d->lease = lease;
+	d->arg = arg;
+	d->next = S->dones;
+	S->dones = d;
+	if (S->away) {
+		d->failed = 1;
+		err_set(&d->e, ERR_TRANSIENT, "redis_away",
+		    "the shared state is away");
+	} else if (S->lose > 0) {
+		S->lose--;
+		d->failed = 1;
+		err_set(&d->e, ERR_TRANSIENT, "recv",
+		    "the shared state's answer was lost");
+	}
+	return (d);
+}
+
+/* Whether the call reached the tables, lost answer or not. */
+static int
+reached(const struct state * s)
+{
+	return (!fake_of(s)->away);
+}
+
+static void
+finish(struct done * d)
+{
+	struct fake_state * S = d->S;
+
+	if (S->delay_ms == 0) {
+		loop_soon(S->L, &d->soon, deliver, d);
+		return;
+	}
+	d->timer = must(loop_timer_new(S->L, deliver, d));
+	loop_timer_start(d->timer, S->delay_ms);
+}
+
+/* ---- records ---- */
+
+static void
+put(struct state * s, const char * kind, const char * name,
+    const json_t * rec, int must_be_new, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	json_t * t = of_kind(d->S->t, kind);
+
+	if (!reached(s)) {
+		finish(d);
+		return;
+	}
+	if (must_be_new && json_object_get(t, name) != NULL) {
+		d->failed = 1;
+		err_set(&d->e, ERR_CONFIG, "exists", "there is a %s \"%s\" "
+		    "already", kind, name);
+	} else {
+		json_object_set_new(t, name,
+		    must(json_deep_copy((json_t *)(uintptr_t)rec)));
+		d->S->t->generation++;
+	}
+	finish(d);
+}
+
+static void
+get(struct state * s, const char * kind, const char * name, state_cb * cb,
+    void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+
+	d->v = json_deep_copy(json_object_get(of_kind(d->S->t, kind), name));
+	finish(d);
+}
+
+static int
+by_name(const void * a, const void * b)
+{
+	return (strcmp(*(const char * const *)a, *(const char * const *)b));
+}
+
+static void
+list(struct state * s, const char * kind, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	json_t * t = of_kind(d->S->t, kind), * v;
+	const char ** names, * name;
+	size_t n = 0, i;
+
+	names = must(calloc(json_object_size(t) + 1, sizeof(*names)));
+	json_object_foreach(t, name, v)
+		names[n++] = name;
+	qsort(names, n, sizeof(*names), by_name);
+	d->v = json_array();
+	for (i = 0; i < n; i++)
+		json_array_append_new(d->v,
+		    json_deep_copy(json_object_get(t, names[i])));
+	free(names);
+	finish(d);
+}
+
+static void
+del(struct state * s, const char * kind, const char * name, state_cb * cb,
+    void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	struct fake_tables * t = d->S->t;
+
+	if (reached(s)) {
+		json_object_del(of_kind(t, kind), name);
+		t->generation++;
+		if (strcmp(kind, "connector") == 0) {
+			json_object_del(t->statuses, name);
+			json_object_del(t->events, name);
+		}
+	}
+	finish(d);
+}
+
+static void
+generation(struct state * s, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+
+	d->v = json_integer(d->S->t->generation);
+	finish(d);
+}
+
+/* ---- status and events: held back while away, as the real ones do ---- */
+
+static void
+apply_status(struct fake_tables * t, const char * name, const json_t * fields)
+{
+	json_t * o = json_object_get(t->statuses, name), * v;
+	const char * k;
+
+	if (o == NULL) {
+		o = json_object();
+		json_object_set_new(t->statuses, name, o);
+	}
+	json_object_foreach((json_t *)(uintptr_t)fields, k, v) {
+		if (json_is_null(v))
+			json_object_del(o, k);
+		else
+			json_object_set_new(o, k, json_deep_copy(v));
+	}
+	/* As a hash of no fields is none. */
+	if (json_object_size(o) == 0)
+		json_object_del(t->statuses, name);
+}
+
+static void
+apply_event(struct fake_tables * t, const char * name, const json_t * event)
+{
+	json_t * a = json_object_get(t->events, name);
+
+	if (a == NULL) {
+		a = json_array();
+		json_object_set_new(t->events, name, a);
+	}
+	json_array_append_new(a, json_deep_copy((json_t *)(uintptr_t)event));
+	if (json_array_size(a) > 100)
+		json_array_remove(a, 0);
+}
+
+static void
+hold(struct fake_state * S, const char * what, const char * name,
+    const json_t * v)
+{
+	json_array_append_new(S->held, json_pack("[s, s, o]", what, name,
+	    json_deep_copy((json_t *)(uintptr_t)v)));
+}
+
+static void
+status_put(struct state * s, const char * name, const json_t * fields)
+{
+	if (reached(s))
+		apply_status(fake_of(s)->t, name, fields);
+	else
+		hold(fake_of(s), "status", name, fields);
+}
+
+static void
+status_get(struct state * s, const char * name, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+
+	d->v = json_deep_copy(json_object_get(d->S->t->statuses, name));
+	finish(d);
+}
+
+static void
+event_add(struct state * s, const char * name, const json_t * event)
+{
+	if (reached(s))
+		apply_event(fake_of(s)->t, name, event);
+	else
+		hold(fake_of(s), "event", name, event);
+}
+
+static void
+event_list(struct state * s, const char * name, int limit, state_cb * cb,
+    void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	json_t * a = json_object_get(d->S->t->events, name);
+	size_t n = json_array_size(a), i;
+
+	d->v = json_array();
+	for (i = 0; i < n && i < (size_t)limit; i++)
+		json_array_append_new(d->v,
+		    json_deep_copy(json_array_get(a, n - 1 - i)));
+	finish(d);
+}
+
+/* ---- leases ---- */
+
+static void
+lease_key(char * key, size_t n, const char * sync, int64_t bucket)
+{
+	snprintf(key, n, "%s:%lld", sync, (long long)bucket);
+}
+
+static void
+lease_take(struct state * s, const char * sync, int64_t bucket,
+    int64_t ttl_ms, state_lease_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, NULL, cb, arg);
+	struct fake_tables * t = d->S->t;
+	int64_t now = clock_mono_us() / 1000;
+	char key[256];
+	json_t * have;
+
+	lease_key(key, sizeof(key), sync, bucket);
+	have = json_object_get(t->leases, key);
+	if (reached(s) && (have == NULL || json_integer_value(
+	    json_object_get(have, "until")) <= now)) {
+		d->fence = ++t->fence;
+		json_object_set_new(t->leases, key, json_pack(
+		    "{s:s, s:I, s:I}", "node", d->S->node, "fence",
+		    (json_int_t)d->fence, "until", (json_int_t)(now + ttl_ms)));
+	}
+	finish(d);
+}
+
+static void
+lease_keep(struct state * s, const char * sync, int64_t bucket,
+    int64_t fence, int64_t ttl_ms, state_lease_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, NULL, cb, arg);
+
+	(void)sync;
+	(void)bucket;
+	(void)ttl_ms;
+	d->fence = fence;
+	finish(d);
+}
+
+static void
+lease_drop(struct state * s, const char * sync, int64_t bucket,
+    int64_t fence, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	char key[256];
+	json_t * have;
+
+	lease_key(key, sizeof(key), sync, bucket);
+	have = json_object_get(d->S->t->leases, key);
+	if (reached(s) &&
+	    json_integer_value(json_object_get(have, "fence")) == fence)
+		json_object_del(d->S->t->leases, key);
+	finish(d);
+}
+
+static void
+flush(struct state * s, state_cb * cb, void * arg)
+{
+	finish(done_new(s, cb, NULL, arg));
+}
+
+static int
+is_up(const struct state * s)
+{
+	return (!fake_of(s)->away);
+}
+
+static void
+fake_free(struct state * s)
+{
+	struct fake_state * S = fake_of(s);
+
+	while (S->dones != NULL)
+		done_free(S->dones);
+	json_decref(S->held);
+	free(S);
+}
+
+struct state *
+fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
+    const char * name)
+{
+	static const struct state_ops ops = { .free = fake_free,
+	    .is_up = is_up, .put = put, .get = get, .list = list, .del = del,
+	    .generation = generation, .status_put = status_put,
+	    .status_get = status_get, .event_add = event_add,
+	    .event_list = event_list, .lease_take = lease_take,
+	    .lease_keep = lease_keep, .lease_drop = lease_drop,
+	    .flush = flush };
+	struct fake_state * S = must(calloc(1, sizeof(*S)));
+
+	S->ops = ops;
+	S->ops.name = name;
+	S->base.ops = &S->ops;
+	S->L = L;
+	S->t = t;
+	S->node = node;
+	S->held = must(json_array());
+	return (&S->base);
+}
+
+void
+fake_state_away(struct state * s, int away)
+{
+	struct fake_state * S = fake_of(s);
+	const char * what, * name;
+	json_t * h, * v;
+	size_t i;
+
+	S->away = away;
+	if (away)
+		return;
+	json_array_foreach(S->held, i, h) {
+		if (json_unpack(h, "[s, s, o]", &what, &name, &v))
+			abort();
+		if (strcmp(what, "status") == 0)
+			apply_status(S->t, name, v);
+		else
+			apply_event(S->t, name, v);
+	}
+	json_array_clear(S->held);
+}
+
+void
+fake_state_lose(struct state * s, unsigned n)
+{
+	fake_of(s)->lose = n;
+}
+
+void
+fake_state_delay(struct state * s, int64_t ms)
+{
+	fake_of(s)->delay_ms = ms;
+}
+
+size_t
+fake_state_waiting(const struct state * s)
+{
+	const struct done * d;
+	size_t n = 0;
+
+	for (d = fake_of(s)->dones; d != NULL; d = d->next)
+		n++;
+	return (n);
+}
