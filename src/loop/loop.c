@@ -137,6 +137,9 @@ loop_new(struct err * e)
 		return (NULL);
 	}
 	L->soon_tail = &L->soon_head;
+	/* Timers counted from when they are set, not from when this turn began:
+	 * after a long callback they would be early by its length. */
+	event_config_set_flag(cfg, EVENT_BASE_FLAG_NO_CACHE_TIME);
 	/* Microsecond timers, and never select(): it dies past 1024 files. */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_avoid_method(cfg, "select");

@@ -340,10 +340,13 @@ runner_fire(struct job * j, int manual)
 		j->last_bucket = bucket;
 	}
 	if (j->tick != NULL || j->waiting) {
-		if (manual)
+		if (manual) {
 			j->triggered = 1;
-		else
+		} else {
+			/* Over with it, or it would be due again at once. */
+			j->last_bucket = schedule_bucket(now, j->schedule_ms);
 			r->stats.skipped++;
+		}
 		return;
 	}
 	j->triggered = 0;

@@ -87,6 +87,37 @@ test_soon_requeued_waits_a_round(void ** state)
 	assert_int_equal(n, 3);
 }
 
+static int64_t set_us;
+
+/* Work for 30 ms, then set a timer. */
+static void
+work_and_set(void * arg)
+{
+	int64_t t0 = clock_mono_us();
+
+	while (clock_mono_us() - t0 < 30000)
+		continue;
+	set_us = clock_mono_us();
+	loop_timer_start(arg, 10);
+}
+
+static void
+test_timer_set_late_in_a_turn(void ** state)
+{
+	struct loop_timer * t = loop_timer_new(L, note, (void *)5);
+	struct loop_timer * u = loop_timer_new(L, work_and_set, t);
+
+	(void)state;
+	assert_non_null(t);
+	assert_non_null(u);
+	loop_timer_start(u, 1);
+	while (n == 0)
+		loop_turn(L, 1);
+	assert_true(clock_mono_us() - set_us >= 10000);
+	loop_timer_free(t);
+	loop_timer_free(u);
+}
+
 static void
 test_timer(void ** state)
 {
@@ -190,6 +221,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_soon_runs_in_order), T(test_soon_cancel),
 		T(test_soon_requeued_waits_a_round), T(test_timer),
+		T(test_timer_set_late_in_a_turn),
 		T(test_io_and_run), T(test_signal),
 		T(test_lag_sees_a_held_loop),
 	};
