@@ -107,7 +107,7 @@ static int
 load_bins(struct sample_reader * r)
 {
 	sqlite3_stmt * st;
-	char sql[80];
+	char sql[128];
 	int k;
 
 	for (k = 0; k < SAMPLE_BINS; k++) {
