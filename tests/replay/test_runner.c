@@ -27,7 +27,7 @@ static void
 test_thousand_buckets(void ** state)
 {
 	static const int64_t schedules[] = { 100, 700, 1000, 15000, 60000,
-	    86400000 };
+	    3600000 };
 	const struct fake_tick * t;
 	char name[16];
 	size_t i, k, n;
@@ -142,8 +142,9 @@ test_clock_back(void ** state)
 	(void)state;
 	world_create(w, 0, "a", 10000);
 	world_pass(w, 100000);
+	world_rest(w);
 	n = world_ticks(w, 0, "a");
-	assert_in_range(n, 10, 11);
+	assert_in_range(n, 9, 11);
 	fake_loop_step_wall(w->L, -3600000);
 	world_pass(w, 20000);
 	assert_true(world_ticks(w, 0, "a") > n);
@@ -161,7 +162,7 @@ test_clock_back_a_little(void ** state)
 	(void)state;
 	world_create(w, 0, "a", 10000);
 	world_pass(w, 100000);
-	assert_in_range(world_ticks(w, 0, "a"), 10, 11);
+	assert_in_range(world_ticks(w, 0, "a"), 9, 11);
 	/* Into the bucket before: the lease says it was done. */
 	fake_loop_step_wall(w->L, -10000);
 	world_pass(w, 30000);
@@ -181,6 +182,7 @@ test_clock_forward(void ** state)
 	(void)state;
 	world_create(w, 0, "a", 10000);
 	world_pass(w, 100000);
+	world_rest(w);
 	n = world_ticks(w, 0, "a");
 	fake_loop_step_wall(w->L, 3600000);
 	world_pass(w, 20000);
@@ -274,6 +276,7 @@ test_status_is_restored(void ** state)
 	(void)state;
 	world_create(w, 0, "a", 10000);
 	world_pass(w, 25000);
+	world_rest(w);
 	snprintf(last, sizeof(last), "%s", world_show(w, 0, "a",
 	    "last_success_at"));
 	assert_true(last[0] != '\0');

@@ -65,6 +65,7 @@ test_each_bucket_once(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 100000);
+	world_rest(w);
 	n = both("x");
 	assert_true(n >= 100);
 	assert_int_equal(world_sent(w), n);
@@ -98,6 +99,7 @@ test_killed(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 10000);
+	world_rest(w);
 	n = both("x");
 	/* Its calls reach nothing any more: as good as dead. */
 	was = w->node[0].state;
@@ -161,6 +163,7 @@ test_lost_reply(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 10000);
+	world_rest(w);
 	n = both("x");
 	/* The claim stands, but who made it does not know: nobody runs it. */
 	fake_state_lose(w->node[0].state, 1);
@@ -178,6 +181,7 @@ test_away_for_both(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 10000);
+	world_rest(w);
 	n = both("x");
 	for (i = 0; i < 2; i++)
 		fake_state_away(w->node[i].state, 1);
