@@ -177,7 +177,9 @@ class Nginx:
                        self.dir))
         self.proc = subprocess.Popen(
             ["nginx", "-c", conf, "-p", self.dir,
-             "-e", os.path.join(self.dir, "error.log")])
+             "-e", os.path.join(self.dir, "error.log")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
         until(lambda: self.proc.poll() is not None or self.requests() >= 0,
               20, "nginx")
         if self.proc.poll() is not None:

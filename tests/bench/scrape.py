@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -309,6 +310,8 @@ def options():
 
 def main():
     opt = options()
+    # So that whatever was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     missing = [p for p in ("nginx", "prometheus-node-exporter", "vmagent",
                            "prometheus") if not shutil.which(p)]
     if missing:
