@@ -13,7 +13,9 @@
 /** schedule_bucket(now_ms, every_ms): The start of the piece ${now_ms} is in. */
 int64_t schedule_bucket(int64_t now_ms, int64_t every_ms);
 
-/** schedule_offset(id, every_ms): A stable offset in [0, every_ms). */
+/** schedule_offset(id, every_ms): A stable offset in [0, every_ms), a multiple of
+ * a fiftieth of it or of 100 ms, whichever is less, so that some runs come
+ * together. */
 int64_t schedule_offset(const char * id, int64_t every_ms);
 
 /**

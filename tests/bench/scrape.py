@@ -66,6 +66,28 @@ def measure(part, web, page, seconds):
             "disk": disk / n, "written": wrote / n}
 
 
+def settle(part, opt, web, page):
+    """Wait until all targets are scraped at their pace and what is scraped is
+    taken in: each one's first scrapes, which make the series, take their time
+    (Prometheus 40 s of it on a slow machine).  How long it took."""
+    start, interval = time.monotonic(), opt.every / 1000
+    time.sleep(max(2 * interval, 5))
+    while time.monotonic() < start + opt.settle:
+        asked, stored, t = web.requests(), part.stored(), time.monotonic()
+        time.sleep(max(interval, 2))
+        asked = web.requests() - asked
+        stored = part.stored() - stored
+        t = time.monotonic() - t
+        part.alive()
+        if abs(asked / (t / interval * opt.targets) - 1) < 0.05 and \
+                abs(stored / (asked * page["samples"]) - 1) < 0.05:
+            break
+    else:
+        say("    %s did not come to its pace in %g s" % (part.name,
+                                                         opt.settle))
+    return time.monotonic() - start
+
+
 def one(name, opt, web, page, seconds):
     """One program, from an empty folder to its end."""
     y = yardstick(opt)
@@ -73,10 +95,9 @@ def one(name, opt, web, page, seconds):
     try:
         start = web.requests()
         part.start(web.targets[:opt.targets], opt.every)
-        time.sleep(opt.warmup if opt.warmup is not None else
-                   3 * opt.every / 1000)
+        settled = settle(part, opt, web, page)
         m = measure(part, web, page, seconds)
-        m["yardstick"] = y
+        m.update(yardstick=y, settled=settled)
         m["lines"], m["ok"] = part.check()
         part.stop()
         # All it ever took, with nothing left in memory.
@@ -87,9 +108,10 @@ def one(name, opt, web, page, seconds):
 
 
 def row(m):
-    say("  %-11s %8.1f %8.3f %9.0f %8.1f %7.2f %7.2f %7.2f %7.1f%%" % (
-        m["name"], m["yardstick"], m["cpu_m"], m["us"], m["rss"] / 2**20,
-        m["disk"], m["left"], m["written"], m["stored"] * 100))
+    say("  %-11s %8.1f %7.0f %8.3f %8.0f %8.1f %7.2f %7.2f %7.2f %7.1f%%" % (
+        m["name"], m["yardstick"], m["settled"], m["cpu_m"], m["us"],
+        m["rss"] / 2**20, m["disk"], m["left"], m["written"],
+        m["stored"] * 100))
     for line in m["lines"]:
         say("    " + line)
     if not m["ok"]:
@@ -105,12 +127,11 @@ def compare(opt, page):
     names = opt.only or ["moltler", "vmagent", "prometheus"]
     say("%d targets every %g s, %d rounds of %g s each, each alone"
         % (opt.targets, opt.every / 1000, opt.rounds, opt.seconds))
-    say("  %-11s %8s %8s %9s %8s %7s %7s %7s %8s" % (
-        "", "ns/step", "CPU s", "CPU us", "RSS", "disk", "disk", "written",
-        "stored"))
-    say("  %-11s %8s %8s %9s %8s %7s %7s %7s %8s" % (
-        "", "of walk", "/M smp", "/scrape", "MiB", "B/smp", "at end", "B/smp",
-        "/fetched"))
+    head = "  %-11s %8s %7s %8s %8s %8s %7s %7s %7s %8s"
+    say(head % ("", "ns/step", "settled", "CPU s", "CPU us", "RSS", "disk",
+                "disk", "written", "stored"))
+    say(head % ("", "of walk", "in s", "/M smp", "/scrape", "MiB", "B/smp",
+                "at end", "B/smp", "/fetched"))
     web = pages.exporter(opt.pages, opt.targets, page_ms(opt.every), opt.gzip)
     parts.VmAgent.sink = pages.sink() if "vmagent" in names else None
     rounds = []
@@ -287,8 +308,8 @@ def options():
     a("--every", type=float, default=5, metavar="SECONDS")
     a("--rounds", type=int)
     a("--seconds", type=float, help="how long each is watched in a round")
-    a("--warmup", type=float, metavar="SECONDS",
-      help="what is not counted before (3 times --every)")
+    a("--settle", type=float, metavar="SECONDS", default=120,
+      help="how long each may take to come to its pace, before it counts")
     a("--gzip", action="store_true", help="let the exporters compress")
     a("--connectors", type=int, default=10000, help="for size")
     a("--connectors-every", type=float, default=15, metavar="SECONDS")
