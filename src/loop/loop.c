@@ -9,7 +9,7 @@
 
 /* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
-#define LAG_PERIOD_US 5000
+#define LAG_PERIOD_US 20000
 
 struct loop {
 	struct event_base * base;
