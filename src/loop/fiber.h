@@ -10,7 +10,7 @@
 /*
  * A fiber is a stack that can wait: straight-line code such as SQLite runs on
  * it and sleeps in the middle while the loop goes on.  Only query/ and scripts
- * use fibers; everything else is a state machine.  ucontext with a guard page
+ * use fibers; everything else is a state machine.  ucontext with guard pages
  * below the stack, and ASan's fiber hooks.
  */
 struct fiber;
@@ -48,6 +48,12 @@ void fiber_yield(void);
  * wait or a yield.  0 when not on a fiber.
  */
 int64_t fiber_ran_us(void);
+
+/**
+ * fiber_stack_left(): The bytes of stack below the caller, for those who recurse
+ * as deep as somebody's input says.  SIZE_MAX when not on a fiber.
+ */
+size_t fiber_stack_left(void);
 
 /**
  * fiber_set_local(key, p) / fiber_local(key):

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "query/query_internal.h"
 
-#define STACK ((size_t)512 << 10)
 #define DEADLINE_MS 60000
 #define MAX_MEMORY ((size_t)64 << 20)
 #define MAX_SQL ((size_t)1 << 20)
@@ -245,7 +244,7 @@ query_start(struct loop * L, const char * sql, size_t len,
 	if ((q->mem = query_mem_new(q->opts.max_memory)) == NULL ||
 	    (q->deadline = loop_timer_new(L, query_expire, q)) == NULL)
 		goto err1;
-	q->fiber = fiber_start(L, query_main, q, STACK, query_done, e);
+	q->fiber = fiber_start(L, query_main, q, QUERY_STACK, query_done, e);
 	if (q->fiber == NULL)
 		goto err0;
 	loop_timer_start(q->deadline, q->opts.deadline_ms);
