@@ -10,6 +10,10 @@
 
 /* A status that only moved on is written at most this often. */
 #define STATUS_EVERY_US 10000000
+/* Timers know nothing of the wall clock's steps, nor of the time a machine slept:
+ * a long wait looks at the clock this often. */
+#define LOOK_MS 60000
+#define EARLY_MS 5 /* a timer that came this early came for what was due */
 
 const double runner_duration_le[RUNNER_DURATION_BUCKETS] = { 0.001, 0.005,
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 };
@@ -381,6 +385,10 @@ on_timer(void * arg)
 {
 	struct job * j = arg;
 
+	if (clock_wall_ms() < j->due_at - EARLY_MS) {
+		runner_schedule(j);
+		return;
+	}
 	runner_fire(j, 0);
 	/* A run that goes on past its time must not stop the clock. */
 	if (!loop_timer_pending(j->timer))
@@ -404,7 +412,8 @@ runner_schedule(struct job * j)
 		return;
 	}
 	at = schedule_next(now, j->schedule_ms, j->offset_ms, j->last_bucket);
-	loop_timer_start(j->timer, at - now);
+	j->due_at = at;
+	loop_timer_start(j->timer, at - now < LOOK_MS ? at - now : LOOK_MS);
 }
 
 void

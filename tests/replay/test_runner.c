@@ -192,6 +192,25 @@ test_clock_forward(void ** state)
 	assert_int_equal(world_stats(w, 0).skipped, 0);
 }
 
+/* The machine slept, or its clock was wrong until the network came: whoever runs
+ * once a day does not wait the difference over again. */
+static void
+test_clock_forward_long(void ** state)
+{
+	(void)state;
+	world_create(w, 0, "a", 86400000);
+	world_pass(w, 3600000);
+	assert_int_equal(world_ticks(w, 0, "a"), 1);
+	fake_loop_step_wall(w->L, INT64_C(47) * 3600000);
+	world_pass(w, 120000);
+	assert_int_equal(world_ticks(w, 0, "a"), 2);
+	world_check_buckets(w, 0, "a", 86400000);
+	/* And back: not a second time. */
+	fake_loop_step_wall(w->L, INT64_C(-3) * 3600000);
+	world_pass(w, 120000);
+	assert_int_equal(world_ticks(w, 0, "a"), 2);
+}
+
 /* ---- trigger ---- */
 
 static void
@@ -532,6 +551,7 @@ main(void)
 		T(test_slow_first_run), T(test_longer_than_its_bucket),
 		T(test_longer_than_its_bucket_by_a_hair), T(test_clock_back),
 		T(test_clock_back_a_little), T(test_clock_forward),
+		T(test_clock_forward_long),
 		T(test_trigger_idle), T(test_trigger_running),
 		T(test_trigger_at_the_bucket_s_start),
 		T(test_trigger_disabled), T(test_status_is_restored),
