@@ -72,6 +72,7 @@ struct fiber {
 	struct stack * stack;
 	enum fiber_state state;
 	int woken;
+	int stopped;
 	void (*fn)(void *);
 	void (*done)(void *);
 	void * arg;
@@ -382,6 +383,23 @@ fiber_yield(void)
 	assert(f != NULL);
 	sched_push(f);
 	switch_out(f);
+}
+
+int
+fiber_breathe(void)
+{
+	if (current == NULL)
+		return (0);
+	if (fiber_ran_us() >= SLICE_US)
+		fiber_yield();
+	return (current->stopped);
+}
+
+void
+fiber_stop(struct fiber * f)
+{
+	f->stopped = 1;
+	fiber_wake(f);
 }
 
 int64_t

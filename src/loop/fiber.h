@@ -44,6 +44,15 @@ void fiber_wake(struct fiber * f);
 void fiber_yield(void);
 
 /**
+ * fiber_breathe(): For code that may take long, deep inside: give the loop its
+ * turn if we have run for 2 ms.  Nonzero once fiber_stop() was called: then come
+ * to an end.  0 when not on a fiber.
+ * fiber_stop(f): Wake ${f}, and have it told so.
+ */
+int fiber_breathe(void);
+void fiber_stop(struct fiber * f);
+
+/**
  * fiber_ran_us(): How long this fiber has run since it last came back from a
  * wait or a yield.  0 when not on a fiber.
  */

@@ -29,8 +29,7 @@ query_enter(struct query * q, enum query_state state)
 int
 query_breathe(struct query * q)
 {
-	if (fiber_ran_us() >= QUERY_SLICE_US)
-		fiber_yield();
+	(void)fiber_breathe();
 	return (q->cancelled || q->expired);
 }
 
@@ -210,7 +209,7 @@ query_expire(void * arg)
 	struct query * q = arg;
 
 	q->expired = 1;
-	fiber_wake(q->fiber);
+	fiber_stop(q->fiber);
 }
 
 struct query *
@@ -274,5 +273,5 @@ query_cancel(struct query * q)
 	if (q == NULL)
 		return;
 	q->cancelled = 1;
-	fiber_wake(q->fiber);
+	fiber_stop(q->fiber);
 }
