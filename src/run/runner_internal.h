@@ -50,6 +50,11 @@ struct runner {
 	struct loop_timer * poll_timer;
 	json_int_t generation; /* -1: look again */
 	int polling;
+	struct loop_timer * slice_timer; /* for what is too much for a turn: */
+	size_t ask_next;       /* whose status is asked for next, ... */
+	json_t * list;         /* ... and what the state holds, NULL: not now, */
+	json_t * names;        /* the names in it so far */
+	size_t list_next;      /* and what is compared next */
 	uint64_t changes;      /* of our own, so far */
 	uint64_t list_changes; /* when the last list was asked for */
 
