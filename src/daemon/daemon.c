@@ -69,7 +69,8 @@ node_id(struct daemon * d, struct err * e)
 	char path[1024];
 	uuid_t u;
 	FILE * f;
-	size_t n = 0;
+	int is_empty = 0;
+	size_t n;
 
 	snprintf(path, sizeof(path), "%s/node_id", d->c->data_dir);
 	if ((f = fopen(path, "re")) != NULL) {
@@ -78,13 +79,17 @@ node_id(struct daemon * d, struct err * e)
 		d->node[n] = '\0';
 		if (uuid_parse(d->node, u) == 0)
 			return (0);
-		return (err_set(e, ERR_CONFIG, "data_dir", "%s holds no uuid; "
-		    "remove it and a new one is made", path));
+		/* Empty: the machine failed before it was on the disk. */
+		if (n > 0)
+			return (err_set(e, ERR_CONFIG, "data_dir", "%s holds "
+			    "no uuid; remove it and a new one is made", path));
+		is_empty = 1;
 	}
 	uuid_generate_random(u);
 	uuid_unparse_lower(u, d->node);
-	if ((f = fopen(path, "wxe")) == NULL || fputs(d->node, f) < 0 ||
-	    fclose(f) != 0)
+	if ((f = fopen(path, is_empty ? "we" : "wxe")) == NULL ||
+	    fputs(d->node, f) < 0 || fflush(f) != 0 ||
+	    fsync(fileno(f)) != 0 || fclose(f) != 0)
 		return (err_set(e, ERR_CONFIG, "data_dir",
 		    "cannot write %s: %s", path, strerror(errno)));
 	return (0);

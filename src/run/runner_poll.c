@@ -18,6 +18,13 @@
 #define ASK_SLICE 64
 #define ASK_MS 32
 
+/* The embedded state has no other daemons. */
+static int
+is_shared(const struct runner * r)
+{
+	return (strcmp(r->state->ops->name, "sqlite") != 0);
+}
+
 static struct job *
 make_job(struct runner * r, const json_t * rec)
 {
@@ -30,7 +37,8 @@ make_job(struct runner * r, const json_t * rec)
 		if ((j = job_misfit(r, rec, &e)) == NULL)
 			return (NULL);
 	}
-	j->mine = j->node == NULL || strcmp(j->node, r->node) == 0;
+	j->mine = !is_shared(r) || j->node == NULL ||
+	    strcmp(j->node, r->node) == 0;
 	return (j);
 }
 
@@ -182,8 +190,7 @@ runner_load(struct runner * r, runner_cb * cb, void * arg)
 	r->load_arg = arg;
 	r->load_left = 1;
 	r->state->ops->list(r->state, "connector", on_list, r);
-	/* The embedded state has no other daemons. */
-	if (r->poll_timer == NULL && strcmp(r->state->ops->name, "sqlite") != 0)
+	if (r->poll_timer == NULL && is_shared(r))
 		runner_poll_start(r);
 }
 

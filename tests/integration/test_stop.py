@@ -1,6 +1,7 @@
 """SIGTERM at bad moments: an exit code of 0, and everybody gets an answer."""
 import http.client
 import json
+import os
 import re
 import socket
 import threading
@@ -82,4 +83,12 @@ time.sleep(0.3)
 begun = time.monotonic()
 t.eq(d.stop(), 0, "who never reads on: exit 0")
 t.ok(time.monotonic() - begun < 15, "  soon", time.monotonic() - begun)
+d.close()
+
+# ---- and a machine that failed at the wrong moment ----
+d = Daemon()
+d.stop()
+open(os.path.join(d.data, "node_id"), "w").close()
+d.start()
+t.eq(d.get("/readyz")[0], 200, "an empty node_id is written anew")
 d.close()

@@ -132,6 +132,25 @@ test_longer_than_its_bucket_by_a_hair(void ** state)
 	world_check_buckets(w, 0, "a", 500);
 }
 
+/* The data directory came back from a copy without its node_id: a state of our
+ * own has no other daemon who would run what it holds. */
+static void
+test_new_node_id(void ** state)
+{
+	size_t n;
+
+	(void)state;
+	world_create(w, 0, "a", 1000);
+	world_pass(w, 5000);
+	n = world_ticks(w, 0, "a");
+	world_down(w, 0);
+	w->node[0].id = "node-new";
+	world_up(w, 0);
+	world_pass(w, 5000);
+	assert_true(world_ticks(w, 0, "a") >= n + 4);
+	assert_int_equal(world_do(w, 0, runner_trigger, "a", NULL), 0);
+}
+
 /* ---- the wall clock ---- */
 
 static void
@@ -551,7 +570,7 @@ main(void)
 		T(test_slow_first_run), T(test_longer_than_its_bucket),
 		T(test_longer_than_its_bucket_by_a_hair), T(test_clock_back),
 		T(test_clock_back_a_little), T(test_clock_forward),
-		T(test_clock_forward_long),
+		T(test_clock_forward_long), T(test_new_node_id),
 		T(test_trigger_idle), T(test_trigger_running),
 		T(test_trigger_at_the_bucket_s_start),
 		T(test_trigger_disabled), T(test_status_is_restored),
