@@ -73,8 +73,11 @@ void runner_remove(struct runner * r, struct job * j);
 /** runner_schedule(j): (Re)arm the timer, if the job is to run here at all. */
 void runner_schedule(struct job * j);
 
-/** runner_fire(j, manual): Begin a run now. */
+/** runner_fire(j, manual): Begin a run now.  runner_fire_first(j): that of one
+ * that was just made, by a claim of its own: one of its name that was deleted a
+ * moment ago may have claimed this bucket. */
 void runner_fire(struct job * j, int manual);
+void runner_fire_first(struct job * j);
 
 /** runner_go_on(j): No run is under way: arm the timer, or begin the run that
  * was asked for meanwhile. */

@@ -325,8 +325,10 @@ open_target(struct job * j, struct err * e)
 	return (0);
 }
 
-void
-runner_fire(struct job * j, int manual)
+enum why { BY_CLOCK, BY_HAND, FIRST };
+
+static void
+fire(struct job * j, enum why why)
 {
 	struct runner * r = j->runner;
 	int64_t now = clock_wall_ms(), bucket;
@@ -336,7 +338,7 @@ runner_fire(struct job * j, int manual)
 	if (r->stopping)
 		return;
 	bucket = schedule_bucket(now, j->schedule_ms);
-	if (!manual) {
+	if (why != BY_HAND) {
 		/* The timer came a little early, the clock a little back. */
 		if (bucket == j->last_bucket)
 			return;
@@ -344,7 +346,7 @@ runner_fire(struct job * j, int manual)
 		j->last_bucket = bucket;
 	}
 	if (j->tick != NULL || j->waiting) {
-		if (manual)
+		if (why == BY_HAND)
 			j->triggered = 1;
 		else
 			r->stats.skipped++;
@@ -366,7 +368,8 @@ runner_fire(struct job * j, int manual)
 	p.source = j->source;
 	/* A run by hand does not use up the bucket, nor is it stopped by one
 	 * that was: its claim is its own moment. */
-	p.lease_bucket = !manual ? bucket : now != bucket ? now : now + 1;
+	p.lease_bucket = why == BY_CLOCK ? bucket : why == FIRST ? -now :
+	    now != bucket ? now : now + 1;
 	p.lease_ttl_ms = 2 * j->schedule_ms + j->req->timeout_ms;
 	p.scheduled_for = bucket;
 	p.budget_ms = j->schedule_ms;
@@ -378,6 +381,18 @@ runner_fire(struct job * j, int manual)
 		err_nomem(&res.e, "a run");
 		on_tick(j, &res);
 	}
+}
+
+void
+runner_fire(struct job * j, int manual)
+{
+	fire(j, manual ? BY_HAND : BY_CLOCK);
+}
+
+void
+runner_fire_first(struct job * j)
+{
+	fire(j, FIRST);
 }
 
 static void
