@@ -18,6 +18,7 @@ static const struct api_route * const resources[] = {
 #define NRESOURCES (sizeof(resources) / sizeof(resources[0]))
 
 #define MAX_ID 256
+#define FREE_TURNS 1000
 
 static const struct {
 	enum httpd_method method;
@@ -289,6 +290,11 @@ api_free(struct api * a)
 	if (a == NULL)
 		return;
 	httpd_free(a->httpd);
+	/* Queries whose clients did not read hear from that that they have
+	 * left; nothing else tells them any more. */
+	for (i = 0; a->queries != NULL && i < FREE_TURNS; i++)
+		if (loop_turn(a->o.loop, 0))
+			break;
 	for (i = 0; a->hosts != NULL && a->hosts[i] != NULL; i++)
 		free(a->hosts[i]);
 	free(a->hosts);

@@ -66,6 +66,9 @@ runner_free(struct runner * r)
 	free(r->sorted);
 	loop_timer_free(r->status_timer);
 	loop_timer_free(r->poll_timer);
+	loop_timer_free(r->slice_timer);
+	json_decref(r->list);
+	json_decref(r->names);
 	loop_timer_free(r->load_timer);
 	loop_soon_cancel(r->loop, &r->stop_soon);
 	free(r->node);

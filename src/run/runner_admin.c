@@ -174,7 +174,7 @@ on_created(void * arg, json_t * v, const struct err * e)
 	op->answer = json_pack("{s:s}", "id", j->c->id);
 	/* The first run at once: whoever made it wants to see it work. */
 	if (j->enabled && j->schedule_ms > 0)
-		runner_fire(j, 0);
+		runner_fire_first(j);
 	runner_schedule(j);
 	op_finish(op, NULL);
 }

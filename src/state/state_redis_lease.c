@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "state/state_redis_internal.h"
 
 /*
@@ -10,6 +11,9 @@
  * this process alone knows and ends with the number of the claim: keeping and
  * dropping compare up to the former, and a claim whose answer was lost is made
  * again with the same token, so that the server tells us it is ours.
+ *
+ * Fences are at least the clock's microseconds: targets remember the last one,
+ * and a server that was emptied must not begin below it.
  */
 static const char take_script[] =
     "local v = redis.call('GET', KEYS[1]) "
@@ -22,6 +26,10 @@ static const char take_script[] =
     " return 0 "
     "end "
     "local f = redis.call('HINCRBY', KEYS[2], ARGV[1], 1) "
+    "if f < tonumber(ARGV[5]) then"
+    " f = tonumber(ARGV[5])"
+    " redis.call('HSET', KEYS[2], ARGV[1], ARGV[5]) "
+    "end "
     "redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. string.format('%.0f', f)"
     " .. ' ' .. ARGV[4], 'NX', 'PX', ARGV[3]) "
     "return f";
@@ -163,6 +171,8 @@ state_redis_lease_take(struct state * state, const char * sync,
 	state_redis_args_adds(&S->args, S->node);
 	add_ttl(S, ttl_ms);
 	state_redis_args_adds(&S->args, c->token);
+	state_redis_args_addf(&S->args, "%lld",
+	    (long long)clock_wall_ms() * 1000);
 	state_redis_args_script(S, d, on_take, take_script, 2);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/rfc3339.h"
+#include "loop/fiber.h"
 #include "target/sample_plan.h"
 #include "target/sample_read.h"
 
@@ -211,7 +212,9 @@ select_series(struct cursor * c)
 	return (0);
 }
 
-/* The next piece of any source.  1, 0 at the end, -1. */
+/* The next piece of any source.  1, 0 at the end, -1, -2: told to stop.  SQLite
+ * does not ask between pieces that have none of the rows, so the loop gets its
+ * turns here. */
 static int
 next_piece(struct cursor * c)
 {
@@ -220,6 +223,8 @@ next_piece(struct cursor * c)
 	int rc;
 
 	for (;;) {
+		if (fiber_breathe())
+			return (-2);
 		if (!c->in_source) {
 			while (c->src < r->nsrc && p->source != NULL &&
 			    strcmp(r->src[c->src].name, p->source))
@@ -285,6 +290,8 @@ advance(struct cursor * c)
 		return (SQLITE_OK);
 	}
 	c->eof = 1;
+	if (rc == -2)
+		return (SQLITE_INTERRUPT);
 	if (rc < 0)
 		return (fail(c->base.pVtab, "stored samples cannot be read: "
 		    "the file is damaged, or memory is short"));

@@ -143,6 +143,7 @@ scan_file(struct targets * t, const char * database, struct err * e)
 {
 	sqlite3_stmt * st = NULL;
 	sqlite3 * db = NULL;
+	const char * name;
 	char path[1024];
 	int rc = 0;
 
@@ -151,9 +152,12 @@ scan_file(struct targets * t, const char * database, struct err * e)
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) ==
 	    SQLITE_OK && sqlite3_prepare_v2(db, "SELECT name FROM sample_tbl ORDER BY "
 	    "name", -1, &st, NULL) == SQLITE_OK)
-		while (rc == 0 && sqlite3_step(st) == SQLITE_ROW)
-			rc = note(t, database,
-			    (const char *)sqlite3_column_text(st, 0), e);
+		while (rc == 0 && sqlite3_step(st) == SQLITE_ROW) {
+			/* NULL in a file that somebody else made. */
+			name = (const char *)sqlite3_column_text(st, 0);
+			if (name != NULL)
+				rc = note(t, database, name, e);
+		}
 	else
 		log_event(LOG_WARN, "database_not_read", LOG_S("path", path),
 		    LOG_S("error", db ? sqlite3_errmsg(db) : "no memory"));

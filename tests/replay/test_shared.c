@@ -244,6 +244,39 @@ test_created_by_the_other(void ** state)
 	assert_int_equal(world_do(w, 1, runner_trigger, "a", NULL), -1);
 }
 
+/* More than are looked at in one turn, while one of our own changes, too. */
+static void
+test_many_by_the_other(void ** state)
+{
+	char name[16];
+	int k;
+
+	(void)state;
+	for (k = 0; k < 300; k++) {
+		snprintf(name, sizeof(name), "c%03d", k);
+		world_create(w, 0, name, 3600000);
+	}
+	world_create(w, 1, "own", 3600000);
+	world_pass(w, 20000);
+	assert_int_equal(world_stats(w, 1).connected, 301);
+	for (k = 0; k < 300; k += 2) {
+		snprintf(name, sizeof(name), "c%03d", k);
+		if (k % 4 == 0)
+			assert_int_equal(world_do(w, 0, runner_delete, name,
+			    NULL), 0);
+		else
+			assert_int_equal(world_do(w, 0, runner_pause, name,
+			    NULL), 0);
+	}
+	world_pass(w, 5010);
+	/* In the midst of it. */
+	assert_int_equal(world_do(w, 1, runner_pause, "own", NULL), 0);
+	world_pass(w, 20000);
+	assert_int_equal(world_stats(w, 1).connected, 150);
+	assert_int_equal(world_stats(w, 1).disabled, 76);
+	assert_int_equal(world_stats(w, 0).connected, 150);
+}
+
 static void
 test_changed_by_the_other(void ** state)
 {
@@ -395,7 +428,8 @@ main(void)
 		T(test_killed), T(test_killed_in_a_run),
 		T(test_stopped_gives_its_claim_back), T(test_lost_reply),
 		T(test_away_for_both), T(test_name_taken_by_the_other),
-		T(test_created_by_the_other), T(test_changed_by_the_other),
+		T(test_created_by_the_other),
+		T(test_many_by_the_other), T(test_changed_by_the_other),
 		T(test_deleted_by_the_other),
 		T(test_deleted_by_the_other_in_a_run),
 		T(test_changes_disturb_nobody),
