@@ -10,6 +10,7 @@
 /* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
 #define LAG_PERIOD_US 20000
+#define BURST_US 4000
 
 struct loop {
 	struct event_base * base;
@@ -127,7 +128,7 @@ struct loop *
 loop_new(struct err * e)
 {
 	struct event_config * cfg;
-	struct timeval tv = tv_us(LAG_PERIOD_US);
+	struct timeval tv = tv_us(LAG_PERIOD_US), burst = tv_us(BURST_US);
 	struct loop * L;
 
 	if ((L = calloc(1, sizeof(*L))) == NULL ||
@@ -140,6 +141,9 @@ loop_new(struct err * e)
 	/* Microsecond timers, and never select(): it dies past 1024 files. */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_avoid_method(cfg, "select");
+	/* A burst of transfers looks at the timers now and then. */
+	event_config_set_max_dispatch_interval(cfg, &burst, -1,
+	    LOOP_PRIO_NORMAL);
 	L->base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
 	if (L->base == NULL || event_base_priority_init(L->base, 3) ||

@@ -13,8 +13,8 @@ schedule_bucket(int64_t now_ms, int64_t every_ms)
 }
 
 /* The slots a piece has, and how far they lie apart at most. */
-#define SLOTS 64
-#define SLOT_MAX_MS 100
+#define SLOTS 20
+#define SLOT_MAX_MS 250
 
 int64_t
 schedule_offset(const char * id, int64_t every_ms)
