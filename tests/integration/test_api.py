@@ -179,6 +179,16 @@ t.eq(d.call("DELETE", "/v1/connectors/self")[0], 404, "  again: 404")
 t.ok(d.query("SELECT count(*) AS n FROM metrics.self")[0]["n"] > 0,
      "  its rows stay")
 
+# ---- names that differ in case are one in SQL ----
+for name, db, table in (("case1", "CaseDb", "Node"), ("case2", "casedb", "node")):
+    d.create(name, pages.url, every=86400000, target_database=db, table=table)
+    t.ok(d.wait_ok(name), "a target %s.%s" % (db, table))
+for table in ("CaseDb.Node", "casedb.node"):
+    t.eq(d.query("SELECT count(*) AS n FROM %s" % table), [{"n": 2}],
+         "  both connectors' rows are in " + table)
+for name in ("case1", "case2"):
+    d.call("DELETE", "/v1/connectors/" + name)
+
 # ---- across a restart ----
 last = d.show("node")["last_success_at"]
 t.eq(d.stop(), 0, "SIGTERM: a drain and exit 0")
