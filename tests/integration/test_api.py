@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import signal
 import socket
 
 from daemon import Daemon, JSON, Pages, wait
@@ -221,6 +222,41 @@ t.eq(os.stat(path).st_mode & 0o777, 0o660, "  which others cannot open")
 t.ok("0123456789abcdef0" not in "\n".join(d.log), "the token is in no log")
 t.eq(d.stop(), 0, "exit 0")
 
+# ---- SIGHUP reads the token file again ----
+d.env.pop("MOLTLER_TOKEN")
+secret = os.path.join(d.data, "token")
+
+
+def write_token(text):
+    with open(secret, "w") as f:
+        f.write(text + "\n")
+    os.chmod(secret, 0o600)
+
+
+def token_status(token):
+    return d.get("/v1/connectors", headers={"Authorization":
+                 "Bearer " + token})[0]
+
+
+write_token("first-token-01234")
+d.args = ["--unix-socket", path]
+d.env["MOLTLER_TOKEN_FILE"] = secret
+d.start()
+t.eq(token_status("first-token-01234"), 200, "the token of a file")
+write_token("other-token-01234")
+d.proc.send_signal(signal.SIGHUP)
+t.ok(wait(lambda: token_status("other-token-01234") == 200),
+     "  is read again on SIGHUP")
+t.eq(token_status("first-token-01234"), 401, "  and the old one is none")
+write_token("short")
+d.proc.send_signal(signal.SIGHUP)
+t.ok(wait(lambda: d.events("reload_failed")) and
+     "token_file" in d.events("reload_failed")[0]["error"],
+     "  a bad one is refused and logged")
+t.eq(token_status("other-token-01234"), 200, "  and the one before stays")
+d.env.pop("MOLTLER_TOKEN_FILE")
+t.eq(d.stop(), 0, "exit 0")
+
 # ---- refusing to start ----
 
 
@@ -235,8 +271,9 @@ def start_fails(args, *words, code=2):
 
 
 start_fails(["--listen", "0.0.0.0:0"], "token")
-start_fails(["--redis", "nonsense"], "redis", code=1)
-start_fails(["--env-file", "/nonexistent"], "/nonexistent", code=1)
+start_fails(["--redis", "nonsense"], "--redis: ")
+start_fails(["--redis", "nonsense", "--check"], "--redis: ")
+start_fails(["--env-file", "/nonexistent"], "--env-file: ", "/nonexistent")
 start_fails(["--log-level", "loud"], "log_level")
 other = Daemon()
 start_fails(["--data-dir", other.data], "state.db", code=1)
