@@ -42,6 +42,9 @@ refused({**good, "type": "promethius"}, 400, "promethius")
 refused({**good, "nme": "x"}, 400, "nme", "did you mean name")
 refused({**good, "config": {}}, 400, "endpoint", "missing")
 refused({**good, "config": {"endpoint": "ftp://x"}}, 400, "endpoint")
+for url in ("http://h:65536/", "http://u:p@h:x/", "http://[::1]:99999",
+            "http://h/a b"):
+    refused({**good, "config": {"endpoint": url}}, 400, "endpoint", "port")
 refused({**good, "config": {"endpoint": pages.url, "x_y": 1}}, 400, "x_y")
 refused({**good, "config": {"endpoint": pages.url, "auth":
         {"type": "none", "tokn": 1}}}, 400, "auth.tokn")
@@ -53,6 +56,9 @@ refused({**good, "schedule_ms": "5s"}, 400, "schedule_ms")
 refused({**good, "name": "a b"}, 400, "name")
 refused({**good, "target_table": "a;b"}, 400, "target_table")
 refused({**good, "target_database": "../x"}, 400, "target_database")
+refused({**good, "target_table": "x" * 129}, 400, "at most 128")
+refused({**good, "target_table": "sqlite_x"}, 400, "not with sqlite_")
+refused({**good, "target_table": "a\0b"}, 400, "NUL character")
 refused({**good, "options": {"retrycount": 1}}, 400, "retrycount")
 refused([], 400, "object")
 t.eq(d.call("POST", "/v1/connectors", '{"a":', JSON)[0], 400, "half JSON: 400")
@@ -150,6 +156,13 @@ d.call("POST", "/v1/connectors/node/pause")
 t.eq(d.call("PATCH", "/v1/connectors/node", {"enabled": True})[0], 204,
      "enabled:true")
 t.eq(d.show("node")["disabled_reason"], None, "  clears the reason")
+d.call("PATCH", "/v1/connectors/node", {"enabled": False})
+d.call("PATCH", "/v1/connectors/node", {"enabled": True, "schedule_ms": 250,
+       "options": {"retry_count": 2}})
+st, out = d.get("/v1/connectors/node/events?limit=3")
+t.eq([(e["event"], e["detail"]) for e in out["items"]], [("resumed", ""),
+     ("changed", "schedule_ms, options"), ("paused", "manual")],
+     "events say what a patch did")
 
 # ---- events ----
 st, out = d.get("/v1/connectors/node/events?limit=100")
