@@ -178,7 +178,8 @@ for name in ("moltler_ticks_total{result=\"ok\"}", "moltler_rows_total",
              "moltler_last_success_timestamp_seconds{connector=\"node\"}",
              "moltler_http_requests_total{type=\"prometheus\",code=\"200\"}",
              "moltler_connectors{status=\"connected\"}",
-             "process_resident_memory_bytes"):
+             "process_resident_memory_bytes", "process_open_fds",
+             "process_max_fds"):
     t.ok(name in text, "metrics have " + name)
 d.create("self", "http://127.0.0.1:%d/metrics" % d.port, every=500)
 t.ok(d.wait_ok("self"), "its own metrics are a good page", d.show("self"))
