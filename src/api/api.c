@@ -252,6 +252,20 @@ api_new(const struct api_opts * o, struct err * e)
 	return (a);
 }
 
+int
+api_set_token(struct api * a, const char * token, struct err * e)
+{
+	char * copy = strdup(token);
+
+	if (copy == NULL)
+		return (err_nomem(e, "the token"));
+	if (a->token != NULL)
+		explicit_bzero(a->token, strlen(a->token));
+	free(a->token);
+	a->token = copy;
+	return (0);
+}
+
 struct httpd *
 api_httpd(struct api * a)
 {

@@ -39,7 +39,7 @@
 
 /* Everything that lives as long as the process, in the order it comes up. */
 struct daemon {
-	const struct settings * c;
+	struct settings * c;
 	char node[UUID_STR_LEN];
 	struct loop * loop;
 	struct egress * egress;
@@ -254,6 +254,9 @@ on_hup(void * arg)
 
 	if (secrets_reload(d->secrets, &e))
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
+	if (settings_read_token(d->c, &e) ||
+	    (d->c->token != NULL && api_set_token(d->api, d->c->token, &e)))
+		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
 	if ((t = load_types(d->c, &e)) == NULL) {
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
 		return;
@@ -431,7 +434,7 @@ take_down(struct daemon * d)
 }
 
 int
-daemon_run(const struct settings * c, struct err * e)
+daemon_run(struct settings * c, struct err * e)
 {
 	struct daemon d;
 	int rc = -1;

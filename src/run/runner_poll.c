@@ -265,6 +265,9 @@ retire(struct runner * r, struct job * j, const json_t * rec)
 		job_free(w->next);
 		w->next = NULL;
 	}
+	log_event(rec ? LOG_INFO : LOG_WARN, rec ?
+	    "connector_changed_elsewhere" : "connector_gone_elsewhere",
+	    LOG_S("connector", j->c->name));
 	if (rec == NULL)
 		forget_status(j);
 	runner_end_job(j, on_old_ended, w);
@@ -409,6 +412,11 @@ on_generation(void * arg, json_t * v, const struct err * e)
 
 	r->ops--;
 	if (e == NULL && gen != r->generation && !r->stopping) {
+		if (gen < r->generation)
+			log_event(LOG_ERROR, "state_went_back", LOG_S("hint",
+			    "the shared state is older than what was seen of "
+			    "it, or empty: what it lacks runs no more; does "
+			    "its Redis keep its data (appendonly yes)?"));
 		r->generation = gen;
 		r->list_changes = r->changes;
 		r->ops++;

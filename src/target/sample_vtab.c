@@ -79,8 +79,9 @@ v_connect(sqlite3 * db, void * aux, int argc, const char * const * argv,
 		    "table");
 		return (SQLITE_ERROR);
 	}
-	rc = sqlite3_declare_vtab(db, "CREATE TABLE x(timestamp TEXT, "
-	    "name TEXT, value REAL, labels JSON, source TEXT HIDDEN)");
+	rc = sqlite3_declare_vtab(db, "CREATE TABLE x("
+	    "timestamp TEXT COLLATE " SAMPLE_TIME_ORDER ", name TEXT, "
+	    "value REAL, labels JSON, source TEXT HIDDEN)");
 	if (rc != SQLITE_OK)
 		return (rc);
 	sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
@@ -397,6 +398,14 @@ v_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * id)
 	return (SQLITE_OK);
 }
 
+/* Seconds with and without a fraction come in the order of time. */
+static int
+time_order(void * arg, int na, const void * a, int nb, const void * b)
+{
+	(void)arg;
+	return (rfc3339_compare(a, (size_t)na, b, (size_t)nb));
+}
+
 int
 sample_vtab_register(sqlite3 * db)
 {
@@ -416,6 +425,9 @@ sample_vtab_register(sqlite3 * db)
 		.xRowid = v_rowid,
 	};
 
+	if (sqlite3_create_collation_v2(db, SAMPLE_TIME_ORDER, SQLITE_UTF8,
+	    NULL, time_order, NULL) != SQLITE_OK)
+		return (-1);
 	return (sqlite3_create_module_v2(db, "moltler_samples", &module, NULL,
 	    NULL) == SQLITE_OK ? 0 : -1);
 }

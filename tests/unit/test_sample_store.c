@@ -161,6 +161,40 @@ test_order(void ** state)
 	sample_source_close(b);
 }
 
+/* Text has "01.500Z" before "01Z"; time has not. */
+static void
+test_order_of_fractions(void ** state)
+{
+	struct sample_source * s = rig_source("t", "a");
+	double v[RIG_N];
+	struct sample_page p;
+	int64_t ms;
+
+	(void)state;
+	for (ms = 0; ms <= 2500; ms += 500) {
+		rig_page(1, ms, RIG_N, v);
+		p = fix_page(rig_kinds, RIG_N, sample_source_layout(s) ?
+		    rig_kinds : NULL, RIG_N, v);
+		sample_source_append(s, ms, 1, &p, rig_cb, NULL);
+		fix_free(&p);
+	}
+	rig_wait(&rig_ok, 6);
+	rig_expect("SELECT min(timestamp) || ' ' || max(timestamp) FROM t "
+	    "WHERE timestamp < '1970-01-01T00:00:02Z'",
+	    "1970-01-01T00:00:00Z 1970-01-01T00:00:01.500Z");
+	rig_expect("SELECT group_concat(x, ' ') FROM (SELECT substr(timestamp, "
+	    "18) AS x FROM (SELECT DISTINCT timestamp, name FROM t WHERE name "
+	    "= 'metric_0_total') ORDER BY timestamp)",
+	    "00Z 00.500Z 01Z 01.500Z 02Z 02.500Z");
+	/* Also where the table does not see what it is compared with. */
+	rig_expect("SELECT count(DISTINCT x.timestamp) FROM t x JOIN t y ON "
+	    "x.timestamp < y.timestamp || '' WHERE "
+	    "y.timestamp = '1970-01-01T00:00:02Z'", "4");
+	rig_expect("SELECT count(DISTINCT timestamp) FROM t WHERE timestamp > "
+	    "(SELECT '1970-01-01T00:00:01Z')", "3");
+	sample_source_close(s);
+}
+
 static void
 test_layout_changes_and_restart(void ** state)
 {
@@ -688,6 +722,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_append_and_read), T(test_pushdown), T(test_order),
+		T(test_order_of_fractions),
 		T(test_layout_changes_and_restart),
 		T(test_reading_leaves_the_loop_free),
 		T(test_sources_share_layouts), T(test_twice_and_fences),
