@@ -40,6 +40,7 @@ class Daemon:
         self.log = []
         self.proc = None
         self.port = None
+        self.preexec = None         # run in the child: limits
         if start:
             self.start()
 
@@ -49,6 +50,7 @@ class Daemon:
         if "--listen" not in self.args:
             cmd += ["--listen", "127.0.0.1:0"]
         self.proc = subprocess.Popen(cmd + self.args, env=self.env,
+                                     preexec_fn=self.preexec,
                                      stderr=subprocess.PIPE)
         self.port = None
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -109,6 +111,15 @@ class Daemon:
             return status, json.loads(out) if out else None
         except ValueError:
             return status, out
+
+    def metric(self, name, **labels):
+        """A value of /metrics; the sum of those that bear the labels."""
+        found = None
+        for line in self.call("GET", "/metrics")[2].decode().splitlines():
+            if line.startswith(name) and line[len(name)] in "{ " and \
+                    all('%s="%s"' % kv in line for kv in labels.items()):
+                found = (found or 0) + float(line.rsplit(" ", 1)[1])
+        return found
 
     def create(self, name, endpoint, every=200, table=None, config=None, **more):
         """A prometheus connector into metrics.<name>."""
@@ -229,6 +240,56 @@ class Pages:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Redis:
+    """redis-server on a unix socket in a folder of its own.  keep: with its
+    data on disk, every write."""
+
+    def __init__(self, keep=False):
+        self.dir = tempfile.mkdtemp(prefix="moltler-redis-")
+        self.path = os.path.join(self.dir, "s")
+        self.url = "unix://" + self.path
+        self.keep = keep
+        self.start()
+
+    def start(self):
+        cmd = ["redis-server", "--port", "0", "--unixsocket", self.path,
+               "--save", "", "--dir", self.dir]
+        if self.keep:
+            cmd += ["--appendonly", "yes", "--appendfsync", "always"]
+        self.proc = subprocess.Popen(cmd, stdout=subprocess.DEVNULL)
+        wait(lambda: self.cli("PING") == "PONG", 20)
+
+    def cli(self, *args):
+        return subprocess.run(["redis-cli", "-s", self.path, *args],
+                              capture_output=True, text=True).stdout.strip()
+
+    def hash(self, key):
+        v = self.cli("HGETALL", key).split("\n")
+        return dict(zip(v[::2], v[1::2]))
+
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait()
+
+    def signal(self, signo):
+        self.proc.send_signal(signo)
+
+    def close(self):
+        self.signal(signal.SIGCONT)
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def sanitized():
+    """Whether the build is one with sanitizers, whose memory says nothing and
+    which is slower."""
+    try:
+        with open(os.path.join(BUILD, "config.status")) as f:
+            return "--enable-sanitizers" in f.read()
+    except OSError:
+        return False
 
 
 def free_port():
