@@ -267,7 +267,8 @@ store_of(struct targets * t, const char * database, struct err * e)
 		return (NULL);
 	}
 	t->n++;
-	return (d->store);
+	/* It may have been damaged when we started, and mended since. */
+	return (scan_file(t, database, e) ? NULL : d->store);
 }
 
 struct sample_source *
