@@ -1,4 +1,5 @@
 """A real moltlerd and its friends on loopback, for the tests in Python."""
+import atexit
 import http.client
 import http.server
 import json
@@ -28,6 +29,15 @@ def wait(cond, seconds=10, every=0.02):
         time.sleep(every)
 
 
+def reap(thing):
+    """A test that dies leaves no process behind."""
+    def end():
+        if thing.proc is not None and thing.proc.poll() is None:
+            thing.proc.kill()
+            thing.proc.wait()
+    atexit.register(end)
+
+
 class Daemon:
     """moltlerd with a data directory of its own.  Ports are free ones."""
 
@@ -41,6 +51,7 @@ class Daemon:
         self.proc = None
         self.port = None
         self.preexec = None         # run in the child: limits
+        reap(self)
         if start:
             self.start()
 
@@ -196,6 +207,7 @@ class FaultServer:
         self.proc = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "fault_server.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        reap(self)
         self.info = json.loads(self.proc.stdout.readline())
         self.base = "http://127.0.0.1:%d" % self.info["port"]
 
@@ -251,6 +263,7 @@ class Redis:
         self.path = os.path.join(self.dir, "s")
         self.url = "unix://" + self.path
         self.keep = keep
+        reap(self)
         self.start()
 
     def start(self):
