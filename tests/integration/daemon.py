@@ -246,6 +246,8 @@ class Pages:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        # Who is killed leaves without a word.
+        self.server.handle_error = lambda *a: None
         self.url = "http://127.0.0.1:%d/metrics" % self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
