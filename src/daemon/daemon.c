@@ -442,6 +442,8 @@ daemon_run(struct settings * c, struct err * e)
 	memset(&d, 0, sizeof(d));
 	d.c = c;
 	signal(SIGPIPE, SIG_IGN);
+	/* A file at its limit is a failed write like any other. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (bring_up(&d, e) == 0) {
 		if (loop_run(d.loop))
 			err_set(e, ERR_PERMANENT, "loop",

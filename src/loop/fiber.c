@@ -31,7 +31,7 @@
 #endif
 
 /* All runnable fibers of a loop together get this much of one turn. */
-#define SLICE_US 2000
+#define SLICE_US 1000
 #define MIN_STACK ((size_t)64 << 10)
 #define POOL_MAX 32
 /* Below each stack: more than the largest frame, which could step over less. */

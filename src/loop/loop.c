@@ -10,7 +10,18 @@
 /* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
 #define LAG_PERIOD_US 20000
-#define BURST_US 4000
+
+/*
+ * Two ranks: timers, and all that moves bytes or computes.
+ * libevent looks at a lower rank only in a turn in which no higher one has
+ * anything to do, so that a third one would get nowhere beside a busy second:
+ * a query that computes, or a client that asks without end.  Within a rank all
+ * that is ready has its turn; so many callbacks, or so long, then the first
+ * rank is looked at again.
+ */
+#define RANKS 2
+#define TURN_CALLBACKS 32
+#define TURN_US 2000
 
 struct loop {
 	struct event_base * base;
@@ -117,11 +128,17 @@ lag_tick(evutil_socket_t fd, short what, void * arg)
 	event_add(L->lag_ev, &tv);
 }
 
+static int
+rank(enum loop_prio prio)
+{
+	return (prio == LOOP_PRIO_HIGH ? 0 : RANKS - 1);
+}
+
 struct loop *
 loop_new(struct err * e)
 {
 	struct event_config * cfg;
-	struct timeval tv = tv_us(LAG_PERIOD_US), burst = tv_us(BURST_US);
+	struct timeval tv = tv_us(LAG_PERIOD_US), turn = tv_us(TURN_US);
 	struct loop * L;
 
 	if ((L = calloc(1, sizeof(*L))) == NULL ||
@@ -134,18 +151,17 @@ loop_new(struct err * e)
 	/* Microsecond timers, and never select(): it dies past 1024 files. */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_avoid_method(cfg, "select");
-	/* A burst of transfers looks at the timers now and then. */
-	event_config_set_max_dispatch_interval(cfg, &burst, -1,
-	    LOOP_PRIO_NORMAL);
+	event_config_set_max_dispatch_interval(cfg, &turn, TURN_CALLBACKS,
+	    RANKS - 1);
 	L->base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
-	if (L->base == NULL || event_base_priority_init(L->base, 3) ||
+	if (L->base == NULL || event_base_priority_init(L->base, RANKS) ||
 	    (L->lag_ev = event_new(L->base, -1, 0, lag_tick, L)) == NULL) {
 		err_set(e, ERR_PERMANENT, "loop", "cannot make an event loop");
 		loop_free(L);
 		return (NULL);
 	}
-	event_priority_set(L->lag_ev, LOOP_PRIO_HIGH);
+	event_priority_set(L->lag_ev, rank(LOOP_PRIO_HIGH));
 	L->lag_due_us = clock_mono_us() + LAG_PERIOD_US;
 	event_add(L->lag_ev, &tv);
 	return (L);
@@ -255,7 +271,7 @@ loop_timer_new(struct loop * L, void (*cb)(void *), void * arg)
 		free(t);
 		return (NULL);
 	}
-	event_priority_set(t->ev, LOOP_PRIO_HIGH);
+	event_priority_set(t->ev, rank(LOOP_PRIO_HIGH));
 	return (t);
 }
 
@@ -288,7 +304,7 @@ loop_timer_pending(const struct loop_timer * t)
 void
 loop_timer_prio(struct loop_timer * t, enum loop_prio prio)
 {
-	event_priority_set(t->ev, (int)prio);
+	event_priority_set(t->ev, rank(prio));
 }
 
 void
@@ -349,7 +365,7 @@ loop_io_set(struct loop_io * io, int events)
 	if (events & LOOP_WRITE)
 		what |= EV_WRITE;
 	if (event_assign(io->ev, io->loop->base, io->fd, what, io_fire, io) ||
-	    event_priority_set(io->ev, (int)io->prio) ||
+	    event_priority_set(io->ev, rank(io->prio)) ||
 	    event_add(io->ev, NULL))
 		return (-1);
 	io->events = events;

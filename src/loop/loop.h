@@ -16,7 +16,8 @@ struct loop_io;
 struct loop_signal;
 struct event_base;
 
-/* Admin work and timers run before transfers when both are ready. */
+/* Timers and admin work run before transfers when both are ready; normal and
+ * low have their turns side by side, so that neither can starve the other. */
 enum loop_prio { LOOP_PRIO_HIGH, LOOP_PRIO_NORMAL, LOOP_PRIO_LOW };
 
 /** loop_new(e): A new loop, or NULL with ${e}. */

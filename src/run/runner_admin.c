@@ -129,8 +129,8 @@ new_record(struct runner * r, const json_t * body)
 	return (rec);
 }
 
-static void
-put_sync(struct job * j)
+void
+runner_put_sync(struct job * j)
 {
 	json_t * rec;
 
@@ -168,7 +168,7 @@ on_created(void * arg, json_t * v, const struct err * e)
 		op_finish(op, &why);
 		return;
 	}
-	put_sync(j);
+	runner_put_sync(j);
 	runner_event(j, "created", NULL);
 	runner_dirty(j, 1);
 	log_event(LOG_INFO, "connector_created", LOG_S("connector", j->c->name),
@@ -325,7 +325,7 @@ on_patched(void * arg, json_t * v, const struct err * e)
 		return;
 	}
 	if (j->schedule_ms > 0)
-		put_sync(j);
+		runner_put_sync(j);
 	else if (old->schedule_ms > 0)
 		r->state->ops->del(r->state, "sync", old->sync, NULL, NULL);
 	runner_end_job(old, on_replaced, op);

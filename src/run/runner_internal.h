@@ -49,6 +49,7 @@ struct runner {
 	/* Looking for what other daemons changed. */
 	struct loop_timer * poll_timer;
 	json_int_t generation; /* -1: look again */
+	json_int_t seen;       /* the last generation compared with */
 	int polling;
 	struct loop_timer * slice_timer; /* for what is too much for a turn: */
 	size_t ask_next;       /* whose status is asked for next, ... */
@@ -113,6 +114,9 @@ void runner_save(struct job * j);
 void runner_save_rest(struct runner * r);
 
 /* runner_admin.c */
+
+/** runner_put_sync(j): Write the record of its sync, if it has one. */
+void runner_put_sync(struct job * j);
 
 /** runner_cancel_tests(r): End the calls of runner_test. */
 void runner_cancel_tests(struct runner * r);

@@ -183,15 +183,31 @@ on_list(void * arg, json_t * v, const struct err * e)
 	load_one_done(r);
 }
 
+/* What the list that comes next is at least as new as. */
+static void
+on_first_generation(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+
+	r->ops--;
+	if (e == NULL)
+		r->generation = r->seen = json_integer_value(v);
+	runner_maybe_stopped(r);
+}
+
 void
 runner_load(struct runner * r, runner_cb * cb, void * arg)
 {
 	r->load_cb = cb;
 	r->load_arg = arg;
 	r->load_left = 1;
+	if (is_shared(r)) {
+		r->ops++;
+		r->state->ops->generation(r->state, on_first_generation, r);
+		if (r->poll_timer == NULL)
+			runner_poll_start(r);
+	}
 	r->state->ops->list(r->state, "connector", on_list, r);
-	if (r->poll_timer == NULL && is_shared(r))
-		runner_poll_start(r);
 }
 
 static void
@@ -296,6 +312,48 @@ differs(const struct job * j, const json_t * rec)
 	return (d);
 }
 
+/*
+ * The generation fell: the state lost its latest changes, or all of them, as a
+ * Redis without persistence does when it is started anew.  Then what is not in
+ * the list was not dropped by anybody, and what we know is put back.
+ */
+static void
+put_back(struct job * j)
+{
+	runner_save(j);
+	if (j->misfit != NULL)
+		return;
+	runner_put_sync(j);
+	if (j->mine)
+		runner_dirty(j, 1);
+}
+
+static void
+restore(struct runner * r, const json_t * list, json_t * names)
+{
+	const json_t * rec;
+	struct job * j;
+	size_t i, n = 0;
+
+	json_array_foreach(list, i, rec)
+		if (json_str(rec, "name") != NULL)
+			json_object_set(names, json_str(rec, "name"),
+			    (json_t *)(uintptr_t)rec);
+	for (i = 0; i < r->n; i++) {
+		j = r->sorted[i];
+		rec = json_object_get(names, j->c->name);
+		if (j->busy || (rec != NULL && (!j->mine || !differs(j, rec))))
+			continue;
+		put_back(j);
+		n++;
+	}
+	json_object_clear(names);
+	log_event(LOG_ERROR, "state_lost", LOG_S("state", r->state->ops->name),
+	    LOG_I("put_back", n), LOG_S("hint", "the shared state forgot "
+	    "changes; what this daemon knows is written again; does its "
+	    "Redis keep its data (appendonly yes)?"));
+}
+
 static void
 compare_one(struct runner * r, const json_t * rec)
 {
@@ -347,9 +405,11 @@ compare_some(struct runner * r)
 		return;
 	for (i = r->n; i-- > 0;) {
 		j = r->sorted[i];
-		if (!j->busy && json_object_get(r->names, j->c->name) == NULL)
+		if (!j->busy && !j->unsaved &&
+		    json_object_get(r->names, j->c->name) == NULL)
 			retire(r, j, NULL);
 	}
+	r->seen = r->generation;
 	compare_end(r);
 }
 
@@ -400,6 +460,13 @@ on_changed_list(void * arg, json_t * v, const struct err * e)
 		runner_maybe_stopped(r);
 		return;
 	}
+	if (!r->stopping && r->generation < r->seen) {
+		restore(r, v, r->names);
+		r->seen = 0;
+		r->generation = -1; /* and look again at what else differs */
+		compare_end(r);
+		return;
+	}
 	r->list_next = 0;
 	on_slice(r);
 }
@@ -412,11 +479,6 @@ on_generation(void * arg, json_t * v, const struct err * e)
 
 	r->ops--;
 	if (e == NULL && gen != r->generation && !r->stopping) {
-		if (gen < r->generation)
-			log_event(LOG_ERROR, "state_went_back", LOG_S("hint",
-			    "the shared state is older than what was seen of "
-			    "it, or empty: what it lacks runs no more; does "
-			    "its Redis keep its data (appendonly yes)?"));
 		r->generation = gen;
 		r->list_changes = r->changes;
 		r->ops++;

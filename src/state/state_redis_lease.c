@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/clock.h"
+#include "state/state_lease.h"
 #include "state/state_redis_internal.h"
 
 /*
@@ -25,13 +25,12 @@ static const char take_script[] =
     " end"
     " return 0 "
     "end "
-    "local f = redis.call('HINCRBY', KEYS[2], ARGV[1], 1) "
-    "if f < tonumber(ARGV[5]) then"
-    " f = tonumber(ARGV[5])"
-    " redis.call('HSET', KEYS[2], ARGV[1], ARGV[5]) "
-    "end "
-    "redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. string.format('%.0f', f)"
-    " .. ' ' .. ARGV[4], 'NX', 'PX', ARGV[3]) "
+    "local f = (tonumber(redis.call('HGET', KEYS[2], ARGV[1])) or 0) + 1 "
+    "if f < tonumber(ARGV[5]) then f = tonumber(ARGV[5]) end "
+    "local s = string.format('%.0f', f) "
+    "redis.call('HSET', KEYS[2], ARGV[1], s) "
+    "redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. s .. ' ' .. ARGV[4],"
+    " 'NX', 'PX', ARGV[3]) "
     "return f";
 
 static const char keep_script[] =
@@ -172,7 +171,7 @@ state_redis_lease_take(struct state * state, const char * sync,
 	add_ttl(S, ttl_ms);
 	state_redis_args_adds(&S->args, c->token);
 	state_redis_args_addf(&S->args, "%lld",
-	    (long long)clock_wall_ms() * 1000);
+	    (long long)state_lease_floor());
 	state_redis_args_script(S, d, on_take, take_script, 2);
 }
 

@@ -7,15 +7,13 @@
 int
 state_sqlite_lease_reserve(struct state_sqlite * S, struct err * e)
 {
-	int64_t used, now = clock_wall_ms() * 1000;
+	int64_t used;
 
 	if (state_sqlite_db_meta(S, "fence_reserved", &used, e) ||
 	    state_sqlite_batch_begin(S, 1, e))
 		return (-1);
-	/* Targets remember the last fence, and a state begun anew must not
-	 * begin below it. */
-	if (used < now)
-		used = now;
+	if (used < state_lease_floor())
+		used = state_lease_floor();
 	if (state_sqlite_db_meta_put(S, "fence_reserved", used + FENCE_BLOCK,
 	    e)) {
 		state_sqlite_batch_fail(S, NULL, e);

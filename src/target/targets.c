@@ -295,7 +295,8 @@ database_of(struct targets * t, const char * database, struct err * e)
 		return (NULL);
 	}
 	t->n++;
-	return (d);
+	/* It may have been damaged when we started, and mended since. */
+	return (scan_file(t, d->name, e) ? NULL : d);
 }
 
 /* The table as it is spelled already, or as given. */

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "test_state.h"
 
 static char cli[4096];
@@ -29,6 +30,7 @@ test_keys(void ** state)
 	char number[24];
 	int node;
 	int64_t f;
+	char want[64];
 
 	(void)state;
 	PUT("connector", "prom-a", "{\"type\":\"prometheus\","
