@@ -232,10 +232,17 @@ static void
 lookup(void * arg, const char * schema, const char * table,
     struct query_table * out)
 {
+	const struct api * a = arg;
 	struct lookup l = { schema, out };
+	const char * node;
 
 	memset(out, 0, sizeof(*out));
-	targets_find(((struct api *)arg)->o.targets, table, on_table, &l);
+	targets_find(a->o.targets, table, on_table, &l);
+	if (!out->found &&
+	    (node = runner_elsewhere(a->o.runner, schema, table)) != NULL) {
+		out->found = 3;
+		snprintf(out->schema, sizeof(out->schema), "%s", node);
+	}
 }
 
 #define MAX_NAMES 1000

@@ -9,15 +9,25 @@
 
 /* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
-#define LAG_PERIOD_US 5000
+#define LAG_PERIOD_US 20000
+
+/*
+ * Two ranks: timers, and all that moves bytes or computes.
+ * libevent looks at a lower rank only in a turn in which no higher one has
+ * anything to do, so that a third one would get nowhere beside a busy second:
+ * a query that computes, or a client that asks without end.  Within a rank all
+ * that is ready has its turn; so many callbacks, or so long, then the first
+ * rank is looked at again.
+ */
+#define RANKS 2
+#define TURN_CALLBACKS 32
+#define TURN_US 2000
 
 struct loop {
 	struct event_base * base;
 	struct soon * soon_head;
 	struct soon ** soon_tail;
 	struct soon mark; /* where this round of soon_run ends */
-	struct event * soon_ev;
-	struct event * again_ev; /* the next round */
 	struct event * lag_ev;
 	int64_t lag_due_us;
 	uint64_t lag_hist[LAG_BUCKETS];
@@ -60,19 +70,16 @@ tv_us(int64_t us)
 	return (tv);
 }
 
-/* Run what was queued when we began; what that queues waits for the next
- * round, so that sockets get their turn too.  That round begins by a timer of
- * the sockets' rank: an event made active again from its own callback runs
- * before libevent looks at anything else. */
+/*
+ * Run what was queued when we began; what that queues waits for the next round,
+ * so that sockets and timers get their turn too.  It is run by the loop itself,
+ * not by an event: each would cost a look at all descriptors.
+ */
 static void
-soon_run(evutil_socket_t fd, short what, void * arg)
+soon_run(struct loop * L)
 {
-	struct timeval now = { 0, 0 };
-	struct loop * L = arg;
 	struct soon * s;
 
-	(void)fd;
-	(void)what;
 	if (L->soon_head == NULL)
 		return;
 	L->mark.next = NULL;
@@ -84,8 +91,6 @@ soon_run(evutil_socket_t fd, short what, void * arg)
 		s->cb(s->arg);
 	}
 	loop_soon_cancel(L, &L->mark);
-	if (L->soon_head != NULL)
-		event_add(L->again_ev, &now);
 }
 
 static unsigned
@@ -123,11 +128,17 @@ lag_tick(evutil_socket_t fd, short what, void * arg)
 	event_add(L->lag_ev, &tv);
 }
 
+static int
+rank(enum loop_prio prio)
+{
+	return (prio == LOOP_PRIO_HIGH ? 0 : RANKS - 1);
+}
+
 struct loop *
 loop_new(struct err * e)
 {
 	struct event_config * cfg;
-	struct timeval tv = tv_us(LAG_PERIOD_US);
+	struct timeval tv = tv_us(LAG_PERIOD_US), turn = tv_us(TURN_US);
 	struct loop * L;
 
 	if ((L = calloc(1, sizeof(*L))) == NULL ||
@@ -143,19 +154,17 @@ loop_new(struct err * e)
 	/* Microsecond timers, and never select(): it dies past 1024 files. */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_avoid_method(cfg, "select");
+	event_config_set_max_dispatch_interval(cfg, &turn, TURN_CALLBACKS,
+	    RANKS - 1);
 	L->base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
-	if (L->base == NULL || event_base_priority_init(L->base, 3) ||
-	    (L->soon_ev = event_new(L->base, -1, 0, soon_run, L)) == NULL ||
-	    (L->again_ev = event_new(L->base, -1, 0, soon_run, L)) == NULL ||
+	if (L->base == NULL || event_base_priority_init(L->base, RANKS) ||
 	    (L->lag_ev = event_new(L->base, -1, 0, lag_tick, L)) == NULL) {
 		err_set(e, ERR_PERMANENT, "loop", "cannot make an event loop");
 		loop_free(L);
 		return (NULL);
 	}
-	event_priority_set(L->soon_ev, LOOP_PRIO_HIGH);
-	event_priority_set(L->again_ev, LOOP_PRIO_NORMAL);
-	event_priority_set(L->lag_ev, LOOP_PRIO_HIGH);
+	event_priority_set(L->lag_ev, rank(LOOP_PRIO_HIGH));
 	L->lag_due_us = clock_mono_us() + LAG_PERIOD_US;
 	event_add(L->lag_ev, &tv);
 	return (L);
@@ -166,10 +175,6 @@ loop_free(struct loop * L)
 {
 	if (L == NULL)
 		return;
-	if (L->soon_ev != NULL)
-		event_free(L->soon_ev);
-	if (L->again_ev != NULL)
-		event_free(L->again_ev);
 	if (L->lag_ev != NULL)
 		event_free(L->lag_ev);
 	if (L->base != NULL)
@@ -178,21 +183,26 @@ loop_free(struct loop * L)
 }
 
 int
-loop_run(struct loop * L)
+loop_turn(struct loop * L, int block)
 {
-	L->stop = 0;
-	while (!L->stop)
-		if (event_base_loop(L->base, EVLOOP_ONCE) < 0)
-			return (-1);
+	int flags = EVLOOP_ONCE;
+
+	if (!block || L->soon_head != NULL)
+		flags |= EVLOOP_NONBLOCK;
+	if (event_base_loop(L->base, flags) < 0)
+		return (-1);
+	soon_run(L);
 	return (0);
 }
 
 int
-loop_turn(struct loop * L, int block)
+loop_run(struct loop * L)
 {
-	int flags = EVLOOP_ONCE | (block ? 0 : EVLOOP_NONBLOCK);
-
-	return (event_base_loop(L->base, flags) < 0 ? -1 : 0);
+	L->stop = 0;
+	while (!L->stop)
+		if (loop_turn(L, 1))
+			return (-1);
+	return (0);
 }
 
 void
@@ -215,8 +225,6 @@ loop_soon(struct loop * L, struct soon * s, void (*cb)(void *), void * arg)
 	s->arg = arg;
 	if (s->prevp != NULL)
 		return;
-	if (L->soon_head == NULL)
-		event_active(L->soon_ev, EV_TIMEOUT, 0);
 	s->next = NULL;
 	s->prevp = L->soon_tail;
 	*L->soon_tail = s;
@@ -266,7 +274,7 @@ loop_timer_new(struct loop * L, void (*cb)(void *), void * arg)
 		free(t);
 		return (NULL);
 	}
-	event_priority_set(t->ev, LOOP_PRIO_HIGH);
+	event_priority_set(t->ev, rank(LOOP_PRIO_HIGH));
 	return (t);
 }
 
@@ -299,7 +307,7 @@ loop_timer_pending(const struct loop_timer * t)
 void
 loop_timer_prio(struct loop_timer * t, enum loop_prio prio)
 {
-	event_priority_set(t->ev, (int)prio);
+	event_priority_set(t->ev, rank(prio));
 }
 
 void
@@ -360,7 +368,7 @@ loop_io_set(struct loop_io * io, int events)
 	if (events & LOOP_WRITE)
 		what |= EV_WRITE;
 	if (event_assign(io->ev, io->loop->base, io->fd, what, io_fire, io) ||
-	    event_priority_set(io->ev, (int)io->prio) ||
+	    event_priority_set(io->ev, rank(io->prio)) ||
 	    event_add(io->ev, NULL))
 		return (-1);
 	io->events = events;

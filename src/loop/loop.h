@@ -16,7 +16,8 @@ struct loop_io;
 struct loop_signal;
 struct event_base;
 
-/* Admin work and timers run before transfers when both are ready. */
+/* Timers and admin work run before transfers when both are ready; normal and
+ * low have their turns side by side, so that neither can starve the other. */
 enum loop_prio { LOOP_PRIO_HIGH, LOOP_PRIO_NORMAL, LOOP_PRIO_LOW };
 
 /** loop_new(e): A new loop, or NULL with ${e}. */
@@ -94,7 +95,7 @@ void loop_signal_free(struct loop_signal * s);
 
 /*
  * Lag: how late the loop comes to what is due.  A timer of its own fires every
- * 5 ms and the delay beyond that is counted in a histogram.
+ * 20 ms and the delay beyond that is counted in a histogram.
  */
 struct loop_lag {
 	int64_t p50_us, p99_us, max_us; /* since the last reset */

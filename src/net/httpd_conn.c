@@ -333,7 +333,7 @@ rewrite_builtin(void * arg)
 	if (status == 413) {
 		code = "too_large";
 		snprintf(msg, sizeof(msg), "the body is malformed or larger "
-		    "than %zu bytes", S->o.max_body);
+		    "than %zu bytes, the daemon's max_body", S->o.max_body);
 	} else if (status == 417) {
 		code = "expectation_failed";
 		snprintf(msg, sizeof(msg),

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define MAX_LEASES 1000000
 #define SWEEP_SLOTS 4
 
@@ -119,6 +121,12 @@ state_lease_drop(struct state_leases * T, const char * sync, int64_t bucket,
 		return;
 	state_map_del(&T->map, &l->node);
 	free(l);
+}
+
+int64_t
+state_lease_floor(void)
+{
+	return (clock_wall_ms() * 64);
 }
 
 void

@@ -18,6 +18,7 @@ redis_state_free(struct state * state)
 	state_pend_fini(&S->pend);
 	state_redis_lease_fini(S);
 	state_redis_args_free(&S->args);
+	json_decref(S->beat);
 	free(S->node);
 	free(S);
 }
@@ -36,7 +37,11 @@ on_change(void * arg, int up)
 {
 	struct state_redis * S = arg;
 
-	if (up && S->pend.head != NULL)
+	if (!up)
+		return;
+	/* At once, not with the next beat: who looks sees who is there. */
+	state_redis_cache_node_again(S);
+	if (S->pend.head != NULL)
 		state_pend_again(&S->pend, 0);
 }
 

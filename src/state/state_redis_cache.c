@@ -88,18 +88,18 @@ on_beat(void * arg, const struct redis_reply * r, const struct err * e)
 }
 
 void
-state_redis_cache_node_beat(struct state * state, const json_t * info,
-    int64_t ttl_ms)
+state_redis_cache_node_again(struct state_redis * S)
 {
-	struct state_redis * S = (struct state_redis *)(void *)state;
 	struct state_redis_args * A = &S->args;
 	struct err e;
 
+	if (S->beat == NULL)
+		return;
 	state_redis_args_begin(A);
 	state_redis_args_adds(A, "SET");
 	state_redis_args_addf(A, "moltler:node:%s", S->node);
-	state_redis_args_json(A, info);
-	add_ttl(S, ttl_ms);
+	state_redis_args_json(A, S->beat);
+	add_ttl(S, S->beat_ttl_ms);
 	if (state_redis_args_end(A, &e) == 0)
 		redis_cmd(S->redis, on_beat, S, (int)A->n, A->v, A->len);
 	state_redis_args_begin(A);
@@ -108,6 +108,18 @@ state_redis_cache_node_beat(struct state * state, const json_t * info,
 	state_redis_args_adds(A, S->node);
 	if (state_redis_args_end(A, &e) == 0)
 		redis_cmd(S->redis, on_beat, S, (int)A->n, A->v, A->len);
+}
+
+void
+state_redis_cache_node_beat(struct state * state, const json_t * info,
+    int64_t ttl_ms)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+
+	json_decref(S->beat);
+	S->beat = json_deep_copy(info);
+	S->beat_ttl_ms = ttl_ms;
+	state_redis_cache_node_again(S);
 }
 
 static void

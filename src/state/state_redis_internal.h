@@ -36,6 +36,11 @@ struct state_redis {
 	struct state_dones dones;
 	struct state_redis_args args; /* used again by every call */
 
+	/* state_redis_cache.c: what the node says, to be said again when the
+	 * server is back; NULL: nothing yet */
+	json_t * beat;
+	int64_t beat_ttl_ms;
+
 	/* state_redis_status.c */
 	struct state_pend pend;
 	size_t writes_out;
@@ -131,6 +136,8 @@ void state_redis_cache_get(struct state *, const char *, state_cb *, void *);
 void state_redis_cache_put(struct state *, const char *, const json_t *,
     int64_t, state_cb *, void *);
 void state_redis_cache_node_beat(struct state *, const json_t *, int64_t);
+/** state_redis_cache_node_again(S): Say the last beat again. */
+void state_redis_cache_node_again(struct state_redis * S);
 void state_redis_cache_node_list(struct state *, state_cb *, void *);
 
 #endif

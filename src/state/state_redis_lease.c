@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "state/state_lease.h"
 #include "state/state_redis_internal.h"
 
 /*
@@ -10,6 +11,9 @@
  * this process alone knows and ends with the number of the claim: keeping and
  * dropping compare up to the former, and a claim whose answer was lost is made
  * again with the same token, so that the server tells us it is ours.
+ *
+ * Fences are at least the clock's microseconds: targets remember the last one,
+ * and a server that was emptied must not begin below it.
  */
 static const char take_script[] =
     "local v = redis.call('GET', KEYS[1]) "
@@ -21,9 +25,12 @@ static const char take_script[] =
     " end"
     " return 0 "
     "end "
-    "local f = redis.call('HINCRBY', KEYS[2], ARGV[1], 1) "
-    "redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. string.format('%.0f', f)"
-    " .. ' ' .. ARGV[4], 'NX', 'PX', ARGV[3]) "
+    "local f = (tonumber(redis.call('HGET', KEYS[2], ARGV[1])) or 0) + 1 "
+    "if f < tonumber(ARGV[5]) then f = tonumber(ARGV[5]) end "
+    "local s = string.format('%.0f', f) "
+    "redis.call('HSET', KEYS[2], ARGV[1], s) "
+    "redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. s .. ' ' .. ARGV[4],"
+    " 'NX', 'PX', ARGV[3]) "
     "return f";
 
 static const char keep_script[] =
@@ -163,6 +170,8 @@ state_redis_lease_take(struct state * state, const char * sync,
 	state_redis_args_adds(&S->args, S->node);
 	add_ttl(S, ttl_ms);
 	state_redis_args_adds(&S->args, c->token);
+	state_redis_args_addf(&S->args, "%lld",
+	    (long long)state_lease_floor());
 	state_redis_args_script(S, d, on_take, take_script, 2);
 }
 

@@ -12,6 +12,8 @@ state_sqlite_lease_reserve(struct state_sqlite * S, struct err * e)
 	if (state_sqlite_db_meta(S, "fence_reserved", &used, e) ||
 	    state_sqlite_batch_begin(S, 1, e))
 		return (-1);
+	if (used < state_lease_floor())
+		used = state_lease_floor();
 	if (state_sqlite_db_meta_put(S, "fence_reserved", used + FENCE_BLOCK,
 	    e)) {
 		state_sqlite_batch_fail(S, NULL, e);

@@ -126,7 +126,7 @@ helper_main(void * arg)
 
 	pthread_mutex_lock(&h->mx);
 	while (!h->stop) {
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += SYNC_S;
 		while (!h->stop && !h->want_checkpoint && !h->want_clear) {
 			if (pthread_cond_timedwait(&h->cv, &h->mx, &until) ==
@@ -234,6 +234,7 @@ int
 sample_helper_init(struct sample_store * S, struct err * e)
 {
 	struct sample_helper * h;
+	pthread_condattr_t attr;
 	char wal[4096];
 
 	if ((h = calloc(1, sizeof(*h))) == NULL)
@@ -242,7 +243,11 @@ sample_helper_init(struct sample_store * S, struct err * e)
 	h->S = S;
 	h->wal_fd = h->pipe[0] = h->pipe[1] = -1;
 	pthread_mutex_init(&h->mx, NULL);
-	pthread_cond_init(&h->cv, NULL);
+	/* A clock that is set back must not put the next sync off. */
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&h->cv, &attr);
+	pthread_condattr_destroy(&attr);
 	if (sqlite3_open_v2(S->path, &h->db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK || sqlite3_exec(h->db,
 	    "PRAGMA synchronous=NORMAL;PRAGMA wal_autocheckpoint=0;"

@@ -1,4 +1,5 @@
 """A real moltlerd and its friends on loopback, for the tests in Python."""
+import atexit
 import http.client
 import http.server
 import json
@@ -28,6 +29,15 @@ def wait(cond, seconds=10, every=0.02):
         time.sleep(every)
 
 
+def reap(thing):
+    """A test that dies leaves no process behind."""
+    def end():
+        if thing.proc is not None and thing.proc.poll() is None:
+            thing.proc.kill()
+            thing.proc.wait()
+    atexit.register(end)
+
+
 class Daemon:
     """moltlerd with a data directory of its own.  Ports are free ones."""
 
@@ -40,6 +50,8 @@ class Daemon:
         self.log = []
         self.proc = None
         self.port = None
+        self.preexec = None         # run in the child: limits
+        reap(self)
         if start:
             self.start()
 
@@ -49,6 +61,7 @@ class Daemon:
         if "--listen" not in self.args:
             cmd += ["--listen", "127.0.0.1:0"]
         self.proc = subprocess.Popen(cmd + self.args, env=self.env,
+                                     preexec_fn=self.preexec,
                                      stderr=subprocess.PIPE)
         self.port = None
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -109,6 +122,15 @@ class Daemon:
             return status, json.loads(out) if out else None
         except ValueError:
             return status, out
+
+    def metric(self, name, **labels):
+        """A value of /metrics; the sum of those that bear the labels."""
+        found = None
+        for line in self.call("GET", "/metrics")[2].decode().splitlines():
+            if line.startswith(name) and line[len(name)] in "{ " and \
+                    all('%s="%s"' % kv in line for kv in labels.items()):
+                found = (found or 0) + float(line.rsplit(" ", 1)[1])
+        return found
 
     def create(self, name, endpoint, every=200, table=None, config=None, **more):
         """A prometheus connector into metrics.<name>."""
@@ -185,6 +207,7 @@ class FaultServer:
         self.proc = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "fault_server.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        reap(self)
         self.info = json.loads(self.proc.stdout.readline())
         self.base = "http://127.0.0.1:%d" % self.info["port"]
 
@@ -223,12 +246,65 @@ class Pages:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        # Who is killed leaves without a word.
+        self.server.handle_error = lambda *a: None
         self.url = "http://127.0.0.1:%d/metrics" % self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Redis:
+    """redis-server on a unix socket in a folder of its own.  keep: with its
+    data on disk, every write."""
+
+    def __init__(self, keep=False):
+        self.dir = tempfile.mkdtemp(prefix="moltler-redis-")
+        self.path = os.path.join(self.dir, "s")
+        self.url = "unix://" + self.path
+        self.keep = keep
+        reap(self)
+        self.start()
+
+    def start(self):
+        cmd = ["redis-server", "--port", "0", "--unixsocket", self.path,
+               "--save", "", "--dir", self.dir]
+        if self.keep:
+            cmd += ["--appendonly", "yes", "--appendfsync", "always"]
+        self.proc = subprocess.Popen(cmd, stdout=subprocess.DEVNULL)
+        wait(lambda: self.cli("PING") == "PONG", 20)
+
+    def cli(self, *args):
+        return subprocess.run(["redis-cli", "-s", self.path, *args],
+                              capture_output=True, text=True).stdout.strip()
+
+    def hash(self, key):
+        v = self.cli("HGETALL", key).split("\n")
+        return dict(zip(v[::2], v[1::2]))
+
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait()
+
+    def signal(self, signo):
+        self.proc.send_signal(signo)
+
+    def close(self):
+        self.signal(signal.SIGCONT)
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def sanitized():
+    """Whether the build is one with sanitizers, whose memory says nothing and
+    which is slower."""
+    try:
+        with open(os.path.join(BUILD, "config.status")) as f:
+            return "--enable-sanitizers" in f.read()
+    except OSError:
+        return False
 
 
 def free_port():

@@ -244,6 +244,39 @@ test_created_by_the_other(void ** state)
 	assert_int_equal(world_do(w, 1, runner_trigger, "a", NULL), -1);
 }
 
+/* More than are looked at in one turn, while one of our own changes, too. */
+static void
+test_many_by_the_other(void ** state)
+{
+	char name[16];
+	int k;
+
+	(void)state;
+	for (k = 0; k < 300; k++) {
+		snprintf(name, sizeof(name), "c%03d", k);
+		world_create(w, 0, name, 3600000);
+	}
+	world_create(w, 1, "own", 3600000);
+	world_pass(w, 20000);
+	assert_int_equal(world_stats(w, 1).connected, 301);
+	for (k = 0; k < 300; k += 2) {
+		snprintf(name, sizeof(name), "c%03d", k);
+		if (k % 4 == 0)
+			assert_int_equal(world_do(w, 0, runner_delete, name,
+			    NULL), 0);
+		else
+			assert_int_equal(world_do(w, 0, runner_pause, name,
+			    NULL), 0);
+	}
+	world_pass(w, 5010);
+	/* In the midst of it. */
+	assert_int_equal(world_do(w, 1, runner_pause, "own", NULL), 0);
+	world_pass(w, 20000);
+	assert_int_equal(world_stats(w, 1).connected, 150);
+	assert_int_equal(world_stats(w, 1).disabled, 76);
+	assert_int_equal(world_stats(w, 0).connected, 150);
+}
+
 static void
 test_changed_by_the_other(void ** state)
 {
@@ -385,6 +418,64 @@ test_list_lost(void ** state)
 	json_decref(v);
 }
 
+/* The state comes back empty: what the daemons know is put back. */
+static void
+test_state_lost(void ** state)
+{
+	size_t n;
+
+	(void)state;
+	world_create(w, 0, "a", 1000);
+	world_create(w, 1, "b", 1000);
+	world_pass(w, 10000);
+	json_object_clear(json_object_get(w->tables.records, "connector"));
+	json_object_clear(json_object_get(w->tables.records, "sync"));
+	json_object_clear(w->tables.statuses);
+	w->tables.generation = 0;
+	n = world_ticks(w, 0, "a");
+	world_pass(w, 12000);
+	assert_non_null(fake_tables_record(&w->tables, "a"));
+	assert_non_null(fake_tables_record(&w->tables, "b"));
+	assert_int_equal(json_object_size(json_object_get(w->tables.records,
+	    "sync")), 2);
+	assert_non_null(fake_tables_status(&w->tables, "a"));
+	assert_true(world_ticks(w, 0, "a") >= n + 11);
+	assert_string_equal(world_show(w, 1, "a", "node"), "node-a");
+	/* A deletion counts again. */
+	assert_int_equal(world_do(w, 1, runner_delete, "a", NULL), 0);
+	world_pass(w, 6000);
+	assert_null(runner_show(w->node[0].runner, "a"));
+	assert_null(fake_tables_record(&w->tables, "a"));
+}
+
+/* It comes back as it was some changes ago. */
+static void
+test_state_of_yesterday(void ** state)
+{
+	json_t * old;
+	json_int_t gen;
+
+	(void)state;
+	world_create(w, 0, "a", 1000);
+	world_create(w, 0, "gone", 1000);
+	world_pass(w, 6000);
+	old = json_deep_copy(w->tables.records);
+	gen = w->tables.generation;
+	assert_int_equal(world_patch(w, 0, "a", "{\"schedule_ms\":2000}",
+	    NULL), 0);
+	world_create(w, 0, "b", 1000);
+	world_pass(w, 6000);
+	json_decref(w->tables.records);
+	w->tables.records = old;
+	w->tables.generation = gen;
+	world_pass(w, 12000);
+	assert_string_equal(world_show(w, 0, "a", "schedule_ms"), "2000");
+	assert_string_equal(world_show(w, 1, "a", "schedule_ms"), "2000");
+	assert_string_equal(world_show(w, 0, "b", "schedule_ms"), "1000");
+	assert_string_equal(world_show(w, 1, "b", "schedule_ms"), "1000");
+	assert_non_null(fake_tables_record(&w->tables, "b"));
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int
@@ -395,11 +486,13 @@ main(void)
 		T(test_killed), T(test_killed_in_a_run),
 		T(test_stopped_gives_its_claim_back), T(test_lost_reply),
 		T(test_away_for_both), T(test_name_taken_by_the_other),
-		T(test_created_by_the_other), T(test_changed_by_the_other),
+		T(test_created_by_the_other),
+		T(test_many_by_the_other), T(test_changed_by_the_other),
 		T(test_deleted_by_the_other),
 		T(test_deleted_by_the_other_in_a_run),
 		T(test_changes_disturb_nobody),
 		T(test_own_change_against_an_old_list), T(test_list_lost),
+		T(test_state_lost), T(test_state_of_yesterday),
 	};
 
 	return (cmocka_run_group_tests_name("shared", tests, NULL, NULL));

@@ -34,13 +34,10 @@ test_offsets_are_stable_and_spread(void ** state)
 		o = schedule_offset(id, 5000);
 		assert_true(o >= 0 && o < 5000);
 		assert_int_equal(o, schedule_offset(id, 5000));
-		assert_int_equal(o % 100, 0);
-		assert_int_equal(schedule_offset(id, 100) % 2, 0);
-		assert_int_equal(schedule_offset(id, 1000) % 20, 0);
 		count[o / 500]++;
 	}
 	for (i = 0; i < 10; i++)
-		assert_true(count[i] > 850 && count[i] < 1150);
+		assert_true(count[i] > 800 && count[i] < 1200);
 }
 
 /* Run a clock and see that each bucket is fired in exactly once. */

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "test_state.h"
 
 static char cli[4096];
@@ -26,8 +27,10 @@ void
 test_keys(void ** state)
 {
 	json_t * info = json_pack("{s:s}", "host", "h");
+	char number[24];
 	int node;
 	int64_t f;
+	char want[64];
 
 	(void)state;
 	PUT("connector", "prom-a", "{\"type\":\"prometheus\","
@@ -51,12 +54,13 @@ test_keys(void ** state)
 	CLI("LRANGE moltler:events:prom-a 0 -1", "{\"to\":\"ok\"}");
 	DO_FENCE(lease_take, "s1", 1700000000000, 60000);
 	f = fence;
-	assert_int_equal(f, 1);
+	snprintf(number, sizeof(number), "%lld", (long long)f);
 	redis_server_cli(&server, cli, sizeof(cli),
 	    "GET moltler:lease:s1:1700000000000");
-	assert_memory_equal(cli, "n1 1 ", 5);
-	assert_int_equal(strlen(cli), 5 + 24);
-	CLI("HGET moltler:fence s1", "1");
+	assert_memory_equal(cli, "n1 ", 3);
+	assert_memory_equal(cli + 3, number, strlen(number));
+	assert_int_equal(strlen(cli), 3 + strlen(number) + 1 + 24);
+	CLI("HGET moltler:fence s1", number);
 	redis_server_cli(&server, cli, sizeof(cli),
 	    "PTTL moltler:lease:s1:1700000000000");
 	assert_in_range(atoi(cli), 50000, 60000);
@@ -66,7 +70,7 @@ test_keys(void ** state)
 	assert_in_range(atoi(cli), 80000, 90000);
 	DO_JSON(cursor_put, "{\"at\":\"2024-01-01T00:00:00Z\"}", "s1", f, v_);
 	CLI("HGET moltler:cursor:s1 at", "2024-01-01T00:00:00Z");
-	CLI("HGET moltler:cursor:s1 _fence", "1");
+	CLI("HGET moltler:cursor:s1 _fence", number);
 	DO_JSON(cache_put, "{\"a\":1}", "abc", v_, 60000);
 	CLI("GET moltler:cache:abc", "{\"a\":1}");
 	redis_server_cli(&server, cli, sizeof(cli), "PTTL moltler:cache:abc");
@@ -151,6 +155,11 @@ test_shared(void ** state)
 	S = one;
 	TRY_JSON(cursor_put, "{\"at\":1}", "s", f, v_);
 	assert_string_equal(last.code, "fenced");
+	/* Nor does a server that lost all of it fence us off our targets. */
+	f = fence;
+	CLI("FLUSHALL", "OK");
+	DO_FENCE(lease_take, "s", 3, 60000);
+	assert_true(fence > f);
 	json_decref(info);
 	two->ops->free(two);
 }
@@ -343,6 +352,8 @@ relay_end(void)
 void
 test_lost_claim(void ** state)
 {
+	char number[24];
+	int64_t f;
 	int c;
 
 	(void)state;
@@ -359,13 +370,16 @@ test_lost_claim(void ** state)
 	assert_int_equal(last.cls, ERR_TRANSIENT);
 	assert_string_equal(last.code, "redis_lost");
 	UNTIL(S->ops->is_up(S), 8000);
+	/* The same claim: its fence is the one that is there. */
+	redis_server_cli(&server, number, sizeof(number),
+	    "HGET moltler:fence s");
 	DO_FENCE(lease_take, "s", 1, 60000);
-	assert_int_equal(fence, 1);
-	DO_FENCE(lease_keep, "s", 1, 1, 60000);
-	assert_int_equal(fence, 1);
+	assert_int_equal((f = fence), strtoll(number, NULL, 10));
+	DO_FENCE(lease_keep, "s", 1, f, 60000);
+	assert_int_equal(fence, f);
 	DO_FENCE(lease_take, "s", 1, 60000);
 	assert_int_equal(fence, 0);
-	CLI("HGET moltler:fence s", "1");
+	CLI("HGET moltler:fence s", number);
 	relay_end();
 }
 

@@ -41,6 +41,8 @@ test_reopen(void ** state)
 	g = json_integer_value(value);
 	DO_FENCE(lease_take, "s", 1, 1000);
 	f = fence;
+	/* Above all that were given before, also if the file was lost. */
+	assert_true(f > (clock_wall_ms() - 60000) * 64);
 	reopen();
 	DO(get, "connector", "a");
 	assert_json(value, "{\"x\":1}");
