@@ -138,6 +138,11 @@ struct httpd_conn * httpd_conn_new(struct httpd_listener * lst);
 void httpd_conn_attach(struct httpd_conn * c, struct bufferevent * bev);
 struct httpd_conn * httpd_conn_find(struct httpd * S,
     struct evhttp_connection * evcon);
+/** httpd_conn_early(S, evcon, cp): A request came: set ${cp} to its connection if
+ * that waits to be adopted and do so, else to NULL.  -1 if it is refused and
+ * gone. */
+int httpd_conn_early(struct httpd * S, struct evhttp_connection * evcon,
+    struct httpd_conn ** cp) MUST_CHECK;
 void httpd_conn_enter(struct httpd_conn * c, enum httpd_phase phase);
 /** Close now, dropping what is unsent; ${c} is gone. */
 void httpd_conn_drop(struct httpd_conn * c);

@@ -130,6 +130,8 @@ httpd_req_arrive(struct evhttp_request * req, void * arg)
 	struct httpd_conn * c = httpd_conn_find(S, evcon);
 	struct httpd_req * q;
 
+	if (c == NULL && httpd_conn_early(S, evcon, &c))
+		return;
 	/* Without a slot it came past the guards: with TLS, in the clear. */
 	if (c == NULL || c->dead) {
 		evhttp_connection_free(evcon);
