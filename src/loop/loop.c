@@ -96,7 +96,9 @@ soon_run(evutil_socket_t fd, short what, void * arg)
 		s->cb(s->arg);
 	}
 	loop_soon_cancel(L, &L->mark);
-	if (L->soon_head != NULL)
+	/* Added once more while it is active, it would lose its place. */
+	if (L->soon_head != NULL &&
+	    !event_pending(L->again_ev, EV_TIMEOUT, NULL))
 		event_add(L->again_ev, &now);
 }
 

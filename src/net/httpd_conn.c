@@ -429,6 +429,21 @@ adopt(void * arg)
 		httpd_conn_drop(c);
 }
 
+int
+httpd_conn_adopt_now(struct httpd * S, const struct bufferevent * bev)
+{
+	struct httpd_conn * c;
+
+	TAILQ_FOREACH(c, &S->phases[CONN_NEW], link)
+		if (c->bev == bev)
+			break;
+	if (c == NULL)
+		return (0);
+	loop_soon_cancel(S->loop, &c->adopt);
+	adopt(c);
+	return (1);
+}
+
 void
 httpd_conn_attach(struct httpd_conn * c, struct bufferevent * bev)
 {
