@@ -289,6 +289,7 @@ api_free(struct api * a)
 	if (a == NULL)
 		return;
 	httpd_free(a->httpd);
+	api_query_free_all(a);
 	for (i = 0; a->hosts != NULL && a->hosts[i] != NULL; i++)
 		free(a->hosts[i]);
 	free(a->hosts);

@@ -350,6 +350,21 @@ api_query_cancel_all(struct api * a)
 			query_cancel(op->query);
 }
 
+void
+api_query_free_all(struct api * a)
+{
+	struct api_query * op, * next;
+
+	for (op = a->queries; op != NULL; op = next) {
+		next = op->next;
+		if (op->query != NULL)
+			continue; /* its fiber would still reach for it */
+		/* Nobody reads it any more: this frees the request only. */
+		httpd_stream_end(op->q, 1);
+		op_free(op);
+	}
+}
+
 const struct api_route api_query_routes[] = {
 	{ HTTPD_POST, "/v1/query", query },
 	{ HTTPD_OTHER, NULL, NULL },

@@ -14,6 +14,7 @@
 #include <uuid.h>
 
 #include "api/api.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "conn/secret.h"
 #include "conn/types.h"
@@ -26,6 +27,8 @@
 
 /* How long a drain may take before what is left is dropped. */
 #define DRAIN_MS 30000
+/* And how long of that answers may take that nobody reads. */
+#define ANSWERS_MS 5000
 /* Files the process needs besides connections: databases, logs, epoll. */
 #define FILES_RESERVE 512
 #define BEAT_MS 5000
@@ -51,6 +54,8 @@ struct daemon {
 	struct loop_signal * sig_hup;
 	struct loop_timer * beat;
 	struct loop_timer * drain;
+	struct loop_timer * answers; /* looks whether they are out */
+	int64_t answers_until_us;
 	int stopping;
 	int load_failed;
 	struct err load_err;
@@ -187,13 +192,25 @@ on_loaded(void * arg, json_t * v, const struct err * e)
 }
 
 static void
+on_answers(void * arg)
+{
+	struct daemon * d = arg;
+
+	if (api_active(d->api) > 0 && clock_mono_us() < d->answers_until_us)
+		loop_timer_start(d->answers, 10);
+	else
+		loop_stop(d->loop);
+}
+
+static void
 on_drained(void * arg, json_t * v, const struct err * e)
 {
 	struct daemon * d = arg;
 
 	(void)v;
 	(void)e;
-	loop_stop(d->loop);
+	d->answers_until_us = clock_mono_us() + ANSWERS_MS * INT64_C(1000);
+	on_answers(d);
 }
 
 static void
@@ -372,11 +389,12 @@ bring_up(struct daemon * d, struct err * e)
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
+	d->answers = loop_timer_new(d->loop, on_answers, d);
 	d->sig_term = loop_signal_new(d->loop, SIGTERM, on_term, d);
 	d->sig_int = loop_signal_new(d->loop, SIGINT, on_term, d);
 	d->sig_hup = loop_signal_new(d->loop, SIGHUP, on_hup, d);
-	if (d->beat == NULL || d->drain == NULL || d->sig_term == NULL ||
-	    d->sig_int == NULL || d->sig_hup == NULL)
+	if (d->beat == NULL || d->drain == NULL || d->answers == NULL ||
+	    d->sig_term == NULL || d->sig_int == NULL || d->sig_hup == NULL)
 		return (err_nomem(e, "the daemon"));
 	on_beat(d);
 	runner_load(d->runner, on_loaded, d);
@@ -389,6 +407,7 @@ take_down(struct daemon * d)
 	loop_signal_free(d->sig_hup);
 	loop_signal_free(d->sig_int);
 	loop_signal_free(d->sig_term);
+	loop_timer_free(d->answers);
 	loop_timer_free(d->drain);
 	loop_timer_free(d->beat);
 	api_free(d->api);
