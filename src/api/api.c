@@ -18,6 +18,7 @@ static const struct api_route * const resources[] = {
 #define NRESOURCES (sizeof(resources) / sizeof(resources[0]))
 
 #define MAX_ID 256
+#define FREE_TURNS 1000
 
 static const struct {
 	enum httpd_method method;
@@ -251,6 +252,20 @@ api_new(const struct api_opts * o, struct err * e)
 	return (a);
 }
 
+int
+api_set_token(struct api * a, const char * token, struct err * e)
+{
+	char * copy = strdup(token);
+
+	if (copy == NULL)
+		return (err_nomem(e, "the token"));
+	if (a->token != NULL)
+		explicit_bzero(a->token, strlen(a->token));
+	free(a->token);
+	a->token = copy;
+	return (0);
+}
+
 struct httpd *
 api_httpd(struct api * a)
 {
@@ -289,7 +304,11 @@ api_free(struct api * a)
 	if (a == NULL)
 		return;
 	httpd_free(a->httpd);
-	api_query_free_all(a);
+	/* Queries whose clients did not read hear from that that they have
+	 * left; nothing else tells them any more. */
+	for (i = 0; a->queries != NULL && i < FREE_TURNS; i++)
+		if (loop_turn(a->o.loop, 0))
+			break;
 	for (i = 0; a->hosts != NULL && a->hosts[i] != NULL; i++)
 		free(a->hosts[i]);
 	free(a->hosts);

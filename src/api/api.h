@@ -36,6 +36,10 @@ struct api_opts {
 
 struct api * api_new(const struct api_opts * opts, struct err * e);
 
+/** api_set_token(a, token, e): Ask for this token from now on (copied). */
+int api_set_token(struct api * a, const char * token, struct err * e)
+    MUST_CHECK;
+
 /** api_httpd(a): Its server, for listening (borrowed). */
 struct httpd * api_httpd(struct api * a);
 

@@ -68,7 +68,5 @@ int api_limit(struct httpd_req * q, const char * key, int dflt, int max,
 
 /* api_query.c */
 void api_query_cancel_all(struct api * a);
-/** api_query_free_all(a): Free what is left of them; httpd is gone. */
-void api_query_free_all(struct api * a);
 
 #endif

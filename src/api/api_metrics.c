@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -137,11 +138,28 @@ add_loop(struct buf * b, const struct api * a)
 	    a->o.state->ops->is_up(a->o.state));
 }
 
+/* The entries of /proc/self/fd, but for ".", ".." and that of looking. */
+static int
+count_fds(void)
+{
+	DIR * d = opendir("/proc/self/fd");
+	int n = -3;
+
+	if (d == NULL)
+		return (-1);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return (n);
+}
+
 static void
 add_process(struct buf * b, const struct api * a)
 {
 	long pages = 0, rss = 0;
+	int fds = count_fds();
 	struct rusage ru;
+	struct rlimit max;
 	FILE * f;
 
 	getrusage(RUSAGE_SELF, &ru);
@@ -158,6 +176,11 @@ add_process(struct buf * b, const struct api * a)
 			    (double)sysconf(_SC_PAGESIZE));
 		fclose(f);
 	}
+	if (fds >= 0)
+		one(b, "process_open_fds", "gauge", "Open descriptors.", fds);
+	if (getrlimit(RLIMIT_NOFILE, &max) == 0)
+		one(b, "process_max_fds", "gauge",
+		    "The most descriptors there can be.", (double)max.rlim_cur);
 	head(b, "moltler_build_info", "gauge", "What this is.");
 	buf_addf(b, "moltler_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
 }

@@ -232,10 +232,17 @@ static void
 lookup(void * arg, const char * schema, const char * table,
     struct query_table * out)
 {
+	const struct api * a = arg;
 	struct lookup l = { schema, out };
+	const char * node;
 
 	memset(out, 0, sizeof(*out));
-	targets_find(((struct api *)arg)->o.targets, table, on_table, &l);
+	targets_find(a->o.targets, table, on_table, &l);
+	if (!out->found &&
+	    (node = runner_elsewhere(a->o.runner, schema, table)) != NULL) {
+		out->found = 3;
+		snprintf(out->schema, sizeof(out->schema), "%s", node);
+	}
 }
 
 #define MAX_NAMES 1000
@@ -348,21 +355,6 @@ api_query_cancel_all(struct api * a)
 	for (op = a->queries; op != NULL; op = op->next)
 		if (op->query != NULL)
 			query_cancel(op->query);
-}
-
-void
-api_query_free_all(struct api * a)
-{
-	struct api_query * op, * next;
-
-	for (op = a->queries; op != NULL; op = next) {
-		next = op->next;
-		if (op->query != NULL)
-			continue; /* its fiber would still reach for it */
-		/* Nobody reads it any more: this frees the request only. */
-		httpd_stream_end(op->q, 1);
-		op_free(op);
-	}
 }
 
 const struct api_route api_query_routes[] = {

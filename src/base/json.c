@@ -30,6 +30,7 @@ json_parse(const char * s, size_t n, const char * what, struct err * e)
 {
 	const char * nul = n > 0 ? memchr(s, '\0', n) : NULL;
 	json_error_t je;
+	const char * why;
 	json_t * v;
 
 	/* jansson takes a NUL after a number for the end. */
@@ -40,13 +41,17 @@ json_parse(const char * s, size_t n, const char * what, struct err * e)
 		return (NULL);
 	}
 	v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
-	if (v == NULL)
+	if (v == NULL) {
+		/* Its advice is for programmers. */
+		why = strstr(je.text, "JSON_ALLOW_NUL") != NULL ?
+		    "a text with the NUL character \\u0000" : je.text;
 		/* Without jansson's "near '...'": what stands there may be a
 		 * secret. */
 		err_set(e, ERR_PERMANENT, "json",
 		    "%s is not valid JSON at line %d, column %d (byte %d): %.*s",
 		    what, je.line, je.column, je.position,
-		    (int)(near(je.text) - je.text), je.text);
+		    (int)(near(why) - why), why);
+	}
 	return (v);
 }
 

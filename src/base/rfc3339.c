@@ -1,5 +1,7 @@
 #include "base/rfc3339.h"
 
+#include <string.h>
+
 #include "base/civil.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -207,4 +209,29 @@ rfc3339_parse(const char * s, size_t n, int64_t * ms, struct err * e)
 	}
 	*ms = t + frac;
 	return (0);
+}
+
+/* Where the seconds end: a Z or a fraction. */
+#define SECONDS_END 19
+
+/* Z stands just before the point; all else where it was. */
+static int
+end_rank(char c)
+{
+	return (c == 'Z' ? 2 * '.' - 1 : 2 * (unsigned char)c);
+}
+
+int
+rfc3339_compare(const char * a, size_t na, const char * b, size_t nb)
+{
+	size_t n = na < nb ? na : nb;
+	int d;
+
+	if (n > SECONDS_END && a[SECONDS_END] != b[SECONDS_END]) {
+		d = memcmp(a, b, SECONDS_END);
+		return (d != 0 ? d :
+		    end_rank(a[SECONDS_END]) - end_rank(b[SECONDS_END]));
+	}
+	d = memcmp(a, b, n);
+	return (d != 0 || na == nb ? d : na < nb ? -1 : 1);
 }

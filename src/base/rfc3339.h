@@ -26,4 +26,12 @@ void rfc3339_format(int64_t ms, char out[RFC3339_LEN]);
 int rfc3339_parse(const char * s, size_t n, int64_t * ms, struct err * e)
     MUST_CHECK;
 
+/**
+ * rfc3339_compare(a, na, b, nb):
+ * <0, 0, >0, as memcmp does, but what rfc3339_format wrote comes in the order of
+ * time: bare text has "11.500Z" before "11Z".  Any two texts have an order; only
+ * equal ones are equal.
+ */
+int rfc3339_compare(const char * a, size_t na, const char * b, size_t nb);
+
 #endif

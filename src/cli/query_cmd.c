@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "cli/answer.h"
 #include "cli/exit_code.h"
 #include "cli/split.h"
@@ -206,6 +207,26 @@ finish(struct run * r, int rc, struct err * e)
 	return (rc);
 }
 
+/* Bytes that JSON cannot carry would have to be replaced, and the statement
+ * would ask for something else. */
+static int
+check_text(const struct split_stmt * s, struct err * e)
+{
+	const char * nul = memchr(s->p, '\0', s->len), * p;
+	size_t at = utf8_check(s->p, s->len);
+	unsigned line = s->line;
+
+	if (nul != NULL && (size_t)(nul - s->p) < at)
+		at = (size_t)(nul - s->p);
+	if (at == s->len)
+		return (0);
+	for (p = s->p; p < s->p + at; p++)
+		line += *p == '\n';
+	return (err_set(e, ERR_CONFIG, "not_utf8", "byte 0x%02x in line %u is "
+	    "no UTF-8 text: convert it, as with iconv -f latin1 -t utf-8",
+	    (unsigned char)s->p[at], line));
+}
+
 static int
 run_one(struct client_http * c, struct screen * scr, enum output_format f,
     const struct split_stmt * s, struct err * e)
@@ -292,7 +313,8 @@ query_cmd_run(struct client_http * c, struct screen * scr,
 		line = 1;
 		while (split_next(&p, end, &line, &s)) {
 			nth++;
-			if (run_one(c, scr, f, &s, &e) == 0)
+			if (check_text(&s, &e) == 0 &&
+			    run_one(c, scr, f, &s, &e) == 0)
 				continue;
 			if (exit_code(&e) == EXIT_CODE_INTERRUPTED) {
 				screen_end_line(scr);

@@ -173,10 +173,24 @@ fault(struct buf * faults, const char * fmt, const char * path,
 	buf_adds(faults, rest);
 }
 
+/* An empty one is the scheme's. */
+static int
+port_ok(const char * s, const char * end)
+{
+	long port = 0;
+
+	for (; s < end; s++) {
+		if (*s < '0' || *s > '9' || (port = port * 10 + *s - '0') >
+		    65535)
+			return (0);
+	}
+	return (1);
+}
+
 static int
 url_ok(const char * s)
 {
-	const char * p;
+	const char * p, * end, * colon;
 
 	if (strncasecmp(s, "http://", 7) == 0)
 		p = s + 7;
@@ -185,6 +199,13 @@ url_ok(const char * s)
 	else
 		return (0);
 	if (*p == '\0' || *p == '/' || *p == '?' || *p == '#' || *p == ':')
+		return (0);
+	/* The port stands behind the last colon of the host's part. */
+	end = p + strcspn(p, "/?#");
+	for (colon = end; colon > p && colon[-1] != ':' && colon[-1] != ']' &&
+	    colon[-1] != '@'; colon--)
+		;
+	if (colon > p && colon[-1] == ':' && !port_ok(colon, end))
 		return (0);
 	for (; *p != '\0'; p++)
 		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
@@ -255,7 +276,7 @@ apply_field(const json_t * f, const char * path, const char * key,
 		    "");
 	} else if (strcmp(type, "url") == 0 && !url_ok(json_string_value(v))) {
 		fault(faults, "must be an http:// or https:// URL", path, key,
-		    "");
+		    " without spaces, its port at most 65535");
 	} else if (strcmp(type, "secret_ref") == 0 &&
 	    !secret_is_ref(json_string_value(v))) {
 		/* What was given may be the secret itself: never repeat it. */

@@ -64,10 +64,13 @@ reader_free(struct reader * r)
 static int
 begin(struct reader * r, const char * ctype, struct err * e)
 {
+	char url[200];
+
 	if (!openmetrics_acceptable(ctype))
 		return (err_set(e, ERR_PERMANENT, "content_type",
-		    "%.200s answered %.60s, which is no metrics page; check the "
-		    "endpoint", r->req->url, ctype));
+		    "%s answered %.60s, which is no metrics page; check the "
+		    "endpoint", http_url_safe(url, sizeof(url), r->req->url),
+		    ctype));
 	if ((r->decoder = decoder_take()) == NULL)
 		return (err_nomem(e, "a decoder"));
 	openmetrics_begin(r->decoder, openmetrics_format_of(ctype), r->expect);
@@ -101,12 +104,15 @@ static int
 judge(struct reader * r, const struct http_res * res, const struct err * he,
     struct sample_page * page, struct err * e)
 {
+	char url[200];
+
 	if (r->has_failed)
 		*e = r->failed;
 	else if (res == NULL && !r->bad_page)
 		*e = *he;
 	else if (res != NULL && (res->status < 200 || res->status > 299)) {
-		err_from_http(e, res, r->req->url);
+		err_from_http(e, res, http_url_safe(url, sizeof(url),
+		    r->req->url));
 		/* A page that refuses today may not tomorrow: an exporter's 401
 		 * is an error to be seen, not a reason to stop asking. */
 		if (res->status / 100 == 4 && res->status != 429)

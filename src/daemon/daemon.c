@@ -14,7 +14,6 @@
 #include <uuid.h>
 
 #include "api/api.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "conn/secret.h"
 #include "conn/types.h"
@@ -27,10 +26,12 @@
 
 /* How long a drain may take before what is left is dropped. */
 #define DRAIN_MS 30000
-/* And how long of that answers may take that nobody reads. */
-#define ANSWERS_MS 5000
 /* Files the process needs besides connections: databases, logs, epoll. */
 #define FILES_RESERVE 512
+/* How long answers that are on their way may take once the runs have ended: a
+ * client that does not read is not waited for. */
+#define ANSWERS_MS 5000
+#define LOOK_MS 10
 #define BEAT_MS 5000
 /* Connections kept to services between runs: more than that many endpoints
  * connect anew each time. */
@@ -38,7 +39,7 @@
 
 /* Everything that lives as long as the process, in the order it comes up. */
 struct daemon {
-	const struct settings * c;
+	struct settings * c;
 	char node[UUID_STR_LEN];
 	struct loop * loop;
 	struct egress * egress;
@@ -54,8 +55,8 @@ struct daemon {
 	struct loop_signal * sig_hup;
 	struct loop_timer * beat;
 	struct loop_timer * drain;
-	struct loop_timer * answers; /* looks whether they are out */
-	int64_t answers_until_us;
+	struct loop_timer * answers;
+	int answers_left; /* looks at who is not answered yet */
 	int stopping;
 	int load_failed;
 	struct err load_err;
@@ -68,7 +69,8 @@ node_id(struct daemon * d, struct err * e)
 	char path[1024];
 	uuid_t u;
 	FILE * f;
-	size_t n = 0;
+	int is_empty = 0;
+	size_t n;
 
 	snprintf(path, sizeof(path), "%s/node_id", d->c->data_dir);
 	if ((f = fopen(path, "re")) != NULL) {
@@ -77,13 +79,17 @@ node_id(struct daemon * d, struct err * e)
 		d->node[n] = '\0';
 		if (uuid_parse(d->node, u) == 0)
 			return (0);
-		return (err_set(e, ERR_CONFIG, "data_dir", "%s holds no uuid; "
-		    "remove it and a new one is made", path));
+		/* Empty: the machine failed before it was on the disk. */
+		if (n > 0)
+			return (err_set(e, ERR_CONFIG, "data_dir", "%s holds "
+			    "no uuid; remove it and a new one is made", path));
+		is_empty = 1;
 	}
 	uuid_generate_random(u);
 	uuid_unparse_lower(u, d->node);
-	if ((f = fopen(path, "wxe")) == NULL || fputs(d->node, f) < 0 ||
-	    fclose(f) != 0)
+	if ((f = fopen(path, is_empty ? "we" : "wxe")) == NULL ||
+	    fputs(d->node, f) < 0 || fflush(f) != 0 ||
+	    fsync(fileno(f)) != 0 || fclose(f) != 0)
 		return (err_set(e, ERR_CONFIG, "data_dir",
 		    "cannot write %s: %s", path, strerror(errno)));
 	return (0);
@@ -174,8 +180,10 @@ on_loaded(void * arg, json_t * v, const struct err * e)
 
 	(void)v;
 	if (e != NULL) {
+		if (d->stopping)
+			return; /* then the drain ends it */
 		/* A shared state that is away is waited for by the poll. */
-		if (e->cls == ERR_TRANSIENT && !d->stopping) {
+		if (e->cls == ERR_TRANSIENT) {
 			log_event(LOG_WARN, "state_away", LOG_E(e));
 			runner_load_later(d->runner, on_loaded, d);
 			return;
@@ -196,10 +204,10 @@ on_answers(void * arg)
 {
 	struct daemon * d = arg;
 
-	if (api_active(d->api) > 0 && clock_mono_us() < d->answers_until_us)
-		loop_timer_start(d->answers, 10);
-	else
+	if (api_active(d->api) == 0 || d->answers_left-- == 0)
 		loop_stop(d->loop);
+	else
+		loop_timer_start(d->answers, LOOK_MS);
 }
 
 static void
@@ -209,7 +217,7 @@ on_drained(void * arg, json_t * v, const struct err * e)
 
 	(void)v;
 	(void)e;
-	d->answers_until_us = clock_mono_us() + ANSWERS_MS * INT64_C(1000);
+	d->answers_left = ANSWERS_MS / LOOK_MS;
 	on_answers(d);
 }
 
@@ -245,6 +253,9 @@ on_hup(void * arg)
 	struct err e;
 
 	if (secrets_reload(d->secrets, &e))
+		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
+	if (settings_read_token(d->c, &e) ||
+	    (d->c->token != NULL && api_set_token(d->api, d->c->token, &e)))
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
 	if ((t = load_types(d->c, &e)) == NULL) {
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
@@ -423,7 +434,7 @@ take_down(struct daemon * d)
 }
 
 int
-daemon_run(const struct settings * c, struct err * e)
+daemon_run(struct settings * c, struct err * e)
 {
 	struct daemon d;
 	int rc = -1;

@@ -8,6 +8,6 @@
  * Bring everything up in order, run until SIGTERM or SIGINT, drain, take it
  * down.  0, or -1 with ${e} if it could not come up.
  */
-int daemon_run(const struct settings * c, struct err * e) MUST_CHECK;
+int daemon_run(struct settings * c, struct err * e) MUST_CHECK;
 
 #endif

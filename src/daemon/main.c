@@ -11,8 +11,9 @@
 #include "daemon/settings.h"
 #include "daemon/daemon.h"
 #include "daemon/egress.h"
+#include "net/redis.h"
 
-enum { OPT_CHECK = 256, OPT_HELP, OPT_KEY };
+enum { OPT_CHECK = 256, OPT_KEY };
 
 /* Flags that are settings, in the order of their OPT_KEY numbers. */
 static const char * const keys[] = { "data_dir", "listen", "redis",
@@ -32,7 +33,7 @@ static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "version", no_argument, NULL, 'V' },
-	{ "help", no_argument, NULL, OPT_HELP },
+	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -43,7 +44,7 @@ usage(FILE * f)
 	    "                [--unix-socket PATH] [--redis URL] [--connectors DIR]\n"
 	    "                [--types-dir DIR] [--env-file FILE]\n"
 	    "                [--log-format json|text] [--log-level LEVEL]\n"
-	    "                [--check] [-V] [--help]\n"
+	    "                [--check] [-V] [-h]\n"
 	    "Settings: defaults < FILE < environment (MOLTLER_*) < flags.\n"
 	    "See moltlerd(8) and moltler.conf(5).\n", f);
 }
@@ -57,11 +58,13 @@ check_all(const struct settings * c, struct err * e)
 	struct egress * g = NULL;
 
 	if (t == NULL)
-		return (-1);
+		return (settings_blame(c, c->connectors != NULL &&
+		    strstr(e->msg, c->connectors) != NULL ? "connectors" :
+		    "types_dir", e));
 	if (c->egress_deny != NULL &&
 	    (g = egress_new(c->egress_deny, e)) == NULL) {
 		types_free(t);
-		return (-1);
+		return (settings_blame(c, "egress_deny", e));
 	}
 	printf("the configuration is good; %zu type%s\n", types_count(t),
 	    types_count(t) == 1 ? "" : "s");
@@ -82,13 +85,13 @@ parse_args(int argc, char ** argv, struct args * a)
 {
 	int ch;
 
-	while ((ch = getopt_long(argc, argv, "c:V", options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
 		if (ch == 'c') {
 			a->file = optarg;
 		} else if (ch == 'V') {
 			puts("moltlerd " PACKAGE_VERSION);
 			return (0);
-		} else if (ch == OPT_HELP) {
+		} else if (ch == 'h') {
 			usage(stdout);
 			return (0);
 		} else if (ch == OPT_CHECK) {
@@ -112,16 +115,21 @@ parse_args(int argc, char ** argv, struct args * a)
 static int
 configure(struct settings * c, const struct args * a, struct err * e)
 {
+	char from[32];
 	size_t i;
 
 	if (settings_init(c, e) ||
 	    (a->file != NULL && settings_read_file(c, a->file, e)) ||
 	    settings_read_env(c, e))
 		return (-1);
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		snprintf(from, sizeof(from), "--%s", options[i].name);
 		if (a->flags[i] != NULL &&
-		    settings_set(c, keys[i], a->flags[i], e))
-			return (err_prefix(e, "--%s", options[i].name));
+		    settings_set_from(c, from, keys[i], a->flags[i], e))
+			return (-1);
+	}
+	if (c->redis != NULL && redis_url_check(c->redis, e))
+		return (settings_blame(c, "redis", e));
 	return (settings_check(c, e));
 }
 

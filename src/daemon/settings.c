@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +50,7 @@ static const struct setting {
 	    INT64_C(1) << 34 },
 };
 #define NSETTINGS (sizeof(table) / sizeof(table[0]))
+_Static_assert(NSETTINGS <= SETTINGS_MAX, "c->from has a place for each");
 
 static char **
 string_at(struct settings * c, const struct setting * s)
@@ -155,6 +155,38 @@ find(const char * key)
 }
 
 int
+settings_index(const char * key)
+{
+	const struct setting * s = find(key);
+
+	return (s ? (int)(s - table) : -1);
+}
+
+int
+settings_blame(const struct settings * c, const char * key, struct err * e)
+{
+	const char * from = c->from[settings_index(key)];
+
+	return (from != NULL ? err_prefix(e, "%s", from) : -1);
+}
+
+int
+settings_set_from(struct settings * c, const char * from, const char * key,
+    const char * value, struct err * e)
+{
+	int i = settings_index(key);
+	char * copy;
+
+	if (settings_set(c, key, value, e))
+		return (err_prefix(e, "%s", from));
+	if ((copy = strdup(from)) == NULL)
+		return (err_nomem(e, "the configuration"));
+	free(c->from[i]);
+	c->from[i] = copy;
+	return (0);
+}
+
+int
 settings_set(struct settings * c, const char * key, const char * value,
     struct err * e)
 {
@@ -207,115 +239,35 @@ settings_free(struct settings * c)
 		if (table[i].kind == STRING || table[i].kind == LEVEL ||
 		    table[i].kind == FORMAT)
 			free(*string_at(c, &table[i]));
+	for (i = 0; i < NSETTINGS; i++)
+		free(c->from[i]);
 	if (c->token != NULL)
 		explicit_bzero(c->token, strlen(c->token));
 	free(c->token);
 	memset(c, 0, sizeof(*c));
 }
 
-struct reading {
-	struct settings * c;
-	const char * path;
-	struct err * e;
-	int failed;
-	uint32_t seen; /* a bit a setting */
-};
-_Static_assert(NSETTINGS <= 32, "one bit a setting");
+#define TOKEN_RULE "must be 16 to 512 printable characters without space; " \
+	"make one with: openssl rand -hex 32"
 
-/* inih's handler: 1 to go on, 0 for an error on this line.  Built with line
- * numbers off in Debian, so the place is found again by on_fault(). */
 static int
-on_key(void * arg, const char * section, const char * name, const char * value)
+token_ok(const char * s)
 {
-	struct reading * rd = arg;
-	const struct setting * s = find(name);
-	uint32_t bit = s ? UINT32_C(1) << (s - table) : 0;
+	size_t n;
 
-	if (rd->failed)
-		return (1);
-	if (strcmp(section, "daemon") != 0) {
-		rd->failed = 1;
-		BAD(rd->e, "key '%.64s' is in section [%.64s]; there is only "
-		    "[daemon]", name, section);
-		return (0);
-	}
-	if (rd->seen & bit) {
-		rd->failed = 1;
-		BAD(rd->e, "key '%s' is given twice", name);
-		return (0);
-	}
-	rd->seen |= bit;
-	if (settings_set(rd->c, name, value, rd->e)) {
-		rd->failed = 1;
-		return (0);
-	}
-	return (1);
+	for (n = 0; s[n] != '\0'; n++)
+		if (s[n] <= ' ' || s[n] > '~')
+			return (0);
+	return (n >= 16 && n <= 512);
 }
 
 int
-settings_read_file(struct settings * c, const char * path, struct err * e)
-{
-	struct reading rd = { c, path, e, 0, 0 };
-	FILE * f;
-	int line;
-
-	if ((f = fopen(path, "re")) == NULL)
-		return (BAD(e, "cannot read %s: %s", path, strerror(errno)));
-	/* The first line that is wrong, by inih or by on_key. */
-	line = ini_parse_file(f, on_key, &rd);
-	fclose(f);
-	if (rd.failed)
-		return (err_prefix(e, "%s line %d", path, line));
-	if (line > 0)
-		return (BAD(e, "%s line %d: expected [section] or key = value",
-		    path, line));
-	if (line < 0)
-		return (BAD(e, "cannot read %s: %s", path, strerror(errno)));
-	return (0);
-}
-
-extern char ** environ;
-
-int
-settings_read_env(struct settings * c, struct err * e)
-{
-	char key[64];
-	const char * p, * eq;
-	size_t i, n;
-	char ** ep;
-
-	for (ep = environ; *ep != NULL; ep++) {
-		if (strncmp(*ep, "MOLTLER_", 8) != 0 ||
-		    (eq = strchr(*ep, '=')) == NULL || eq[1] == '\0')
-			continue;
-		p = *ep + 8;
-		n = (size_t)(eq - p);
-		/* The client's own, and secrets named so by their owner, are
-		 * not ours to judge: only what is a setting counts. */
-		if (n == 0 || n >= sizeof(key))
-			continue;
-		for (i = 0; i < n; i++)
-			key[i] = (char)tolower((unsigned char)p[i]);
-		key[n] = '\0';
-		if (strcmp(key, "token") == 0) {
-			free(c->token);
-			if ((c->token = strdup(eq + 1)) == NULL)
-				return (err_nomem(e, "the configuration"));
-		} else if (find(key) != NULL) {
-			if (settings_set(c, key, eq + 1, e))
-				return (err_prefix(e, "environment variable "
-				    "MOLTLER_%.*s", (int)n, p));
-		}
-	}
-	return (0);
-}
-
-static int
-read_token(struct settings * c, struct err * e)
+settings_read_token(struct settings * c, struct err * e)
 {
 	char line[4096];
 	size_t n = 0;
 	struct stat st;
+	char * copy;
 	FILE * f;
 
 	if (c->token_file == NULL)
@@ -337,23 +289,18 @@ read_token(struct settings * c, struct err * e)
 		n = strcspn(line, "\r\n");
 	fclose(f);
 	line[n] = '\0';
-	free(c->token);
-	c->token = strdup(line);
+	if (!token_ok(line)) {
+		explicit_bzero(line, sizeof(line));
+		return (BAD(e, "token_file: the first line of %s " TOKEN_RULE,
+		    c->token_file));
+	}
+	copy = strdup(line);
 	explicit_bzero(line, sizeof(line));
-	if (c->token == NULL)
+	if (copy == NULL)
 		return (err_nomem(e, "the token"));
+	free(c->token);
+	c->token = copy;
 	return (0);
-}
-
-static int
-token_ok(const char * s)
-{
-	size_t n;
-
-	for (n = 0; s[n] != '\0'; n++)
-		if (s[n] <= ' ' || s[n] > '~')
-			return (0);
-	return (n >= 16 && n <= 512);
 }
 
 static int
@@ -379,6 +326,10 @@ parse_listen(struct settings * c, struct err * e)
 		    "not '%.64s'", s));
 	memcpy(c->listen_addr, a, n);
 	c->listen_addr[n] = '\0';
+	/* ::1:80 would be two addresses. */
+	if (a == s && strchr(c->listen_addr, ':') != NULL)
+		return (BAD(e, "listen: an IPv6 address stands in brackets: "
+		    "[%.60s]:%.5s", c->listen_addr, colon + 1));
 	if (strcmp(c->listen_addr, "localhost") == 0)
 		strcpy(c->listen_addr, "127.0.0.1");
 	port = strtol(colon + 1, &end, 10);
@@ -396,31 +347,62 @@ parse_listen(struct settings * c, struct err * e)
 	return (0);
 }
 
-int
-settings_check(struct settings * c, struct err * e)
+static int
+check_socket_mode(const struct settings * c, struct err * e)
 {
+	const char * s = c->unix_socket_mode;
 	char * end;
 	long mode;
 
-	if (parse_listen(c, e) || read_token(c, e))
-		return (-1);
-	if (c->token != NULL && !token_ok(c->token))
-		return (BAD(e, "the token must be 16 to 512 printable "
-		    "characters without space; make one with: "
-		    "openssl rand -hex 32"));
-	if ((c->tls_cert == NULL) != (c->tls_key == NULL))
-		return (BAD(e, "tls_cert and tls_key belong together: %s is "
-		    "missing", c->tls_cert ? "tls_key" : "tls_cert"));
-	if (!c->is_loopback && c->token == NULL)
-		return (BAD(e, "listen %s is not a loopback address: set a "
-		    "token with token_file or MOLTLER_TOKEN, or listen on "
-		    "127.0.0.1", c->listen));
-	mode = strtol(c->unix_socket_mode, &end, 8);
-	if (*end != '\0' || mode < 0 || mode > 0777)
+	mode = strtol(s, &end, 8);
+	if (!isdigit((unsigned char)*s) || *end != '\0' || mode > 0777)
 		return (BAD(e, "unix_socket_mode must be an octal mode such as "
-		    "0660, not '%.16s'", c->unix_socket_mode));
-	if (c->listen_port < 0 && c->unix_socket == NULL)
-		return (BAD(e, "listen is none and there is no unix_socket: "
-		    "nobody could ask"));
+		    "0660, not '%.16s'", s));
 	return (0);
+}
+
+/* That a file which is named can be read; its contents are others' to judge. */
+static int
+check_readable(const struct settings * c, const char * key, const char * path,
+    struct err * e)
+{
+	if (path == NULL || access(path, R_OK) == 0)
+		return (0);
+	BAD(e, "%s: cannot read %s: %s", key, path, strerror(errno));
+	return (settings_blame(c, key, e));
+}
+
+int
+settings_check(struct settings * c, struct err * e)
+{
+	const char * half;
+
+	if (parse_listen(c, e))
+		return (settings_blame(c, "listen", e));
+	if (settings_read_token(c, e))
+		return (settings_blame(c, "token_file", e));
+	if (c->token != NULL && !token_ok(c->token))
+		return (BAD(e, "MOLTLER_TOKEN " TOKEN_RULE));
+	if ((c->tls_cert == NULL) != (c->tls_key == NULL)) {
+		half = c->tls_cert ? "tls_cert" : "tls_key";
+		BAD(e, "tls_cert and tls_key belong together: %s is missing",
+		    c->tls_cert ? "tls_key" : "tls_cert");
+		return (settings_blame(c, half, e));
+	}
+	if (!c->is_loopback && c->token == NULL) {
+		BAD(e, "listen %s is not a loopback address: set a token with "
+		    "token_file or MOLTLER_TOKEN, or listen on 127.0.0.1",
+		    c->listen);
+		return (settings_blame(c, "listen", e));
+	}
+	if (check_socket_mode(c, e))
+		return (settings_blame(c, "unix_socket_mode", e));
+	if (c->listen_port < 0 && c->unix_socket == NULL) {
+		BAD(e, "listen is none and there is no unix_socket: nobody "
+		    "could ask");
+		return (settings_blame(c, "listen", e));
+	}
+	return (check_readable(c, "env_file", c->env_file, e) ||
+	    check_readable(c, "tls_cert", c->tls_cert, e) ||
+	    check_readable(c, "tls_key", c->tls_key, e) ? -1 : 0);
 }

@@ -11,6 +11,7 @@
  * flags.  Each is one line of the table in settings.c; moltler.conf(5) tells of
  * them.
  */
+#define SETTINGS_MAX 32
 struct settings {
 	char * data_dir;
 	char * listen;          /* ADDR:PORT, [ADDR]:PORT or "none" */
@@ -34,6 +35,9 @@ struct settings {
 	int64_t query_deadline_ms;
 	int64_t query_memory;   /* bytes */
 
+	/* Where each was set: "FILE line 3", "--listen"; NULL: a default. */
+	char * from[SETTINGS_MAX];
+
 	/* Worked out by settings_check(). */
 	char listen_addr[64];
 	int listen_port;        /* -1: none */
@@ -52,13 +56,24 @@ void settings_free(struct settings * c);
 int settings_read_file(struct settings * c, const char * path, struct err * e)
     MUST_CHECK;
 
-/** settings_read_env(c, e): Take MOLTLER_<KEY> from the environment; a MOLTLER_
- * variable that is no setting is an error too. */
+/** settings_read_env(c, e): Take MOLTLER_<KEY> from the environment, where KEY is
+ * a setting's. */
 int settings_read_env(struct settings * c, struct err * e) MUST_CHECK;
 
-/** settings_set(c, key, value, e): One setting, as in the file. */
+/**
+ * settings_set(c, key, value, e): One setting, as in the file.
+ * settings_set_from(c, from, key, value, e): The same; ${from} tells where it
+ * stands, and begins the message of whatever is found wrong with it, now or later.
+ * settings_blame(c, key, e): Begin ${e}'s message with where ${key} was set; -1.
+ * settings_index(key): Its number, below SETTINGS_MAX, or -1.
+ */
 int settings_set(struct settings * c, const char * key, const char * value,
     struct err * e) MUST_CHECK;
+int settings_set_from(struct settings * c, const char * from,
+    const char * key, const char * value, struct err * e) MUST_CHECK;
+int settings_blame(const struct settings * c, const char * key,
+    struct err * e);
+int settings_index(const char * key);
 
 /**
  * settings_check(c, e):
@@ -66,5 +81,9 @@ int settings_set(struct settings * c, const char * key, const char * value,
  * address that is not loopback needs a token.
  */
 int settings_check(struct settings * c, struct err * e) MUST_CHECK;
+
+/** settings_read_token(c, e): Read token_file, if there is one, into c->token; at
+ * an error the token stays as it was. */
+int settings_read_token(struct settings * c, struct err * e) MUST_CHECK;
 
 #endif

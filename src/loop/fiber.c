@@ -34,6 +34,8 @@
 #define SLICE_US 1000
 #define MIN_STACK ((size_t)64 << 10)
 #define POOL_MAX 32
+/* Below each stack: more than the largest frame, which could step over less. */
+#define GUARD ((size_t)64 << 10)
 
 enum fiber_state { FIBER_READY, FIBER_RUNNING, FIBER_WAITING, FIBER_ENDED };
 
@@ -59,8 +61,8 @@ struct sched {
 
 struct stack {
 	struct stack * next; /* in the pool */
-	char * map;          /* the guard page, then the stack */
-	size_t size;         /* with the guard page */
+	char * map;          /* the guard, then the stack */
+	size_t size;         /* with the guard */
 	unsigned valgrind_id;
 };
 
@@ -70,6 +72,7 @@ struct fiber {
 	struct stack * stack;
 	enum fiber_state state;
 	int woken;
+	int stopped;
 	void (*fn)(void *);
 	void (*done)(void *);
 	void * arg;
@@ -104,7 +107,7 @@ page_size(void)
 	return (size);
 }
 
-/* A stack with an untouchable page below it: an overflow is a crash at its
+/* A stack with untouchable pages below it: an overflow is a crash at its
  * place, not someone else's memory. */
 static struct stack *
 stack_get(size_t want)
@@ -117,7 +120,7 @@ stack_get(size_t want)
 		want = MIN_STACK;
 	if (want > SIZE_MAX / 2)
 		return (NULL);
-	size = (want + page - 1) / page * page + page;
+	size = (want + page - 1) / page * page + GUARD;
 	for (p = &pool; (s = *p) != NULL; p = &s->next)
 		if (s->size == size) {
 			*p = s->next;
@@ -134,12 +137,12 @@ stack_get(size_t want)
 	}
 	s->map = map;
 	s->size = size;
-	if (mprotect(map, page, PROT_NONE)) {
+	if (mprotect(map, GUARD, PROT_NONE)) {
 		munmap(map, size);
 		free(s);
 		return (NULL);
 	}
-	s->valgrind_id = VALGRIND_STACK_REGISTER(s->map + page, s->map + size);
+	s->valgrind_id = VALGRIND_STACK_REGISTER(s->map + GUARD, s->map + size);
 	return (s);
 }
 
@@ -207,7 +210,7 @@ switch_in(struct fiber * f)
 	current = f;
 #ifdef FIBER_ASAN
 	__sanitizer_start_switch_fiber(&S->asan_fake,
-	    f->stack->map + page_size(), f->stack->size - page_size());
+	    f->stack->map + GUARD, f->stack->size - GUARD);
 #endif
 	swapcontext(&S->ctx, &f->ctx);
 #ifdef FIBER_ASAN
@@ -307,8 +310,8 @@ static void __attribute__((noinline))
 context_init(struct fiber * f)
 {
 	getcontext(&f->ctx);
-	f->ctx.uc_stack.ss_sp = f->stack->map + page_size();
-	f->ctx.uc_stack.ss_size = f->stack->size - page_size();
+	f->ctx.uc_stack.ss_sp = f->stack->map + GUARD;
+	f->ctx.uc_stack.ss_size = f->stack->size - GUARD;
 	f->ctx.uc_link = NULL;
 	makecontext(&f->ctx, fiber_main, 0);
 }
@@ -382,10 +385,36 @@ fiber_yield(void)
 	switch_out(f);
 }
 
+int
+fiber_breathe(void)
+{
+	if (current == NULL)
+		return (0);
+	if (fiber_ran_us() >= SLICE_US)
+		fiber_yield();
+	return (current->stopped);
+}
+
+void
+fiber_stop(struct fiber * f)
+{
+	f->stopped = 1;
+	fiber_wake(f);
+}
+
 int64_t
 fiber_ran_us(void)
 {
 	return (current == NULL ? 0 : clock_mono_us() - current->since_us);
+}
+
+size_t
+fiber_stack_left(void)
+{
+	if (current == NULL)
+		return (SIZE_MAX);
+	return ((uintptr_t)__builtin_frame_address(0) -
+	    (uintptr_t)(current->stack->map + GUARD));
 }
 
 void

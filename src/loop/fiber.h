@@ -10,7 +10,7 @@
 /*
  * A fiber is a stack that can wait: straight-line code such as SQLite runs on
  * it and sleeps in the middle while the loop goes on.  Only query/ and scripts
- * use fibers; everything else is a state machine.  ucontext with a guard page
+ * use fibers; everything else is a state machine.  ucontext with guard pages
  * below the stack, and ASan's fiber hooks.
  */
 struct fiber;
@@ -44,10 +44,25 @@ void fiber_wake(struct fiber * f);
 void fiber_yield(void);
 
 /**
+ * fiber_breathe(): For code that may take long, deep inside: give the loop its
+ * turn if we have run for 2 ms.  Nonzero once fiber_stop() was called: then come
+ * to an end.  0 when not on a fiber.
+ * fiber_stop(f): Wake ${f}, and have it told so.
+ */
+int fiber_breathe(void);
+void fiber_stop(struct fiber * f);
+
+/**
  * fiber_ran_us(): How long this fiber has run since it last came back from a
  * wait or a yield.  0 when not on a fiber.
  */
 int64_t fiber_ran_us(void);
+
+/**
+ * fiber_stack_left(): The bytes of stack below the caller, for those who recurse
+ * as deep as somebody's input says.  SIZE_MAX when not on a fiber.
+ */
+size_t fiber_stack_left(void);
 
 /**
  * fiber_set_local(key, p) / fiber_local(key):

@@ -9,10 +9,10 @@
 
 /* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
-#define LAG_PERIOD_US 5000
+#define LAG_PERIOD_US 20000
 
 /*
- * Two ranks: timers and the soon queue, and all that moves bytes or computes.
+ * Two ranks: timers, and all that moves bytes or computes.
  * libevent looks at a lower rank only in a turn in which no higher one has
  * anything to do, so that a third one would get nowhere beside a busy second:
  * a query that computes, or a client that asks without end.  Within a rank all
@@ -28,8 +28,6 @@ struct loop {
 	struct soon * soon_head;
 	struct soon ** soon_tail;
 	struct soon mark; /* where this round of soon_run ends */
-	struct event * soon_ev;
-	struct event * again_ev; /* the next round */
 	struct event * lag_ev;
 	int64_t lag_due_us;
 	uint64_t lag_hist[LAG_BUCKETS];
@@ -72,19 +70,16 @@ tv_us(int64_t us)
 	return (tv);
 }
 
-/* Run what was queued when we began; what that queues waits for the next
- * round, so that sockets get their turn too.  That round begins by a timer of
- * the sockets' rank: an event made active again from its own callback runs
- * before libevent looks at anything else. */
+/*
+ * Run what was queued when we began; what that queues waits for the next round,
+ * so that sockets and timers get their turn too.  It is run by the loop itself,
+ * not by an event: each would cost a look at all descriptors.
+ */
 static void
-soon_run(evutil_socket_t fd, short what, void * arg)
+soon_run(struct loop * L)
 {
-	struct timeval now = { 0, 0 };
-	struct loop * L = arg;
 	struct soon * s;
 
-	(void)fd;
-	(void)what;
 	if (L->soon_head == NULL)
 		return;
 	L->mark.next = NULL;
@@ -96,10 +91,6 @@ soon_run(evutil_socket_t fd, short what, void * arg)
 		s->cb(s->arg);
 	}
 	loop_soon_cancel(L, &L->mark);
-	/* Added once more while it is active, it would lose its place. */
-	if (L->soon_head != NULL &&
-	    !event_pending(L->again_ev, EV_TIMEOUT, NULL))
-		event_add(L->again_ev, &now);
 }
 
 static unsigned
@@ -165,15 +156,11 @@ loop_new(struct err * e)
 	L->base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
 	if (L->base == NULL || event_base_priority_init(L->base, RANKS) ||
-	    (L->soon_ev = event_new(L->base, -1, 0, soon_run, L)) == NULL ||
-	    (L->again_ev = event_new(L->base, -1, 0, soon_run, L)) == NULL ||
 	    (L->lag_ev = event_new(L->base, -1, 0, lag_tick, L)) == NULL) {
 		err_set(e, ERR_PERMANENT, "loop", "cannot make an event loop");
 		loop_free(L);
 		return (NULL);
 	}
-	event_priority_set(L->soon_ev, rank(LOOP_PRIO_HIGH));
-	event_priority_set(L->again_ev, rank(LOOP_PRIO_NORMAL));
 	event_priority_set(L->lag_ev, rank(LOOP_PRIO_HIGH));
 	L->lag_due_us = clock_mono_us() + LAG_PERIOD_US;
 	event_add(L->lag_ev, &tv);
@@ -185,10 +172,6 @@ loop_free(struct loop * L)
 {
 	if (L == NULL)
 		return;
-	if (L->soon_ev != NULL)
-		event_free(L->soon_ev);
-	if (L->again_ev != NULL)
-		event_free(L->again_ev);
 	if (L->lag_ev != NULL)
 		event_free(L->lag_ev);
 	if (L->base != NULL)
@@ -197,21 +180,26 @@ loop_free(struct loop * L)
 }
 
 int
-loop_run(struct loop * L)
+loop_turn(struct loop * L, int block)
 {
-	L->stop = 0;
-	while (!L->stop)
-		if (event_base_loop(L->base, EVLOOP_ONCE) < 0)
-			return (-1);
+	int flags = EVLOOP_ONCE;
+
+	if (!block || L->soon_head != NULL)
+		flags |= EVLOOP_NONBLOCK;
+	if (event_base_loop(L->base, flags) < 0)
+		return (-1);
+	soon_run(L);
 	return (0);
 }
 
 int
-loop_turn(struct loop * L, int block)
+loop_run(struct loop * L)
 {
-	int flags = EVLOOP_ONCE | (block ? 0 : EVLOOP_NONBLOCK);
-
-	return (event_base_loop(L->base, flags) < 0 ? -1 : 0);
+	L->stop = 0;
+	while (!L->stop)
+		if (loop_turn(L, 1))
+			return (-1);
+	return (0);
 }
 
 void
@@ -234,8 +222,6 @@ loop_soon(struct loop * L, struct soon * s, void (*cb)(void *), void * arg)
 	s->arg = arg;
 	if (s->prevp != NULL)
 		return;
-	if (L->soon_head == NULL)
-		event_active(L->soon_ev, EV_TIMEOUT, 0);
 	s->next = NULL;
 	s->prevp = L->soon_tail;
 	*L->soon_tail = s;

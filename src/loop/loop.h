@@ -95,7 +95,7 @@ void loop_signal_free(struct loop_signal * s);
 
 /*
  * Lag: how late the loop comes to what is due.  A timer of its own fires every
- * 5 ms and the delay beyond that is counted in a histogram.
+ * 20 ms and the delay beyond that is counted in a histogram.
  */
 struct loop_lag {
 	int64_t p50_us, p99_us, max_us; /* since the last reset */

@@ -125,6 +125,10 @@ struct http_call * http_start(struct http * H, const struct http_req * req,
  */
 void http_cancel(struct http_call * c);
 
+/** http_url_safe(buf, n, url): ${url} without userinfo, query or fragment, which
+ * may be secret: the form for messages.  Returns ${buf}. */
+const char * http_url_safe(char * buf, size_t n, const char * url);
+
 /** err_from_http(e, res, what): Fill ${e} for an answer that is not 2xx:
  * 429 and 5xx and 408 Transient with Retry-After (seconds or an HTTP date) in
  * retry_after_ms, 401/403 Config, others Permanent; code "http_<status>"; the

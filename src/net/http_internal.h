@@ -273,8 +273,6 @@ void http_easy_drop(struct http_easy * ez);
 /* http_url.c */
 int http_url_parse(const struct http_req * req, struct http_url * u,
     struct err * e) MUST_CHECK;
-/** http_url_safe(buf, n, url): ${url} without userinfo, query or fragment. */
-const char * http_url_safe(char * buf, size_t n, const char * url);
 
 /* http_err.c */
 /** http_err_curl(c, rc): Say in c->err how ${c} failed; its handle is set. */

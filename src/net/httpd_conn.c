@@ -333,7 +333,7 @@ rewrite_builtin(void * arg)
 	if (status == 413) {
 		code = "too_large";
 		snprintf(msg, sizeof(msg), "the body is malformed or larger "
-		    "than %zu bytes", S->o.max_body);
+		    "than %zu bytes, the daemon's max_body", S->o.max_body);
 	} else if (status == 417) {
 		code = "expectation_failed";
 		snprintf(msg, sizeof(msg),
@@ -381,10 +381,10 @@ on_output(struct evbuffer * b, const struct evbuffer_cb_info * info,
 		loop_soon(c->S->loop, &c->builtin, rewrite_builtin, c);
 }
 
-static void
-adopt(void * arg)
+/* -1: it is gone. */
+static int
+adopt_now(struct httpd_conn * c)
 {
-	struct httpd_conn * c = arg;
 	struct httpd * S = c->S;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -397,7 +397,7 @@ adopt(void * arg)
 	bufferevent_decref(c->bev);
 	if (evcon == NULL) {
 		conn_release(c);
-		return;
+		return (-1);
 	}
 	c->evcon = evcon;
 	c->in_cb = evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c);
@@ -427,21 +427,35 @@ adopt(void * arg)
 		    "too many connections are open: try again later");
 	else if (c->over && S->nover_tls > HTTPD_OVER_TLS)
 		httpd_conn_drop(c);
+	else
+		return (0);
+	return (-1);
+}
+
+static void
+adopt(void * arg)
+{
+	(void)adopt_now(arg);
 }
 
 int
-httpd_conn_adopt_now(struct httpd * S, const struct bufferevent * bev)
+httpd_conn_early(struct httpd * S, struct evhttp_connection * evcon,
+    struct httpd_conn ** cp)
 {
+	struct bufferevent * bev = evhttp_connection_get_bufferevent(evcon);
 	struct httpd_conn * c;
 
-	TAILQ_FOREACH(c, &S->phases[CONN_NEW], link)
-		if (c->bev == bev)
-			break;
-	if (c == NULL)
-		return (0);
-	loop_soon_cancel(S->loop, &c->adopt);
-	adopt(c);
-	return (1);
+	/* A busy soon queue lets the request overtake the adoption. */
+	*cp = NULL;
+	TAILQ_FOREACH(c, &S->phases[CONN_NEW], link) {
+		if (c->bev == bev) {
+			loop_soon_cancel(S->loop, &c->adopt);
+			c->got = 1;
+			*cp = c;
+			return (adopt_now(c));
+		}
+	}
+	return (0);
 }
 
 void

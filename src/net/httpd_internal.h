@@ -136,11 +136,13 @@ void httpd_conn_teardown(struct httpd * S);
 struct httpd_conn * httpd_conn_new(struct httpd_listener * lst);
 /** Give ${c} its bufferevent; its evhttp_connection is found soon after. */
 void httpd_conn_attach(struct httpd_conn * c, struct bufferevent * bev);
-/** httpd_conn_adopt_now(S, bev): Find it now, if it waits for that: its first
- * request is here already.  1 if it did; it may be gone after that. */
-int httpd_conn_adopt_now(struct httpd * S, const struct bufferevent * bev);
 struct httpd_conn * httpd_conn_find(struct httpd * S,
     struct evhttp_connection * evcon);
+/** httpd_conn_early(S, evcon, cp): A request came: set ${cp} to its connection if
+ * that waits to be adopted and do so, else to NULL.  -1 if it is refused and
+ * gone. */
+int httpd_conn_early(struct httpd * S, struct evhttp_connection * evcon,
+    struct httpd_conn ** cp) MUST_CHECK;
 void httpd_conn_enter(struct httpd_conn * c, enum httpd_phase phase);
 /** Close now, dropping what is unsent; ${c} is gone. */
 void httpd_conn_drop(struct httpd_conn * c);

@@ -130,11 +130,8 @@ httpd_req_arrive(struct evhttp_request * req, void * arg)
 	struct httpd_conn * c = httpd_conn_find(S, evcon);
 	struct httpd_req * q;
 
-	/* The soon queue may have been longer than the way of its bytes. */
-	if (c == NULL && httpd_conn_adopt_now(S,
-	    evhttp_connection_get_bufferevent(evcon)) &&
-	    (c = httpd_conn_find(S, evcon)) == NULL)
-		return; /* refused, and gone */
+	if (c == NULL && httpd_conn_early(S, evcon, &c))
+		return;
 	/* Without a slot it came past the guards: with TLS, in the clear. */
 	if (c == NULL || c->dead) {
 		evhttp_connection_free(evcon);

@@ -37,6 +37,9 @@ typedef void redis_cb(void * arg, const struct redis_reply * r,
  */
 struct redis * redis_new(struct loop * L, const char * url, struct err * e);
 
+/** redis_url_check(url, e): Whether redis_new would take it; connects to nothing. */
+int redis_url_check(const char * url, struct err * e) MUST_CHECK;
+
 /** redis_free(R): Drop what waits without calling back, and free. */
 void redis_free(struct redis * R);
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "net/redis_internal.h"
+#include "net/redis.h"
 
 #define WANT "redis://[[user]:password@]IP[:port][/db] or unix:///path[?db=N]"
 
@@ -197,4 +198,14 @@ redis_url_clear(struct redis_url * u)
 		explicit_bzero(u->pass, strlen(u->pass));
 	free(u->pass);
 	memset(u, 0, sizeof(*u));
+}
+
+int
+redis_url_check(const char * url, struct err * e)
+{
+	struct redis_url u;
+	int rc = redis_url_parse(&u, url, e);
+
+	redis_url_clear(&u);
+	return (rc);
 }

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "query/query_internal.h"
 
-#define STACK ((size_t)512 << 10)
 #define DEADLINE_MS 60000
 #define MAX_MEMORY ((size_t)64 << 20)
 #define MAX_SQL ((size_t)1 << 20)
@@ -30,8 +29,7 @@ query_enter(struct query * q, enum query_state state)
 int
 query_breathe(struct query * q)
 {
-	if (fiber_ran_us() >= QUERY_SLICE_US)
-		fiber_yield();
+	(void)fiber_breathe();
 	return (q->cancelled || q->expired);
 }
 
@@ -211,7 +209,7 @@ query_expire(void * arg)
 	struct query * q = arg;
 
 	q->expired = 1;
-	fiber_wake(q->fiber);
+	fiber_stop(q->fiber);
 }
 
 struct query *
@@ -245,7 +243,7 @@ query_start(struct loop * L, const char * sql, size_t len,
 	if ((q->mem = query_mem_new(q->opts.max_memory)) == NULL ||
 	    (q->deadline = loop_timer_new(L, query_expire, q)) == NULL)
 		goto err1;
-	q->fiber = fiber_start(L, query_main, q, STACK, query_done, e);
+	q->fiber = fiber_start(L, query_main, q, QUERY_STACK, query_done, e);
 	if (q->fiber == NULL)
 		goto err0;
 	loop_timer_start(q->deadline, q->opts.deadline_ms);
@@ -275,5 +273,5 @@ query_cancel(struct query * q)
 	if (q == NULL)
 		return;
 	q->cancelled = 1;
-	fiber_wake(q->fiber);
+	fiber_stop(q->fiber);
 }

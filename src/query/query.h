@@ -19,7 +19,8 @@ struct query;
  * catalog answers with the database file and table to read, or leaves found 0.
  */
 struct query_table {
-	int found;          /* 1; or 2: ambiguous, ${schema} lists where */
+	int found;          /* 1; or 2: ambiguous, ${schema} lists where; or
+	                     * 3: on another node, which ${schema} names */
 	char schema[128];   /* the database it is in */
 	char path[1024];    /* its file */
 	char table[128];    /* the table in it */

@@ -89,6 +89,11 @@ authorize(void * arg, int code, const char * a, const char * b,
 	switch (code) {
 	case SQLITE_SELECT:
 	case SQLITE_RECURSIVE:
+		if (fiber_stack_left() < QUERY_STACK_SPARE) {
+			snprintf(q->refused, sizeof(q->refused),
+			    "the statement is nested too deeply");
+			return (SQLITE_DENY);
+		}
 		/* Compiling can take long: a turn for the loop here too. */
 		return (query_breathe(q) ? SQLITE_DENY : SQLITE_OK);
 	case SQLITE_READ:

@@ -153,7 +153,7 @@ lookup(struct query * q, const struct sql_name * nm, struct query_table * out)
 	memset(out, 0, sizeof(*out));
 	q->cat->lookup(q->cat->arg, is_main(nm->schema) ? NULL : nm->schema,
 	    nm->table, out);
-	if (out->found || (*nm->schema && nm->merged))
+	if (out->found == 1 || out->found == 2 || (*nm->schema && nm->merged))
 		return (out->found);
 	if (*nm->schema) {
 		/* a.b may be the name of one table. */

@@ -98,6 +98,10 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		token_error(q->sql, q->len, off, e,
 		    "%.80s is in several databases (%.100s): put one and a "
 		    "dot before it", name, tab.schema);
+	else if (tab.found == 3)
+		token_error(q->sql, q->len, off, e, "%.80s is on node %.64s, "
+		    "which holds its database; ask the daemon there", name,
+		    tab.schema);
 	else {
 		names = malloc(MAX_NAMES * sizeof(*names));
 		if (names != NULL && q->cat->names != NULL)
@@ -112,7 +116,8 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 	}
 	if (e != NULL)
 		snprintf(e->code, sizeof(e->code), "%s",
-		    tab.found == 2 ? "ambiguous" : "no_table");
+		    tab.found == 2 ? "ambiguous" : tab.found == 3 ? "not_here" :
+		    "no_table");
 	return (-1);
 }
 

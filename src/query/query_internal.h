@@ -16,10 +16,15 @@
 #define QUERY_MAX_TABLES 64   /* SQLite joins no more */
 #define QUERY_MAX_ATTACHED 10 /* SQLite's compiled-in limit */
 #define QUERY_MAX_VALUE ((int)4 << 20) /* bytes of one text or blob */
-#define QUERY_SLICE_US 1000
 /* Compiling has few places to breathe, and names of WITH that each read the one
  * before twice double its work: what it may hold bounds how long it takes. */
 #define QUERY_PREPARE_MEMORY ((size_t)10 << 20)
+/* SQLite recurses as deep as a statement nests, and its limits multiply: a
+ * hundred terms of UNION within each of hundreds of names of WITH.  So where it
+ * comes by often (each SELECT, each allocation) we look how much stack is left;
+ * what it may need between two looks is far less than this. */
+#define QUERY_STACK ((size_t)2 << 20)
+#define QUERY_STACK_SPARE ((size_t)1 << 20)
 
 enum query_state {
 	QUERY_QUEUED, QUERY_PREPARE, QUERY_RUN, QUERY_PAUSED, QUERY_ENDED

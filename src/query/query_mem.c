@@ -38,6 +38,10 @@ charge(struct query_mem * m, size_t n)
 {
 	if (m == NULL)
 		return (0);
+	if (fiber_stack_left() < QUERY_STACK_SPARE) {
+		m->denied = 1;
+		return (-1);
+	}
 	if (atomic_fetch_add(&m->used, n) + n > m->max) {
 		m->denied = 1;
 		uncharge(m, n);

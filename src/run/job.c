@@ -76,12 +76,13 @@ check_target(struct job * j, struct err * e)
 		return (err_nomem(e, "a connector"));
 	if (!targets_database_ok(j->target_database))
 		return (BAD(e, "bad_target", "target_database '%.64s' must "
-		    "hold letters, digits and _, begin with a letter, and be "
-		    "neither main nor temp", j->target_database));
+		    "hold letters, digits and _, at most 64, begin with a "
+		    "letter, and be neither main nor temp",
+		    j->target_database));
 	if (!targets_table_ok(j->target_table))
 		return (BAD(e, "bad_target", "target_table '%.64s' must hold "
-		    "letters, digits, _, - and . and begin with a letter or _",
-		    j->target_table));
+		    "letters, digits, _, - and ., at most 128, begin with a "
+		    "letter or _, and not with sqlite_", j->target_table));
 	if (j->ent == NULL)
 		return (BAD(e, "bad_target", "type %s has no main entity to "
 		    "sync", j->c->m->type));

@@ -47,6 +47,7 @@ struct job {
 	struct sample_source * source; /* opened at the first run */
 	struct tick * tick;     /* running now */
 	struct loop_timer * timer;
+	int64_t due_at;         /* what it waits for */
 	int busy;               /* a change of it is under way */
 	int waiting;            /* what it replaces still runs */
 	int unsaved;            /* its record is still to be written */

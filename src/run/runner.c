@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "run/runner_internal.h"
@@ -66,6 +67,9 @@ runner_free(struct runner * r)
 	free(r->sorted);
 	loop_timer_free(r->status_timer);
 	loop_timer_free(r->poll_timer);
+	loop_timer_free(r->slice_timer);
+	json_decref(r->list);
+	json_decref(r->names);
 	loop_timer_free(r->load_timer);
 	loop_soon_cancel(r->loop, &r->stop_soon);
 	free(r->node);
@@ -210,6 +214,24 @@ runner_list(const struct runner * r, const char * after, size_t limit,
 	for (; i < end; i++)
 		json_array_append_new(a, job_show(r->sorted[i]));
 	return (a);
+}
+
+const char *
+runner_elsewhere(const struct runner * r, const char * database,
+    const char * table)
+{
+	const struct job * j;
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		j = r->sorted[i];
+		if (!j->mine && j->target_table != NULL &&
+		    strcasecmp(j->target_table, table) == 0 &&
+		    (database == NULL ||
+		    strcasecmp(j->target_database, database) == 0))
+			return (j->node);
+	}
+	return (NULL);
 }
 
 void

@@ -77,6 +77,11 @@ json_t * runner_show(const struct runner * r, const char * key);
 json_t * runner_list(const struct runner * r, const char * after,
     size_t limit, const char ** next);
 
+/** runner_elsewhere(r, database, table): The node that holds this target, if it is
+ * another one (borrowed); ${database} NULL: any.  NULL: none that is known. */
+const char * runner_elsewhere(const struct runner * r, const char * database,
+    const char * table);
+
 /** runner_create(r, body, cb, arg): ${v} is {"id"}. */
 void runner_create(struct runner * r, const json_t * body, runner_cb * cb,
     void * arg);

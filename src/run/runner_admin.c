@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid.h>
@@ -19,6 +20,7 @@ struct op {
 	struct err e;
 	json_t * answer;
 	const char * reason; /* pause: why; resume: NULL */
+	char changed[128];   /* patch: the keys it had, but for enabled */
 	runner_cb * cb;
 	void * arg;
 };
@@ -174,7 +176,7 @@ on_created(void * arg, json_t * v, const struct err * e)
 	op->answer = json_pack("{s:s}", "id", j->c->id);
 	/* The first run at once: whoever made it wants to see it work. */
 	if (j->enabled && j->schedule_ms > 0)
-		runner_fire(j, 0);
+		runner_fire_first(j);
 	runner_schedule(j);
 	op_finish(op, NULL);
 }
@@ -289,9 +291,14 @@ on_replaced(void * arg)
 {
 	struct op * op = arg;
 	struct job * j = op->next;
+	int was = op->job->enabled;
 
 	runner_replaced(j, op->job);
-	runner_event(j, "changed", NULL);
+	if (*op->changed != '\0')
+		runner_event(j, "changed", op->changed);
+	if (j->enabled != was)
+		runner_event(j, was ? "paused" : "resumed",
+		    was ? j->disabled_reason : NULL);
 	runner_dirty(j, 1);
 	op_finish(op, NULL);
 }
@@ -325,6 +332,21 @@ on_patched(void * arg, json_t * v, const struct err * e)
 }
 
 static void
+note_changed(struct op * op, const json_t * body)
+{
+	const json_t * v;
+	const char * k;
+	size_t n;
+
+	json_object_foreach((json_t *)(uintptr_t)body, k, v) {
+		n = strlen(op->changed);
+		if (strcmp(k, "enabled") != 0)
+			snprintf(op->changed + n, sizeof(op->changed) - n,
+			    "%s%s", n > 0 ? ", " : "", k);
+	}
+}
+
+static void
 patch_job(struct op * op, const json_t * body)
 {
 	struct runner * r = op->r;
@@ -343,6 +365,7 @@ patch_job(struct op * op, const json_t * body)
 		op_soon(op);
 		return;
 	}
+	note_changed(op, body);
 	op->next->mine = op->job->mine;
 	op->job->busy = 1;
 	r->state->ops->put(r->state, "connector", op->job->c->name, full, 0,

@@ -51,6 +51,11 @@ struct runner {
 	json_int_t generation; /* -1: look again */
 	json_int_t seen;       /* the last generation compared with */
 	int polling;
+	struct loop_timer * slice_timer; /* for what is too much for a turn: */
+	size_t ask_next;       /* whose status is asked for next, ... */
+	json_t * list;         /* ... and what the state holds, NULL: not now, */
+	json_t * names;        /* the names in it so far */
+	size_t list_next;      /* and what is compared next */
 	uint64_t changes;      /* of our own, so far */
 	uint64_t list_changes; /* when the last list was asked for */
 
@@ -69,8 +74,11 @@ void runner_remove(struct runner * r, struct job * j);
 /** runner_schedule(j): (Re)arm the timer, if the job is to run here at all. */
 void runner_schedule(struct job * j);
 
-/** runner_fire(j, manual): Begin a run now. */
+/** runner_fire(j, manual): Begin a run now.  runner_fire_first(j): that of one
+ * that was just made, by a claim of its own: one of its name that was deleted a
+ * moment ago may have claimed this bucket. */
 void runner_fire(struct job * j, int manual);
+void runner_fire_first(struct job * j);
 
 /** runner_go_on(j): No run is under way: arm the timer, or begin the run that
  * was asked for meanwhile. */

@@ -11,6 +11,19 @@
  */
 #define POLL_MS 5000
 #define LOAD_RETRY_MS 1000
+/* Thousands of connectors are looked at so many at a time: some 2 ms.  A round
+ * of asking for statuses takes as long as the time between two polls. */
+#define COMPARE_SLICE 64
+#define COMPARE_MS 2
+#define ASK_SLICE 64
+#define ASK_MS 32
+
+/* The embedded state has no other daemons. */
+static int
+is_shared(const struct runner * r)
+{
+	return (strcmp(r->state->ops->name, "sqlite") != 0);
+}
 
 static struct job *
 make_job(struct runner * r, const json_t * rec)
@@ -24,7 +37,8 @@ make_job(struct runner * r, const json_t * rec)
 		if ((j = job_misfit(r, rec, &e)) == NULL)
 			return (NULL);
 	}
-	j->mine = j->node == NULL || strcmp(j->node, r->node) == 0;
+	j->mine = !is_shared(r) || j->node == NULL ||
+	    strcmp(j->node, r->node) == 0;
 	return (j);
 }
 
@@ -187,8 +201,7 @@ runner_load(struct runner * r, runner_cb * cb, void * arg)
 	r->load_cb = cb;
 	r->load_arg = arg;
 	r->load_left = 1;
-	/* The embedded state has no other daemons. */
-	if (strcmp(r->state->ops->name, "sqlite") != 0) {
+	if (is_shared(r)) {
 		r->ops++;
 		r->state->ops->generation(r->state, on_first_generation, r);
 		if (r->poll_timer == NULL)
@@ -268,6 +281,9 @@ retire(struct runner * r, struct job * j, const json_t * rec)
 		job_free(w->next);
 		w->next = NULL;
 	}
+	log_event(rec ? LOG_INFO : LOG_WARN, rec ?
+	    "connector_changed_elsewhere" : "connector_gone_elsewhere",
+	    LOG_S("connector", j->c->name));
 	if (rec == NULL)
 		forget_status(j);
 	runner_end_job(j, on_old_ended, w);
@@ -332,61 +348,127 @@ restore(struct runner * r, const json_t * list, json_t * names)
 		n++;
 	}
 	json_object_clear(names);
-	log_event(LOG_WARN, "state_lost", LOG_S("state", r->state->ops->name),
+	log_event(LOG_ERROR, "state_lost", LOG_S("state", r->state->ops->name),
 	    LOG_I("put_back", n), LOG_S("hint", "the shared state forgot "
-	    "changes; what this daemon knows is written again"));
+	    "changes; what this daemon knows is written again; does its "
+	    "Redis keep its data (appendonly yes)?"));
 }
 
-/* Take over what differs; ${names} is scratch space. */
 static void
-compare(struct runner * r, const json_t * list, json_t * names)
+compare_one(struct runner * r, const json_t * rec)
 {
-	const json_t * rec;
 	struct job * j;
-	size_t i;
 
-	json_array_foreach(list, i, rec) {
-		if (json_str(rec, "name") == NULL)
-			continue;
-		json_object_set_new(names, json_str(rec, "name"), json_true());
-		if ((j = find_record(r, rec)) == NULL) {
-			if ((j = runner_adopt(r, rec)) != NULL) {
-				runner_schedule(j);
-				ask_status(r, j, 0);
-			}
-		} else if (!j->busy && !j->unsaved && differs(j, rec)) {
-			retire(r, j, rec);
+	if (json_str(rec, "name") == NULL)
+		return;
+	json_object_set_new(r->names, json_str(rec, "name"), json_true());
+	if ((j = find_record(r, rec)) == NULL) {
+		if ((j = runner_adopt(r, rec)) != NULL) {
+			runner_schedule(j);
+			ask_status(r, j, 0);
 		}
+	} else if (!j->busy && !j->unsaved && differs(j, rec)) {
+		retire(r, j, rec);
 	}
+}
+
+static void
+compare_end(struct runner * r)
+{
+	json_decref(r->list);
+	json_decref(r->names);
+	r->list = r->names = NULL;
+	r->ops--;
+	r->polling = 0;
+	runner_maybe_stopped(r);
+}
+
+/* Take over what differs, a slice of it. */
+static void
+compare_some(struct runner * r)
+{
+	size_t left = COMPARE_SLICE, n = json_array_size(r->list), i;
+	struct job * j;
+
+	/* A list that a change of our own may have overtaken says what was. */
+	if (r->stopping || r->list_changes != r->changes) {
+		r->generation = -1;
+		compare_end(r);
+		return;
+	}
+	for (; r->list_next < n && left > 0; r->list_next++, left--) {
+		compare_one(r, json_array_get(r->list, r->list_next));
+		/* Freed as we go: that much at once takes its time too. */
+		json_array_set_new(r->list, r->list_next, json_null());
+	}
+	if (r->list_next < n)
+		return;
 	for (i = r->n; i-- > 0;) {
 		j = r->sorted[i];
 		if (!j->busy && !j->unsaved &&
-		    json_object_get(names, j->c->name) == NULL)
+		    json_object_get(r->names, j->c->name) == NULL)
 			retire(r, j, NULL);
 	}
+	r->seen = r->generation;
+	compare_end(r);
+}
+
+/* Ask how those that others run are doing, a slice of them. */
+static void
+ask_some(struct runner * r)
+{
+	size_t left = ASK_SLICE;
+	struct job * j;
+
+	for (; r->ask_next < r->n && left > 0; r->ask_next++) {
+		j = r->sorted[r->ask_next];
+		if (j->mine && !j->idle)
+			continue;
+		ask_status(r, j, 0);
+		left--;
+	}
+}
+
+static void
+on_slice(void * arg)
+{
+	struct runner * r = arg;
+
+	if (r->list != NULL)
+		compare_some(r);
+	else if (!r->stopping)
+		ask_some(r);
+	if (r->list != NULL)
+		loop_timer_start(r->slice_timer, COMPARE_MS);
+	else if (r->ask_next < r->n && !r->stopping)
+		loop_timer_start(r->slice_timer, ASK_MS);
 }
 
 static void
 on_changed_list(void * arg, json_t * v, const struct err * e)
 {
 	struct runner * r = arg;
-	json_t * names = json_object();
 
-	r->ops--;
-	r->polling = 0;
-	/* A list that a change of our own may have overtaken says what was. */
-	if (e != NULL || names == NULL || r->list_changes != r->changes)
+	/* A list of our own, of the same records: the state's is borrowed. */
+	if (e != NULL || (r->names = json_object()) == NULL ||
+	    (r->list = json_copy(v)) == NULL) {
+		json_decref(r->names);
+		r->names = NULL;
 		r->generation = -1;
-	else if (!r->stopping && r->generation < r->seen) {
-		restore(r, v, names);
+		r->ops--;
+		r->polling = 0;
+		runner_maybe_stopped(r);
+		return;
+	}
+	if (!r->stopping && r->generation < r->seen) {
+		restore(r, v, r->names);
 		r->seen = 0;
 		r->generation = -1; /* and look again at what else differs */
-	} else if (!r->stopping) {
-		compare(r, v, names);
-		r->seen = r->generation;
+		compare_end(r);
+		return;
 	}
-	json_decref(names);
-	runner_maybe_stopped(r);
+	r->list_next = 0;
+	on_slice(r);
 }
 
 static void
@@ -411,16 +493,16 @@ static void
 on_poll(void * arg)
 {
 	struct runner * r = arg;
-	size_t i;
 
 	/* A state that is slow to answer is not asked again meanwhile. */
 	if (!r->polling) {
 		r->polling = 1;
 		r->ops++;
 		r->state->ops->generation(r->state, on_generation, r);
-		for (i = 0; i < r->n; i++)
-			if (!r->sorted[i]->mine || r->sorted[i]->idle)
-				ask_status(r, r->sorted[i], 0);
+		if (r->ask_next >= r->n) {
+			r->ask_next = 0;
+			on_slice(r);
+		}
 	}
 	loop_timer_start(r->poll_timer, POLL_MS);
 }
@@ -428,6 +510,8 @@ on_poll(void * arg)
 void
 runner_poll_start(struct runner * r)
 {
-	if ((r->poll_timer = loop_timer_new(r->loop, on_poll, r)) != NULL)
+	r->slice_timer = loop_timer_new(r->loop, on_slice, r);
+	if (r->slice_timer != NULL && (r->poll_timer = loop_timer_new(r->loop,
+	    on_poll, r)) != NULL)
 		loop_timer_start(r->poll_timer, POLL_MS);
 }

@@ -10,6 +10,10 @@
 
 /* A status that only moved on is written at most this often. */
 #define STATUS_EVERY_US 10000000
+/* Timers know nothing of the wall clock's steps, nor of the time a machine slept:
+ * a long wait looks at the clock this often. */
+#define LOOK_MS 60000
+#define EARLY_MS 5 /* a timer that came this early came for what was due */
 
 const double runner_duration_le[RUNNER_DURATION_BUCKETS] = { 0.001, 0.005,
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 };
@@ -321,8 +325,10 @@ open_target(struct job * j, struct err * e)
 	return (0);
 }
 
-void
-runner_fire(struct job * j, int manual)
+enum why { BY_CLOCK, BY_HAND, FIRST };
+
+static void
+fire(struct job * j, enum why why)
 {
 	struct runner * r = j->runner;
 	int64_t now = clock_wall_ms(), bucket;
@@ -332,7 +338,7 @@ runner_fire(struct job * j, int manual)
 	if (r->stopping)
 		return;
 	bucket = schedule_bucket(now, j->schedule_ms);
-	if (!manual) {
+	if (why != BY_HAND) {
 		/* The timer came a little early, the clock a little back. */
 		if (bucket == j->last_bucket)
 			return;
@@ -340,7 +346,7 @@ runner_fire(struct job * j, int manual)
 		j->last_bucket = bucket;
 	}
 	if (j->tick != NULL || j->waiting) {
-		if (manual)
+		if (why == BY_HAND)
 			j->triggered = 1;
 		else
 			r->stats.skipped++;
@@ -362,7 +368,8 @@ runner_fire(struct job * j, int manual)
 	p.source = j->source;
 	/* A run by hand does not use up the bucket, nor is it stopped by one
 	 * that was: its claim is its own moment. */
-	p.lease_bucket = !manual ? bucket : now != bucket ? now : now + 1;
+	p.lease_bucket = why == BY_CLOCK ? bucket : why == FIRST ? -now :
+	    now != bucket ? now : now + 1;
 	p.lease_ttl_ms = 2 * j->schedule_ms + j->req->timeout_ms;
 	p.scheduled_for = bucket;
 	p.budget_ms = j->schedule_ms;
@@ -376,11 +383,27 @@ runner_fire(struct job * j, int manual)
 	}
 }
 
+void
+runner_fire(struct job * j, int manual)
+{
+	fire(j, manual ? BY_HAND : BY_CLOCK);
+}
+
+void
+runner_fire_first(struct job * j)
+{
+	fire(j, FIRST);
+}
+
 static void
 on_timer(void * arg)
 {
 	struct job * j = arg;
 
+	if (clock_wall_ms() < j->due_at - EARLY_MS) {
+		runner_schedule(j);
+		return;
+	}
 	runner_fire(j, 0);
 	/* A run that goes on past its time must not stop the clock. */
 	if (!loop_timer_pending(j->timer))
@@ -404,7 +427,8 @@ runner_schedule(struct job * j)
 		return;
 	}
 	at = schedule_next(now, j->schedule_ms, j->offset_ms, j->last_bucket);
-	loop_timer_start(j->timer, at - now);
+	j->due_at = at;
+	loop_timer_start(j->timer, at - now < LOOK_MS ? at - now : LOOK_MS);
 }
 
 void

@@ -74,7 +74,8 @@ struct state_ops {
 	 * somebody holds or has done it.  A taken lease stays until its TTL
 	 * passes, so a bucket is done once; lease_drop gives it back early (the
 	 * run did not happen).  lease_keep prolongs: the callback's fence is 0
-	 * when it was lost meanwhile.
+	 * when it was lost meanwhile.  Fences are at least 64 times the wall
+	 * clock's milliseconds, so that they grow even past the loss of a state.
 	 * In Redis: moltler:lease:<sync>:<bucket> = "<node> <fence> <token>",
 	 * fences from the hash moltler:fence.
 	 */

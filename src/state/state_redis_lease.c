@@ -11,6 +11,9 @@
  * this process alone knows and ends with the number of the claim: keeping and
  * dropping compare up to the former, and a claim whose answer was lost is made
  * again with the same token, so that the server tells us it is ours.
+ *
+ * Fences are at least the clock's microseconds: targets remember the last one,
+ * and a server that was emptied must not begin below it.
  */
 static const char take_script[] =
     "local v = redis.call('GET', KEYS[1]) "

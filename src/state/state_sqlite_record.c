@@ -199,6 +199,7 @@ list_more(void * arg)
 	struct list * l = arg;
 	struct state_sqlite * S = l->S;
 	sqlite3_stmt * st = state_sqlite_db_get(S, SQ_RECORD_LIST);
+	const unsigned char * text;
 	json_t * rows, * v;
 	struct err e;
 	char * name;
@@ -209,7 +210,8 @@ list_more(void * arg)
 	sqlite3_bind_int(st, 3, LIST_CHUNK);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		n++;
-		name = strdup((const char *)sqlite3_column_text(st, 0));
+		text = sqlite3_column_text(st, 0);
+		name = text != NULL ? strdup((const char *)text) : NULL;
 		v = state_sqlite_db_json(st, 1);
 		if (name == NULL || v == NULL ||
 		    json_array_append_new(l->rows, v)) {

@@ -73,8 +73,11 @@ static char
 letter(sqlite3_index_info * info, int i)
 {
 	const struct sqlite3_index_constraint * c = &info->aConstraint[i];
+	const char * order = sqlite3_vtab_collation(info, i);
 
-	if (!c->usable || strcmp(sqlite3_vtab_collation(info, i), "BINARY"))
+	if (!c->usable || (strcmp(order, "BINARY") != 0 &&
+	    (c->iColumn != COL_TIMESTAMP ||
+	    strcmp(order, SAMPLE_TIME_ORDER) != 0)))
 		return (0);
 	if (c->iColumn == COL_TIMESTAMP)
 		return (time_letter(info, i, c->op));

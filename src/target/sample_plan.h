@@ -8,6 +8,9 @@
 enum { COL_TIMESTAMP, COL_NAME, COL_VALUE, COL_LABELS, COL_SOURCE };
 
 /* idxNum. */
+/* The collation of the column timestamp. */
+#define SAMPLE_TIME_ORDER "moltler_time"
+
 #define PLAN_ORDERED 1 /* rows come by timestamp */
 #define PLAN_DESC 2
 #define PLAN_VALUES 4  /* values are wanted */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "loop/fiber.h"
+
 struct sample_reader *
 sample_read_open(const char * path, const char * table, struct err * e)
 {
@@ -141,6 +143,7 @@ scan_newest(struct sample_reader * r)
 	struct sample_rsource key, * v;
 	sqlite3_stmt * st;
 	char sql[80];
+	unsigned n = 0;
 	int k, rc;
 
 	for (k = 0; k < SAMPLE_BINS; k++) {
@@ -149,6 +152,8 @@ scan_newest(struct sample_reader * r)
 		if (sqlite3_prepare_v2(r->db, sql, -1, &st, NULL) != SQLITE_OK)
 			return (-1);
 		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+			if (++n % 1024 == 0 && fiber_breathe())
+				break;
 			key.id = (uint32_t)sqlite3_column_int64(st, 1);
 			v = r->nsrc == 0 ? NULL : bsearch(&key, r->src, r->nsrc,
 			    sizeof(key), by_id);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/rfc3339.h"
+#include "loop/fiber.h"
 #include "target/sample_plan.h"
 #include "target/sample_read.h"
 
@@ -78,8 +79,9 @@ v_connect(sqlite3 * db, void * aux, int argc, const char * const * argv,
 		    "table");
 		return (SQLITE_ERROR);
 	}
-	rc = sqlite3_declare_vtab(db, "CREATE TABLE x(timestamp TEXT, "
-	    "name TEXT, value REAL, labels JSON, source TEXT HIDDEN)");
+	rc = sqlite3_declare_vtab(db, "CREATE TABLE x("
+	    "timestamp TEXT COLLATE " SAMPLE_TIME_ORDER ", name TEXT, "
+	    "value REAL, labels JSON, source TEXT HIDDEN)");
 	if (rc != SQLITE_OK)
 		return (rc);
 	sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
@@ -211,7 +213,9 @@ select_series(struct cursor * c)
 	return (0);
 }
 
-/* The next piece of any source.  1, 0 at the end, -1. */
+/* The next piece of any source.  1, 0 at the end, -1, -2: told to stop.  SQLite
+ * does not ask between pieces that have none of the rows, so the loop gets its
+ * turns here. */
 static int
 next_piece(struct cursor * c)
 {
@@ -220,6 +224,8 @@ next_piece(struct cursor * c)
 	int rc;
 
 	for (;;) {
+		if (fiber_breathe())
+			return (-2);
 		if (!c->in_source) {
 			while (c->src < r->nsrc && p->source != NULL &&
 			    strcmp(r->src[c->src].name, p->source))
@@ -285,6 +291,8 @@ advance(struct cursor * c)
 		return (SQLITE_OK);
 	}
 	c->eof = 1;
+	if (rc == -2)
+		return (SQLITE_INTERRUPT);
 	if (rc < 0)
 		return (fail(c->base.pVtab, "stored samples cannot be read: "
 		    "the file is damaged, or memory is short"));
@@ -390,6 +398,14 @@ v_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * id)
 	return (SQLITE_OK);
 }
 
+/* Seconds with and without a fraction come in the order of time. */
+static int
+time_order(void * arg, int na, const void * a, int nb, const void * b)
+{
+	(void)arg;
+	return (rfc3339_compare(a, (size_t)na, b, (size_t)nb));
+}
+
 int
 sample_vtab_register(sqlite3 * db)
 {
@@ -409,6 +425,9 @@ sample_vtab_register(sqlite3 * db)
 		.xRowid = v_rowid,
 	};
 
+	if (sqlite3_create_collation_v2(db, SAMPLE_TIME_ORDER, SQLITE_UTF8,
+	    NULL, time_order, NULL) != SQLITE_OK)
+		return (-1);
 	return (sqlite3_create_module_v2(db, "moltler_samples", &module, NULL,
 	    NULL) == SQLITE_OK ? 0 : -1);
 }

@@ -143,6 +143,7 @@ scan_file(struct targets * t, const char * database, struct err * e)
 {
 	sqlite3_stmt * st = NULL;
 	sqlite3 * db = NULL;
+	const char * name;
 	char path[1024];
 	int rc = 0;
 
@@ -151,9 +152,12 @@ scan_file(struct targets * t, const char * database, struct err * e)
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) ==
 	    SQLITE_OK && sqlite3_prepare_v2(db, "SELECT name FROM sample_tbl ORDER BY "
 	    "name", -1, &st, NULL) == SQLITE_OK)
-		while (rc == 0 && sqlite3_step(st) == SQLITE_ROW)
-			rc = note(t, database,
-			    (const char *)sqlite3_column_text(st, 0), e);
+		while (rc == 0 && sqlite3_step(st) == SQLITE_ROW) {
+			/* NULL in a file that somebody else made. */
+			name = (const char *)sqlite3_column_text(st, 0);
+			if (name != NULL)
+				rc = note(t, database, name, e);
+		}
 	else
 		log_event(LOG_WARN, "database_not_read", LOG_S("path", path),
 		    LOG_S("error", db ? sqlite3_errmsg(db) : "no memory"));
@@ -235,30 +239,54 @@ targets_free(struct targets * t)
 	free(t);
 }
 
-static struct sample_store *
-store_of(struct targets * t, const char * database, struct err * e)
+/* The name of the file that is this database, in whatever case it was given:
+ * SQL does not tell METRICS from metrics, so they must not be two files. */
+static void
+file_name(const struct targets * t, const char * database, char * name,
+    size_t cap)
+{
+	struct dirent * de;
+	DIR * d = opendir(t->dir);
+	size_t n = strlen(database);
+
+	snprintf(name, cap, "%s", database);
+	while (d != NULL && n < cap && (de = readdir(d)) != NULL) {
+		if (strncasecmp(de->d_name, database, n) != 0 ||
+		    strcmp(de->d_name + n, ".db") != 0)
+			continue;
+		memcpy(name, de->d_name, n);
+		if (strcmp(name, database) == 0)
+			break;
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+static struct database *
+database_of(struct targets * t, const char * database, struct err * e)
 {
 	struct database * d;
-	char path[1024];
+	char path[1024], name[128];
 	size_t i;
 
 	for (i = 0; i < t->n; i++)
-		if (strcmp(t->dbs[i].name, database) == 0)
-			return (t->dbs[i].store);
+		if (strcasecmp(t->dbs[i].name, database) == 0)
+			return (&t->dbs[i]);
 	if (t->n == MAX_DATABASES) {
 		err_set(e, ERR_CONFIG, "too_many", "%d databases are open, the "
 		    "most there can be; use tables of one of them",
 		    MAX_DATABASES);
 		return (NULL);
 	}
+	file_name(t, database, name, sizeof(name));
 	if (!targets_database_ok(database) ||
-	    path_of(t, database, path, sizeof(path))) {
+	    path_of(t, name, path, sizeof(path))) {
 		err_set(e, ERR_CONFIG, "bad_target", "'%.64s' cannot be a "
 		    "database's name", database);
 		return (NULL);
 	}
 	d = &t->dbs[t->n];
-	if ((d->name = strdup(database)) == NULL) {
+	if ((d->name = strdup(name)) == NULL) {
 		err_nomem(e, "a database");
 		return (NULL);
 	}
@@ -268,22 +296,36 @@ store_of(struct targets * t, const char * database, struct err * e)
 	}
 	t->n++;
 	/* It may have been damaged when we started, and mended since. */
-	return (scan_file(t, database, e) ? NULL : d->store);
+	return (scan_file(t, d->name, e) ? NULL : d);
+}
+
+/* The table as it is spelled already, or as given. */
+static const char *
+spelled(const struct targets * t, const char * database, const char * table)
+{
+	const struct table * tb;
+
+	for (tb = find(t, table); tb != NULL; tb = tb->next)
+		if (strcmp(tb->database, database) == 0)
+			return (tb->name);
+	return (table);
 }
 
 struct sample_source *
 targets_source(struct targets * t, const char * database, const char * table,
     const char * name, struct err * e)
 {
-	struct sample_store * st = store_of(t, database, e);
+	struct database * d = database_of(t, database, e);
 	struct sample_source * src;
 
-	if (st == NULL ||
-	    (src = sample_source_open(st, table, name, e)) == NULL) {
+	if (d != NULL)
+		table = spelled(t, d->name, table);
+	if (d == NULL ||
+	    (src = sample_source_open(d->store, table, name, e)) == NULL) {
 		err_prefix(e, "target %s.%s", database, table);
 		return (NULL);
 	}
-	if (note(t, database, table, e)) {
+	if (note(t, d->name, table, e)) {
 		sample_source_close(src);
 		return (NULL);
 	}

@@ -31,8 +31,9 @@ void targets_free(struct targets * t);
 
 /**
  * targets_source(t, database, table, name, e):
- * Open the source ${name} of ${database}.${table}, making what is not there; the
- * caller closes it with sample_source_close.  NULL with ${e}.
+ * Open the source ${name} of ${database}.${table}, making what is not there; a
+ * name that is there in another case is that one.  The caller closes the source
+ * with sample_source_close.  NULL with ${e}.
  */
 struct sample_source * targets_source(struct targets * t,
     const char * database, const char * table, const char * name,

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import signal
 import socket
 
 from daemon import Daemon, JSON, Pages, wait
@@ -41,6 +42,9 @@ refused({**good, "type": "promethius"}, 400, "promethius")
 refused({**good, "nme": "x"}, 400, "nme", "did you mean name")
 refused({**good, "config": {}}, 400, "endpoint", "missing")
 refused({**good, "config": {"endpoint": "ftp://x"}}, 400, "endpoint")
+for url in ("http://h:65536/", "http://u:p@h:x/", "http://[::1]:99999",
+            "http://h/a b"):
+    refused({**good, "config": {"endpoint": url}}, 400, "endpoint", "port")
 refused({**good, "config": {"endpoint": pages.url, "x_y": 1}}, 400, "x_y")
 refused({**good, "config": {"endpoint": pages.url, "auth":
         {"type": "none", "tokn": 1}}}, 400, "auth.tokn")
@@ -52,6 +56,9 @@ refused({**good, "schedule_ms": "5s"}, 400, "schedule_ms")
 refused({**good, "name": "a b"}, 400, "name")
 refused({**good, "target_table": "a;b"}, 400, "target_table")
 refused({**good, "target_database": "../x"}, 400, "target_database")
+refused({**good, "target_table": "x" * 129}, 400, "at most 128")
+refused({**good, "target_table": "sqlite_x"}, 400, "not with sqlite_")
+refused({**good, "target_table": "a\0b"}, 400, "NUL character")
 refused({**good, "options": {"retrycount": 1}}, 400, "retrycount")
 refused([], 400, "object")
 t.eq(d.call("POST", "/v1/connectors", '{"a":', JSON)[0], 400, "half JSON: 400")
@@ -149,6 +156,13 @@ d.call("POST", "/v1/connectors/node/pause")
 t.eq(d.call("PATCH", "/v1/connectors/node", {"enabled": True})[0], 204,
      "enabled:true")
 t.eq(d.show("node")["disabled_reason"], None, "  clears the reason")
+d.call("PATCH", "/v1/connectors/node", {"enabled": False})
+d.call("PATCH", "/v1/connectors/node", {"enabled": True, "schedule_ms": 250,
+       "options": {"retry_count": 2}})
+st, out = d.get("/v1/connectors/node/events?limit=3")
+t.eq([(e["event"], e["detail"]) for e in out["items"]], [("resumed", ""),
+     ("changed", "schedule_ms, options"), ("paused", "manual")],
+     "events say what a patch did")
 
 # ---- events ----
 st, out = d.get("/v1/connectors/node/events?limit=100")
@@ -164,7 +178,8 @@ for name in ("moltler_ticks_total{result=\"ok\"}", "moltler_rows_total",
              "moltler_last_success_timestamp_seconds{connector=\"node\"}",
              "moltler_http_requests_total{type=\"prometheus\",code=\"200\"}",
              "moltler_connectors{status=\"connected\"}",
-             "process_resident_memory_bytes"):
+             "process_resident_memory_bytes", "process_open_fds",
+             "process_max_fds"):
     t.ok(name in text, "metrics have " + name)
 d.create("self", "http://127.0.0.1:%d/metrics" % d.port, every=500)
 t.ok(d.wait_ok("self"), "its own metrics are a good page", d.show("self"))
@@ -178,6 +193,16 @@ t.eq(d.get("/v1/connectors/self")[0], 404, "  gone")
 t.eq(d.call("DELETE", "/v1/connectors/self")[0], 404, "  again: 404")
 t.ok(d.query("SELECT count(*) AS n FROM metrics.self")[0]["n"] > 0,
      "  its rows stay")
+
+# ---- names that differ in case are one in SQL ----
+for name, db, table in (("case1", "CaseDb", "Node"), ("case2", "casedb", "node")):
+    d.create(name, pages.url, every=86400000, target_database=db, table=table)
+    t.ok(d.wait_ok(name), "a target %s.%s" % (db, table))
+for table in ("CaseDb.Node", "casedb.node"):
+    t.eq(d.query("SELECT count(*) AS n FROM %s" % table), [{"n": 2}],
+         "  both connectors' rows are in " + table)
+for name in ("case1", "case2"):
+    d.call("DELETE", "/v1/connectors/" + name)
 
 # ---- across a restart ----
 last = d.show("node")["last_success_at"]
@@ -211,6 +236,41 @@ t.eq(os.stat(path).st_mode & 0o777, 0o660, "  which others cannot open")
 t.ok("0123456789abcdef0" not in "\n".join(d.log), "the token is in no log")
 t.eq(d.stop(), 0, "exit 0")
 
+# ---- SIGHUP reads the token file again ----
+d.env.pop("MOLTLER_TOKEN")
+secret = os.path.join(d.data, "token")
+
+
+def write_token(text):
+    with open(secret, "w") as f:
+        f.write(text + "\n")
+    os.chmod(secret, 0o600)
+
+
+def token_status(token):
+    return d.get("/v1/connectors", headers={"Authorization":
+                 "Bearer " + token})[0]
+
+
+write_token("first-token-01234")
+d.args = ["--unix-socket", path]
+d.env["MOLTLER_TOKEN_FILE"] = secret
+d.start()
+t.eq(token_status("first-token-01234"), 200, "the token of a file")
+write_token("other-token-01234")
+d.proc.send_signal(signal.SIGHUP)
+t.ok(wait(lambda: token_status("other-token-01234") == 200),
+     "  is read again on SIGHUP")
+t.eq(token_status("first-token-01234"), 401, "  and the old one is none")
+write_token("short")
+d.proc.send_signal(signal.SIGHUP)
+t.ok(wait(lambda: d.events("reload_failed")) and
+     "token_file" in d.events("reload_failed")[0]["error"],
+     "  a bad one is refused and logged")
+t.eq(token_status("other-token-01234"), 200, "  and the one before stays")
+d.env.pop("MOLTLER_TOKEN_FILE")
+t.eq(d.stop(), 0, "exit 0")
+
 # ---- refusing to start ----
 
 
@@ -225,8 +285,9 @@ def start_fails(args, *words, code=2):
 
 
 start_fails(["--listen", "0.0.0.0:0"], "token")
-start_fails(["--redis", "nonsense"], "redis", code=1)
-start_fails(["--env-file", "/nonexistent"], "/nonexistent", code=1)
+start_fails(["--redis", "nonsense"], "--redis: ")
+start_fails(["--redis", "nonsense", "--check"], "--redis: ")
+start_fails(["--env-file", "/nonexistent"], "--env-file: ", "/nonexistent")
 start_fails(["--log-level", "loud"], "log_level")
 other = Daemon()
 start_fails(["--data-dir", other.data], "state.db", code=1)

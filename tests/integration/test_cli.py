@@ -385,8 +385,13 @@ t.eq(run("-f", "/nonexistent/x.sql")[0:3:2],
      "a file that is not there")
 t.eq(run(stdin="x" * 1500000)[0], 0, "a statement of 1.5 MB")
 with open(os.path.join(tmp.name, "latin1.sql"), "wb") as f:
-    f.write(b"two '\xe9'")
-t.eq(run("-f", f.name)[0], 0, "a file that is not UTF-8")
+    f.write(b"two;\n\ntwo\n'\xe9'")
+rc, out, err = run("-f", f.name)
+t.ok(rc == 1 and err.startswith("moltler: statement 2 of 2 (%s, line 3): byte "
+     "0xe9 in line 4 is no UTF-8 text" % f.name),
+     "a statement that is not UTF-8 is not sent as something else", (rc, err))
+rc, out, err = run(stdin="two 'a\0b'")
+t.ok(rc == 1 and "byte 0x00 in line 1" in err, "nor one with a NUL", (rc, err))
 
 # --- Failures --------------------------------------------------------------
 for sql, rc, out, err in (

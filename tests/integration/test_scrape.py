@@ -106,6 +106,20 @@ for name in ("big", "bomb"):
 for f in faults:
     d.call("DELETE", "/v1/connectors/" + f[0])
 
+# ---- what a URL may hold besides the place ----
+for status, ctype in ((200, "text/html"), (404, "text/plain")):
+    odd = Pages()
+    odd.status = status
+    odd.headers = {"Content-Type": ctype}
+    d.create("secret", odd.url.replace("http://", "http://user:hunter2@") +
+             "?key=hunter3", every=60000)
+    e = d.wait_error("secret")
+    t.ok(("404" in e or "text/html" in e) and "hunter" not in e,
+         "%d %s: the error names no secret of the URL" % (status, ctype), e)
+    d.call("DELETE", "/v1/connectors/secret")
+    odd.close()
+t.ok(not any("hunter" in line for line in d.log), "  nor does the log")
+
 # ---- a page that is none ----
 pages.headers = {"Content-Type": "text/html"}
 pages.body = b"<!DOCTYPE html><html>login</html>"

@@ -64,6 +64,12 @@ test_delete(void ** state)
 		/* Its name is free, and a new one begins anew. */
 		world_create(w, 0, "a", EVERY);
 		assert_string_equal(world_show(w, 0, "a", "status"), "pending");
+		/* At once, though the old one claimed this bucket. */
+		fake_http_script(w->http, URL, &good, 1);
+		world_pass(w, 1000);
+		assert_int_equal(world_sent(w), n + 1);
+		assert_string_equal(world_show(w, 0, "a", "status"),
+		    "connected");
 		world_free(w);
 	}
 }

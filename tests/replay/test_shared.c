@@ -65,6 +65,7 @@ test_each_bucket_once(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 100000);
+	world_rest(w);
 	n = both("x");
 	assert_true(n >= 100);
 	assert_int_equal(world_sent(w), n);
@@ -98,6 +99,7 @@ test_killed(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 10000);
+	world_rest(w);
 	n = both("x");
 	/* Its calls reach nothing any more: as good as dead. */
 	was = w->node[0].state;
@@ -161,6 +163,7 @@ test_lost_reply(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 10000);
+	world_rest(w);
 	n = both("x");
 	/* The claim stands, but who made it does not know: nobody runs it. */
 	fake_state_lose(w->node[0].state, 1);
@@ -178,6 +181,7 @@ test_away_for_both(void ** state)
 	(void)state;
 	common("x", 1000);
 	world_pass(w, 10000);
+	world_rest(w);
 	n = both("x");
 	for (i = 0; i < 2; i++)
 		fake_state_away(w->node[i].state, 1);
@@ -238,6 +242,39 @@ test_created_by_the_other(void ** state)
 	assert_int_equal(world_stats(w, 1).idle, 0);
 	assert_string_equal(world_show(w, 1, "a", "status"), "connected");
 	assert_int_equal(world_do(w, 1, runner_trigger, "a", NULL), -1);
+}
+
+/* More than are looked at in one turn, while one of our own changes, too. */
+static void
+test_many_by_the_other(void ** state)
+{
+	char name[16];
+	int k;
+
+	(void)state;
+	for (k = 0; k < 300; k++) {
+		snprintf(name, sizeof(name), "c%03d", k);
+		world_create(w, 0, name, 3600000);
+	}
+	world_create(w, 1, "own", 3600000);
+	world_pass(w, 20000);
+	assert_int_equal(world_stats(w, 1).connected, 301);
+	for (k = 0; k < 300; k += 2) {
+		snprintf(name, sizeof(name), "c%03d", k);
+		if (k % 4 == 0)
+			assert_int_equal(world_do(w, 0, runner_delete, name,
+			    NULL), 0);
+		else
+			assert_int_equal(world_do(w, 0, runner_pause, name,
+			    NULL), 0);
+	}
+	world_pass(w, 5010);
+	/* In the midst of it. */
+	assert_int_equal(world_do(w, 1, runner_pause, "own", NULL), 0);
+	world_pass(w, 20000);
+	assert_int_equal(world_stats(w, 1).connected, 150);
+	assert_int_equal(world_stats(w, 1).disabled, 76);
+	assert_int_equal(world_stats(w, 0).connected, 150);
 }
 
 static void
@@ -449,7 +486,8 @@ main(void)
 		T(test_killed), T(test_killed_in_a_run),
 		T(test_stopped_gives_its_claim_back), T(test_lost_reply),
 		T(test_away_for_both), T(test_name_taken_by_the_other),
-		T(test_created_by_the_other), T(test_changed_by_the_other),
+		T(test_created_by_the_other),
+		T(test_many_by_the_other), T(test_changed_by_the_other),
 		T(test_deleted_by_the_other),
 		T(test_deleted_by_the_other_in_a_run),
 		T(test_changes_disturb_nobody),

@@ -560,6 +560,8 @@ test_state_away(void ** state)
 	world_pass(w, 2500);
 	n = world_ticks(w, 0, "a");
 	assert_true(n >= 2);
+	world_rest(w);
+	n = world_ticks(w, 0, "a");
 	fake_state_away(w->node[0].state, 1);
 	world_pass(w, 5000);
 	assert_int_equal(world_ticks(w, 0, "a"), n);
@@ -583,8 +585,7 @@ test_lost_claim(void ** state)
 	(void)state;
 	world_create(w, 0, "a", 1000);
 	world_pass(w, 2500);
-	while (world_stats(w, 0).running > 0)
-		world_pass(w, 1);
+	world_rest(w);
 	n = world_ticks(w, 0, "a");
 	fake_state_lose(w->node[0].state, 1);
 	world_pass(w, 1000);

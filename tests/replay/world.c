@@ -1,10 +1,29 @@
 #include "world.h"
 
+#include <uuid.h>
+
+#include "base/hash64.h"
 #include "base/log.h"
 
 const struct fake_answer world_good = { .delay_ms = 3,
     .body = "up 1\nrequests_total{code=\"200\"} 42\n" };
 const struct fake_answer world_never = { .never = 1 };
+
+/* Stands before the library's. */
+void
+uuid_generate_random(uuid_t out)
+{
+	static uint64_t n;
+	const char * seed = getenv("REPLAY_SEED");
+	uint64_t v[2], i;
+
+	for (i = 0; i < 2; i++) {
+		n++;
+		v[i] = hash64(seed ? (uint64_t)atoll(seed) : 0,
+		    (const char *)&n, sizeof(n));
+	}
+	memcpy(out, v, sizeof(v));
+}
 
 static const char * const ids[] = { "node-a", "node-b" };
 
@@ -154,6 +173,18 @@ void
 world_pass(struct world * w, int64_t ms)
 {
 	fake_loop_advance(w->L, ms);
+}
+
+void
+world_rest(struct world * w)
+{
+	size_t i, running;
+
+	do {
+		world_pass(w, 1);
+		for (running = i = 0; i < w->n; i++)
+			running += world_stats(w, i).running;
+	} while (running > 0);
 }
 
 json_t *

@@ -49,7 +49,8 @@ struct outcome {
 };
 
 /** world_new(n, backend): ${n} daemons, loaded, all at 0 ms.  world_free stops
- * and checks that nothing is left. */
+ * and checks that nothing is left.  Ids, and with them the offsets of the
+ * schedules, are the same in each run; REPLAY_SEED=n tries others. */
 struct world * world_new(size_t n, const char * backend);
 void world_free(struct world * w);
 
@@ -62,6 +63,9 @@ void world_down(struct world * w, size_t i);
 
 /** world_pass(w, ms): Let time pass. */
 void world_pass(struct world * w, int64_t ms);
+
+/** world_rest(w): Let time pass until no run is under way. */
+void world_rest(struct world * w);
 
 /** world_on(o, ...): The callback that fills ${arg}, a struct outcome. */
 void world_on(void * arg, json_t * v, const struct err * e);

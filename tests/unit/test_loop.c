@@ -156,7 +156,7 @@ test_signal(void ** state)
 static void
 hold(void * arg)
 {
-	int64_t until = clock_mono_us() + 60000;
+	int64_t until = clock_mono_us() + 100000;
 
 	note(arg);
 	while (clock_mono_us() < until)

@@ -390,6 +390,52 @@ test_doubling_names(void ** state)
 	buf_free(&b);
 }
 
+/* ${names} names of WITH, each of ${terms} terms, that read one another. */
+static struct run *
+run_nested(int names, int terms, const char * term)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	struct run * r;
+	int i, k;
+
+	buf_adds(&b, "WITH c0 AS (SELECT 1 AS a)");
+	for (i = 1; i < names; i++) {
+		buf_addf(&b, ", c%d AS (SELECT a FROM c%d", i, i - 1);
+		for (k = 1; k < terms; k++)
+			buf_adds(&b, term);
+		buf_addc(&b, ')');
+	}
+	buf_addf(&b, " SELECT count(*) FROM c%d", names - 1);
+	assert_false(b.failed);
+	r = harness_run_opts(b.p, b.len, NULL);
+	buf_free(&b);
+	return (r);
+}
+
+/* SQLite recurses as deep as all that: more than was ever written by hand
+ * works, and what the stack cannot hold is refused. */
+static void
+test_deep_statements(void ** state)
+{
+	static const int shapes[][2] = { { 250, 10 }, { 60, 99 }, { 250, 99 } };
+	struct run * r;
+	size_t i;
+
+	(void)state;
+	r = run_nested(250, 1, "");
+	assert_string_equal(r->out.p, "1\n");
+	r = run_nested(12, 99, " UNION SELECT 1");
+	assert_string_equal(r->out.p, "1\n");
+	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		r = run_nested(shapes[i][0], shapes[i][1], " UNION SELECT 1");
+		assert_true(r->failed);
+		assert_int_equal(r->e.cls, ERR_PERMANENT);
+		assert_non_null(strstr(r->e.msg, " too "));
+		r = run_nested(shapes[i][0], shapes[i][1], " EXCEPT SELECT 2");
+		assert_true(r->failed);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 
 int
@@ -401,6 +447,7 @@ main(void)
 		T(test_short_beside_long), T(test_large_results),
 		T(test_memory_bombs), T(test_deadline), T(test_hostile_texts),
 		T(test_strange_bytes), T(test_doubling_names),
+		T(test_deep_statements),
 	};
 
 	return (cmocka_run_group_tests_name("query_load", tests, NULL, NULL));

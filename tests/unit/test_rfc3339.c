@@ -204,6 +204,30 @@ test_refused(void ** state)
 	    0);
 }
 
+static void
+test_compare(void ** state)
+{
+	/* In their order. */
+	static const char * const v[] = { "", "1970-01-01", "2026-11-21T16:59:43",
+	    "2026-11-21T16:59:43+01:00", "2026-11-21T16:59:43Z",
+	    "2026-11-21T16:59:43ZZ", "2026-11-21T16:59:43.001Z",
+	    "2026-11-21T16:59:43.500Z", "2026-11-21T16:59:43.5Z",
+	    "2026-11-21T16:59:430", "2026-11-21T16:59:43\xc3\xa9",
+	    "2026-11-21T16:59:44Z", "2026-11-21T16:59:44.999Z",
+	    "2026-11-21T16:59:45Z", "Z" };
+	int n = sizeof(v) / sizeof(v[0]), i, k, d;
+
+	(void)state;
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < n; k++) {
+			d = rfc3339_compare(v[i], strlen(v[i]), v[k],
+			    strlen(v[k]));
+			if (d == 0 ? i != k : (i < k) != (d < 0))
+				fail_msg("%s and %s: %d", v[i], v[k], d);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -211,6 +235,7 @@ main(void)
 		cmocka_unit_test(test_every_day_of_ten_thousand_years),
 		cmocka_unit_test(test_beyond), cmocka_unit_test(test_civil),
 		cmocka_unit_test(test_same), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_compare),
 	};
 
 	return (cmocka_run_group_tests_name("rfc3339", tests, NULL, NULL));

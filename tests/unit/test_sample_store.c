@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "loop/fiber.h"
 #include "sample_rig.h"
 
 /* All rows in one number that no two tables share. */
@@ -158,6 +159,40 @@ test_order(void ** state)
 	assert_true(sample_source_last_at(a) == 250000);
 	sample_source_close(a);
 	sample_source_close(b);
+}
+
+/* Text has "01.500Z" before "01Z"; time has not. */
+static void
+test_order_of_fractions(void ** state)
+{
+	struct sample_source * s = rig_source("t", "a");
+	double v[RIG_N];
+	struct sample_page p;
+	int64_t ms;
+
+	(void)state;
+	for (ms = 0; ms <= 2500; ms += 500) {
+		rig_page(1, ms, RIG_N, v);
+		p = fix_page(rig_kinds, RIG_N, sample_source_layout(s) ?
+		    rig_kinds : NULL, RIG_N, v);
+		sample_source_append(s, ms, 1, &p, rig_cb, NULL);
+		fix_free(&p);
+	}
+	rig_wait(&rig_ok, 6);
+	rig_expect("SELECT min(timestamp) || ' ' || max(timestamp) FROM t "
+	    "WHERE timestamp < '1970-01-01T00:00:02Z'",
+	    "1970-01-01T00:00:00Z 1970-01-01T00:00:01.500Z");
+	rig_expect("SELECT group_concat(x, ' ') FROM (SELECT substr(timestamp, "
+	    "18) AS x FROM (SELECT DISTINCT timestamp, name FROM t WHERE name "
+	    "= 'metric_0_total') ORDER BY timestamp)",
+	    "00Z 00.500Z 01Z 01.500Z 02Z 02.500Z");
+	/* Also where the table does not see what it is compared with. */
+	rig_expect("SELECT count(DISTINCT x.timestamp) FROM t x JOIN t y ON "
+	    "x.timestamp < y.timestamp || '' WHERE "
+	    "y.timestamp = '1970-01-01T00:00:02Z'", "4");
+	rig_expect("SELECT count(DISTINCT timestamp) FROM t WHERE timestamp > "
+	    "(SELECT '1970-01-01T00:00:01Z')", "3");
+	sample_source_close(s);
 }
 
 static void
@@ -605,6 +640,81 @@ test_checkpoints_keep_the_log_short(void ** state)
 	sample_source_close(s);
 }
 
+/* Reading on a fiber what has none of the rows asked for. */
+static struct {
+	struct fiber * f;
+	sqlite3 * db;
+	int rc, done;
+} reading;
+
+static void
+read_nothing(void * arg)
+{
+	(void)arg;
+	reading.rc = sqlite3_exec(reading.db, "SELECT count(*) FROM t WHERE "
+	    "name = 'nobody'", NULL, NULL, NULL);
+}
+
+static void
+read_done(void * arg)
+{
+	(void)arg;
+	reading.done = 1;
+}
+
+/* How many turns the loop had meanwhile. */
+static int
+read_turns(int stop)
+{
+	int64_t until = clock_mono_us() + 20000000;
+	struct err e;
+	int turns = 0;
+
+	reading.done = 0;
+	reading.f = fiber_start(L, read_nothing, NULL, (size_t)1 << 20,
+	    read_done, &e);
+	assert_non_null(reading.f);
+	for (; !reading.done && clock_mono_us() < until; turns++) {
+		loop_turn(L, 0);
+		if (stop && turns == 3)
+			fiber_stop(reading.f);
+	}
+	assert_true(reading.done);
+	return (turns);
+}
+
+static void
+test_reading_leaves_the_loop_free(void ** state)
+{
+	struct sample_source * s;
+	char name[16], * make;
+	unsigned k;
+	int turns;
+
+	(void)state;
+	for (k = 0; k < 20000; k++) {
+		snprintf(name, sizeof(name), "n%u", k % 2000);
+		s = rig_source("t", name);
+		rig_append(s, k % 2000, k / 2000, 1);
+		if (k % 200 == 199)
+			rig_wait(&rig_ok, (int)k + 1);
+	}
+	make = sqlite3_mprintf("CREATE VIRTUAL TABLE temp.t USING "
+	    "moltler_samples(%Q, 't')", path);
+	assert_int_equal(sqlite3_open(":memory:", &reading.db), SQLITE_OK);
+	assert_int_equal(sample_vtab_register(reading.db), 0);
+	assert_int_equal(sqlite3_exec(reading.db, make, NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_free(make);
+	turns = read_turns(0);
+	assert_int_equal(reading.rc, SQLITE_OK);
+	assert_true(turns > 4);
+	/* And it ends when it is told to. */
+	assert_true(read_turns(1) < turns || turns < 8);
+	assert_int_equal(reading.rc, SQLITE_INTERRUPT);
+	sqlite3_close(reading.db);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
@@ -612,7 +722,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_append_and_read), T(test_pushdown), T(test_order),
+		T(test_order_of_fractions),
 		T(test_layout_changes_and_restart),
+		T(test_reading_leaves_the_loop_free),
 		T(test_sources_share_layouts), T(test_twice_and_fences),
 		T(test_compaction_changes_nothing), T(test_values_bit_for_bit),
 		T(test_retention), T(test_disk_full),

@@ -76,8 +76,15 @@ test_faults_name_file_line_and_key(void ** state)
 	static const struct { const char * text, * want; } bad[] = {
 		{ "[daemon]\nlisten = a\nlisen = b\n",
 		  "line 3: unknown key 'lisen' (did you mean 'listen'?)" },
-		{ "[deamon]\nlisten = a\n", "line 2: key 'listen' is in "
-		  "section [deamon]" },
+		{ "[deamon]\nlisten = a\n", "line 1: expected [daemon], the "
+		  "only section; found [deamon]" },
+		{ "[daemon]\n\n[other]\n", "line 3: expected [daemon]" },
+		{ "[daemon\nlisten = a\n", "line 1: expected [daemon]" },
+		{ "listen = a\n[daemon]\n", "line 1: key 'listen' stands "
+		  "before [daemon]" },
+		{ "[daemon]\nnonsense\nlisen = b\n", "line 2: expected" },
+		{ "[daemon]\ndata_dir = \"/x y\"\n", "line 2: data_dir: a "
+		  "value stands without quotes" },
 		{ "[daemon]\nnonsense\n", "line 2: expected" },
 		{ "[daemon]\nmax_body = lots\n", "line 2: max_body must be" },
 		{ "[daemon]\nlisten = none\nlisten = none\n",
@@ -98,6 +105,47 @@ test_faults_name_file_line_and_key(void ** state)
 		assert_non_null(strstr(e.msg, "/tmp/moltler-conf-"));
 	}
 	assert_int_equal(settings_read_file(&c, "/nonexistent", &e), -1);
+	assert_int_equal(settings_read_file(&c, "/tmp", &e), -1);
+}
+
+/* inih would take the end of a long comment for a key. */
+static void
+test_long_lines(void ** state)
+{
+	char text[1024];
+
+	(void)state;
+	snprintf(text, sizeof(text), "[daemon]\n# %0198d\nmax_body = 2k\n", 0);
+	assert_int_equal(read_text(text), -1);
+	assert_non_null(strstr(e.msg, "line 2: the line is longer than"));
+	snprintf(text, sizeof(text), "[daemon]\nhosts = %0300d\n", 0);
+	assert_int_equal(read_text(text), -1);
+	assert_non_null(strstr(e.msg, "line 2: the line is longer than"));
+	/* An indented key is a key. */
+	assert_int_equal(read_text("[daemon]\nhosts = a\n  max_body = 2k\n"),
+	    0);
+	assert_string_equal(c.hosts, "a");
+	assert_int_equal(c.max_body, 2048);
+}
+
+/* What is seen to be wrong only later still says where it was set. */
+static void
+test_where_it_was_set(void ** state)
+{
+	(void)state;
+	assert_int_equal(read_text("[daemon]\n\nlisten = nowhere\n"), 0);
+	assert_int_equal(settings_check(&c, &e), -1);
+	assert_non_null(strstr(e.msg, " line 3: listen must be ADDR:PORT"));
+	assert_int_equal(settings_set_from(&c, "--listen", "listen",
+	    "127.0.0.1:http", &e), 0);
+	assert_int_equal(settings_check(&c, &e), -1);
+	assert_memory_equal(e.msg, "--listen: listen: 'http' is no port", 35);
+	assert_int_equal(settings_set_from(&c, "--listen", "listen",
+	    "127.0.0.1:1", &e), 0);
+	assert_int_equal(settings_set_from(&c, "x", "env_file", "/nonexistent",
+	    &e), 0);
+	assert_int_equal(settings_check(&c, &e), -1);
+	assert_memory_equal(e.msg, "x: env_file: cannot read /nonexistent", 37);
 }
 
 static void
@@ -123,6 +171,8 @@ test_what_belongs_together(void ** state)
 		{ "listen", "example.org:80", "is no IP address" },
 		{ "listen", "127.0.0.1:99999", "is no port" },
 		{ "listen", "127.0.0.1", "ADDR:PORT" },
+		{ "listen", "::1:80", "in brackets: [::1]:80" },
+		{ "unix_socket_mode", "", "octal" },
 		{ "listen", "none", "nobody could ask" },
 		{ "tls_cert", "/x", "tls_key is missing" },
 		{ "unix_socket_mode", "rw", "octal" },
@@ -209,6 +259,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_defaults_are_safe), T(test_file),
 		T(test_faults_name_file_line_and_key), T(test_environment),
+		T(test_long_lines), T(test_where_it_was_set),
 		T(test_what_belongs_together), T(test_egress),
 	};
 

@@ -1,0 +1,164 @@
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/settings.h"
+
+/* Where settings come from: the file and the environment. */
+
+#define BAD(e, ...) err_set((e), ERR_CONFIG, "config", __VA_ARGS__)
+
+struct reading {
+	struct settings * c;
+	const char * path;
+	struct err * e;
+	FILE * f;
+	int line;
+	int failed;
+	uint32_t seen; /* a bit a setting */
+};
+_Static_assert(SETTINGS_MAX <= 32, "one bit a setting");
+
+static void
+fail(struct reading * rd)
+{
+	rd->failed = 1;
+	err_prefix(rd->e, "%s line %d", rd->path, rd->line);
+}
+
+/* Whether a line is [daemon]; inih tells of no section without keys. */
+static int
+section_ok(const char * s)
+{
+	size_t n = strcspn(s, "]");
+
+	return (s[n] == ']' && n == 7 && memcmp(s, "[daemon", n) == 0);
+}
+
+/*
+ * fgets for inih, which counts no lines where it is built as in Debian, takes
+ * what follows the end of its buffer for a line of its own, and an indented key
+ * for more of the value before it.
+ */
+static char *
+read_line(char * s, int max, void * arg)
+{
+	struct reading * rd = arg;
+	size_t n, blank;
+
+	if (rd->failed || fgets(s, max, rd->f) == NULL)
+		return (NULL);
+	rd->line++;
+	n = strlen(s);
+	if (n > 0 && s[n - 1] != '\n' && !feof(rd->f)) {
+		BAD(rd->e, "the line is longer than %d bytes; give so long a "
+		    "value by its environment variable", max - 2);
+		fail(rd);
+		return (NULL);
+	}
+	blank = strspn(s, " \t");
+	memmove(s, s + blank, n - blank + 1);
+	if (*s == '[' && !section_ok(s)) {
+		BAD(rd->e, "expected [daemon], the only section; found %.*s",
+		    (int)strcspn(s, "\r\n"), s);
+		fail(rd);
+		return (NULL);
+	}
+	return (s);
+}
+
+/* inih's handler: 1 to go on, 0 for an error on this line. */
+static int
+on_key(void * arg, const char * section, const char * name, const char * value)
+{
+	struct reading * rd = arg;
+	int i = settings_index(name);
+	uint32_t bit = i >= 0 ? UINT32_C(1) << i : 0;
+	char from[512];
+
+	if (rd->failed)
+		return (0);
+	if (*section == '\0') {
+		BAD(rd->e, "key '%.64s' stands before [daemon]", name);
+		fail(rd);
+		return (0);
+	}
+	if (rd->seen & bit) {
+		BAD(rd->e, "key '%s' is given twice", name);
+		fail(rd);
+		return (0);
+	}
+	if (*value == '"' || *value == '\'') {
+		BAD(rd->e, "%.64s: a value stands without quotes", name);
+		fail(rd);
+		return (0);
+	}
+	rd->seen |= bit;
+	snprintf(from, sizeof(from), "%s line %d", rd->path, rd->line);
+	rd->failed = settings_set_from(rd->c, from, name, value, rd->e) != 0;
+	return (!rd->failed);
+}
+
+int
+settings_read_file(struct settings * c, const char * path, struct err * e)
+{
+	struct reading rd = { c, path, e, NULL, 0, 0, 0 };
+	int line;
+
+	if ((rd.f = fopen(path, "re")) == NULL)
+		return (BAD(e, "cannot read %s: %s", path, strerror(errno)));
+	errno = 0;
+	line = ini_parse_stream(read_line, &rd, on_key, &rd);
+	if (ferror(rd.f)) {
+		BAD(e, "cannot read %s: %s", path, strerror(errno));
+		fclose(rd.f);
+		return (-1);
+	}
+	fclose(rd.f);
+	/* What inih itself minds comes first: it went on reading. */
+	if (line > 0 && (!rd.failed || line < rd.line))
+		return (BAD(e, "%s line %d: expected [daemon] or key = value",
+		    path, line));
+	return (rd.failed || line < 0 ? -1 : 0);
+}
+
+extern char ** environ;
+
+int
+settings_read_env(struct settings * c, struct err * e)
+{
+	char key[64], from[128];
+	const char * p, * eq;
+	size_t i, n;
+	char ** ep;
+
+	for (ep = environ; *ep != NULL; ep++) {
+		if (strncmp(*ep, "MOLTLER_", 8) != 0 ||
+		    (eq = strchr(*ep, '=')) == NULL || eq[1] == '\0')
+			continue;
+		p = *ep + 8;
+		n = (size_t)(eq - p);
+		/* The client's own, and secrets named so by their owner, are
+		 * not ours to judge: only what is a setting counts. */
+		if (n == 0 || n >= sizeof(key))
+			continue;
+		for (i = 0; i < n; i++)
+			key[i] = (char)tolower((unsigned char)p[i]);
+		key[n] = '\0';
+		snprintf(from, sizeof(from), "environment variable "
+		    "MOLTLER_%.*s", (int)n, p);
+		if (strcmp(key, "token") == 0) {
+			free(c->token);
+			if ((c->token = strdup(eq + 1)) == NULL)
+				return (err_nomem(e, "the configuration"));
+		} else if (settings_index(key) >= 0 &&
+		    settings_set_from(c, from, key, eq + 1, e)) {
+			return (-1);
+		}
+	}
+	return (0);
+}

@@ -1,0 +1,67 @@
+"""Two daemons on one Redis: what each says of the other's."""
+import os
+import shutil
+import subprocess
+import tempfile
+
+from daemon import Daemon, Pages, have, wait
+from tap import Tap
+
+if not have("redis-server"):
+    Tap.skip_all("redis-server is not installed")
+
+t = Tap()
+home = tempfile.mkdtemp(prefix="moltler-shared-")
+sock = os.path.join(home, "redis")
+
+
+def redis():
+    p = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", sock,
+                          "--save", "", "--dir", home],
+                         stdout=subprocess.DEVNULL)
+    wait(lambda: os.path.exists(sock))
+    return p
+
+
+server = redis()
+pages = Pages()
+a = Daemon("--redis", "unix://" + sock)
+b = Daemon("--redis", "unix://" + sock)
+node = a.get("/v1/status")[1]["node"]
+
+# ---- a target belongs to one node, and the other says whose it is ----
+t.eq(a.create("one", pages.url, every=500)[0], 201, "made on one")
+t.ok(a.wait_ok("one"), "  runs there", a.show("one"))
+t.ok(wait(lambda: b.get("/v1/connectors/one")[0] == 200), "the other sees it")
+t.eq(b.show("one")["node"], node, "  and whose it is")
+for table in ("metrics.one", "one", "METRICS.One"):
+    st, out = b.post("/v1/query", {"sql": "SELECT 1 FROM " + table})
+    t.ok(st == 409 and out["error"]["code"] == "not_here" and
+         node in out["error"]["message"],
+         "the other says where %s is" % table, (st, out))
+st, out = b.post("/v1/query", {"sql": "SELECT 1 FROM metrics.two"})
+t.ok(st == 400 and out["error"]["code"] == "no_table",
+     "  but nobody has metrics.two", (st, out))
+
+# ---- a Redis that forgot everything: not in silence ----
+server.kill()
+server.wait()
+os.unlink(sock)
+n = a.query("SELECT count(*) AS n FROM metrics.one")[0]["n"]
+t.ok(n > 0, "queries go on without it")
+t.eq(a.get("/readyz")[0], 503, "  but it is not ready")
+server = redis()
+for d, name in ((a, "one"), (b, "the other")):
+    t.ok(wait(lambda: d.events("state_lost"), 20),
+         "%s says that the state lost things" % name, d.log[-5:])
+t.ok(wait(lambda: a.show("one").get("status") == "connected" and
+          b.show("one").get("name") == "one", 20),
+     "  and what they know is put back", (a.show("one"), b.show("one")))
+t.ok(a.query("SELECT count(*) AS n FROM metrics.one")[0]["n"] >= n,
+     "rows stay")
+
+t.eq((a.close(), b.close()), (0, 0), "both end well")
+pages.close()
+server.kill()
+server.wait()
+shutil.rmtree(home)
