@@ -98,6 +98,53 @@ test_ids_of_clients(void ** state)
 	assert_null(strstr(c->buf, "1234567890123456789012345678"));
 }
 
+static struct soon step[3];
+static struct loop_timer * early;
+static struct cli * caller;
+
+static void
+third_step(void * arg)
+{
+	(void)arg;
+}
+
+static void
+second_step(void * arg)
+{
+	loop_soon(L, &step[2], third_step, arg);
+}
+
+static void
+first_step(void * arg)
+{
+	loop_soon(L, &step[1], second_step, arg);
+	loop_timer_start(early, 0);
+}
+
+static void
+call_in(void * arg)
+{
+	(void)arg;
+	caller = dial();
+	say(caller, "GET /b HTTP/1.1\r\n" H "Connection: close\r\n\r\n");
+}
+
+/* A request that overtakes what is done soon for its new connection: accepted
+ * after a round of the soon queue that leaves another to do, and the sockets
+ * come before that. */
+static void
+test_request_before_adoption(void ** state)
+{
+	(void)state;
+	serve();
+	early = loop_timer_new(L, call_in, NULL);
+	assert_non_null(early);
+	loop_soon(L, &step[0], first_step, NULL);
+	UNTIL(3000, caller != NULL && caller->eof);
+	assert_has(caller, "path=[/b]");
+	loop_timer_free(early);
+}
+
 static void
 test_methods(void ** state)
 {
@@ -457,8 +504,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_keep_alive_and_ids), T(test_ids_of_clients),
-		T(test_methods), T(test_head_and_empty), T(test_targets),
-		T(test_framing), T(test_garbage), T(test_http_1_0),
+		T(test_request_before_adoption), T(test_methods),
+		T(test_head_and_empty), T(test_targets), T(test_framing),
+		T(test_garbage), T(test_http_1_0),
 		T(test_expect), T(test_errors_as_json), T(test_pipelined),
 		T(test_bytes_while_pending), T(test_stream),
 		T(test_error_after_stream_start),

@@ -30,7 +30,6 @@ test_keys(void ** state)
 	char number[24];
 	int node;
 	int64_t f;
-	char want[64];
 
 	(void)state;
 	PUT("connector", "prom-a", "{\"type\":\"prometheus\","
