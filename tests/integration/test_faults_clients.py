@@ -254,5 +254,17 @@ lines = got.splitlines()
 t.ok(len(lines) == 200000 and json.loads(lines[-1]) == {"x": 200000},
      "a slow reader gets all", len(lines))
 s.close()
+
+# ---- many short connections, each with one request, beside runs ----
+lost = []
+for i in range(1200):
+    try:
+        a = d.create("s%d" % i, pages.url, every=86400000)[0]
+        b = d.call("DELETE", "/v1/connectors/s%d" % i)[0]
+        if (a, b) != (201, 204):
+            lost.append((i, a, b))
+    except (OSError, http.client.HTTPException) as x:
+        lost.append((i, repr(x)))
+t.eq(lost, [], "2400 requests on connections of their own: all answered")
 t.eq(d.close(), 0, "exit 0")
 pages.close()

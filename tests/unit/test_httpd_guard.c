@@ -351,7 +351,7 @@ test_connection_cap(void ** state)
 	for (i = 0; i < 2000; i++) {
 		c[i] = dial();
 		if (i % 900 == 899) /* a backlog full at once */
-			turn();
+			UNTIL(10000, stats().conns + stats().refused > i);
 	}
 	UNTIL(10000, stats().refused == 1500);
 	assert_int_equal(stats().conns, 500);
