@@ -299,9 +299,9 @@ http_lane_add(struct http_lane * l, struct http_call * c)
 void
 http_lane_run(struct http_lane * l)
 {
-	/* Should curl not say when it wants its next turn, a moment later. */
-	if (l->due_us != INT64_MAX)
-		l->due_us = clock_mono_us() + 1000;
+	/* Called for its timeouts curl says anew when it wants its next turn, but
+	 * not that it wants none. */
+	l->due_us = INT64_MAX;
 	lane_act(l, CURL_SOCKET_TIMEOUT, 0);
 }
 

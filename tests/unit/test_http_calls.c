@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -18,6 +19,8 @@
 static pthread_mutex_t lookups_mtx = PTHREAD_MUTEX_INITIALIZER;
 static int lookups, lookups_now, lookups_peak, lookup_ms;
 static const char * name_is = "127.0.0.1", * name_is_too;
+static unsigned send_ms; /* how long send takes */
+static unsigned actions; /* calls of curl_multi_socket_action */
 static int fail_action;
 
 static void *
@@ -63,15 +66,32 @@ curl_multi_socket_action(CURLM * m, curl_socket_t s, int bits, int * running)
 	CURLMcode (*real)(CURLM *, curl_socket_t, int, int *) = NULL;
 	void * f = next_of("curl_multi_socket_action");
 
+	actions++;
 	if (fail_action > 0 && fail_action-- == 1)
 		return (CURLM_INTERNAL_ERROR);
 	memcpy(&real, &f, sizeof(f));
 	return (real(m, s, bits, running));
 }
 
+/* curl sends with it: a pause, in which the answer comes. */
+ssize_t
+send(int fd, const void * p, size_t n, int flags)
+{
+	ssize_t (*real)(int, const void *, size_t, int) = NULL;
+	void * f = next_of("send");
+	ssize_t r;
+
+	memcpy(&real, &f, sizeof(f));
+	r = real(fd, p, n, flags);
+	if (send_ms > 0)
+		usleep(send_ms * 1000);
+	return (r);
+}
+
 static int
 reset_hooks(void ** state)
 {
+	send_ms = 0;
 	lookups = lookups_now = lookups_peak = lookup_ms = 0;
 	name_is = "127.0.0.1";
 	name_is_too = NULL;
@@ -667,6 +687,29 @@ test_idle_connections_are_bounded(void ** state)
 	assert_in_range(st.reused_conns, 1, 10);
 }
 
+static void
+test_nothing_to_do(void ** state)
+{
+	struct got g = { .calls = 0 };
+	int i;
+
+	(void)state;
+	client(NULL);
+	/* The second time on connections that are there, and so quick that curl
+	 * ends them within the call for its timeouts. */
+	for (i = 0; i < 2; i++) {
+		start(&g, url_at("port", "/ok"));
+		start(&g, url_at("port", "/ok"));
+		run_until(&g.calls, 2 * i + 2);
+		send_ms = 20;
+	}
+	assert_status(&g, 200);
+	/* They are idle now; nobody need look at them all the time. */
+	actions = 0;
+	run_for_ms(300);
+	assert_in_range(actions, 0, 5);
+}
+
 #define R(f) cmocka_unit_test_setup_teardown(f, reset_hooks, teardown)
 
 int
@@ -683,7 +726,7 @@ main(void)
 		R(test_a_dead_address_is_looked_up_again),
 		R(test_the_second_address_is_tried),
 		R(test_a_silent_first_address), R(test_libcurl_fails),
-		R(test_idle_connections_are_bounded),
+		R(test_idle_connections_are_bounded), R(test_nothing_to_do),
 	};
 
 	return (run_with_server("http_calls", tests,
