@@ -110,7 +110,7 @@ judge(struct reader * r, const struct http_res * res, const struct err * he,
 		*e = r->failed;
 	else if (res == NULL && !r->bad_page)
 		*e = *he;
-	else if (res != NULL && (res->status < 200 || res->status > 299)) {
+	else if (res != NULL && res->status != 200) {
 		err_from_http(e, res, http_url_safe(url, sizeof(url),
 		    r->req->url));
 		/* A page that refuses today may not tomorrow: an exporter's 401

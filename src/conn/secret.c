@@ -18,8 +18,7 @@ struct secrets {
 int
 secret_is_ref(const char * s)
 {
-	return (strncmp(s, "$env:", 5) == 0 ? s[5] != '\0' :
-	    (strncmp(s, "{{secrets.", 10) == 0 || strncmp(s, "vault:", 6) == 0));
+	return (strncmp(s, "$env:", 5) == 0 && s[5] != '\0');
 }
 
 static void
@@ -181,6 +180,12 @@ secrets_resolve(const struct secrets * s, const char * ref, struct buf * out,
 	if (strncmp(ref, "$env:", 5) != 0)
 		return (err_set(e, ERR_CONFIG, "secret",
 		    "%.200s: only $env: references are supported so far", ref));
+	/* Whoever may make connectors must not be able to send our own token
+	 * to a host of theirs. */
+	if (strncmp(ref + 5, "MOLTLER_", 8) == 0)
+		return (err_set(e, ERR_CONFIG, "secret", "%.200s: variables "
+		    "that begin with MOLTLER_ are the daemon's own; use "
+		    "another name", ref));
 	/* The last line of a name wins, as in a shell. */
 	for (i = s->n; i-- > 0 && v == NULL;)
 		if (strcmp(s->names[i], ref + 5) == 0)

@@ -11,7 +11,8 @@
  */
 struct secrets;
 
-/** secret_is_ref(s): Whether ${s} has the form of a reference. */
+/** secret_is_ref(s): Whether ${s} has the form of a reference that can be
+ * resolved: $env:NAME. */
 int secret_is_ref(const char * s);
 
 /**

@@ -67,6 +67,7 @@ faults = [
     ("half", fault.base + "/half", "transient", "broke off"),
     ("reset", fault.base + "/reset", "transient", "broke off"),
     ("garbage", fault.base + "/garbage", "permanent", ""),
+    ("s204", fault.base + "/status/204", "permanent", "204"),
     ("s404", fault.base + "/status/404", "permanent", "404"),
     ("s401", fault.base + "/status/401", "permanent", "401"),
     ("s503", fault.base + "/status/503", "transient", "503"),

@@ -181,6 +181,8 @@ static const struct {
 	  "\"token_ref\":\"$env:T\"}}", "config.auth.token_ref is not known" },
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
 	  "\"token_ref\":\"hunter2\"}}", "must be a reference" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"vault:a#b\"}}", "must be a reference" },
 	{ "{\"a\":1,\"b\":2}", "config.a is not known; config.b is not known; "
 	  "config.endpoint is missing" },
 	{ "[]", "config must be an object" },
@@ -333,6 +335,10 @@ test_env_file(void ** state)
 	assert_int_equal(secrets_resolve(s, "$env:TM_C", &b, &e), -1);
 	assert_non_null(strstr(e.msg, "empty"));
 	assert_int_equal(secrets_resolve(s, "vault:a#b", &b, &e), -1);
+	setenv("MOLTLER_TOKEN", "hunter2", 1);
+	assert_int_equal(secrets_resolve(s, "$env:MOLTLER_TOKEN", &b, &e), -1);
+	assert_non_null(strstr(e.msg, "the daemon's own"));
+	unsetenv("MOLTLER_TOKEN");
 	write_file(path, "TM_A=new\n");
 	assert_int_equal(secrets_reload(s, &e), 0);
 	buf_clear(&b);
