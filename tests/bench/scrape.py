@@ -2,7 +2,7 @@
 """moltlerd beside vmagent and Prometheus on real, changing exporter pages.
 
 A figure counts only beside another taken in the same minutes.  So the programs
-run one after the other, each alone, in short rounds A B C A B C, and what is
+run one after the other, each alone, in short rounds A B C B C A, and what is
 judged is the ratio within a round: its median and spread over the rounds.
 Before each comes a yardstick that has nothing to do with any of them (what a
 step of a random walk through memory costs), so that bad minutes can be told.
