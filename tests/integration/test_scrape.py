@@ -219,8 +219,15 @@ else:
 pages.body = b"".join(b"m%d %d\n" % (i, i) for i in range(200))
 d.create("k", pages.url, every=100)
 d.wait_ok("k")
+
+
+def ticks():
+    return d.query("SELECT count(DISTINCT timestamp) AS n FROM metrics.k")[0]["n"]
+
+
 for i in range(6):
-    time.sleep(0.15)
+    n = ticks()
+    wait(lambda: ticks() > n)
     d.kill()
     d.start()
 rows = d.query("SELECT timestamp, count(*) AS n FROM metrics.k GROUP BY 1")
