@@ -10,6 +10,7 @@
 #include "net/httpd.h"
 #include "run/runner.h"
 #include "state/state.h"
+#include "stmt/stmt.h"
 #include "target/targets.h"
 
 /*
@@ -29,8 +30,7 @@ struct api_opts {
 	const char * token;       /* what a Bearer must be; NULL: none asked */
 	const char * const * hosts; /* names the Host header may have besides IP
 	                               addresses and localhost; NULL-terminated */
-	int64_t query_deadline_ms;
-	size_t query_memory;
+	const struct stmt_env * stmt; /* what statements work on */
 	size_t max_queries;       /* at once */
 };
 

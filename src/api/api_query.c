@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "query/format.h"
-#include "query/query.h"
+#include "stmt/stmt.h"
 
 /*
  * POST /v1/query: rows streamed as the client takes them.  What fits one
@@ -22,9 +22,8 @@
 struct api_query {
 	struct api * a;
 	struct httpd_req * q;
-	struct query * query;
+	struct stmt * stmt;
 	struct query_format * f;
-	struct query_catalog cat;
 	struct buf out;
 	int streaming;
 	int writing;  /* a piece is on its way to the client */
@@ -120,9 +119,9 @@ on_drained(void * arg)
 	if (op->over)
 		finish(op);
 	else if (httpd_stream_gone(op->q))
-		query_cancel(op->query);
+		stmt_cancel(op->stmt);
 	else
-		query_resume(op->query);
+		stmt_resume(op->stmt);
 }
 
 static void
@@ -141,7 +140,7 @@ on_row(void * arg, size_t n, const struct query_value * v)
 
 	query_format_row(op->f, n, v);
 	if (op->out.failed) {
-		query_cancel(op->query);
+		stmt_cancel(op->stmt);
 		return (0);
 	}
 	if (op->out.len < FLUSH_BYTES)
@@ -156,7 +155,7 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	struct api_query * op = arg;
 	struct err big;
 
-	op->query = NULL;
+	op->stmt = NULL;
 	op->over = 1;
 	if (op->out.failed) {
 		/* What is in the buffer is not whole. */
@@ -193,97 +192,19 @@ on_leave(void * arg)
 {
 	struct api_query * op = arg;
 
-	if (op->query != NULL)
-		query_cancel(op->query);
-}
-
-/* ---- what can be named after FROM ---- */
-
-struct lookup {
-	const char * schema; /* or NULL */
-	struct query_table * out;
-};
-
-static void
-on_table(void * arg, const char * database, const char * path,
-    const char * table)
-{
-	struct lookup * l = arg;
-	struct query_table * o = l->out;
-	size_t n;
-
-	if (l->schema != NULL && strcasecmp(database, l->schema) != 0)
-		return;
-	if (o->found) {
-		/* A bare name that several databases have. */
-		o->found = 2;
-		n = strlen(o->schema);
-		snprintf(o->schema + n, sizeof(o->schema) - n, ", %s",
-		    database);
-		return;
-	}
-	o->found = 1;
-	snprintf(o->schema, sizeof(o->schema), "%s", database);
-	snprintf(o->path, sizeof(o->path), "%s", path);
-	snprintf(o->table, sizeof(o->table), "%s", table);
-}
-
-static void
-lookup(void * arg, const char * schema, const char * table,
-    struct query_table * out)
-{
-	const struct api * a = arg;
-	struct lookup l = { schema, out };
-	const char * node;
-
-	memset(out, 0, sizeof(*out));
-	targets_find(a->o.targets, table, on_table, &l);
-	if (!out->found &&
-	    (node = runner_elsewhere(a->o.runner, schema, table)) != NULL) {
-		out->found = 3;
-		snprintf(out->schema, sizeof(out->schema), "%s", node);
-	}
-}
-
-#define MAX_NAMES 1000
-struct names {
-	const char ** v;
-	size_t n, max;
-	char (*text)[200];
-};
-
-static int
-on_name(void * arg, const char * database, const char * table)
-{
-	struct names * ns = arg;
-
-	if (ns->n == ns->max)
-		return (1);
-	snprintf(ns->text[ns->n], sizeof(ns->text[0]), "%s.%s", database,
-	    table);
-	ns->v[ns->n] = ns->text[ns->n];
-	ns->n++;
-	return (0);
-}
-
-static size_t
-names(void * arg, const char ** v, size_t max)
-{
-	static char text[MAX_NAMES][200];
-	struct names ns = { v, 0, max < MAX_NAMES ? max : MAX_NAMES, text };
-
-	targets_each_table(((struct api *)arg)->o.targets, on_name, &ns);
-	return (ns.n);
+	if (op->stmt != NULL)
+		stmt_cancel(op->stmt);
 }
 
 /* ---- the request ---- */
 
 static void
-start(const struct api_call * c, const char * sql, size_t len, int format)
+start(const struct api_call * c, const char * sql, size_t len, int format,
+    uint64_t max_calls)
 {
-	struct query_opts qo = { c->a->o.query_deadline_ms,
-	    c->a->o.query_memory, 0 };
-	struct query_sink sink = { on_columns, on_row, on_done, NULL };
+	struct stmt_opts so = { .request_id = httpd_req_id(c->q),
+	    .max_api_calls = max_calls };
+	struct query_sink sink = { on_columns, on_row, on_done, NULL, NULL };
 	struct api_query * op;
 	struct err e;
 
@@ -300,14 +221,12 @@ start(const struct api_call * c, const char * sql, size_t len, int format)
 		op->next->prevp = &op->next;
 	c->a->queries = op;
 	c->a->nqueries++;
-	op->cat = (struct query_catalog){ lookup, names, c->a };
 	sink.arg = op;
 	if ((op->f = query_format_new(formats[format].kind, &op->out)) == NULL)
 		err_nomem(&e, "a query");
 	else
-		op->query = query_start(c->a->o.loop, sql, len, &op->cat, &qo,
-		    &sink, &e);
-	if (op->query == NULL) {
+		op->stmt = stmt_start(c->a->o.stmt, sql, len, &so, &sink, &e);
+	if (op->stmt == NULL) {
 		api_reply_err(c->q, &e);
 		op_free(op);
 		return;
@@ -338,12 +257,16 @@ query(const struct api_call * c)
 	    json_str(body, "format") == NULL)
 		httpd_error(c->q, 400, "bad_request",
 		    "format must be a string");
+	else if (json_object_get(body, "max_api_calls") != NULL &&
+	    json_int(body, "max_api_calls", 0) < 1)
+		httpd_error(c->q, 400, "bad_request",
+		    "max_api_calls must be an integer from 1");
 	else if (c->a->nqueries >= MAX_QUERIES)
 		httpd_error(c->q, 503, "busy", "%d queries run already; try "
 		    "again", MAX_QUERIES);
 	else if ((format = choose_format(c->q, json_str(body, "format"))) >= 0)
 		start(c, json_string_value(sql), json_string_length(sql),
-		    format);
+		    format, (uint64_t)json_int(body, "max_api_calls", 0));
 	json_decref(body);
 }
 
@@ -353,8 +276,8 @@ api_query_cancel_all(struct api * a)
 	struct api_query * op;
 
 	for (op = a->queries; op != NULL; op = op->next)
-		if (op->query != NULL)
-			query_cancel(op->query);
+		if (op->stmt != NULL)
+			stmt_cancel(op->stmt);
 }
 
 const struct api_route api_query_routes[] = {

@@ -9,6 +9,9 @@
 #include "base/json.h"
 #include "conn/manifest_schema.h"
 
+#define CACHE_TTL_MS 300000
+#define MAX_API_CALLS 1000
+
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "bad_options", __VA_ARGS__)
 
 /* Options that hold a number, with their bounds. */
@@ -69,6 +72,8 @@ parse_options(const json_t * o, struct connector_options * opt,
     struct err * e)
 {
 	opt->retry_count = -1;
+	opt->cache_ttl_ms = CACHE_TTL_MS;
+	opt->max_api_calls = MAX_API_CALLS;
 	if (o == NULL)
 		return (0);
 	if (!json_is_object(o))
@@ -84,6 +89,14 @@ parse_options(const json_t * o, struct connector_options * opt,
 		opt->retry_count = (int)json_int(o, "retry_count", 0);
 	opt->timeout_ms = (int64_t)(json_number_value(
 	    json_object_get(o, "timeout_seconds")) * 1000);
+	opt->rate_limit = json_number_value(json_object_get(o, "rate_limit"));
+	opt->rate_limit_burst = json_number_value(json_object_get(o,
+	    "rate_limit_burst"));
+	if (json_object_get(o, "cache_ttl") != NULL)
+		opt->cache_ttl_ms = (int64_t)(json_number_value(
+		    json_object_get(o, "cache_ttl")) * 1000);
+	opt->max_api_calls = json_int(o, "max_api_calls", MAX_API_CALLS);
+	opt->batch_size = json_int(o, "batch_size", 0);
 	return (0);
 }
 
@@ -117,11 +130,12 @@ connector_new(struct manifest * m, const char * id, const char * name,
 		err_nomem(e, "a connector");
 		return (NULL);
 	}
+	c->refs = 1;
 	c->m = manifest_ref(m);
 	full = manifest_config_apply(m->config, config, "config", e);
 	if (full == NULL || parse_options(options, &c->opt, e)) {
 		json_decref(full);
-		connector_free(c);
+		connector_unref(c);
 		return (NULL);
 	}
 	c->id = strdup(id);
@@ -133,16 +147,23 @@ connector_new(struct manifest * m, const char * id, const char * name,
 	if (c->id == NULL || c->name == NULL || c->config == NULL ||
 	    c->options == NULL) {
 		err_nomem(e, "a connector");
-		connector_free(c);
+		connector_unref(c);
 		return (NULL);
 	}
 	return (c);
 }
 
-void
-connector_free(struct connector * c)
+struct connector *
+connector_ref(struct connector * c)
 {
-	if (c == NULL)
+	c->refs++;
+	return (c);
+}
+
+void
+connector_unref(struct connector * c)
+{
+	if (c == NULL || --c->refs > 0)
 		return;
 	manifest_unref(c->m);
 	free(c->id);

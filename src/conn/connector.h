@@ -14,6 +14,11 @@ struct connector_options {
 	int64_t retention_ms;  /* 0: keep all */
 	int64_t timeout_ms;    /* 0: the manifest's */
 	int retry_count;       /* -1: the manifest's */
+	double rate_limit;     /* requests a second; 0: the manifest's */
+	double rate_limit_burst; /* 0: the manifest's */
+	int64_t cache_ttl_ms;  /* 300 s unless said; 0: off */
+	int64_t max_api_calls; /* of one statement; 1000 unless said */
+	int64_t batch_size;    /* rows; 0: the manifest's page size */
 };
 
 /*
@@ -21,6 +26,7 @@ struct connector_options {
  * what a request needs is worked out once and the rest kept as text.
  */
 struct connector {
+	unsigned refs;
 	char * id;      /* uuid */
 	char * name;
 	struct manifest * m; /* a reference */
@@ -38,7 +44,11 @@ struct connector {
 struct connector * connector_new(struct manifest * m, const char * id,
     const char * name, const json_t * config, const json_t * options,
     struct err * e) MUST_CHECK;
-void connector_free(struct connector * c);
+
+/** connector_ref(c), connector_unref(c): It is counted, so that a statement may
+ * outlive its connector (NULL is a no-op for unref). */
+struct connector * connector_ref(struct connector * c);
+void connector_unref(struct connector * c);
 
 /** connector_config(c): The configuration as an object; the caller owns it. */
 json_t * connector_config(const struct connector * c);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
 #include "conn/manifest_schema.h"
@@ -52,6 +53,9 @@ parse_columns(struct manifest_entity * ent, const json_t * cols,
 {
 	static const char * const types[] = { "text", "integer", "real",
 	    "boolean", "timestamp", "map", "list" };
+	static const enum column_type column_types[] = { COLUMN_TEXT,
+	    COLUMN_INTEGER, COLUMN_REAL, COLUMN_BOOLEAN, COLUMN_TIMESTAMP,
+	    COLUMN_MAP, COLUMN_LIST };
 	const char * key, * near;
 	char sub[288];
 	const json_t * v;
@@ -70,18 +74,19 @@ parse_columns(struct manifest_entity * ent, const json_t * cols,
 		if (!json_is_object(v))
 			return (FAULT(e, "%s must be an object", sub));
 		if (json_check_keys(v, sub, e, "type", "description", NULL) ||
-		    want_string(v, sub, "type", 1, &c->type, e) ||
+		    want_string(v, sub, "type", 1, &c->type_name, e) ||
 		    want_string(v, sub, "description", 0, &c->description, e))
 			return (-1);
 		for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-			if (strcmp(types[i], c->type) == 0)
+			if (strcmp(types[i], c->type_name) == 0)
 				break;
 		if (i == sizeof(types) / sizeof(types[0])) {
-			near = json_nearest(c->type, types, i);
+			near = json_nearest(c->type_name, types, i);
 			return (FAULT(e, "%s.type '%s' is no column type%s%s%s",
-			    sub, c->type, near ? " (did you mean '" : "",
+			    sub, c->type_name, near ? " (did you mean '" : "",
 			    near ? near : "", near ? "'?)" : ""));
 		}
+		c->type = column_types[i];
 		c->name = key;
 		ent->ncolumns++;
 	}
@@ -92,45 +97,50 @@ static int
 parse_request(struct manifest_entity * ent, const json_t * req,
     const struct manifest * m, const char * path, struct err * e)
 {
+	struct manifest_list * list = calloc(1, sizeof(*list));
 	const char * key;
 	char sub[288];
 	const json_t * v;
 
+	if (list == NULL)
+		return (err_nomem(e, "a manifest"));
+	ent->lists = list;
+	ent->nlists = 1;
 	snprintf(sub, sizeof(sub), "%s.request", path);
 	if (!json_is_object(req))
 		return (FAULT(e, "%s must be an object", sub));
 	if (json_check_keys(req, sub, e, "method", "url", "headers",
 	    "timeout_ms", NULL) ||
-	    want_string(req, sub, "method", 0, &ent->method, e) ||
-	    want_string(req, sub, "url", 1, &ent->url, e))
+	    want_string(req, sub, "method", 0, &list->method, e) ||
+	    want_string(req, sub, "url", 1, &list->url, e))
 		return (-1);
-	if (ent->method == NULL)
-		ent->method = "GET";
-	if (strcmp(ent->method, "GET") != 0 && strcmp(ent->method, "POST") != 0)
+	if (list->method == NULL)
+		list->method = "GET";
+	if (strcmp(list->method, "GET") != 0 && strcmp(list->method, "POST") != 0)
 		return (FAULT(e, "%s.method must be GET or POST", sub));
-	if (template_check(ent->url, m->config, e))
+	if (template_check(list->url, m->config, NULL, e))
 		return (err_prefix(e, "%s.url", sub));
-	ent->timeout_ms = json_object_get(req, "timeout_ms");
-	if (json_is_string(ent->timeout_ms)) {
-		if (template_check(json_string_value(ent->timeout_ms),
-		    m->config, e))
+	list->timeout_ms = json_object_get(req, "timeout_ms");
+	if (json_is_string(list->timeout_ms)) {
+		if (template_check(json_string_value(list->timeout_ms),
+		    m->config, NULL, e))
 			return (err_prefix(e, "%s.timeout_ms", sub));
-	} else if (ent->timeout_ms != NULL && !json_is_integer(ent->timeout_ms)) {
+	} else if (list->timeout_ms != NULL && !json_is_integer(list->timeout_ms)) {
 		return (FAULT(e, "%s.timeout_ms must be an integer or a "
 		    "template", sub));
 	}
-	ent->headers = json_object_get(req, "headers");
-	if (ent->headers == NULL)
+	list->headers = json_object_get(req, "headers");
+	if (list->headers == NULL)
 		return (0);
-	if (!json_is_object(ent->headers))
+	if (!json_is_object(list->headers))
 		return (FAULT(e, "%s.headers must be an object", sub));
-	json_object_foreach((json_t *)(uintptr_t)ent->headers, key, v) {
+	json_object_foreach((json_t *)(uintptr_t)list->headers, key, v) {
 		if (!json_is_string(v) || *key == '\0' ||
 		    key[strcspn(key, ":\r\n ")] != '\0' ||
 		    strpbrk(json_string_value(v), "\r\n") != NULL)
 			return (FAULT(e, "%s.headers.%s must be a header name "
 			    "with a one-line string", sub, key));
-		if (template_check(json_string_value(v), m->config, e))
+		if (template_check(json_string_value(v), m->config, NULL, e))
 			return (err_prefix(e, "%s.headers.%s", sub, key));
 	}
 	return (0);
@@ -294,8 +304,10 @@ manifest_unref(struct manifest * m)
 
 	if (m == NULL || --m->refs > 0)
 		return;
-	for (i = 0; i < m->nentities; i++)
+	for (i = 0; i < m->nentities; i++) {
 		free(m->entities[i].columns);
+		free(m->entities[i].lists);
+	}
 	free(m->entities);
 	json_decref(m->doc);
 	free(m);
@@ -307,7 +319,7 @@ manifest_entity(const struct manifest * m, const char * name)
 	size_t i;
 
 	for (i = 0; i < m->nentities; i++)
-		if (strcmp(m->entities[i].name, name) == 0)
+		if (strcasecmp(m->entities[i].name, name) == 0)
 			return (&m->entities[i]);
 	return (NULL);
 }

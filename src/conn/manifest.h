@@ -3,38 +3,266 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
+#include "conn/json_path.h"
 
 /*
  * A manifest describes a type of service: what its configuration may hold, how
- * to sign in, which entities it has and how each is asked for and decoded.
- * It is read once, checked whole, never changed, and counted: a connector holds
- * the manifest it was made with, so a reload does not disturb what runs.
- * The format is described in connectors/README.md.
+ * to sign in, which entities it has, how each is listed, filtered, paged and
+ * decoded, and what can be done to it.  It is read once, checked whole, never
+ * changed, and counted: a connector holds the manifest it was made with, so a
+ * reload does not disturb what runs.  The format is described in
+ * connectors/README.md; connectors/manifest.schema.json is its JSON Schema.
+ *
+ * Strings and json_t pointers point into the document.  "Template" is a string
+ * (or a JSON value with strings in it) as in template.h.
  */
 
-enum manifest_decode { DECODE_OPENMETRICS };
+enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON };
+
+enum column_type {
+	COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BOOLEAN,
+	COLUMN_TIMESTAMP, COLUMN_LIST, COLUMN_MAP
+};
+
+/* How a service writes a time. */
+enum time_format { TIME_ISO8601, TIME_EPOCH_S, TIME_EPOCH_MS, TIME_STRFTIME };
 
 struct manifest_column {
 	const char * name;
-	const char * type; /* text, integer, real, boolean, timestamp, map, list */
+	const char * description;   /* or NULL */
+	const char * type_name;     /* text, integer, real, boolean, timestamp,
+	                               map, list */
+	enum column_type type;
+	struct json_path * path;    /* in a record; NULL: an input's echo */
+	enum time_format time;      /* of a timestamp */
+	int text;                   /* a document (Atlassian's) taken as its text */
+	int is_key;                 /* one of the entity's key */
+	int not_null;               /* never NULL, so that the order is the
+	                               service's */
+	int nocase;                 /* compares without regard to case */
+	/*
+	 * An input: "col = value" in WHERE gives the value, else dflt does; the
+	 * templates of requests read it as {{in.NAME}}, and each row shows it
+	 * again.  Without a path it is a hidden column.
+	 */
+	int is_input;
+	const char * dflt;          /* a template over config, or NULL */
+};
+
+/* What a statement may ask of a column, as bits. */
+enum push_op {
+	OP_EQ = 1 << 0, OP_NE = 1 << 1, OP_IN = 1 << 2,
+	OP_LT = 1 << 3, OP_LE = 1 << 4, OP_GT = 1 << 5, OP_GE = 1 << 6,
+	OP_PREFIX = 1 << 7,    /* LIKE 'x%' */
+	OP_SUBSTR = 1 << 8,    /* LIKE '%x%' */
+	OP_CONTAINS = 1 << 9,
+	OP_IS_NULL = 1 << 10, OP_NOT_NULL = 1 << 11
+};
+#define OP_COUNT 12
+
+/* Where something goes in a request. */
+enum param_where { IN_QUERY, IN_HEADER, IN_BODY, IN_CLAUSE };
+
+enum push_many { MANY_ONE, MANY_CSV, MANY_REPEAT };
+
+/*
+ * One way to let the service filter.  What it sends then must be at least what
+ * the predicate selects: everything is looked at again here.
+ */
+struct manifest_push {
+	size_t column;         /* its index */
+	unsigned ops;          /* enum push_op bits */
+	enum param_where where;
+	const char * name;     /* the parameter, header, body path or clause
+	                          language ("jql") */
+	const char * text;     /* a template of {{value}}; NULL: the value */
+	const json_t * values; /* SQL value -> service's; others stay here.
+	                          NULL: any */
+	enum push_many many;   /* an IN list, or several CONTAINS */
+	enum time_format time;
+	const char * strftime; /* for TIME_STRFTIME */
+	int64_t widen_ms;      /* the bound is moved outwards by so much */
+	int64_t round_ms;      /* and outwards to a multiple of this; 0: 1 s */
+	int loose;             /* the service may send more than was asked: no
+	                          smaller pages for a LIMIT */
+	int caps;              /* using it makes ${list}->max_rows apply */
+};
+
+/* A clause language: one text put together of what is pushed. */
+struct manifest_clause {
+	const char * language;   /* decides quoting: "jql", "query" */
+	enum param_where where;  /* IN_QUERY or IN_BODY */
+	const char * name;
+	const char * joiner;     /* " AND " */
+	const char * always;     /* a template, or NULL: a first clause; left out
+	                            if what it needs is missing */
+	const char * empty;      /* the text if no clause came, or NULL: nothing */
+	const char * order;      /* " ORDER BY {{order}}", or NULL */
+};
+
+/* ORDER BY of one or more columns. */
+struct manifest_order {
+	size_t column;
+	const char * as;         /* the service's word */
+};
+
+enum page_kind {
+	PAGE_NONE, PAGE_LINK, PAGE_CURSOR, PAGE_OFFSET, PAGE_NUMBER,
+	PAGE_NEXT_URL
+};
+
+/* What pagination reads of a body. */
+enum body_field {
+	BODY_CURSOR, BODY_NEXT_URL, BODY_MORE, BODY_LAST, BODY_TOTAL,
+	BODY_FIELDS
+};
+
+struct manifest_paginate {
+	enum page_kind kind;
+	enum param_where where;    /* of param: IN_QUERY or IN_BODY */
+	const char * param;        /* cursor, offset or page number */
+	const char * cursor_header;/* the cursor is in this header, or NULL */
+	struct json_path * field[BODY_FIELDS]; /* NULL: the service has none.
+	                              MORE ends the list when not true, LAST when
+	                              true, TOTAL when so many records were seen */
+	int first;                 /* the first page's number */
+	enum param_where size_where;
+	const char * size_param;   /* or NULL */
+	int size;                  /* asked for by default */
+	int size_max;
+	int short_page_ends;       /* fewer raw records than asked for: the last */
+	int64_t offset_cap;        /* offset + size may not pass it; 0: none */
+	int64_t max_pages;         /* 0: 100000 */
+	const char * rel;          /* of a Link header: "next" */
+};
+
+/* One way to list an entity.  The first whose inputs are all known is used. */
+struct manifest_list {
+	const char * name;         /* for EXPLAIN and fixtures */
+	const json_t * needs;      /* array of input names */
+	const char * method;
+	const char * url;          /* a template; relative to base_url */
+	const json_t * query;      /* name -> template; defaults that a push of
+	                              the same name replaces */
+	const json_t * headers;    /* name -> template, or NULL */
+	const json_t * body;       /* a JSON template, or NULL */
+	const json_t * timeout_ms; /* an integer, a template, or NULL */
+	struct json_path * records;
+	struct manifest_paginate paginate;
+	struct manifest_push * pushes;
+	size_t npushes;
+	struct manifest_clause * clauses;
+	size_t nclauses;
+	/* ORDER BY: parameters whose templates read {{order.column}},
+	 * {{order.direction}}, {{order.sign}} ("-" when descending, else "+"),
+	 * {{order.minus}} ("-" when descending, else ""). */
+	struct manifest_order * orders;
+	size_t norders;
+	const json_t * order_query; /* name -> template, or NULL */
+	const char * order_asc, * order_desc; /* words for the direction */
+	int order_max;              /* columns at once; 0: 1 */
+	/* A call for each row of another entity of this type, which gives
+	 * inputs: column name of ours -> of theirs. */
+	const char * partition;     /* that entity, or NULL */
+	const json_t * bind;
+	const json_t * where;       /* what is asked of that entity: column ->
+	                               value, or NULL */
+	unsigned parallel;          /* calls side by side; 0: 4 */
+	int64_t max_rows;           /* the service stops there without a word; 0 */
+	int revalidate;             /* ETag or Last-Modified are worth keeping */
+};
+
+/* What an action is given, also within objects. */
+enum arg_type { ARG_STRING, ARG_INTEGER, ARG_NUMBER, ARG_BOOLEAN, ARG_ARRAY,
+	ARG_OBJECT, ARG_ANY };
+struct manifest_arg {
+	const char * name;
 	const char * description;
+	enum arg_type type;
+	int required;
+	const char * dflt;          /* a template over config, or NULL */
+	const json_t * values;      /* the allowed ones (array), or NULL */
+	int64_t max_items;          /* of an array; 0: any */
+	struct manifest_arg * fields; /* an object's keys; NULL: any */
+	size_t nfields;
+	struct manifest_arg * items;  /* what an array holds; NULL: anything */
+};
+
+struct manifest_action {
+	const char * name;
+	const char * description;
+	struct manifest_arg * args;
+	size_t nargs;
+	const char * method;
+	const char * url;
+	const json_t * query;
+	const json_t * headers;
+	const json_t * body;        /* a JSON template; keys whose {{in.x}} was not
+	                               given are left out */
+	/* Asked first, e.g. to find a transition's id by its name: its answer is
+	 * {{lookup}}: {url, records, match: {path: template}, value: path}; or
+	 * NULL. */
+	const json_t * lookup;
+	const json_t * success;     /* array of statuses; NULL: any 2xx */
+	struct json_path * result;  /* the part of the answer that is the row; NULL:
+	                               all of it */
+	int safe_to_retry;          /* sending it twice does no harm */
 };
 
 struct manifest_entity {
 	const char * name;
 	const char * description;
 	int is_main;
-	const char * method;
-	const char * url;      /* a template */
-	const json_t * headers;       /* name -> template, or NULL */
-	const json_t * timeout_ms;    /* an integer, a template, or NULL */
+	int hidden;                 /* only a partition's parent */
 	enum manifest_decode decode;
 	unsigned retry_count;
 	int retry_base_ms;
 	struct manifest_column * columns;
 	size_t ncolumns;
+	struct manifest_list * lists;
+	size_t nlists;
+	struct json_path * explode;   /* within a record: one row an element */
+	struct json_path * drop_if;   /* records that have it are no rows */
+	struct manifest_action * actions;
+	size_t nactions;
+	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
+};
+
+enum error_do { DO_FAIL, DO_RETRY, DO_RATE_LIMITED, DO_EMPTY, DO_SKIP };
+
+/* One rule; the first that matches decides.  Within an answer that matches
+ * none, the usual classes of err_from_http() hold. */
+struct manifest_error {
+	const json_t * status;      /* array of integers and "4xx"; NULL: any that
+	                               is not 2xx */
+	const json_t * headers;     /* name -> value or "*" (present), or NULL */
+	struct json_path * path;    /* in the body, or NULL */
+	const json_t * equals;      /* what stands there; NULL: anything */
+	const char * contains;      /* within the body's text (case ignored), or
+	                               NULL */
+	enum error_do what;         /* SKIP: this partition */
+	enum err_class cls;         /* of DO_FAIL */
+	const char * code;          /* or NULL: "http_<status>" */
+	const char * message;       /* what to do next, or NULL */
+	int64_t wait_ms;            /* of DO_RATE_LIMITED where nothing says how
+	                               long; 0: 60 s */
+};
+
+enum reset_unit { RESET_DELTA_S, RESET_EPOCH_S, RESET_EPOCH_MS, RESET_ISO8601 };
+
+struct manifest_limits {
+	double rate;                /* requests a second; 0: no bound */
+	double burst;
+	unsigned concurrency;       /* calls of one statement side by side; 0: 4 */
+	const char * limit;         /* header names, or NULL */
+	const char * remaining;
+	const char * reset;
+	enum reset_unit unit;
+	const char * scope;         /* a template: who shares the budget; NULL: the
+	                               connector */
 };
 
 struct manifest {
@@ -43,13 +271,31 @@ struct manifest {
 	const char * type;
 	const char * title;
 	const char * description;
-	const char * drive_model;
-	const json_t * config; /* key -> field schema */
-	const json_t * auth;   /* or NULL */
+	const char * drive_model;   /* "periodic" or "on_demand" */
+	const json_t * config;      /* key -> field schema */
+	const json_t * auth;        /* or NULL */
+	const char * base_url;      /* a template, or NULL: urls are whole */
+	const json_t * headers;     /* of every request, or NULL */
+	const json_t * error_text;  /* array of paths tried for a service's own
+	                               words, or NULL */
+	struct json_path ** error_paths;
+	size_t nerror_paths;
+	struct manifest_limits limits;
+	struct manifest_error * errors;
+	size_t nerrors;
 	struct manifest_entity * entities;
 	size_t nentities;
 	const struct manifest_entity * main; /* or NULL */
+	/* The cheap authenticated call: an entity, or a request of its own. */
+	const char * test_entity;   /* or NULL */
+	const char * test_url;      /* or NULL */
+	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };
+
+/* Where the faults go, one call a fault; ${path} is a JSON path ("$.entities
+ * .issues.lists[0].url"), ${msg} says what is wrong and what would be right. */
+typedef void manifest_fault_cb(void * arg, int is_warning, const char * path,
+    const char * msg);
 
 /**
  * manifest_parse(s, n, file, e):
@@ -60,11 +306,26 @@ struct manifest {
 struct manifest * manifest_parse(const char * s, size_t n, const char * file,
     struct err * e) MUST_CHECK;
 
+/**
+ * manifest_check(s, n, file, fault, arg, e):
+ * As manifest_parse, but tell every fault and every known mistake
+ * (warnings) through ${fault}.  NULL with ${e} if there was a fault.
+ */
+struct manifest * manifest_check(const char * s, size_t n, const char * file,
+    manifest_fault_cb * fault, void * arg, struct err * e) MUST_CHECK;
+
 struct manifest * manifest_ref(struct manifest * m);
 void manifest_unref(struct manifest * m); /* NULL is a no-op */
 
-/** manifest_entity(m, name): The entity (borrowed), or NULL. */
+/** manifest_entity(m, name): The entity (borrowed), or NULL.  Any case. */
 const struct manifest_entity * manifest_entity(const struct manifest * m,
     const char * name);
+
+/** manifest_column(ent, name): Its index, any case; -1: there is none. */
+int manifest_column(const struct manifest_entity * ent, const char * name);
+
+/** manifest_action(ent, name): The action (borrowed), or NULL.  Any case. */
+const struct manifest_action * manifest_action(
+    const struct manifest_entity * ent, const char * name);
 
 #endif

@@ -125,7 +125,7 @@ check_auth_kind(const json_t * a, const char * path, const json_t * schema,
 		t = json_string_value(v);
 		/* Variants' own fields are not in the plain schema. */
 		(void)schema;
-		if (t == NULL || template_check(t, schema, e))
+		if (t == NULL || template_check(t, schema, NULL, e))
 			return (err_prefix(e, "%s.%s", path, key));
 	}
 	return (0);
@@ -147,7 +147,7 @@ manifest_auth_check(const json_t * auth, const json_t * schema,
 		return (check_auth_kind(auth, "auth", schema, e));
 	if ((choose = json_str(auth, "choose")) == NULL)
 		return (FAULT(e, "auth.choose must be a template"));
-	if (template_check(choose, schema, e))
+	if (template_check(choose, schema, NULL, e))
 		return (err_prefix(e, "auth.choose"));
 	json_object_foreach(MUTABLE(auth), key, v) {
 		if (strcmp(key, "choose") == 0)

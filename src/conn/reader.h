@@ -1,49 +1,76 @@
 #ifndef MOLTLER_CONN_READER_H
 #define MOLTLER_CONN_READER_H
 
+#include <stdint.h>
+
 #include "base/err.h"
-#include "base/sample.h"
-#include "conn/manifest.h"
-#include "conn/request.h"
-#include "conn/secret.h"
-#include "loop/loop.h"
-#include "net/http.h"
+#include "conn/conn_env.h"
+#include "conn/page.h"
+#include "conn/plan.h"
 
 /*
- * A reader asks one entity of a connector for a page.  Whoever asks sets the
- * pace.  A scrape is one page, in the shape of samples.
+ * A reader opens an entity with a plan and is asked for a page at a time.
+ * Whoever asks sets the pace: nothing is fetched that was not asked for, but
+ * for one page ahead where reader_ahead() says so.  It pages, goes through
+ * partitions and the values of an IN (some side by side), retries what is
+ * transient, keeps to the limits, revalidates, and uses and fills the result
+ * cache.
  */
 struct reader;
 
-/* What all readers of a process share. */
-struct reader_env {
-	struct loop * loop;
-	struct http * http;
-	const struct secrets * secrets;
+/* What one statement or run has used so far; shared by its readers. */
+struct read_stats {
+	uint64_t calls;       /* requests sent, retries included */
+	uint64_t pages, rows; /* of services, cached ones not */
+	uint64_t bytes;
+	uint64_t cache_hits;  /* results taken from the cache */
+	int64_t cache_age_ms; /* the oldest of them */
+	uint64_t not_modified; /* answers 304 */
+	uint64_t retries;
+	uint64_t waited_ms;   /* for limits */
+};
+struct read_ctx {
+	struct read_stats st;
+	uint64_t max_calls;   /* beyond: permanent "max_api_calls" */
+	int64_t deadline_ms;  /* clock_mono_us()/1000; 0: none.  A wait that would
+	                         last longer fails at once. */
+	int no_cache;         /* neither use nor fill the result cache */
+	/* Called when ${st} changed, or NULL: for progress. */
+	void (*progress)(void * arg, const struct read_stats * st);
+	void * arg;
 };
 
 /**
- * Called once, from the loop; exactly one of ${page} and ${e} is not NULL.
- * The page is borrowed; its layout and diff may be taken over by setting them
- * NULL.  ${calls} requests were sent, the last answered ${status} (0: none).
+ * reader_open(env, plan, ctx, e):
+ * Take ${plan} (also on failure) and get ready; nothing is sent yet.  ${ctx}
+ * must outlive the reader.  NULL with ${e}.
  */
-typedef void reader_cb(void * arg, struct sample_page * page,
-    const struct err * e);
+struct reader * reader_open(const struct conn_env * env, struct plan * plan,
+    struct read_ctx * ctx, struct err * e) MUST_CHECK;
 
 /**
- * reader_samples(env, req, expect, timeout_ms, cb, arg):
- * Send ${req} (borrowed until the callback) and decode its answer as a page of
- * samples; ${expect} is the layout of the last one, or NULL.  One attempt:
- * retrying is the run's.  ${timeout_ms} bounds it together with the request's
- * own.  Errors: what http gives; Permanent "parse", "content_type" and
- * "http_4xx"; Config "secret".  NULL only when out of memory.
+ * Called once for each reader_next(), from the loop, never before it returns:
+ * ${p} the next page (a reference for the callee; its rows have all columns of
+ * the entity, those not wanted NULL), or NULL with ${e} NULL: there are no more;
+ * or ${e}: the reader is at its end.  Messages name connector, entity, URL and
+ * page.
  */
-struct reader * reader_samples(const struct reader_env * env,
-    const struct request * req, struct sample_layout * expect,
-    int64_t timeout_ms, reader_cb * cb, void * arg);
+typedef void reader_cb(void * arg, struct page * p, const struct err * e);
 
-/** reader_cancel(r): Stop and free without calling back.  NULL: no-op. */
-void reader_cancel(struct reader * r);
+/** reader_next(r, cb, arg): Ask for the next page; one question at a time. */
+void reader_next(struct reader * r, reader_cb * cb, void * arg);
+
+/** reader_ahead(r): Begin to fetch the page after the last one given, unless
+ * that is under way or there is none. */
+void reader_ahead(struct reader * r);
+
+/** reader_close(r): Cancel what is under way, without calling back, and free.
+ * A result that was read to its end has gone to the cache.  NULL: no-op. */
+void reader_close(struct reader * r);
+
+/** reader_cached(env, plan): How old the cached result for ${plan} is in ms; -1:
+ * there is none.  For EXPLAIN. */
+int64_t reader_cached(const struct conn_env * env, const struct plan * plan);
 
 /** reader_cleanup(): Free what readers keep for reuse; at exit. */
 void reader_cleanup(void);

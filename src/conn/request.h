@@ -1,44 +1,99 @@
 #ifndef MOLTLER_CONN_REQUEST_H
 #define MOLTLER_CONN_REQUEST_H
 
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/buf.h"
 #include "base/err.h"
 #include "conn/connector.h"
+#include "conn/plan.h"
+#include "net/http.h"
 
 /*
- * A request of one entity, worked out from manifest and configuration once and
- * sent many times.  Everything but the secrets is in it.
+ * A request as it will be sent, but for the secrets: what may be shown, logged and
+ * taken as a cache's key.  request_sign() adds the secrets at each sending.
  */
-enum request_auth { REQUEST_AUTH_NONE, REQUEST_AUTH_BEARER, REQUEST_AUTH_BASIC };
-
 struct request {
+	struct connector * c;  /* a reference */
+	const json_t * auth;   /* the manifest's section that was chosen, or NULL */
 	const char * method;   /* the manifest's */
 	char * url;
-	char ** headers;       /* "Name: value", NULL-terminated; the slot
-	                          nheaders is free for Authorization */
-	size_t nheaders;
+	char ** headers;       /* "Name: value", NULL-terminated, ... */
+	size_t nheaders;       /* ... with room for REQUEST_SIGN_MAX more */
+	char * body;           /* or NULL */
+	size_t body_len;
+	json_t * body_secret;  /* a body template that holds secrets: expanded
+	                          when sending instead of ${body}, or NULL */
+	json_t * body_in;      /* its inputs */
 	int64_t timeout_ms;
 	int no_compress;       /* a loopback server: unpacking costs more than
 	                          the bytes */
-	enum request_auth auth;
-	char * username;       /* basic */
-	char * secret_ref;     /* bearer's token, basic's password */
+};
+#define REQUEST_SIGN_MAX 8 /* headers that signing may add */
+
+/* Where paging stands. */
+struct page_pos {
+	const char * cursor;   /* NULL: the first page */
+	const char * next_url; /* whole; NULL: none */
+	int64_t offset;        /* records seen */
+	int64_t number;        /* pages seen */
+	int size;              /* records to ask for; 0: the manifest's */
 };
 
 /**
- * request_prepare(c, ent, e): Expand the templates of ${ent} for ${c}.
- * Errors: config "template".  The caller owns it.
+ * request_prepare(c, ent, e): The one request of ${ent}'s first list without
+ * inputs or predicates, for scrapes and tests of a connection.
+ * request_page(p, in, pos, e): The request for the page at ${pos} of ${p} with
+ * inputs ${in}.
+ * request_test(c, e): The manifest's test call.
+ * request_action(c, act, args, lookup, e): An action's; ${args} checked before,
+ * with defaults; ${lookup} NULL or what the lookup found.
+ * request_lookup(c, act, args, e): The call an action asks first; its path
+ * templates as above.
+ * Errors: config "template", "secret"; permanent "page_host" (a next page on
+ * another host: named, not asked), "too_big".  The caller owns it.
  */
-struct request * request_prepare(const struct connector * c,
+struct request * request_prepare(struct connector * c,
     const struct manifest_entity * ent, struct err * e) MUST_CHECK;
+struct request * request_page(const struct plan * p, const json_t * in,
+    const struct page_pos * pos, struct err * e) MUST_CHECK;
+struct request * request_test(struct connector * c, struct err * e) MUST_CHECK;
+struct request * request_action(struct connector * c,
+    const struct manifest_action * act, const json_t * args,
+    const json_t * lookup, struct err * e) MUST_CHECK;
+struct request * request_lookup(struct connector * c,
+    const struct manifest_action * act, const json_t * args, struct err * e)
+    MUST_CHECK;
 void request_free(struct request * r); /* NULL is a no-op */
 
+/* The secrets of one sending; wiped by request_unsign(). */
+struct request_signed {
+	struct buf lines[REQUEST_SIGN_MAX]; /* header lines */
+	size_t n;
+	struct buf body;       /* if body_secret */
+};
+
 /**
- * request_sign(r, s, out, e):
- * Put the Authorization header line into ${out} (empty if there is none to
- * send); the caller wipes it.  Errors: config "secret", beginning "token
- * resolve: " or "password resolve: ".
+ * request_sign(r, secrets, out, e):
+ * Put what signs ${r} into ${out}.  Errors: config "secret", beginning "token
+ * resolve: ", "password resolve: " or "NAME resolve: " for another header.
+ * request_fill(r, s, hr): Point ${hr} at the request and its signature (all
+ * borrowed until http_start has copied them; ${s} NULL: unsigned).
+ * request_unsign(r, s): Take the signature's lines out of ${r} and wipe ${s}.
  */
 int request_sign(const struct request * r, const struct secrets * s,
-    struct buf * out, struct err * e) MUST_CHECK;
+    struct request_signed * out, struct err * e) MUST_CHECK;
+void request_fill(struct request * r, struct request_signed * s,
+    struct http_req * hr);
+void request_unsign(struct request * r, struct request_signed * s);
+
+/** request_show(r, out): As a person reads it: method, URL, headers with
+ * signatures as their references, body.  For EXPLAIN. */
+void request_show(const struct request * r, struct buf * out);
+
+/** request_key(r, out): A text by which equal requests of connectors with equal
+ * configurations can be told; holds no secret. */
+void request_key(const struct request * r, struct buf * out);
 
 #endif

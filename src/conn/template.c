@@ -92,13 +92,15 @@ known(const char * path, const json_t * schema)
 }
 
 int
-template_check(const char * t, const json_t * schema, struct err * e)
+template_check(const char * t, const json_t * schema, const json_t * inputs,
+    struct err * e)
 {
 	char path[MAX_PATH];
 	const char * lit;
 	size_t nlit;
 	int rc;
 
+	(void)inputs;
 	while ((rc = next(&t, &lit, &nlit, path, e)) > 0)
 		if (!known(path, schema))
 			return (err_set(e, ERR_CONFIG, "template",
@@ -107,8 +109,8 @@ template_check(const char * t, const json_t * schema, struct err * e)
 }
 
 int
-template_expand(const char * t, const json_t * config, struct buf * out,
-    struct err * e)
+template_expand(const char * t, const struct template_env * env,
+    enum template_quote quote, struct buf * out, struct err * e)
 {
 	char path[MAX_PATH];
 	const json_t * v;
@@ -116,13 +118,14 @@ template_expand(const char * t, const json_t * config, struct buf * out,
 	size_t nlit;
 	int rc;
 
+	(void)quote;
 	do {
 		if ((rc = next(&t, &lit, &nlit, path, e)) < 0)
 			return (-1);
 		buf_add(out, lit, nlit);
 		if (rc == 0)
 			break;
-		v = lookup(path, config);
+		v = lookup(path, env->config);
 		if (json_is_string(v))
 			buf_adds(out, json_string_value(v));
 		else if (json_is_integer(v))

@@ -2,23 +2,68 @@
 #define MOLTLER_CONN_TEMPLATE_H
 
 #include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "conn/secret.h"
 
 /*
  * Templates are typed and strict: "{{config.auth.username}}" is the value at
  * that path, and a value that is missing is an error, never an empty string.
+ * Roots: config, in, value, order, now, now_s, now_ms, lookup.  Filters: |jql, |query
+ * (quoted as the language wants), |url, |number, |adf.
  */
 
-/** template_check(t, schema, e): Whether ${t} is well formed and speaks only
- * of what the config schema ${schema} has.  0 or -1 (config). */
-int template_check(const char * t, const json_t * schema, struct err * e)
-    MUST_CHECK;
+enum template_quote {
+	QUOTE_NONE,     /* as it is; line breaks are refused (headers) */
+	QUOTE_SEGMENT,  /* one segment of a URL's path: '/' and dots-only too */
+	QUOTE_QUERY,    /* a parameter's value */
+	QUOTE_JQL, QUOTE_QUERY_STRING /* clause languages */
+};
 
-/** template_expand(t, config, out, e): Append ${t} with its values to ${out}.
- * 0 or -1 (config, naming the missing path). */
-int template_expand(const char * t, const json_t * config, struct buf * out,
+/* What the roots stand for; NULL members are missing. */
+struct template_env {
+	const json_t * config;
+	const json_t * schema;     /* config's, to know what is secret */
+	const json_t * in;
+	const json_t * value;
+	const json_t * order;      /* {column, direction, sign, minus} */
+	const json_t * lookup;
+	int64_t now_ms;
+	/*
+	 * Resolves what secret fields refer to; NULL: the reference itself is
+	 * written ("***" for what is none), for EXPLAIN and messages.
+	 */
+	const struct secrets * secrets;
+};
+
+/** template_check(t, schema, inputs, e): Whether ${t} is well formed and speaks
+ * only of what the config schema ${schema} has, of the ${inputs} (an object or
+ * array of names; NULL: none), and of the other roots.  0 or -1 (config, naming
+ * what is wrong, with did-you-mean). */
+int template_check(const char * t, const json_t * schema,
+    const json_t * inputs, struct err * e) MUST_CHECK;
+
+/** template_knows(t, env): Whether all that ${t} speaks of is there. */
+int template_knows(const char * t, const struct template_env * env);
+
+/** template_expand(t, env, quote, out, e): Append ${t} with its values, each
+ * quoted as ${quote} says.  0 or -1 (config "template", naming the missing path;
+ * "secret"). */
+int template_expand(const char * t, const struct template_env * env,
+    enum template_quote quote, struct buf * out, struct err * e) MUST_CHECK;
+
+/**
+ * template_json(t, env, e):
+ * A copy of the JSON value ${t} with the templates in its strings expanded: a
+ * string that is one template alone takes the value with its type.  Keys of
+ * objects whose value is missing are left out (an action's optional arguments);
+ * elsewhere what is missing is an error.  The caller owns it, and wipes nothing:
+ * bodies with secrets are written by request_send alone.  NULL with ${e}.
+ */
+json_t * template_json(const json_t * t, const struct template_env * env,
     struct err * e) MUST_CHECK;
 
 #endif

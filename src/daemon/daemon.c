@@ -45,6 +45,8 @@ struct daemon {
 	struct egress * egress;
 	struct http * http;
 	struct state * state;
+	struct conn_env conn;
+	struct stmt_env stmt;
 	struct secrets * secrets;
 	struct types * types;
 	struct targets * targets;
@@ -295,7 +297,10 @@ open_runner(struct daemon * d, struct err * e)
 	ro.loop = d->loop;
 	ro.state = d->state;
 	ro.types = d->types;
-	ro.http = d->http;
+	d->conn.loop = d->loop;
+	d->conn.http = d->http;
+	d->conn.secrets = d->secrets;
+	ro.conn = &d->conn;
 	ro.secrets = d->secrets;
 	ro.targets = d->targets;
 	ro.node = d->node;
@@ -368,8 +373,13 @@ open_api(struct daemon * d, struct err * e)
 	ao.node = d->node;
 	ao.token = c->token;
 	ao.hosts = hosts;
-	ao.query_deadline_ms = c->query_deadline_ms;
-	ao.query_memory = (size_t)c->query_memory;
+	d->stmt.loop = d->loop;
+	d->stmt.runner = d->runner;
+	d->stmt.targets = d->targets;
+	d->stmt.conn = &d->conn;
+	d->stmt.deadline_ms = c->query_deadline_ms;
+	d->stmt.query_memory = (size_t)c->query_memory;
+	ao.stmt = &d->stmt;
 	d->api = api_new(&ao, e);
 	free(words);
 	return (d->api == NULL ? -1 : listen_all(d, e));

@@ -419,8 +419,8 @@ add_stats(struct buf * b, const struct query_stats * st)
 {
 	buf_addf(b, "\"stats\":{\"rows\":%" PRIu64 ",\"ms\":%" PRId64
 	    ",\"pages\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"cache_hits\":%"
-	    PRIu64 "}", st->rows, st->ms, st->pages, st->calls,
-	    st->cache_hits);
+	    PRIu64 "}", st->rows, st->ms, st->api.pages, st->api.calls,
+	    st->api.cache_hits);
 }
 
 void

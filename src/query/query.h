@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "conn/conn_env.h"
+#include "conn/connector.h"
+#include "conn/reader.h"
 #include "loop/loop.h"
 
 /*
@@ -24,6 +27,10 @@ struct query_table {
 	char schema[128];   /* the database it is in */
 	char path[1024];    /* its file */
 	char table[128];    /* the table in it */
+	/* An entity of a connector, asked live: then path and table are empty.
+	 * Borrowed until the lookup's caller refs it, at once. */
+	struct connector * c;
+	const struct manifest_entity * ent;
 };
 struct query_catalog {
 	void (*lookup)(void * arg, const char * schema, const char * table,
@@ -37,6 +44,12 @@ struct query_opts {
 	int64_t deadline_ms;   /* 0: 60 s */
 	size_t max_memory;     /* bytes SQLite may hold for it; 0: 64 MiB */
 	size_t max_sql;        /* 0: 1 MiB */
+	const struct conn_env * conn; /* to ask services; NULL: targets only */
+	uint64_t max_calls;    /* of services; 0: the least that the connectors'
+	                          OPTIONS say */
+	unsigned explain : 1;  /* do not run it: one row a table, in API terms */
+	unsigned no_push : 1;  /* ask services for everything and evaluate here,
+	                          for tests that compare */
 };
 
 enum query_type { QUERY_NULL, QUERY_INT, QUERY_REAL, QUERY_TEXT, QUERY_BLOB };
@@ -51,7 +64,7 @@ struct query_value {
 struct query_stats {
 	uint64_t rows;
 	int64_t ms;
-	uint64_t pages, calls, cache_hits; /* of services; 0 for targets */
+	struct read_stats api; /* of services; 0 for targets */
 };
 
 /*
@@ -68,6 +81,8 @@ struct query_sink {
 	void (*done)(void * arg, const struct query_stats * st,
 	    const struct err * e);
 	void * arg;
+	/* Something was learnt while no row came, or NULL. */
+	void (*progress)(void * arg, const struct query_stats * st);
 };
 
 /**

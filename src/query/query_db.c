@@ -178,6 +178,9 @@ attach(struct query * q, const struct sql_name * nm, struct err * e)
 		return (0);
 	if (lookup(q, nm, &tab) != 1)
 		return (0); /* a CTE perhaps; if not SQLite will miss it */
+	if (tab.c != NULL)
+		return (err_set(e, ERR_PERMANENT, "no_table", "live entities "
+		    "are not there yet")); 
 	if (q->tables_n >= QUERY_MAX_TABLES)
 		return (token_error(q->sql, q->len, t->off, e,
 		    "more than %d tables in one query", QUERY_MAX_TABLES));

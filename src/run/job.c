@@ -86,6 +86,10 @@ check_target(struct job * j, struct err * e)
 	if (j->ent == NULL)
 		return (BAD(e, "bad_target", "type %s has no main entity to "
 		    "sync", j->c->m->type));
+	if (j->ent->decode != DECODE_OPENMETRICS)
+		return (BAD(e, "bad_target", "connectors of type %s cannot run "
+		    "on a schedule yet: leave the target away and ask with "
+		    "SELECT", j->c->m->type));
 	return (0);
 }
 
@@ -106,7 +110,7 @@ fill(struct job * j, const json_t * rec, struct err * e)
 	j->enabled = en == NULL || json_is_true(en);
 	j->created_at = json_int(rec, "created_at", 0);
 	j->last_bucket = INT64_MIN;
-	if (j->ent == NULL)
+	if (j->ent == NULL || j->ent->decode != DECODE_OPENMETRICS)
 		return (0);
 	n = strlen(j->c->name) + strlen(j->ent->name) + 2;
 	if ((j->sync = malloc(n)) == NULL)
@@ -164,7 +168,7 @@ job_free(struct job * j)
 	sample_source_close(j->source);
 	loop_timer_free(j->timer);
 	request_free(j->req);
-	connector_free(j->c);
+	connector_unref(j->c);
 	free(j->sync);
 	free(j->target_database);
 	free(j->target_table);

@@ -32,15 +32,12 @@ runner_new(const struct runner_opts * o, struct err * e)
 	r->loop = o->loop;
 	r->state = o->state;
 	r->types = o->types;
-	r->http = o->http;
 	r->secrets = o->secrets;
 	r->targets = o->targets;
-	r->reader_env.loop = o->loop;
-	r->reader_env.http = o->http;
-	r->reader_env.secrets = o->secrets;
+	r->conn_env = o->conn;
 	r->tick_env.loop = o->loop;
 	r->tick_env.state = o->state;
-	r->tick_env.reader = &r->reader_env;
+	r->tick_env.conn = o->conn;
 	r->dirty_tail = &r->dirty_head;
 	r->node = strdup(o->node);
 	r->status_timer = loop_timer_new(o->loop, on_status_timer, r);
@@ -74,7 +71,7 @@ runner_free(struct runner * r)
 	loop_soon_cancel(r->loop, &r->stop_soon);
 	free(r->node);
 	free(r);
-	reader_cleanup();
+	scrape_cleanup();
 }
 
 void
@@ -115,6 +112,14 @@ lower_bound(const struct runner * r, const char * name)
 			hi = mid;
 	}
 	return (lo);
+}
+
+struct connector *
+runner_connector(const struct runner * r, const char * key)
+{
+	const struct job * j = runner_find(r, key);
+
+	return (j == NULL || j->misfit != NULL ? NULL : j->c);
 }
 
 int

@@ -6,10 +6,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "conn/conn_env.h"
 #include "conn/secret.h"
 #include "conn/types.h"
 #include "loop/loop.h"
-#include "net/http.h"
 #include "state/state.h"
 #include "target/targets.h"
 
@@ -24,7 +24,7 @@ struct runner_opts {
 	struct loop * loop;
 	struct state * state;
 	struct types * types;
-	struct http * http;
+	const struct conn_env * conn;
 	struct secrets * secrets;
 	struct targets * targets;
 	const char * node; /* this daemon's id */
@@ -64,6 +64,11 @@ const struct types * runner_types(const struct runner * r);
  * "not_found", "exists", "bad_*", "unknown_*"; transient "busy" (a change of
  * that connector is under way) and whatever the state says.
  */
+
+/** runner_connector(r, key): The connector of that id or name (borrowed;
+ * connector_ref to keep it past this turn of the loop), or NULL: there is none,
+ * or it does not fit its type. */
+struct connector * runner_connector(const struct runner * r, const char * key);
 
 /** runner_show(r, key): As the API shows it (owned by the caller), or NULL. */
 json_t * runner_show(const struct runner * r, const char * key);

@@ -546,7 +546,7 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 struct test {
 	struct op * op;
 	struct request * req;
-	struct reader * reader;
+	struct scrape * scrape;
 	int64_t begun_us;
 	struct test * next, ** prevp; /* in the runner's list */
 };
@@ -570,7 +570,7 @@ runner_cancel_tests(struct runner * r)
 	struct test * t;
 
 	while ((t = r->tests) != NULL) {
-		reader_cancel(t->reader);
+		scrape_cancel(t->scrape);
 		err_set(&t->op->e, ERR_TRANSIENT, "stopping",
 		    "this daemon is shutting down");
 		op_soon(t->op);
@@ -616,7 +616,7 @@ runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	/* A request of its own: the connector may be dropped meanwhile. */
 	if (op->job->misfit != NULL)
 		err_misfit(op->job, &op->e);
-	else if (op->job->ent == NULL)
+	else if (op->job->req == NULL)
 		err_set(&op->e, ERR_CONFIG, "no_test",
 		    "type %s has nothing to test with", op->job->c->m->type);
 	else if ((t = calloc(1, sizeof(*t))) == NULL)
@@ -625,9 +625,9 @@ runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 	    &op->e)) != NULL) {
 		t->op = op;
 		t->begun_us = clock_mono_us();
-		t->reader = reader_samples(&r->reader_env, t->req, NULL, 0,
+		t->scrape = scrape_start(r->conn_env, t->req, NULL, 0,
 		    on_test, t);
-		if (t->reader != NULL) {
+		if (t->scrape != NULL) {
 			test_link(r, t);
 			return;
 		}

@@ -16,11 +16,10 @@ struct runner {
 	struct loop * loop;
 	struct state * state;
 	struct types * types;
-	struct http * http;
 	struct secrets * secrets;
 	struct targets * targets;
 	char * node;
-	struct reader_env reader_env;
+	const struct conn_env * conn_env;
 	struct tick_env tick_env;
 
 	struct job * by_name;

@@ -18,7 +18,7 @@ struct tick {
 	enum tick_state state;
 	int64_t begun_us;
 	int64_t fence;
-	struct reader * reader;
+	struct scrape * scrape;
 	struct loop_timer * timer; /* made at the first backoff: most need none */
 	struct tick_result res;
 	struct soon soon;
@@ -132,7 +132,7 @@ on_page(void * arg, struct sample_page * page, const struct err * e)
 {
 	struct tick * t = arg;
 
-	t->reader = NULL;
+	t->scrape = NULL;
 	t->attempt(t->arg, e);
 	if (e != NULL) {
 		t->res.e = *e;
@@ -160,9 +160,9 @@ tick_read(struct tick * t)
 		left = 0;
 	else if (left < 1)
 		left = 1;
-	t->reader = reader_samples(t->env->reader, t->plan.req,
+	t->scrape = scrape_start(t->env->conn, t->plan.req,
 	    sample_source_layout(t->plan.source), left, on_page, t);
-	if (t->reader == NULL) {
+	if (t->scrape == NULL) {
 		err_nomem(&t->res.e, "a request");
 		tick_failed(t);
 	}
@@ -217,8 +217,8 @@ tick_cancel(struct tick * t)
 	t->cancelled = 1;
 	if (t->state == TICK_CLAIM || t->state == TICK_WRITE)
 		return; /* on_claim and on_written look */
-	reader_cancel(t->reader);
-	t->reader = NULL;
+	scrape_cancel(t->scrape);
+	t->scrape = NULL;
 	if (t->timer != NULL)
 		loop_timer_stop(t->timer);
 	loop_soon(t->env->loop, &t->soon, tick_given_up, t);

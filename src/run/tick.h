@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "conn/reader.h"
+#include "conn/scrape.h"
 #include "loop/loop.h"
 #include "state/state.h"
 #include "target/sample_store.h"
@@ -18,14 +18,14 @@ struct tick;
 struct tick_env {
 	struct loop * loop;
 	struct state * state;
-	struct reader_env * reader;
+	const struct conn_env * conn;
 };
 
 /* All borrowed until the tick is done. */
 struct tick_plan {
 	const char * connector;
 	const char * sync;
-	const struct request * req;
+	struct request * req;
 	struct sample_source * source;
 	int64_t lease_bucket;    /* what is claimed */
 	int64_t lease_ttl_ms;

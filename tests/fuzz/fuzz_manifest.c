@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t * p, size_t n)
 		if (m->main != NULL &&
 		    (r = request_prepare(c, m->main, &e)) != NULL)
 			request_free(r);
-		connector_free(c);
+		connector_unref(c);
 	}
 	json_decref(config);
 	manifest_unref(m);

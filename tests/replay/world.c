@@ -80,7 +80,10 @@ world_begin(struct world * w, size_t i)
 	ro.loop = w->L;
 	ro.state = d->state;
 	ro.types = w->types;
-	ro.http = w->http;
+	w->conn.loop = w->L;
+	w->conn.http = w->http;
+	w->conn.secrets = w->secrets;
+	ro.conn = &w->conn;
 	ro.secrets = w->secrets;
 	ro.targets = d->targets;
 	ro.node = d->id;

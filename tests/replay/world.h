@@ -34,6 +34,7 @@ struct world {
 	struct loop * L;
 	struct http * http;
 	struct fake_tables tables;
+	struct conn_env conn;
 	struct secrets * secrets;
 	struct types * types;
 	struct node node[2];

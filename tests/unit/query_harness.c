@@ -175,7 +175,7 @@ void
 harness_start(struct run * r, const char * sql, size_t len,
     const struct query_opts * opts)
 {
-	struct query_sink sink = { on_columns, on_row, on_done, r };
+	struct query_sink sink = { on_columns, on_row, on_done, r, NULL };
 	struct err e;
 
 	buf_adds(&r->out, "");

@@ -212,7 +212,7 @@ test_config_is_checked_key_by_key(void ** state)
 				fail_msg("%s\n  said: %s", configs[i].config,
 				    e.msg);
 		}
-		connector_free(c);
+		connector_unref(c);
 	}
 }
 
@@ -239,7 +239,7 @@ test_options_and_names(void ** state)
 	assert_int_equal(c->opt.retry_count, 0);
 	assert_int_equal(c->opt.timeout_ms, 1500);
 	assert_int_equal(c->opt.sync_interval_ms, 300000);
-	connector_free(c);
+	connector_unref(c);
 	json_decref(o);
 	for (i = 0; i < sizeof(bad_opts) / sizeof(bad_opts[0]); i++) {
 		o = J(bad_opts[i]);
@@ -259,7 +259,7 @@ test_options_and_names(void ** state)
 static void
 test_request_and_secrets(void ** state)
 {
-	struct buf b = BUF_INIT(4096);
+	struct request_signed sig;
 	struct secrets * s;
 	struct connector * c;
 	struct request * r;
@@ -282,23 +282,22 @@ test_request_and_secrets(void ** state)
 	s = secrets_new(NULL, &e);
 	assert_non_null(s);
 	unsetenv("TEST_MOLT_PW");
-	assert_int_equal(request_sign(r, s, &b, &e), -1);
+	assert_int_equal(request_sign(r, s, &sig, &e), -1);
 	assert_int_equal(e.cls, ERR_CONFIG);
 	assert_int_equal(strncmp(e.msg, "password resolve: $env:TEST_MOLT_PW "
 	    "is not set", 46), 0);
 	/* RFC 7617 section 2's own example. */
 	setenv("TEST_MOLT_PW", "open sesame", 1);
-	assert_int_equal(request_sign(r, s, &b, &e), 0);
-	assert_string_equal(b.p,
+	assert_int_equal(request_sign(r, s, &sig, &e), 0);
+	assert_string_equal(sig.lines[0].p,
 	    "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-	buf_wipe(&b);
+	request_unsign(r, &sig);
 	setenv("TEST_MOLT_PW", "a\r\nX: y", 1);
-	assert_int_equal(request_sign(r, s, &b, &e), -1);
+	assert_int_equal(request_sign(r, s, &sig, &e), -1);
 	assert_null(strstr(e.msg, "X: y"));
-	buf_wipe(&b);
 	secrets_free(s);
 	request_free(r);
-	connector_free(c);
+	connector_unref(c);
 }
 
 static void

@@ -19,8 +19,8 @@
 #define V_TEXT(x) { .type = QUERY_TEXT, .s = (x), .len = sizeof(x) - 1 }
 #define V_BLOB(x) { .type = QUERY_BLOB, .s = (x), .len = sizeof(x) - 1 }
 
-static const struct query_stats stats = { .rows = 2, .ms = 7, .pages = 3,
-	.calls = 4, .cache_hits = 1 };
+static const struct query_stats stats = { .rows = 2, .ms = 7, .api = {
+	.pages = 3, .calls = 4, .cache_hits = 1 } };
 static struct buf out;
 
 /* Two rows of five columns through ${kind}. */

@@ -1,4 +1,4 @@
-#include "conn/reader.h"
+#include "conn/scrape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +14,9 @@
 static struct openmetrics * spare[MAX_SPARE];
 static size_t nspare;
 
-struct reader {
-	const struct reader_env * env;
-	const struct request * req;
+struct scrape {
+	const struct conn_env * env;
+	struct request * req;
 	struct sample_layout * expect;
 	struct openmetrics * decoder; /* since the first bytes */
 	struct http_call * call;
@@ -24,7 +24,7 @@ struct reader {
 	struct err failed; /* why nothing was sent or nothing can be read */
 	int has_failed;
 	int bad_page;      /* the decoder will tell why */
-	reader_cb * cb;
+	scrape_cb * cb;
 	void * arg;
 };
 
@@ -46,14 +46,14 @@ decoder_give(struct openmetrics * d)
 }
 
 void
-reader_cleanup(void)
+scrape_cleanup(void)
 {
 	while (nspare > 0)
 		openmetrics_free(spare[--nspare]);
 }
 
 static void
-reader_free(struct reader * r)
+scrape_free(struct scrape * r)
 {
 	decoder_give(r->decoder);
 	sample_layout_unref(r->expect);
@@ -62,7 +62,7 @@ reader_free(struct reader * r)
 
 /* Begin decoding, now that the answer says what it is. */
 static int
-begin(struct reader * r, const char * ctype, struct err * e)
+begin(struct scrape * r, const char * ctype, struct err * e)
 {
 	char url[200];
 
@@ -80,7 +80,7 @@ begin(struct reader * r, const char * ctype, struct err * e)
 static int
 on_head(void * arg, const char * ctype)
 {
-	struct reader * r = arg;
+	struct scrape * r = arg;
 
 	if (begin(r, ctype, &r->failed) == 0)
 		return (0);
@@ -91,7 +91,7 @@ on_head(void * arg, const char * ctype)
 static int
 on_data(void * arg, const char * p, size_t n)
 {
-	struct reader * r = arg;
+	struct scrape * r = arg;
 
 	if (openmetrics_feed(r->decoder, p, n) == 0)
 		return (0);
@@ -101,7 +101,7 @@ on_data(void * arg, const char * p, size_t n)
 
 /* Decide what the answer was; 0 with ${page} or -1 with ${e}. */
 static int
-judge(struct reader * r, const struct http_res * res, const struct err * he,
+judge(struct scrape * r, const struct http_res * res, const struct err * he,
     struct sample_page * page, struct err * e)
 {
 	char url[200];
@@ -126,7 +126,7 @@ judge(struct reader * r, const struct http_res * res, const struct err * he,
 static void
 on_answer(void * arg, const struct http_res * res, const struct err * he)
 {
-	struct reader * r = arg;
+	struct scrape * r = arg;
 	struct sample_page page = { NULL, NULL, NULL, 0 };
 	struct err e;
 
@@ -137,26 +137,26 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 		r->cb(r->arg, &page, NULL);
 	sample_layout_unref(page.layout);
 	sample_diff_free(page.diff);
-	reader_free(r);
+	scrape_free(r);
 }
 
 static void
 on_unsent(void * arg)
 {
-	struct reader * r = arg;
+	struct scrape * r = arg;
 
 	r->cb(r->arg, NULL, &r->failed);
-	reader_free(r);
+	scrape_free(r);
 }
 
-struct reader *
-reader_samples(const struct reader_env * env, const struct request * req,
-    struct sample_layout * expect, int64_t timeout_ms, reader_cb * cb,
+struct scrape *
+scrape_start(const struct conn_env * env, struct request * req,
+    struct sample_layout * expect, int64_t timeout_ms, scrape_cb * cb,
     void * arg)
 {
-	struct buf auth = BUF_INIT(131072);
+	struct request_signed sig;
 	struct http_req hr;
-	struct reader * r;
+	struct scrape * r;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (NULL);
@@ -165,27 +165,19 @@ reader_samples(const struct reader_env * env, const struct request * req,
 	r->expect = expect ? sample_layout_ref(expect) : NULL;
 	r->cb = cb;
 	r->arg = arg;
-	if (request_sign(req, env->secrets, &auth, &r->failed)) {
-		buf_wipe(&auth);
+	if (request_sign(req, env->secrets, &sig, &r->failed)) {
 		loop_soon(env->loop, &r->soon, on_unsent, r);
 		return (r);
 	}
 	memset(&hr, 0, sizeof(hr));
-	hr.method = req->method;
-	hr.url = req->url;
-	hr.timeout_ms = req->timeout_ms;
+	request_fill(req, &sig, &hr);
 	if (timeout_ms > 0 && timeout_ms < hr.timeout_ms)
 		hr.timeout_ms = timeout_ms;
 	hr.queue_timeout_ms = timeout_ms;
-	hr.no_compress = req->no_compress != 0;
 	hr.on_head = on_head;
 	hr.on_data = on_data;
-	/* The slot kept free by request_prepare; the header is copied. */
-	req->headers[req->nheaders] = auth.p;
-	hr.headers = (const char * const *)req->headers;
 	r->call = http_start(env->http, &hr, on_answer, r);
-	req->headers[req->nheaders] = NULL;
-	buf_wipe(&auth);
+	request_unsign(req, &sig);
 	if (r->call == NULL) {
 		err_nomem(&r->failed, "a request");
 		loop_soon(env->loop, &r->soon, on_unsent, r);
@@ -194,11 +186,11 @@ reader_samples(const struct reader_env * env, const struct request * req,
 }
 
 void
-reader_cancel(struct reader * r)
+scrape_cancel(struct scrape * r)
 {
 	if (r == NULL)
 		return;
 	http_cancel(r->call);
 	loop_soon_cancel(r->env->loop, &r->soon);
-	reader_free(r);
+	scrape_free(r);
 }

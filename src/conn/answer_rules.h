@@ -1,0 +1,43 @@
+#ifndef MOLTLER_CONN_ANSWER_RULES_H
+#define MOLTLER_CONN_ANSWER_RULES_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "conn/manifest.h"
+#include "net/http.h"
+
+/*
+ * What an answer means: the manifest's error rules, then the usual ones; and
+ * what its headers say of the budget.
+ */
+enum answer_kind { ANSWER_OK, ANSWER_ERROR, ANSWER_RATE_LIMITED, ANSWER_EMPTY,
+	ANSWER_SKIP, ANSWER_NOT_MODIFIED };
+
+/* What the headers say; -1 where they do not. */
+struct answer_budget {
+	int64_t limit, remaining;
+	int64_t reset_ms;      /* ms since 1970 when it is full again */
+};
+
+/**
+ * answer_judge(m, res, body, url, now_ms, e):
+ * Judge ${res}; ${body} is a JSON body already read, or NULL (error bodies are
+ * read here).  For all but OK, EMPTY, SKIP and NOT_MODIFIED ${e} is filled: codes
+ * "http_<status>", "rate_limit" (transient, retry_after_ms filled) or the
+ * rule's; the message names ${url} (made safe), the service's own words and what
+ * to do.
+ */
+enum answer_kind answer_judge(const struct manifest * m,
+    const struct http_res * res, const json_t * body, const char * url,
+    int64_t now_ms, struct err * e);
+
+/** answer_has_body_rules(m): Whether a good answer's body has to be looked at. */
+int answer_has_body_rules(const struct manifest * m);
+
+/** answer_budget(m, res, now_ms, b): Read the limit headers. */
+void answer_budget(const struct manifest * m, const struct http_res * res,
+    int64_t now_ms, struct answer_budget * b);
+
+#endif

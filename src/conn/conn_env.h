@@ -1,0 +1,46 @@
+#ifndef MOLTLER_CONN_CONN_ENV_H
+#define MOLTLER_CONN_CONN_ENV_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "conn/secret.h"
+#include "loop/loop.h"
+#include "net/http.h"
+
+/*
+ * What daemons share, given from above (run/shared.c, over the state); the
+ * whole may be NULL: this process alone.  Calls complete through their callbacks,
+ * never before they return; ${e} says that the state is away, and then the
+ * caller goes on without.
+ */
+struct conn_shared {
+	/* Take one permit of ${key}'s bucket; ${wait_ms} 0: taken; else come
+	 * again after so long. */
+	void (*limit_take)(void * arg, const char * key, double rate,
+	    double burst, void (*cb)(void * cbarg, int64_t wait_ms,
+	    const struct err * e), void * cbarg);
+	/* Small things with a TTL; a miss is NULL.  ${v} borrowed. */
+	void (*cache_get)(void * arg, const char * key, void (*cb)(void * cbarg,
+	    json_t * v, const struct err * e), void * cbarg);
+	void (*cache_put)(void * arg, const char * key, const json_t * v,
+	    int64_t ttl_ms);
+	int is_shared; /* other daemons see it (Redis) */
+	void * arg;
+};
+
+struct limits;
+struct result_cache;
+
+/* What all that ask services of one process have in common; borrowed. */
+struct conn_env {
+	struct loop * loop;
+	struct http * http;
+	const struct secrets * secrets;
+	struct limits * limits;            /* NULL: none are kept */
+	struct result_cache * cache;       /* NULL: nothing is kept */
+	const struct conn_shared * shared; /* NULL: this process alone */
+};
+
+#endif

@@ -1,0 +1,117 @@
+#ifndef MOLTLER_CONN_PLAN_H
+#define MOLTLER_CONN_PLAN_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/value.h"
+#include "conn/connector.h"
+#include "conn/manifest.h"
+
+/*
+ * A plan says what is wanted of an entity: columns, predicates, order, limit.
+ * It is made in two steps, because SQLite asks what could be pushed before the
+ * values are there: plan_choose() by shape, then plan_new() with values.
+ */
+
+struct plan_order {
+	size_t column;
+	int desc;
+};
+
+/* The shape of what a statement asks. */
+struct plan_shape {
+	const struct plan_ask {
+		size_t column;
+		unsigned op;      /* one enum push_op bit */
+	} * asks;
+	size_t nasks;
+	const struct plan_order * orders;
+	size_t norders;
+};
+
+struct plan_choice {
+	const struct manifest_list * list; /* NULL: some input is missing */
+	const char * missing;   /* that input's name (borrowed) */
+	uint64_t used;          /* bit i: ask i goes down (as input or push);
+	                           asks past 63 stay here */
+	uint64_t inputs;        /* of these, those that give an input */
+	int order_pushed;       /* the rows come in that order */
+	double calls;           /* a guess, for the planner's cost */
+	double rows;
+};
+
+#define PLAN_MAX_ASKS 64
+
+/**
+ * plan_choose(c, ent, shape, out):
+ * Which list of ${ent}, configured as ${c} is, serves ${shape} best, and what it
+ * takes over.  Every ask is evaluated again by whoever asked, so what is not
+ * used costs calls, never truth.
+ */
+void plan_choose(const struct connector * c, const struct manifest_entity * ent,
+    const struct plan_shape * shape, struct plan_choice * out);
+
+struct plan_pred {
+	size_t column;
+	unsigned op;
+	size_t nvalues;         /* IN: any; IS NULL, NOT NULL: 0; else 1 */
+	struct value * values;  /* texts are copies of the plan's */
+	const struct manifest_push * push; /* how it goes down; NULL: it does
+	                           not (or is an input) */
+};
+
+struct plan {
+	struct connector * c;   /* a reference */
+	json_t * config;        /* c's, as an object */
+	const struct manifest_entity * ent;
+	const struct manifest_list * list;
+	struct plan_pred * preds;
+	size_t npreds;
+	struct plan_order * orders;
+	size_t norders;         /* 0: none pushed */
+	uint8_t * wanted;       /* a flag a column */
+	int64_t limit;          /* rows wanted at most; -1: all.  A hint. */
+	int exact;              /* everything asked is pushed, and not loosely:
+	                           a page of ${limit} rows is enough */
+};
+
+/* One predicate with its values (borrowed by plan_new). */
+struct plan_given {
+	size_t column;
+	unsigned op;
+	const struct value * values;
+	size_t nvalues;
+};
+
+/**
+ * plan_new(c, ent, given, n, orders, norders, e):
+ * Choose the list and how each predicate goes down, now with values; orders are
+ * pushed if plan_choose() says so for this shape.  All columns are wanted and
+ * there is no limit until the caller says so.  Errors: config "input" (names the
+ * missing input and how to give it).  The caller owns it.
+ */
+struct plan * plan_new(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, const struct plan_order * orders,
+    size_t norders, struct err * e) MUST_CHECK;
+void plan_free(struct plan * p); /* NULL is a no-op */
+
+/**
+ * plan_inputs(p, n, e):
+ * The inputs' values: an array of ${*n} objects input -> value (strings and
+ * numbers), more than one where an IN gives several: one listing each.  A
+ * partition's own inputs are not among them.  Owned by the caller; NULL with
+ * ${e} (permanent "input": more than 1000).
+ */
+json_t * plan_inputs(const struct plan * p, size_t * n, struct err * e)
+    MUST_CHECK;
+
+/** plan_describe(p, out): What is pushed and in which words, for EXPLAIN: a text
+ * such as "state = 'open' as state=open, ORDER BY created_at DESC".  What stays
+ * is the asker's to say. */
+void plan_describe(const struct plan * p, struct buf * out);
+
+#endif

@@ -1,0 +1,36 @@
+#ifndef MOLTLER_CONN_RESULT_CACHE_H
+#define MOLTLER_CONN_RESULT_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conn/page.h"
+
+/*
+ * Complete results of recent reads, in memory, the longest unused going first
+ * when the bytes are used up.  A key says what was asked: connector,
+ * configuration, entity, pushed predicates, order, limit and columns; never a
+ * secret.
+ */
+struct result_cache;
+
+/** result_cache_new(max_bytes): 0: 64 MiB.  One result may take a quarter. */
+struct result_cache * result_cache_new(size_t max_bytes);
+void result_cache_free(struct result_cache * c); /* NULL is a no-op */
+
+/** result_cache_get(c, key, max_age_ms, now_ms, n, at_ms): The pages of a result
+ * that is no older (borrowed until the next call; page_ref what is kept), or NULL.
+ * ${at_ms}: when it was asked. */
+struct page * const * result_cache_get(struct result_cache * c,
+    const char * key, int64_t max_age_ms, int64_t now_ms, size_t * n,
+    int64_t * at_ms);
+
+/** result_cache_put(c, key, pages, n, at_ms): Keep it (references are taken). */
+void result_cache_put(struct result_cache * c, const char * key,
+    struct page * const * pages, size_t n, int64_t at_ms);
+
+/** result_cache_drop(c, prefix): Forget all whose keys begin so: a connector that
+ * was changed or acted on. */
+void result_cache_drop(struct result_cache * c, const char * prefix);
+
+#endif
