@@ -29,9 +29,12 @@ static void
 read_path(struct mread * r, const struct manifest_entity * ent,
     struct manifest_column * c, const json_t * v)
 {
+	static const char * const picks[] = { "first", "max", "min", NULL };
 	struct err e;
 
 	c->path = mread_path(r, v, "path", 0);
+	c->pick = (enum column_pick)mread_word(r, v, "pick", picks,
+	    PICK_FIRST);
 	if (json_object_get(v, "path") == NULL && !c->is_input &&
 	    manifest_name_ok(c->name) &&
 	    (c->path = json_path_parse(c->name, &e)) == NULL)
@@ -42,9 +45,13 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 		mread_fault(r, "path", "begins with @, but the entity has no "
 		    "explode");
 	if (c->path->neach > 0 && c->type != COLUMN_LIST &&
-	    c->type != COLUMN_TEXT)
+	    c->type != COLUMN_TEXT && json_object_get(v, "pick") == NULL)
 		mread_fault(r, "path", "leads to several values: its column "
-		    "must be a list or text");
+		    "must be a list or text, or say which one by pick");
+	if (json_object_get(v, "pick") != NULL && (c->path->neach == 0 ||
+	    c->type == COLUMN_LIST || c->type == COLUMN_MAP))
+		mread_fault(r, "pick", "goes with a path to several values "
+		    "and a column of one");
 }
 
 static void

@@ -175,7 +175,7 @@ read_time(struct mread * r, const struct manifest_column * c,
 	static const char * const words[] = { "iso8601", "epoch_s",
 	    "epoch_ms", NULL };
 	static const char * const only_times[] = { "time", "widen_s",
-	    "round_s" };
+	    "round_s", "within_s" };
 	const json_t * t = json_object_get(v, "time");
 	size_t at, i;
 
@@ -184,8 +184,10 @@ read_time(struct mread * r, const struct manifest_column * c,
 	    31536000));
 	p->round_ms = (int64_t)(1000 * mread_num(r, v, "round_s", 0, 0.001,
 	    31536000));
+	p->within_ms = (int64_t)(1000 * mread_num(r, v, "within_s", 0, 1,
+	    3153600000.0));
 	if (c->type != COLUMN_TIMESTAMP)
-		for (i = 0; i < 3; i++)
+		for (i = 0; i < 4; i++)
 			if (json_object_get(v, only_times[i]) != NULL)
 				mread_fault(r, only_times[i], "goes with a "
 				    "timestamp");
@@ -199,6 +201,31 @@ read_time(struct mread * r, const struct manifest_column * c,
 		p->time = TIME_STRFTIME;
 		p->strftime = mread_str(r, t, "strftime", 1);
 	}
+	mread_leave(r, at);
+}
+
+/* Parameters that go along; null takes a default of the list away. */
+static void
+read_with(struct mread * r, struct manifest_push * p, const json_t * v,
+    const struct mread_scope * outer)
+{
+	const json_t * with = mread_map(r, v, "with", 0), * x;
+	struct mread_scope s = *outer;
+	const char * key;
+	size_t at;
+
+	if (with == NULL)
+		return;
+	s.roots |= ROOT_VALUE;
+	at = mread_enter(r, "with");
+	json_object_foreach((json_t *)(uintptr_t)with, key, x) {
+		if (json_is_string(x))
+			mread_text_ok(r, key, json_string_value(x), &s);
+		else if (!json_is_null(x))
+			mread_fault(r, key, "must be a string (a template) or "
+			    "null");
+	}
+	p->with = with;
 	mread_leave(r, at);
 }
 
@@ -226,6 +253,7 @@ read_rule(struct mread * r, const struct manifest_entity * ent,
 	if (p->many != MANY_ONE && (p->ops & (OP_IN | OP_CONTAINS)) == 0)
 		mread_fault(r, "many", "goes with in or contains");
 	read_time(r, c, p, v);
+	read_with(r, p, v, s);
 	p->loose = mread_bool(r, v, "loose");
 	p->caps = mread_bool(r, v, "caps");
 	if (p->caps && list->max_rows == 0)

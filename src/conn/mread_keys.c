@@ -24,7 +24,7 @@ static const char * const retry_keys[] = { "count", "base_ms", NULL };
 static const char * const cursor_keys[] = { "column", "order", "lag_s",
     "lookback_s", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
-    "time", "not_null", "nocase", "as", "input", "default", NULL };
+    "time", "pick", "not_null", "nocase", "as", "input", "default", NULL };
 static const char * const list_keys[] = { "name", "needs", "method", "url",
     "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "revalidate", NULL };
@@ -34,8 +34,8 @@ static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
 static const char * const size_keys[] = { "query", "body", "default", "max",
     NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
-    "clause", "text", "values", "many", "time", "widen_s", "round_s", "loose",
-    "caps", NULL };
+    "clause", "text", "values", "many", "time", "widen_s", "round_s",
+    "within_s", "with", "loose", "caps", NULL };
 static const char * const strftime_keys[] = { "strftime", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", NULL };

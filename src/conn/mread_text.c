@@ -54,16 +54,18 @@ input_ok(struct mread * r, const char * key, const char * name, size_t n,
 	return (0);
 }
 
-/* Check the root of what stands in {{}}; 0: it was told what is wrong. */
+/* Check the root of one way to a value: "in.x", "now_s-60", "value|jql"; 0: it
+ * was told what is wrong. */
 static int
-root_ok(struct mread * r, const char * key, const char * p,
+root_ok(struct mread * r, const char * key, const char * p, const char * end,
     const struct mread_scope * s)
 {
 	size_t n, i, len;
 
-	while (*p == ' ')
+	while (p < end && *p == ' ')
 		p++;
-	n = strcspn(p, ".|} ");
+	for (n = 0; p + n < end && strchr(".|} -", p[n]) == NULL; n++)
+		;
 	for (i = 0; i < NROOTS; i++)
 		if (strlen(roots[i].name) == n &&
 		    strncmp(roots[i].name, p, n) == 0)
@@ -79,30 +81,52 @@ root_ok(struct mread * r, const char * key, const char * p,
 		    roots[i].name);
 		return (0);
 	}
-	if (p[n] != '.' && !roots[i].alone) {
+	if ((p + n == end || p[n] != '.') && !roots[i].alone) {
 		mread_fault(r, key, "{{%s}} alone is no value: name one as "
 		    "{{%s.NAME}}", roots[i].name, roots[i].name);
 		return (0);
 	}
 	if (roots[i].bit != ROOT_IN)
 		return (1);
-	len = strcspn(p + n + 1, ".[|} ");
-	return (input_ok(r, key, p + n + 1, len, s->inputs));
+	for (len = 0, p += n + 1; p + len < end &&
+	    strchr(".[|} ", p[len]) == NULL; len++)
+		;
+	return (input_ok(r, key, p, len, s->inputs));
+}
+
+/* All ways of what stands between {{ and }}: "a ?? b". */
+static int
+ways_ok(struct mread * r, const char * key, const char * p, const char * end,
+    const struct mread_scope * s)
+{
+	const char * q;
+	int ok = 1;
+
+	for (;;) {
+		for (q = p; q + 1 < end && (q[0] != '?' || q[1] != '?'); q++)
+			;
+		if (q + 1 >= end)
+			return (ok & root_ok(r, key, p, end, s));
+		ok &= root_ok(r, key, p, q, s);
+		p = q + 2;
+	}
 }
 
 void
 mread_text_ok(struct mread * r, const char * key, const char * t,
     const struct mread_scope * s)
 {
-	const char * p;
+	const char * p, * end;
 	struct err e;
 	int ok = 1;
 
-	for (p = t; (p = strstr(p, "{{")) != NULL; p += 2) {
-		ok &= root_ok(r, key, p + 2, s);
-		/* What is not of the config is checked here alone. */
-		if (p[2 + strspn(p + 2, " ")] != 'c')
-			return;
+	for (p = t; (p = strstr(p, "{{")) != NULL; p = end) {
+		/* Of three braces the first stands for itself. */
+		while (p[2] == '{')
+			p++;
+		if ((end = strstr(p, "}}")) == NULL)
+			break;
+		ok &= ways_ok(r, key, p + 2, end, s);
 	}
 	if (ok && template_check(t, r->m->config, s->inputs, &e))
 		mread_fault(r, key, "%s", e.msg);
