@@ -389,40 +389,6 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	return (0);
 }
 
-/* Say what yajl found. */
-static int
-fault(struct decode_json * d, size_t at)
-{
-	unsigned char * s;
-	const char * why;
-	char words[160];
-
-	if (d->failed)
-		return (-1);
-	s = yajl_get_error(d->yajl, 0, NULL, 0);
-	why = s != NULL ? (const char *)s : "";
-	if (strncmp(why, "parse error: ", 13) == 0) {
-		why = strstr(why, "trailing") != NULL ?
-		    "there is more after the end of the value" :
-		    "this may not stand here";
-		/* The token was read already: go back to where it begins. */
-		if (at > 0 && d->body.p[at - 1] == '"')
-			for (at--; at > 0 && d->body.p[at - 1] != '"'; at--)
-				;
-		if (at > 0)
-			at--;
-		while (at > 0 && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyz"
-		    "E", d->body.p[at]) != NULL &&
-		    strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE",
-		    d->body.p[at - 1]) != NULL)
-			at--;
-	} else if (strchr(why, ':') != NULL)
-		why = strchr(why, ':') + 2;
-	snprintf(words, sizeof(words), "%.*s", (int)strcspn(why, ".\n"), why);
-	yajl_free_error(d->yajl, s);
-	return (decode_json_fault_syntax(d, at, words));
-}
-
 /* Parse what was not yet parsed, up to byte ${to}. */
 static int
 parse(struct decode_json * d, size_t to)
@@ -436,7 +402,7 @@ parse(struct decode_json * d, size_t to)
 	d->events = 0;
 	st = yajl_parse(d->yajl, (const unsigned char *)d->body.p + d->fed, n);
 	if (st != yajl_status_ok)
-		return (fault(d, token_end(d)));
+		return (d->failed ? -1 : decode_json_fault_parse(d));
 	d->fed = to;
 	/*
 	 * yajl reads a token that is in pieces from its beginning again with
@@ -453,7 +419,9 @@ check(struct decode_json * d, int last)
 	static const char bom[] = "\xef\xbb\xbf";
 	size_t n = d->body.len, good;
 
-	if (d->fed == 0 && n < 3 && !last)
+	/* For a byte order mark, and to see what a page of tags is. */
+	if (d->fed == 0 && !last &&
+	    (n < 3 || (n < 64 && decode_json_fault_tags(d))))
 		return (0);
 	if (d->fed == 0 && n >= 3 && memcmp(d->body.p, bom, 3) == 0)
 		d->fed = 3;
