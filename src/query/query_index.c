@@ -31,6 +31,17 @@ is_number(const struct manifest_column * col)
 	    col->type == COLUMN_BOOLEAN);
 }
 
+static int
+has_word(const struct query * q, const char * word)
+{
+	size_t i;
+
+	for (i = 0; i < q->list.n; i++)
+		if (token_is(&q->list, i, word))
+			return (1);
+	return (0);
+}
+
 /* Whether constraint ${i} compares as the column does. */
 static int
 collates(const struct gather * g, int i, const struct manifest_column * col)
@@ -39,6 +50,9 @@ collates(const struct gather * g, int i, const struct manifest_column * col)
 
 	if (is_number(col))
 		return (1);
+	/* Of this one SQLite does not tell. */
+	if (g->info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_NE)
+		return (!has_word(g->v->q, "collate"));
 	have = sqlite3_vtab_collation(g->info, i);
 	return (have != NULL && sqlite3_stricmp(have,
 	    col->type == COLUMN_TIMESTAMP ? QUERY_INSTANT :
@@ -230,7 +244,8 @@ say_local(struct query_choice * ch, const struct gather * g, uint64_t used)
 
 		for (k = 0; k < g->n && g->from[k] != i; k++)
 			continue;
-		if ((k < g->n && used >> k & 1) || i == g->limit ||
+		if (!info->aConstraint[i].usable ||
+		    (k < g->n && used >> k & 1) || i == g->limit ||
 		    i == g->offset || at < 0 || (size_t)at >= g->ent->ncolumns)
 			continue;
 		for (bit = 0; op != 0 && !(op >> bit & 1); bit++)

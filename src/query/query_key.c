@@ -20,7 +20,15 @@ enum fit { FIT, FIT_NONE, FIT_NOT }; /* goes down; equals no row; stays here */
 static void
 put_value(struct buf * b, const struct value * v)
 {
-	buf_add(b, v, sizeof(*v));
+	struct value flat;
+
+	/* Keys are compared: no pointer in them, and nothing between. */
+	memset(&flat, 0, sizeof(flat));
+	flat.type = v->type;
+	flat.len = v->len;
+	if (v->type != VALUE_TEXT)
+		flat.i = v->i;
+	buf_add(b, &flat, sizeof(flat));
 	if (v->type == VALUE_TEXT)
 		buf_add(b, v->s, v->len);
 }

@@ -433,7 +433,7 @@ plan_describe(const struct plan * p, struct buf * out)
 		}
 	}
 	for (i = 0; i < p->norders; i++)
-		buf_addf(out, "%sORDER %s%s", out->len > 0 ? " " : "",
+		buf_addf(out, "%sORDER %s%s", p->npreds > 0 ? " " : "",
 		    p->ent->columns[p->orders[i].column].name,
 		    p->orders[i].desc ? " DESC" : "");
 }

@@ -76,7 +76,7 @@ test_columns(void ** state)
 	r = good("SELECT * FROM svc.issues WHERE id = 1");
 	assert_string_equal(r->columns, "id INTEGER, title TEXT, state TEXT, "
 	    "points INTEGER, score REAL, draft BOOLEAN, created TIMESTAMP, "
-	    "labels JSON, assignee TEXT, org TEXT");
+	    "labels JSON, assignee TEXT");
 	r = good("SELECT count(*), count(title) > 80 FROM svc.issues");
 	assert_string_equal(r->out.p, "100|1\n");
 	assert_int_equal(r->st.api.calls, 10);
@@ -115,7 +115,7 @@ test_push(void ** state)
 		{ "title NOT LIKE 'crash%'", "" },
 		{ "title LIKE 'a|_%' ESCAPE '|'", "" },
 		{ "title GLOB 'crash*'", "" },
-		{ "labels CONTAINS 'bug'", "labels CONTAINS'bug'" },
+		{ "labels CONTAINS 'bug'", "labels CONTAINS 'bug'" },
 		{ "labels = '[\"bug\"]'", "" },
 		{ "draft = true", "draft=1" }, { "draft != 0", "draft!=0" },
 		{ "draft > 0", "" }, { "draft = 2", NULL },
@@ -172,8 +172,8 @@ test_order_and_limit(void ** state)
 	assert_asked("SELECT id FROM svc.issues WHERE length(title) > 0 LIMIT 5",
 	    "issues ;");
 	assert_int_equal(service_log.calls, 1);
-	assert_asked("SELECT id FROM svc.issues WHERE assignee LIKE 'a%' "
-	    "LIMIT 1", "issues  LIMIT 1;");
+	assert_asked("SELECT id FROM svc.issues WHERE assignee > 'a' LIMIT 1",
+	    "issues  LIMIT 1;");
 	assert_asked("SELECT id FROM svc.issues WHERE state = 'open' LIMIT 2",
 	    "issues state='open' LIMIT 2 exact;");
 	assert_int_equal(service_log.calls, 1);
@@ -186,7 +186,7 @@ test_order_and_limit(void ** state)
 	assert_int_equal(service_log.calls, 1);
 	good("SELECT 1 WHERE EXISTS (SELECT * FROM svc.issues)");
 	assert_int_equal(service_log.calls, 1);
-	good("SELECT i.id, c.id FROM svc.issues i JOIN svc.users c LIMIT 4");
+	good("SELECT i.id, u.name FROM svc.issues i JOIN svc.users u LIMIT 4");
 	assert_true(service_log.calls <= 2);
 }
 
@@ -410,17 +410,17 @@ test_explain(void ** state)
 	(void)state;
 	opts.explain = 1;
 	r = good("SELECT title FROM svc.issues WHERE state = 'open' AND "
-	    "assignee LIKE 'a%' ORDER BY created DESC LIMIT 5");
+	    "assignee > 'a' ORDER BY created DESC LIMIT 5");
 	assert_int_equal(service_log.opened, 0);
 	assert_string_equal(r->columns, "entity TEXT, request TEXT, pushed TEXT, "
 	    "local TEXT, order TEXT, limit TEXT, calls TEXT, cache TEXT");
 	assert_string_equal(r->out.p, "svc.issues|GET /issues|state='open' ORDER "
-	    "created DESC|assignee LIKE|by the service: created DESC|5 rows at "
+	    "created DESC|assignee >|by the service: created DESC|5 rows at "
 	    "least|1 a page of 10|none\n");
 	r = good("SELECT c.id FROM svc.comments c JOIN svc.issues i ON i.id = "
 	    "c.issue WHERE c.repo = 'core' ORDER BY i.title");
 	assert_string_equal(r->out.p, "svc.comments|GET /comments|repo='core'|-|"
-	    "here|-|1 a page of 10|none\nsvc.issues|GET /issues|id=0|-|-|-|"
+	    "-|-|1 a page of 10|none\nsvc.issues|GET /issues|id=0|-|here|-|"
 	    "1 a page of 10, for each different row of comments|none\n");
 	r = ask("SELECT id FROM svc.comments");
 	assert_string_equal(r->e.code, "input");
