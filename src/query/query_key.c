@@ -123,20 +123,8 @@ fit_number(const struct manifest_column * col, unsigned op, sqlite3_value * v,
 	return (FIT);
 }
 
-/* Without the wildcards; the classes were seen when planning. */
-static void
-stem(unsigned op, struct value * out)
-{
-	if (op == OP_SUBSTR && out->len > 0) {
-		out->s++;
-		out->len--;
-	}
-	if ((op == OP_SUBSTR || op == OP_PREFIX) && out->len > 0)
-		out->len--;
-}
-
 static enum fit
-fit_text(const struct manifest_column * col, unsigned op, sqlite3_value * v,
+fit_text(const struct manifest_column * col, sqlite3_value * v,
     char time[RFC3339_LEN], struct value * out)
 {
 	int64_t ms;
@@ -161,7 +149,6 @@ fit_text(const struct manifest_column * col, unsigned op, sqlite3_value * v,
 		out->s = time;
 		out->len = (uint32_t)strlen(time);
 	}
-	stem(op, out);
 	return (FIT);
 }
 
@@ -185,7 +172,7 @@ fit(const struct manifest_entity * ent, const struct query_ask * a,
 	case COLUMN_MAP:
 		break;
 	}
-	return (fit_text(col, a->op, v, time, out));
+	return (fit_text(col, v, time, out));
 }
 
 static void

@@ -559,9 +559,9 @@ has(const struct value * v, const struct value * w, int prefix)
 static int
 fits(const struct plan * p, const struct plan_pred * w, const struct value * v)
 {
+	struct value stem;
 	size_t i;
 
-	(void)p;
 	if (p->ent->columns[w->column].is_input)
 		return (1);
 	if (w->op == OP_IS_NULL || w->op == OP_NOT_NULL)
@@ -579,7 +579,10 @@ fits(const struct plan * p, const struct plan_pred * w, const struct value * v)
 		return (!equal(v, w->values));
 	case OP_PREFIX:
 	case OP_SUBSTR:
-		return (has(v, w->values, w->op == OP_PREFIX));
+		stem = w->values[0];
+		stem.s += w->op == OP_SUBSTR;
+		stem.len -= w->op == OP_SUBSTR ? 2 : 1;
+		return (has(v, &stem, w->op == OP_PREFIX));
 	case OP_CONTAINS:
 		return (1); /* sends all that have labels */
 	default:
