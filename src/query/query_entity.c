@@ -16,7 +16,7 @@ struct cursor {
 	const struct value * row;
 	size_t at_page, at_row;
 	size_t half;        /* of the page's rows; SIZE_MAX: was told */
-	sqlite3_int64 rowid;
+	struct query_rowids rowids;
 };
 
 static const char *
@@ -128,6 +128,7 @@ leave(struct cursor * c)
 	c->feed = NULL;
 	c->page = NULL;
 	c->row = NULL;
+	query_rowid_clear(&c->rowids);
 }
 
 static int
@@ -188,7 +189,6 @@ e_filter(sqlite3_vtab_cursor * base, int idx, const char * what, int n,
 
 	(void)what;
 	leave(c);
-	c->rowid = 0;
 	if (idx < 0 || (size_t)idx >= live->nchoices)
 		return (SQLITE_INTERNAL);
 	ch = live->choices[idx];
@@ -217,7 +217,6 @@ e_next(sqlite3_vtab_cursor * base)
 {
 	struct cursor * c = (struct cursor *)base;
 
-	c->rowid++;
 	if (++c->at_row >= c->page->nrows)
 		return (enter_page(c, c->at_page + 1));
 	c->row += c->page->ncols;
@@ -264,9 +263,15 @@ e_column(sqlite3_vtab_cursor * base, sqlite3_context * ctx, int col)
 }
 
 static int
-e_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * id)
+e_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * out)
 {
-	*id = ((struct cursor *)base)->rowid;
+	struct cursor * c = (struct cursor *)base;
+	int64_t id = 0;
+
+	if (c->row != NULL && query_rowid(&c->rowids, c->row, c->page->ncols,
+	    &id))
+		return (SQLITE_NOMEM);
+	*out = id;
 	return (SQLITE_OK);
 }
 

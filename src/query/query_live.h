@@ -173,6 +173,23 @@ const struct page * query_feed_page(struct query_feed * f, size_t i, int * rc);
 /** query_feed_half(f, i): Half of page ${i} is used. */
 void query_feed_half(struct query_feed * f, size_t i);
 
+/* query_rowid.c */
+
+struct query_rowids {
+	struct {
+		uint64_t hash;
+		uint64_t times; /* 0: free */
+	} * seen;
+	size_t n, cap;
+};
+
+/** query_rowid(r, v, n, out): A number for the row of ${n} cells at ${v}, the same
+ * in each scan; each row once.  0, or -1: no memory.  query_rowid_clear(r):
+ * Another scan begins. */
+int query_rowid(struct query_rowids * r, const struct value * v, size_t n,
+    int64_t * out) MUST_CHECK;
+void query_rowid_clear(struct query_rowids * r);
+
 /* query_entity.c, query_index.c */
 
 /** query_entity_register(q): Put the module on ${q}->db.  An SQLite code. */
