@@ -116,9 +116,6 @@ read_arg(struct mread * r, struct manifest_arg * a, const json_t * v,
 	a->type = t < 0 ? ARG_ANY : (enum arg_type)t;
 	a->required = mread_bool(r, v, "required");
 	a->dflt = mread_template(r, v, "default", 0, &s);
-	if (a->dflt != NULL && depth > 0)
-		mread_fault(r, "default", "goes with the arguments "
-		    "themselves, not with what is inside them");
 	a->values = mread_list(r, v, "values", 0);
 	json_array_foreach((json_t *)(uintptr_t)a->values, i, x)
 		if (t >= 0 && !fits(x, a->type))
