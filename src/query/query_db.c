@@ -4,6 +4,7 @@
 
 #include "query/query_internal.h"
 #include "query/query_db.h"
+#include "query/query_live.h"
 #include "target/sample_store.h"
 
 /* How many steps of SQLite's machine between two looks at the clock: some
@@ -167,6 +168,27 @@ lookup(struct query * q, const struct sql_name * nm, struct query_table * out)
 	return (out->found);
 }
 
+/* An entity: its connector is held from here on, so that nothing may come between
+ * the lookup and this. */
+static int
+attach_entity(struct query * q, const char * schema, const struct sql_name * nm,
+    const struct query_table * tab, struct err * e)
+{
+	int i;
+
+	if (q->live == NULL) {
+		if ((q->live = query_live_new(q)) == NULL)
+			return (err_nomem(e, "a query"));
+		if ((i = query_entity_register(q)) != SQLITE_OK)
+			return (query_error(q, i, e));
+	}
+	if ((i = query_live_add(q->live, tab->c, tab->ent, nm->first)) < 0)
+		return (err_set(e, ERR_PERMANENT, "sql", "more than %d tables "
+		    "in one query", QUERY_MAX_TABLES));
+	return (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
+	    "USING " QUERY_MODULE "(%d)", schema, nm->table, i), e));
+}
+
 static int
 attach(struct query * q, const struct sql_name * nm, struct err * e)
 {
@@ -178,9 +200,6 @@ attach(struct query * q, const struct sql_name * nm, struct err * e)
 		return (0);
 	if (lookup(q, nm, &tab) != 1)
 		return (0); /* a CTE perhaps; if not SQLite will miss it */
-	if (tab.c != NULL)
-		return (err_set(e, ERR_PERMANENT, "no_table", "live entities "
-		    "are not there yet")); 
 	if (q->tables_n >= QUERY_MAX_TABLES)
 		return (token_error(q->sql, q->len, t->off, e,
 		    "more than %d tables in one query", QUERY_MAX_TABLES));
@@ -193,10 +212,12 @@ attach(struct query * q, const struct sql_name * nm, struct err * e)
 		    schema), e))
 			return (-1);
 	}
-	if (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
+	if (tab.c != NULL ? attach_entity(q, schema, nm, &tab, e) :
+	    run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
 	    "USING %s(%Q, %Q)", schema, nm->table, module_name, tab.path,
 	    tab.table), e))
 		return (-1);
+	q->tables[q->tables_n].ent = tab.ent;
 	snprintf(q->tables[q->tables_n].schema, SQL_NAME_MAX, "%s", schema);
 	snprintf(q->tables[q->tables_n].table, SQL_NAME_MAX, "%s", nm->table);
 	q->tables_n++;
@@ -224,4 +245,6 @@ query_db_close(struct query * q)
 	q->stmt = NULL;
 	sqlite3_close(q->db);
 	q->db = NULL;
+	query_live_free(q->live);
+	q->live = NULL;
 }
