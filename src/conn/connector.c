@@ -168,6 +168,9 @@ connector_unref(struct connector * c)
 	manifest_unref(c->m);
 	free(c->id);
 	free(c->name);
+	/* As it was checked, it may hold literals. */
+	if (c->config != NULL)
+		explicit_bzero(c->config, strlen(c->config));
 	free(c->config);
 	free(c->options);
 	free(c);
