@@ -30,26 +30,20 @@ skip_space(const char * sql, size_t len, size_t at)
 	return (at);
 }
 
+/* Any of these words, in a script also those of its other statements. */
 static int
 may_hold_secret(const char * sql, size_t len)
 {
-	static const char * const reads[] = { "SELECT", "WITH", "VALUES",
-	    "SHOW", "DESCRIBE", "EXPLAIN" };
-	static const char * const says[] = { "SECRET", "CONFIG", "EXEC",
-	    "CONNECTOR_EXEC" };
-	size_t i = skip_space(sql, len, 0), k;
-	int found = 0;
+	static const char * const words[] = { "SET", "CREATE", "ALTER",
+	    "SECRET", "CONFIG", "EXEC", "CONNECTOR_EXEC" };
+	size_t i, k;
 
-	for (k = 0; k < sizeof(reads) / sizeof(*reads); k++)
-		found |= is_word(sql, len, i, reads[k]);
-	if (!found)
-		return (1);
-	for (; i < len; i++) {
-		if (i > 0 && (isalnum((unsigned char)sql[i - 1]) ||
-		    sql[i - 1] == '_'))
+	for (i = 0; i < len; i++) {
+		if (!isalpha((unsigned char)sql[i]) || (i > 0 &&
+		    (isalnum((unsigned char)sql[i - 1]) || sql[i - 1] == '_')))
 			continue;
-		for (k = 0; k < sizeof(says) / sizeof(*says); k++)
-			if (is_word(sql, len, i, says[k]))
+		for (k = 0; k < sizeof(words) / sizeof(*words); k++)
+			if (is_word(sql, len, i, words[k]))
 				return (1);
 	}
 	return (0);

@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 /*
- * What an error may not cite: the texts in quotes and the comments of a
- * statement that may hold a secret.  That is any but those that only read, and
- * these too where a word stands in them that says otherwise.
+ * What an error may not cite: the texts in quotes and the comments of statements
+ * that may hold a secret, which their words tell: SET, CREATE, ALTER, SECRET,
+ * CONFIG, EXEC, CONNECTOR_EXEC.
  */
 #define TOKEN_MASK_MAX 64
 struct token_mask {
