@@ -421,7 +421,7 @@ test_masked(void ** state)
 		    "\n  ***\" x}\n" },
 		{ "SELECT 1; SET SECRET x = 'hunter2' z", "z", "'***' z\n" },
 		{ "CREATE /* hunter2 */ \"hunter2\" x", "x",
-		    "CREATE /****/ \"***\" x\n" },
+		    "CREATE /*****/ \"***\" x\n" },
 		{ "SELECT 'hunter' x", "x", "SELECT 'hunter' x\n" },
 	};
 	size_t i;
