@@ -17,6 +17,9 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "conn/limits.h"
+#include "conn/reader.h"
+#include "conn/result_cache.h"
 #include "conn/secret.h"
 #include "conn/secret_key.h"
 #include "conn/types.h"
@@ -24,6 +27,7 @@
 #include "loop/loop.h"
 #include "net/http.h"
 #include "run/runner.h"
+#include "run/shared.h"
 #include "state/state.h"
 #include "target/targets.h"
 
@@ -49,6 +53,9 @@ struct daemon {
 	struct egress * egress;
 	struct http * http;
 	struct state * state;
+	struct shared * shared;
+	struct limits * limits;
+	struct result_cache * cache;
 	struct conn_env conn;
 	struct stmt_env stmt;
 	struct secrets * secrets;
@@ -331,6 +338,23 @@ open_state(struct daemon * d, struct err * e)
 	return (d->state == NULL ? -1 : 0);
 }
 
+/* What all that ask services have in common. */
+static int
+open_conn(struct daemon * d, struct err * e)
+{
+	if ((d->shared = shared_new(d->state)) == NULL ||
+	    (d->limits = limits_new(d->loop, shared_conn(d->shared))) == NULL ||
+	    (d->cache = result_cache_new(0)) == NULL)
+		return (err_nomem(e, "the daemon"));
+	d->conn.loop = d->loop;
+	d->conn.http = d->http;
+	d->conn.secrets = d->secrets;
+	d->conn.limits = d->limits;
+	d->conn.cache = d->cache;
+	d->conn.shared = shared_conn(d->shared);
+	return (0);
+}
+
 static int
 open_secrets(struct daemon * d, struct err * e)
 {
@@ -371,9 +395,6 @@ open_runner(struct daemon * d, struct err * e)
 	ro.loop = d->loop;
 	ro.state = d->state;
 	ro.types = d->types;
-	d->conn.loop = d->loop;
-	d->conn.http = d->http;
-	d->conn.secrets = d->secrets;
 	ro.conn = &d->conn;
 	ro.secrets = d->secrets;
 	ro.secret_store = d->secret_store;
@@ -481,7 +502,8 @@ bring_up(struct daemon * d, struct err * e)
 	if ((d->http = http_new(d->loop, &ho, e)) == NULL ||
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, e)) == NULL ||
-	    open_state(d, e) || open_secrets(d, e) || open_runner(d, e) ||
+	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
+	    open_runner(d, e) || open_api(d, e))
 	    open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
@@ -513,6 +535,8 @@ take_down(struct daemon * d)
 	runner_free(d->runner);
 	targets_free(d->targets);
 	types_free(d->types);
+	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
+	    open_runner(d, e) || open_api(d, e))
 	if (d->state != NULL)
 		d->state->ops->free(d->state);
 	secret_store_free(d->secret_store);
