@@ -504,7 +504,6 @@ bring_up(struct daemon * d, struct err * e)
 	    (d->types = load_types(d->c, e)) == NULL ||
 	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
 	    open_runner(d, e) || open_api(d, e))
-	    open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
@@ -535,8 +534,10 @@ take_down(struct daemon * d)
 	runner_free(d->runner);
 	targets_free(d->targets);
 	types_free(d->types);
-	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
-	    open_runner(d, e) || open_api(d, e))
+	reader_cleanup();
+	result_cache_free(d->cache);
+	limits_free(d->limits);
+	shared_free(d->shared);
 	if (d->state != NULL)
 		d->state->ops->free(d->state);
 	secret_store_free(d->secret_store);
