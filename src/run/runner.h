@@ -10,6 +10,7 @@
 #include "conn/secret.h"
 #include "conn/types.h"
 #include "loop/loop.h"
+#include "run/secret_store.h"
 #include "state/state.h"
 #include "target/targets.h"
 
@@ -26,6 +27,7 @@ struct runner_opts {
 	struct types * types;
 	const struct conn_env * conn;
 	struct secrets * secrets;
+	struct secret_store * secret_store; /* NULL: no literals, no store */
 	struct targets * targets;
 	const char * node; /* this daemon's id */
 };
@@ -69,6 +71,15 @@ const struct types * runner_types(const struct runner * r);
  * connector_ref to keep it past this turn of the loop), or NULL: there is none,
  * or it does not fit its type. */
 struct connector * runner_connector(const struct runner * r, const char * key);
+
+/**
+ * runner_secret_store(r): The store of secrets (borrowed), or NULL.
+ * runner_secret_drop(r, name, cb, arg): Delete a secret; connectors that refer to
+ * it are named in a warning of the log.  Errors: config "not_found".
+ */
+struct secret_store * runner_secret_store(const struct runner * r);
+void runner_secret_drop(struct runner * r, const char * name,
+    secret_store_cb * cb, void * arg);
 
 /** runner_show(r, key): As the API shows it (owned by the caller), or NULL. */
 json_t * runner_show(const struct runner * r, const char * key);
