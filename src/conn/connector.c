@@ -166,6 +166,7 @@ connector_unref(struct connector * c)
 	if (c == NULL || --c->refs > 0)
 		return;
 	manifest_unref(c->m);
+	json_decref(c->parsed);
 	free(c->id);
 	free(c->name);
 	free(c->config);
@@ -177,4 +178,12 @@ json_t *
 connector_config(const struct connector * c)
 {
 	return (json_loads(c->config, 0, NULL));
+}
+
+json_t *
+connector_config_parsed(struct connector * c)
+{
+	if (c->parsed == NULL)
+		c->parsed = connector_config(c);
+	return (c->parsed);
 }

@@ -33,6 +33,7 @@ struct connector {
 	char * config;  /* normalized, as JSON text */
 	char * options; /* as given, as JSON text */
 	struct connector_options opt;
+	json_t * parsed; /* ${config}, once somebody asked; or NULL */
 };
 
 /**
@@ -52,6 +53,10 @@ void connector_unref(struct connector * c);
 
 /** connector_config(c): The configuration as an object; the caller owns it. */
 json_t * connector_config(const struct connector * c);
+
+/** connector_config_parsed(c): The same, borrowed, never changed and kept with
+ * the connector: for who asks again and again.  NULL if no memory. */
+json_t * connector_config_parsed(struct connector * c);
 
 /** connector_name_ok(s): Letters, digits and _, beginning with a letter or _, at most 128. */
 int connector_name_ok(const char * s);

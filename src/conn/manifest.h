@@ -30,6 +30,9 @@ enum column_type {
 /* How a service writes a time. */
 enum time_format { TIME_ISO8601, TIME_EPOCH_S, TIME_EPOCH_MS, TIME_STRFTIME };
 
+/* Which value a column that is no list takes where its path fans out. */
+enum column_pick { PICK_FIRST, PICK_MAX, PICK_MIN };
+
 struct manifest_column {
 	const char * name;
 	const char * description;   /* or NULL */
@@ -38,6 +41,7 @@ struct manifest_column {
 	enum column_type type;
 	struct json_path * path;    /* in a record; NULL: an input's echo */
 	enum time_format time;      /* of a timestamp */
+	enum column_pick pick;      /* of a path that fans out, which one */
 	int text;                   /* a document (Atlassian's) taken as its text */
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
@@ -86,6 +90,9 @@ struct manifest_push {
 	const char * strftime; /* for TIME_STRFTIME */
 	int64_t widen_ms;      /* the bound is moved outwards by so much */
 	int64_t round_ms;      /* and outwards to a multiple of this; 0: 1 s */
+	int64_t within_ms;     /* used only for a time not longer ago; 0: any */
+	const json_t * with;   /* name -> template or null: query parameters
+	                          that go along, or NULL */
 	int loose;             /* the service may send more than was asked: no
 	                          smaller pages for a LIMIT */
 	int caps;              /* using it makes ${list}->max_rows apply */

@@ -1,18 +1,21 @@
 #include "conn/manifest_schema.h"
 
 #include <ctype.h>
+#include <regex.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/buf.h"
 #include "base/json.h"
+#include "conn/manifest_parts.h"
 #include "conn/secret.h"
-#include "conn/template.h"
 
-#define FAULT(e, ...) err_set((e), ERR_CONFIG, "manifest", __VA_ARGS__)
-#define MUTABLE(j) ((json_t *)(uintptr_t)(j))
+#define MAX_FIELDS 200
+#define MAX_PATTERN 256
+#define MAX_REPEATS 1000
+
+static const char * const type_words[] = { "string", "url", "secret",
+    "secret_ref", "integer", "boolean", "variant", NULL };
 
 int
 manifest_name_ok(const char * s)
@@ -27,354 +30,240 @@ manifest_name_ok(const char * s)
 	return (n <= 64);
 }
 
+/* The C library unrolls what is repeated: "(a{1,999}){1,999}" would take all
+ * memory there is; and back references take all the time there is. */
 static int
-check_field(const json_t * f, const char * path, struct err * e)
+pattern_is_modest(const char * s)
 {
-	const char * type, * key;
-	const json_t * v;
-	char sub[256];
+	unsigned long repeats = 1, n, m;
+	char * end;
 
-	if (!json_is_object(f))
-		return (FAULT(e, "%s must be an object", path));
-	if (json_check_keys(f, path, e, "type", "required", "default",
-	    "description", "min", "max", "variants", NULL))
-		return (-1);
-	if ((type = json_str(f, "type")) == NULL)
-		return (FAULT(e, "%s.type is missing", path));
-	v = json_object_get(f, "required");
-	if (v != NULL && !json_is_boolean(v))
-		return (FAULT(e, "%s.required must be true or false", path));
-	if (strcmp(type, "variant") == 0) {
-		v = json_object_get(f, "variants");
-		if (!json_is_object(v) || json_object_size(v) == 0)
-			return (FAULT(e, "%s.variants must be an object", path));
-		json_object_foreach(MUTABLE(json_object_get(f, "variants")),
-		    key, v) {
-			snprintf(sub, sizeof(sub), "%s.variants.%s", path, key);
-			if (manifest_schema_check(v, sub, e))
-				return (-1);
-			if (json_object_get(v, "type") != NULL)
-				return (FAULT(e, "%s.type: the key \"type\" "
-				    "names the variant", sub));
+	for (; *s != '\0'; s++) {
+		if (*s == '\\' && s[1] != '\0') {
+			if (isdigit((unsigned char)*++s))
+				return (0);
+			continue;
 		}
-		return (0);
+		if (*s != '{')
+			continue;
+		n = strtoul(s + 1, &end, 10);
+		m = *end == ',' ? strtoul(end + 1, NULL, 10) : n;
+		n = m > n ? m : n;
+		if (n > MAX_REPEATS || (repeats *= n ? n : 1) > MAX_REPEATS)
+			return (0);
 	}
-	if (strcmp(type, "string") != 0 && strcmp(type, "url") != 0 &&
-	    strcmp(type, "secret_ref") != 0 && strcmp(type, "integer") != 0 &&
-	    strcmp(type, "boolean") != 0)
-		return (FAULT(e, "%s.type '%s' is not known; known are: string, "
-		    "url, secret_ref, integer, boolean, variant", path, type));
-	return (0);
+	return (1);
 }
 
-int
-manifest_schema_check(const json_t * schema, const char * path,
-    struct err * e)
+static void
+check_pattern(struct mread * r, const json_t * f)
+{
+	const char * s = mread_str(r, f, "pattern", 0);
+	char why[128];
+	regex_t re;
+	int rc;
+
+	if (s == NULL)
+		return;
+	if (strlen(s) > MAX_PATTERN || !pattern_is_modest(s)) {
+		mread_fault(r, "pattern", "is too much: at most %d bytes, no "
+		    "back references and no more than %d repeats",
+		    MAX_PATTERN, MAX_REPEATS);
+		return;
+	}
+	rc = regcomp(&re, s, REG_EXTENDED | REG_NOSUB);
+	if (rc == 0) {
+		regfree(&re);
+		return;
+	}
+	regerror(rc, &re, why, sizeof(why));
+	mread_fault(r, "pattern", "is no extended regular expression: %s",
+	    why);
+}
+
+static void
+check_required(struct mread * r, const json_t * f, const json_t * schema)
+{
+	const json_t * v = json_object_get(f, "required");
+	const char * other;
+	size_t at;
+
+	if (v == NULL || json_is_boolean(v))
+		return;
+	if (!json_is_object(v)) {
+		mread_fault(r, "required", "must be true, false or {\"unless\":"
+		    " KEY}");
+		return;
+	}
+	at = mread_enter(r, "required");
+	if (mread_is_object(r, v, KEYS_UNLESS) &&
+	    (other = mread_str(r, v, "unless", 1)) != NULL &&
+	    json_object_get(schema, other) == NULL)
+		mread_fault(r, "unless", "there is no key '%.64s'", other);
+	mread_leave(r, at);
+}
+
+/* The default must be what a person might give. */
+static void
+check_default(struct mread * r, const char * key, const json_t * f)
+{
+	const json_t * d = json_object_get(f, "default");
+	json_t * schema, * config, * out;
+	const char * type = json_str(f, "type");
+	struct err e;
+
+	if (d == NULL || type == NULL)
+		return;
+	if (strncmp(type, "secret", 6) == 0 && json_is_string(d) &&
+	    !secret_is_ref(json_string_value(d))) {
+		mread_fault(r, "default", "a default secret would be "
+		    "everybody's; only a reference can be one");
+		return;
+	}
+	schema = json_pack("{s:O}", key, f);
+	config = json_pack("{s:O}", key, d);
+	if (schema == NULL || config == NULL)
+		mread_fault(r, "default", "out of memory");
+	else if ((out = manifest_config_apply(schema, config, "", &e)) == NULL)
+		mread_fault(r, "default", "%s", e.msg);
+	else
+		json_decref(out);
+	json_decref(schema);
+	json_decref(config);
+}
+
+static void
+check_values(struct mread * r, const json_t * f, const char * type)
+{
+	const json_t * values = mread_list(r, f, "values", 0), * v;
+	int whole = strcmp(type, "integer") == 0;
+	size_t i;
+
+	if (values == NULL)
+		return;
+	if (strcmp(type, "boolean") == 0 || strcmp(type, "variant") == 0)
+		mread_fault(r, "values", "has no meaning for type %s", type);
+	if (json_array_size(values) == 0)
+		mread_fault(r, "values", "is empty: nothing would be allowed");
+	json_array_foreach((json_t *)(uintptr_t)values, i, v)
+		if (whole ? !json_is_integer(v) : !json_is_string(v))
+			mread_fault(r, "values", "number %zu is no %s", i + 1,
+			    whole ? "integer" : "string");
+}
+
+static void
+check_range(struct mread * r, const json_t * f, const char * type)
+{
+	int64_t min, max, most = INT64_MAX, least = INT64_MIN;
+
+	if (strcmp(type, "boolean") == 0 || strcmp(type, "variant") == 0) {
+		if (json_object_get(f, "min") || json_object_get(f, "max"))
+			mread_fault(r, json_object_get(f, "min") ? "min" :
+			    "max", "has no meaning for type %s", type);
+		return;
+	}
+	if (strcmp(type, "integer") != 0) {
+		/* Of a string: how many bytes. */
+		least = 0;
+		most = 65536;
+	}
+	min = mread_int(r, f, "min", least, least, most);
+	max = mread_int(r, f, "max", most, least, most);
+	if (min > max)
+		mread_fault(r, "min", "is more than max");
+}
+
+static void check_fields(struct mread *, const json_t *, int);
+
+static void
+check_variants(struct mread * r, const json_t * f)
+{
+	const json_t * variants = mread_map(r, f, "variants", 1), * v;
+	const char * key;
+	size_t at, sub;
+
+	if (variants == NULL)
+		return;
+	at = mread_enter(r, "variants");
+	if (json_object_size(variants) == 0)
+		mread_fault(r, NULL, "must have at least one");
+	json_object_foreach((json_t *)(uintptr_t)variants, key, v) {
+		sub = mread_enter(r, key);
+		if (!json_is_object(v))
+			mread_fault(r, NULL, "must be an object");
+		else
+			check_fields(r, v, 1);
+		if (json_object_get(v, "type") != NULL)
+			mread_fault(r, "type", "the key \"type\" names the "
+			    "variant");
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+}
+
+static void
+check_field(struct mread * r, const char * key, const json_t * f,
+    const json_t * schema, int is_variant)
+{
+	size_t faults = r->nfaults;
+	const char * type;
+	int t;
+
+	if (!mread_is_object(r, f, KEYS_FIELD))
+		return;
+	mread_str(r, f, "description", 0);
+	check_required(r, f, schema);
+	if ((t = mread_word(r, f, "type", type_words, -1)) < 0)
+		return;
+	type = type_words[t];
+	check_values(r, f, type);
+	check_range(r, f, type);
+	check_pattern(r, f);
+	if (strcmp(type, "variant") == 0) {
+		if (is_variant)
+			mread_fault(r, "type", "a variant within a variant is "
+			    "more than the format knows");
+		else
+			check_variants(r, f);
+	} else if (json_object_get(f, "variants") != NULL) {
+		mread_fault(r, "variants", "goes with type variant");
+	}
+	if (r->nfaults == faults)
+		check_default(r, key, f);
+}
+
+static void
+check_fields(struct mread * r, const json_t * schema, int is_variant)
 {
 	const char * key;
 	const json_t * f;
-	char sub[224];
+	size_t at;
 
-	if (!json_is_object(schema))
-		return (FAULT(e, "%s must be an object", path));
-	json_object_foreach(MUTABLE(schema), key, f) {
+	if (json_object_size(schema) > MAX_FIELDS)
+		mread_fault(r, NULL, "has more than %d keys", MAX_FIELDS);
+	json_object_foreach((json_t *)(uintptr_t)schema, key, f) {
+		at = mread_enter(r, key);
 		if (!manifest_name_ok(key))
-			return (FAULT(e, "%s: '%.64s' is no name (letters, "
-			    "digits and _)", path, key));
-		snprintf(sub, sizeof(sub), "%s.%s", path, key);
-		if (check_field(f, sub, e))
-			return (-1);
+			mread_fault(r, NULL, "a name holds letters, digits and "
+			    "_ and begins with a letter");
+		check_field(r, key, f, schema, is_variant);
+		mread_leave(r, at);
 	}
-	return (0);
 }
 
-static int
-check_auth_kind(const json_t * a, const char * path, const json_t * schema,
-    struct err * e)
+void
+manifest_schema_read(struct mread * r, const json_t * doc)
 {
-	const char * kind = json_str(a, "kind"), * key, * t;
-	static const char * const params[] = { "token", "username",
-	    "password", NULL };
-	const json_t * v;
-	int i;
+	const json_t * schema = json_object_get(doc, "config");
+	size_t at;
 
-	if (kind == NULL)
-		return (FAULT(e, "%s.kind is missing", path));
-	if (strcmp(kind, "none") == 0) {
-		if (json_check_keys(a, path, e, "kind", NULL))
-			return (-1);
-	} else if (strcmp(kind, "bearer") == 0) {
-		if (json_check_keys(a, path, e, "kind", "token", NULL))
-			return (-1);
-		if (json_str(a, "token") == NULL)
-			return (FAULT(e, "%s.token is missing", path));
-	} else if (strcmp(kind, "basic") == 0) {
-		if (json_check_keys(a, path, e, "kind", "username", "password",
-		    NULL))
-			return (-1);
-		if (json_str(a, "username") == NULL ||
-		    json_str(a, "password") == NULL)
-			return (FAULT(e, "%s needs username and password", path));
-	} else {
-		return (FAULT(e, "%s.kind '%s' is not known; known are: none, "
-		    "bearer, basic", path, kind));
-	}
-	for (i = 0; (key = params[i]) != NULL; i++) {
-		if ((v = json_object_get(a, key)) == NULL)
-			continue;
-		t = json_string_value(v);
-		/* Variants' own fields are not in the plain schema. */
-		(void)schema;
-		if (t == NULL || template_check(t, schema, NULL, e))
-			return (err_prefix(e, "%s.%s", path, key));
-	}
-	return (0);
-}
-
-int
-manifest_auth_check(const json_t * auth, const json_t * schema,
-    struct err * e)
-{
-	const char * key, * choose;
-	const json_t * v;
-	char sub[160];
-
-	if (auth == NULL)
-		return (0);
-	if (!json_is_object(auth))
-		return (FAULT(e, "auth must be an object"));
-	if (json_object_get(auth, "choose") == NULL)
-		return (check_auth_kind(auth, "auth", schema, e));
-	if ((choose = json_str(auth, "choose")) == NULL)
-		return (FAULT(e, "auth.choose must be a template"));
-	if (template_check(choose, schema, NULL, e))
-		return (err_prefix(e, "auth.choose"));
-	json_object_foreach(MUTABLE(auth), key, v) {
-		if (strcmp(key, "choose") == 0)
-			continue;
-		snprintf(sub, sizeof(sub), "auth.%.100s", key);
-		if (!json_is_object(v))
-			return (FAULT(e, "%s must be an object", sub));
-		if (check_auth_kind(v, sub, schema, e))
-			return (-1);
-	}
-	return (0);
-}
-
-/* Say one more fault. */
-static void
-fault(struct buf * faults, const char * fmt, const char * path,
-    const char * key, const char * rest)
-{
-	if (faults->len > 0)
-		buf_adds(faults, "; ");
-	buf_addf(faults, "%s%s%s ", path, *path ? "." : "", key);
-	buf_adds(faults, fmt);
-	buf_adds(faults, rest);
-}
-
-/* An empty one is the scheme's. */
-static int
-port_ok(const char * s, const char * end)
-{
-	long port = 0;
-
-	for (; s < end; s++) {
-		if (*s < '0' || *s > '9' || (port = port * 10 + *s - '0') >
-		    65535)
-			return (0);
-	}
-	return (1);
-}
-
-static int
-url_ok(const char * s)
-{
-	const char * p, * end, * colon;
-
-	if (strncasecmp(s, "http://", 7) == 0)
-		p = s + 7;
-	else if (strncasecmp(s, "https://", 8) == 0)
-		p = s + 8;
-	else
-		return (0);
-	if (*p == '\0' || *p == '/' || *p == '?' || *p == '#' || *p == ':')
-		return (0);
-	/* The port stands behind the last colon of the host's part. */
-	end = p + strcspn(p, "/?#");
-	for (colon = end; colon > p && colon[-1] != ':' && colon[-1] != ']' &&
-	    colon[-1] != '@'; colon--)
-		;
-	if (colon > p && colon[-1] == ':' && !port_ok(colon, end))
-		return (0);
-	for (; *p != '\0'; p++)
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return (0);
-	return (1);
-}
-
-static void apply(const json_t *, const json_t *, const char *, json_t *,
-    struct buf *, int);
-
-static void
-apply_variant(const json_t * f, const char * path, const char * key,
-    const json_t * v, json_t * out, struct buf * faults)
-{
-	const json_t * variants = json_object_get(f, "variants"), * fields;
-	const char * type = json_str(v, "type"), * k;
-	char sub[256];
-	struct buf names = BUF_INIT(4096);
-	json_t * made;
-	const json_t * ignored;
-
-	snprintf(sub, sizeof(sub), "%s%s%s", path, *path ? "." : "", key);
-	fields = type ? json_object_get(variants, type) : NULL;
-	if (fields == NULL) {
-		json_object_foreach(MUTABLE(variants), k, ignored) {
-			(void)ignored;
-			buf_addf(&names, "%s%s", names.len ? ", " : "", k);
-		}
-		fault(faults, type ? "is not one of: " : "is missing; one of: ",
-		    sub, "type", names.p ? names.p : "");
-		buf_free(&names);
+	if (schema == NULL) {
+		mread_fault(r, "config", "is missing; {} where nothing is to "
+		    "be configured");
 		return;
 	}
-	if ((made = json_object()) == NULL)
-		return;
-	json_object_set_new(made, "type", json_string(type));
-	apply(fields, v, sub, made, faults, 1);
-	json_object_set_new(out, key, made);
-}
-
-static void
-apply_field(const json_t * f, const char * path, const char * key,
-    const json_t * v, json_t * out, struct buf * faults)
-{
-	const char * type = json_str(f, "type");
-	json_int_t min = json_int(f, "min", INT64_MIN);
-	json_int_t max = json_int(f, "max", INT64_MAX);
-	char range[64];
-
-	if (strcmp(type, "variant") == 0) {
-		if (!json_is_object(v))
-			fault(faults, "must be an object", path, key, "");
-		else
-			apply_variant(f, path, key, v, out, faults);
-		return;
-	}
-	if (strcmp(type, "integer") == 0) {
-		snprintf(range, sizeof(range), "from %lld to %lld",
-		    (long long)min, (long long)max);
-		if (!json_is_integer(v) || json_integer_value(v) < min ||
-		    json_integer_value(v) > max)
-			fault(faults, "must be an integer ", path, key, range);
-	} else if (strcmp(type, "boolean") == 0) {
-		if (!json_is_boolean(v))
-			fault(faults, "must be true or false", path, key, "");
-	} else if (!json_is_string(v) || *json_string_value(v) == '\0') {
-		fault(faults, "must be a string that is not empty", path, key,
-		    "");
-	} else if (strcmp(type, "url") == 0 && !url_ok(json_string_value(v))) {
-		fault(faults, "must be an http:// or https:// URL", path, key,
-		    " without spaces, its port at most 65535");
-	} else if (strcmp(type, "secret_ref") == 0 &&
-	    !secret_is_ref(json_string_value(v))) {
-		/* What was given may be the secret itself: never repeat it. */
-		fault(faults, "must be a reference such as $env:NAME, not the "
-		    "secret itself", path, key, "");
-	}
-	json_object_set(out, key, MUTABLE(v));
-}
-
-/* Check ${config} field by field into ${out}; faults are collected. */
-static void
-apply(const json_t * schema, const json_t * config, const char * path,
-    json_t * out, struct buf * faults, int is_variant)
-{
-	const char * key, * names[64], * near;
-	const json_t * f, * v;
-	char hint[96];
-	size_t n = 0;
-
-	json_object_foreach(MUTABLE(schema), key, f)
-		if (n < sizeof(names) / sizeof(names[0]))
-			names[n++] = key;
-	json_object_foreach(MUTABLE(config), key, v) {
-		if (json_object_get(schema, key) != NULL ||
-		    (is_variant && strcmp(key, "type") == 0))
-			continue;
-		near = json_nearest(key, names, n);
-		if (near != NULL)
-			snprintf(hint, sizeof(hint), " (did you mean %s?)",
-			    near);
-		fault(faults, "is not known", path, key, near ? hint : "");
-	}
-	json_object_foreach(MUTABLE(schema), key, f) {
-		v = json_object_get(config, key);
-		if (v == NULL && json_is_true(json_object_get(f, "required")))
-			fault(faults, "is missing", path, key, "");
-		if (v == NULL)
-			v = json_object_get(f, "default");
-		if (v != NULL)
-			apply_field(f, path, key, v, out, faults);
-	}
-}
-
-json_t *
-manifest_config_apply(const json_t * schema, const json_t * config,
-    const char * path, struct err * e)
-{
-	struct buf faults = BUF_INIT(1 << 16);
-	json_t * out;
-
-	if (config != NULL && !json_is_object(config)) {
-		err_set(e, ERR_CONFIG, "bad_config", "%s must be an object",
-		    path);
-		return (NULL);
-	}
-	if ((out = json_object()) == NULL) {
-		err_nomem(e, "a configuration");
-		return (NULL);
-	}
-	apply(schema, config, path, out, &faults, 0);
-	if (faults.len > 0 || faults.failed) {
-		err_set(e, ERR_CONFIG, "bad_config", "%s",
-		    faults.p ? faults.p : "the configuration is too large");
-		json_decref(out);
-		out = NULL;
-	}
-	buf_free(&faults);
-	return (out);
-}
-
-json_t *
-manifest_config_hide(const json_t * schema, const json_t * config)
-{
-	json_t * out = json_copy(MUTABLE(config));
-	const char * key, * s, * at, * slash, * host;
-	struct buf b = BUF_INIT(1 << 16);
-	const json_t * f;
-
-	if (out == NULL)
-		return (NULL);
-	json_object_foreach(MUTABLE(schema), key, f) {
-		s = json_str(config, key);
-		if (s == NULL || strcmp(json_str(f, "type"), "url") != 0 ||
-		    (host = strstr(s, "://")) == NULL)
-			continue;
-		host += 3;
-		slash = host + strcspn(host, "/?#");
-		at = memchr(host, '@', (size_t)(slash - host));
-		if (at == NULL)
-			continue;
-		while (memchr(at + 1, '@', (size_t)(slash - at - 1)) != NULL)
-			at = memchr(at + 1, '@', (size_t)(slash - at - 1));
-		buf_clear(&b);
-		buf_add(&b, s, (size_t)(host - s));
-		buf_addf(&b, "***%s", at);
-		if (!b.failed)
-			json_object_set_new(out, key, json_string(b.p));
-	}
-	buf_free(&b);
-	return (out);
+	at = mread_enter(r, "config");
+	if (json_is_object(schema))
+		check_fields(r, schema, 0);
+	mread_leave(r, at);
 }

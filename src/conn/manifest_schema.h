@@ -7,8 +7,9 @@
 
 /*
  * The schema of a type's configuration: an object key -> field, a field being
- *   {"type": "string|url|secret_ref|integer|boolean|variant",
- *    "required", "default", "description", "min", "max", "variants"}.
+ *   {"type": "string|url|secret|secret_ref|integer|boolean|variant",
+ *    "required", "default", "description", "min", "max", "values", "pattern",
+ *    "variants"}.
  * A variant is an object whose own "type" key chooses among named sets of
  * further fields.
  */
@@ -16,16 +17,6 @@
 /** manifest_name_ok(s): Letters, digits and _, beginning with a letter, at
  * most 64. */
 int manifest_name_ok(const char * s);
-
-/** manifest_schema_check(schema, path, e): Check a schema itself.  0 or -1
- * (config, naming the JSON path). */
-int manifest_schema_check(const json_t * schema, const char * path,
-    struct err * e) MUST_CHECK;
-
-/** manifest_auth_check(auth, schema, e): Check a manifest's auth section,
- * whose templates speak of ${schema}; NULL is fine.  0 or -1 (config). */
-int manifest_auth_check(const json_t * auth, const json_t * schema,
-    struct err * e) MUST_CHECK;
 
 /**
  * manifest_config_apply(schema, config, path, e):
@@ -39,7 +30,8 @@ json_t * manifest_config_apply(const json_t * schema, const json_t * config,
 /**
  * manifest_config_hide(schema, config):
  * Return a copy of ${config} for showing (owned by the caller): references
- * stay, passwords inside URLs become "***".  NULL when out of memory.
+ * stay; secrets that are none, or that were moved into the store under a hidden
+ * name, and passwords inside URLs become "***".  NULL when out of memory.
  */
 json_t * manifest_config_hide(const json_t * schema, const json_t * config);
 

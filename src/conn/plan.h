@@ -62,6 +62,10 @@ struct plan_pred {
 	struct value * values;  /* texts are copies of the plan's */
 	const struct manifest_push * push; /* how it goes down; NULL: it does
 	                           not (or is an input) */
+	json_t * sent;          /* what goes down: the service's value, a list
+	                           for several, null where there is none; of an
+	                           input a list; or NULL */
+	int exact;              /* the service selects just what was asked */
 };
 
 struct plan {
@@ -77,6 +81,8 @@ struct plan {
 	int64_t limit;          /* rows wanted at most; -1: all.  A hint. */
 	int exact;              /* everything asked is pushed, and not loosely:
 	                           a page of ${limit} rows is enough */
+	int nothing;            /* some predicate can never be true (= NULL):
+	                           plan_inputs gives none */
 };
 
 /* One predicate with its values (borrowed by plan_new). */
@@ -102,8 +108,8 @@ void plan_free(struct plan * p); /* NULL is a no-op */
 /**
  * plan_inputs(p, n, e):
  * The inputs' values: an array of ${*n} objects input -> value (strings and
- * numbers), more than one where an IN gives several: one listing each.  A
- * partition's own inputs are not among them.  Owned by the caller; NULL with
+ * numbers), more than one where an IN gives several: one listing each; none
+ * (0, an empty array) where no row can be.  A partition's own inputs are not among them.  Owned by the caller; NULL with
  * ${e} (permanent "input": more than 1000).
  */
 json_t * plan_inputs(const struct plan * p, size_t * n, struct err * e)

@@ -13,14 +13,20 @@
  * Templates are typed and strict: "{{config.auth.username}}" is the value at
  * that path, and a value that is missing is an error, never an empty string.
  * Roots: config, in, value, order, now, now_s, now_ms, lookup.  Filters: |jql, |query
- * (quoted as the language wants), |url, |number, |adf.
+ * (quoted as the language wants), |url, |number, |adf, |raw (clauses in the
+ * language's own words; brackets and quotes must close).  What a filter made is
+ * then quoted for where it goes, as any value.
  */
 
 enum template_quote {
 	QUOTE_NONE,     /* as it is; line breaks are refused (headers) */
 	QUOTE_SEGMENT,  /* one segment of a URL's path: '/' and dots-only too */
 	QUOTE_QUERY,    /* a parameter's value */
-	QUOTE_JQL, QUOTE_QUERY_STRING /* clause languages */
+	QUOTE_JQL, QUOTE_QUERY_STRING, /* clause languages; a list's values
+	                   stand with ", " (" OR ") between them */
+	QUOTE_TEXT,     /* as it is; whoever asks quotes the whole */
+	QUOTE_URL       /* a URL, begun in the buffer: a whole one at its start
+	                   (config), then host, segments, parameters */
 };
 
 /* What the roots stand for; NULL members are missing. */
@@ -37,7 +43,13 @@ struct template_env {
 	 * written ("***" for what is none), for EXPLAIN and messages.
 	 */
 	const struct secrets * secrets;
+	/* Secrets are written as references between TEMPLATE_MARK and
+	 * TEMPLATE_MARK_END, to be resolved later; values that hold these
+	 * bytes are refused. */
+	int mark;
 };
+#define TEMPLATE_MARK '\001'
+#define TEMPLATE_MARK_END '\002'
 
 /** template_check(t, schema, inputs, e): Whether ${t} is well formed and speaks
  * only of what the config schema ${schema} has, of the ${inputs} (an object or
@@ -65,5 +77,14 @@ int template_expand(const char * t, const struct template_env * env,
  */
 json_t * template_json(const json_t * t, const struct template_env * env,
     struct err * e) MUST_CHECK;
+
+/** template_uses(t, path): Whether a string in the JSON value ${t} (NULL: no)
+ * speaks of ${path} ("in.repo"). */
+int template_uses(const json_t * t, const char * path);
+int template_text_uses(const char * t, const char * path);
+
+/** template_has_secret(t, env): Whether a string in ${t} speaks of a field that
+ * env->schema says is secret. */
+int template_has_secret(const json_t * t, const struct template_env * env);
 
 #endif

@@ -1,0 +1,147 @@
+#include <stdint.h>
+
+#include "conn/manifest_parts.h"
+
+/* What SQLite bears in a table, with room for hidden ones. */
+#define MAX_COLUMNS 1900
+
+static const char * const type_words[] = { "text", "integer", "real",
+    "boolean", "timestamp", "list", "map", NULL };
+static const char * const time_words[] = { "iso8601", "epoch_s", "epoch_ms",
+    NULL };
+
+static void
+read_text(struct mread * r, struct manifest_column * c, const json_t * v)
+{
+	static const char * const as_words[] = { "text", NULL };
+
+	if (mread_word(r, v, "as", as_words, 1) == 0) {
+		c->text = 1;
+		if (c->type != COLUMN_TEXT)
+			mread_fault(r, "as", "goes with type text");
+	}
+	c->nocase = mread_bool(r, v, "nocase");
+	if (c->nocase && c->type != COLUMN_TEXT && c->type != COLUMN_LIST)
+		mread_fault(r, "nocase", "goes with type text or list");
+}
+
+static void
+read_path(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_column * c, const json_t * v)
+{
+	static const char * const picks[] = { "first", "max", "min", NULL };
+	struct err e;
+
+	c->path = mread_path(r, v, "path", 0);
+	c->pick = (enum column_pick)mread_word(r, v, "pick", picks,
+	    PICK_FIRST);
+	if (json_object_get(v, "path") == NULL && !c->is_input &&
+	    manifest_name_ok(c->name) &&
+	    (c->path = json_path_parse(c->name, &e)) == NULL)
+		mread_fault(r, NULL, "%s", e.msg);
+	if (c->path == NULL)
+		return;
+	if (c->path->of_element && ent->explode == NULL)
+		mread_fault(r, "path", "begins with @, but the entity has no "
+		    "explode");
+	if (c->path->neach > 0 && c->type != COLUMN_LIST &&
+	    c->type != COLUMN_TEXT && json_object_get(v, "pick") == NULL)
+		mread_fault(r, "path", "leads to several values: its column "
+		    "must be a list or text, or say which one by pick");
+	if (json_object_get(v, "pick") != NULL && (c->path->neach == 0 ||
+	    c->type == COLUMN_LIST || c->type == COLUMN_MAP))
+		mread_fault(r, "pick", "goes with a path to several values "
+		    "and a column of one");
+}
+
+static void
+read_column(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_column * c, const json_t * v)
+{
+	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_NOW };
+	int i;
+
+	if (!mread_is_object(r, v, KEYS_COLUMN))
+		return;
+	c->description = mread_str(r, v, "description", 0);
+	i = mread_word(r, v, "type", type_words, -1);
+	c->type = (enum column_type)(i < 0 ? COLUMN_TEXT : i);
+	c->type_name = type_words[c->type];
+	i = mread_word(r, v, "time", time_words, TIME_ISO8601);
+	c->time = (enum time_format)i;
+	if (json_object_get(v, "time") != NULL && c->type != COLUMN_TIMESTAMP)
+		mread_fault(r, "time", "goes with type timestamp");
+	c->not_null = mread_bool(r, v, "not_null");
+	c->is_input = mread_bool(r, v, "input");
+	c->dflt = mread_template(r, v, "default", 0, &s);
+	if (c->dflt != NULL && !c->is_input)
+		mread_fault(r, "default", "goes with input: other columns "
+		    "come from the service");
+	if (c->is_input && (c->type == COLUMN_LIST || c->type == COLUMN_MAP))
+		mread_fault(r, "type", "an input is one value, no list or "
+		    "map");
+	read_text(r, c, v);
+	read_path(r, ent, c, v);
+}
+
+void
+manifest_column_read(struct mread * r, struct manifest_entity * ent,
+    const json_t * v)
+{
+	const json_t * cols = mread_map(r, v, "columns", 1), * x;
+	struct manifest_column * c;
+	size_t at, sub, n;
+	const char * key;
+
+	if (cols == NULL)
+		return;
+	n = json_object_size(cols);
+	if (n == 0 || n > MAX_COLUMNS) {
+		mread_fault(r, "columns", n == 0 ? "must have at least one "
+		    "column" : "are more than %d, the most a table can have",
+		    MAX_COLUMNS);
+		return;
+	}
+	at = mread_enter(r, "columns");
+	if ((ent->columns = mread_alloc(r, n, sizeof(*c))) != NULL) {
+		json_object_foreach((json_t *)(uintptr_t)cols, key, x) {
+			sub = mread_enter(r, key);
+			if (!manifest_name_ok(key))
+				mread_fault(r, NULL, "a name holds letters, "
+				    "digits and _ and begins with a letter");
+			if (manifest_column(ent, key) >= 0)
+				mread_fault(r, NULL, "is a column already, in "
+				    "other case");
+			/* Counted first, so that what it holds is freed. */
+			c = &ent->columns[ent->ncolumns++];
+			c->name = key;
+			c->type_name = type_words[0];
+			read_column(r, ent, c, x);
+			mread_leave(r, sub);
+		}
+	}
+	mread_leave(r, at);
+}
+
+int
+manifest_column_of(struct mread * r, const char * key,
+    const struct manifest_entity * ent, const char * name)
+{
+	const char * names[128];
+	size_t i, n;
+	int c = manifest_column(ent, name);
+
+	if (c >= 0)
+		return (c);
+	n = ent->ncolumns < 128 ? ent->ncolumns : 128;
+	for (i = 0; i < n; i++)
+		names[i] = ent->columns[i].name;
+	mread_unknown(r, key, "column of this entity", name, names, n);
+	return (-1);
+}
+
+void
+manifest_column_free(struct manifest_column * c)
+{
+	json_path_free(c->path);
+}

@@ -1,0 +1,243 @@
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "conn/manifest_parts.h"
+
+#define MAX_ENTITIES 1000
+#define MAX_KEY 16
+
+static void
+read_retry(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	const json_t * retry = json_object_get(v, "retry");
+	size_t at;
+
+	ent->retry_base_ms = 100;
+	if (retry == NULL)
+		return;
+	at = mread_enter(r, "retry");
+	if (mread_is_object(r, retry, KEYS_RETRY)) {
+		ent->retry_count = (unsigned)mread_int(r, retry, "count", 3, 0,
+		    10);
+		ent->retry_base_ms = (int)mread_int(r, retry, "base_ms", 100,
+		    1, 60000);
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_key(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	const json_t * key = mread_list(r, v, "key", 0), * x;
+	size_t at, sub, i;
+	int c;
+
+	if (key == NULL)
+		return;
+	at = mread_enter(r, "key");
+	if (json_array_size(key) == 0 || json_array_size(key) > MAX_KEY)
+		mread_fault(r, NULL, "must name 1 to %d columns", MAX_KEY);
+	json_array_foreach((json_t *)(uintptr_t)key, i, x) {
+		sub = mread_enter_index(r, i);
+		if (!json_is_string(x))
+			mread_fault(r, NULL, "must be a column's name");
+		else if ((c = manifest_column_of(r, NULL, ent,
+		    json_string_value(x))) >= 0 && ent->columns[c].is_key)
+			mread_fault(r, NULL, "stands in the key already");
+		else if (c >= 0)
+			ent->columns[c].is_key = 1;
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	static const char * const orders[] = { "asc", "desc", "none", NULL };
+	const json_t * cur = json_object_get(v, "cursor");
+	const char * name;
+	size_t at;
+	int c;
+
+	if (cur == NULL)
+		return;
+	at = mread_enter(r, "cursor");
+	if (mread_is_object(r, cur, KEYS_CURSOR)) {
+		name = mread_str(r, cur, "column", 1);
+		c = name ? manifest_column_of(r, "column", ent, name) : -1;
+		if (c >= 0 && ent->columns[c].type != COLUMN_TIMESTAMP &&
+		    ent->columns[c].type != COLUMN_INTEGER &&
+		    ent->columns[c].type != COLUMN_TEXT)
+			mread_fault(r, "column", "a cursor is a timestamp, an "
+			    "integer or text");
+		mread_word(r, cur, "order", orders, -1);
+		mread_int(r, cur, "lag_s", 0, 0, 86400);
+		mread_int(r, cur, "lookback_s", 0, 0, 31536000);
+		ent->cursor = cur;
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_flags(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	static const char * const decodes[] = { "openmetrics", "json", NULL };
+
+	ent->description = mread_str(r, v, "description", 0);
+	ent->is_main = mread_bool(r, v, "main");
+	ent->hidden = mread_bool(r, v, "hidden");
+	if (ent->is_main && ent->hidden)
+		mread_fault(r, "hidden", "the main entity cannot be hidden");
+	ent->decode = (enum manifest_decode)mread_word(r, v, "decode",
+	    decodes, DECODE_JSON);
+	ent->explode = mread_path(r, v, "explode", 0);
+	ent->drop_if = mread_path(r, v, "drop_if", 0);
+}
+
+/* What an entity is; what it asks of others comes in a second round. */
+static void
+read_shape(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	if (!manifest_name_ok(ent->name))
+		mread_fault(r, NULL, "a name holds letters, digits and _ and "
+		    "begins with a letter");
+	if (!mread_is_object(r, v, KEYS_ENTITY))
+		return;
+	read_flags(r, ent, v);
+	manifest_column_read(r, ent, v);
+	read_key(r, ent, v);
+	read_cursor(r, ent, v);
+	read_retry(r, ent, v);
+}
+
+static void
+read_calls(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	json_t * inputs = json_object();
+	size_t i;
+
+	for (i = 0; i < ent->ncolumns; i++)
+		if (ent->columns[i].is_input)
+			json_object_set_new(inputs, ent->columns[i].name,
+			    json_true());
+	manifest_list_read(r, ent, v, inputs);
+	manifest_action_read(r, ent, v);
+	json_decref(inputs);
+}
+
+/* The entity that a partition of ${ent} is over, or NULL. */
+static const struct manifest_entity *
+parent_of(const struct manifest * m, const struct manifest_entity * ent,
+    size_t list)
+{
+	const char * name = ent->lists[list].partition;
+
+	return (name ? manifest_entity(m, name) : NULL);
+}
+
+/* How many partitions deep ${ent} is; more than there are entities: a ring. */
+static size_t
+depth_of(const struct manifest * m, const struct manifest_entity * ent,
+    size_t depth)
+{
+	const struct manifest_entity * up;
+	size_t i, d, most = depth;
+
+	if (depth > 4)
+		return (depth);
+	for (i = 0; i < ent->nlists; i++) {
+		if ((up = parent_of(m, ent, i)) == NULL)
+			continue;
+		d = depth_of(m, up, depth + 1);
+		if (d > most)
+			most = d;
+		/* Deep enough is enough: no need to walk a wide ring whole. */
+		if (most > 4)
+			break;
+	}
+	return (most);
+}
+
+static void
+check_depth(struct mread * r)
+{
+	const struct manifest * m = r->m;
+	size_t i, at;
+
+	for (i = 0; i < m->nentities; i++) {
+		if (depth_of(m, &m->entities[i], 0) <= 4)
+			continue;
+		at = mread_enter(r, m->entities[i].name);
+		mread_fault(r, "lists", "its partitions go more than 4 "
+		    "entities up, or round in a ring");
+		mread_leave(r, at);
+		return;
+	}
+}
+
+void
+manifest_entity_read(struct mread * r, const json_t * doc)
+{
+	const json_t * ents = mread_map(r, doc, "entities", 1), * v;
+	struct manifest * m = r->m;
+	struct manifest_entity * ent;
+	size_t at, sub, i;
+	const char * key;
+
+	if (ents == NULL)
+		return;
+	at = mread_enter(r, "entities");
+	i = json_object_size(ents);
+	if (i == 0 || i > MAX_ENTITIES)
+		mread_fault(r, NULL, "must have 1 to %d entities",
+		    MAX_ENTITIES);
+	else
+		m->entities = mread_alloc(r, i, sizeof(*ent));
+	if (m->entities == NULL) {
+		mread_leave(r, at);
+		return;
+	}
+	json_object_foreach((json_t *)(uintptr_t)ents, key, v) {
+		sub = mread_enter(r, key);
+		if (manifest_entity(m, key) != NULL)
+			mread_fault(r, NULL, "is an entity already, in other "
+			    "case");
+		ent = &m->entities[m->nentities++];
+		ent->name = key;
+		read_shape(r, ent, v);
+		if (ent->is_main && m->main != NULL)
+			mread_fault(r, "main", "%s is the main entity "
+			    "already", m->main->name);
+		else if (ent->is_main)
+			m->main = ent;
+		mread_leave(r, sub);
+	}
+	for (i = 0; i < m->nentities; i++) {
+		sub = mread_enter(r, m->entities[i].name);
+		v = json_object_get(ents, m->entities[i].name);
+		if (json_is_object(v))
+			read_calls(r, &m->entities[i], v);
+		mread_leave(r, sub);
+	}
+	check_depth(r);
+	mread_leave(r, at);
+}
+
+void
+manifest_entity_free(struct manifest_entity * ent)
+{
+	size_t i;
+
+	for (i = 0; i < ent->ncolumns; i++)
+		manifest_column_free(&ent->columns[i]);
+	for (i = 0; i < ent->nlists; i++)
+		manifest_list_free(&ent->lists[i]);
+	for (i = 0; i < ent->nactions; i++)
+		manifest_action_free(&ent->actions[i]);
+	free(ent->columns);
+	free(ent->lists);
+	free(ent->actions);
+	json_path_free(ent->explode);
+	json_path_free(ent->drop_if);
+}

@@ -1,0 +1,232 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/manifest_parts.h"
+
+#define MAX_LISTS 32
+
+/* The inputs that must be known for this list. */
+static void
+read_needs(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v)
+{
+	const json_t * x;
+	size_t at, sub, i;
+	int c;
+
+	if ((list->needs = mread_list(r, v, "needs", 0)) == NULL)
+		return;
+	at = mread_enter(r, "needs");
+	json_array_foreach((json_t *)(uintptr_t)list->needs, i, x) {
+		sub = mread_enter_index(r, i);
+		if (!json_is_string(x))
+			mread_fault(r, NULL, "must be an input's name");
+		else if ((c = manifest_column_of(r, NULL, ent,
+		    json_string_value(x))) >= 0 && !ent->columns[c].is_input)
+			mread_fault(r, NULL, "'%s' is no input: give the "
+			    "column \"input\": true", ent->columns[c].name);
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_timeout(struct mread * r, struct manifest_list * list, const json_t * v)
+{
+	struct mread_scope s = { .roots = ROOT_CONFIG };
+
+	list->timeout_ms = json_object_get(v, "timeout_ms");
+	if (json_is_string(list->timeout_ms))
+		mread_template(r, v, "timeout_ms", 0, &s);
+	else if (json_is_integer(list->timeout_ms))
+		mread_int(r, v, "timeout_ms", 0, 1, 3600000);
+	else if (list->timeout_ms != NULL)
+		mread_fault(r, "timeout_ms", "must be an integer or a "
+		    "template");
+}
+
+static void
+read_bind(struct mread * r, const struct manifest_entity * ent,
+    const struct manifest_entity * over, const json_t * bind)
+{
+	const char * key;
+	const json_t * x;
+	size_t at;
+	int c;
+
+	at = mread_enter(r, "bind");
+	if (json_object_size(bind) == 0)
+		mread_fault(r, NULL, "must say which input comes from which "
+		    "column");
+	json_object_foreach((json_t *)(uintptr_t)bind, key, x) {
+		c = manifest_column_of(r, key, ent, key);
+		if (c >= 0 && !ent->columns[c].is_input)
+			mread_fault(r, key, "is no input: give the column "
+			    "\"input\": true");
+		if (!json_is_string(x))
+			mread_fault(r, key, "must be a column of the other "
+			    "entity");
+		else if (over != NULL)
+			manifest_column_of(r, key, over,
+			    json_string_value(x));
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_where(struct mread * r, const struct manifest_entity * over,
+    const json_t * where)
+{
+	struct mread_scope s = { .roots = ROOT_CONFIG };
+	const char * key;
+	const json_t * x;
+	size_t at;
+
+	at = mread_enter(r, "where");
+	json_object_foreach((json_t *)(uintptr_t)where, key, x) {
+		if (over != NULL)
+			manifest_column_of(r, key, over, key);
+		if (json_is_string(x))
+			mread_text_ok(r, key, json_string_value(x), &s);
+		else if (!json_is_number(x) && !json_is_boolean(x))
+			mread_fault(r, key, "must be a text, a number, true "
+			    "or false");
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_partition(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v)
+{
+	const json_t * p = json_object_get(v, "partition");
+	const struct manifest_entity * over = NULL;
+	const char * names[128];
+	size_t at, i;
+
+	if (p == NULL)
+		return;
+	at = mread_enter(r, "partition");
+	if (mread_is_object(r, p, KEYS_PARTITION)) {
+		list->partition = mread_str(r, p, "over", 1);
+		list->bind = mread_map(r, p, "bind", 1);
+		list->where = mread_map(r, p, "where", 0);
+		list->parallel = (unsigned)mread_int(r, p, "parallel", 0, 1,
+		    64);
+		if (list->partition != NULL && (over = manifest_entity(r->m,
+		    list->partition)) == NULL) {
+			for (i = 0; i < r->m->nentities && i < 128; i++)
+				names[i] = r->m->entities[i].name;
+			mread_unknown(r, "over", "entity", list->partition,
+			    names, i);
+		}
+		if (over == ent)
+			mread_fault(r, "over", "an entity cannot be "
+			    "partitioned over itself");
+		if (list->bind != NULL)
+			read_bind(r, ent, over, list->bind);
+		if (list->where != NULL)
+			read_where(r, over, list->where);
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_list(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v, const json_t * inputs)
+{
+	static const char * const methods[] = { "GET", "POST", NULL };
+	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW,
+	    .inputs = inputs };
+	struct err e;
+
+	list->paginate.rel = "next";
+	list->order_asc = "asc";
+	list->order_desc = "desc";
+	list->method = "GET";
+	list->url = "";
+	list->name = "";
+	if (!mread_is_object(r, v, KEYS_LIST))
+		return;
+	read_needs(r, ent, list, v);
+	list->method = mread_method(r, v, methods, "GET");
+	list->url = mread_template(r, v, "url", 1, &s);
+	list->name = mread_str(r, v, "name", 0);
+	if (list->name == NULL)
+		list->name = list->url != NULL ? list->url : "";
+	list->query = mread_params(r, v, "query", 0, &s);
+	list->headers = mread_params(r, v, "headers", 1, &s);
+	list->body = mread_body(r, v, "body", &s);
+	if (list->body != NULL && strcmp(list->method, "GET") == 0)
+		mread_fault(r, "body", "goes with method POST");
+	read_timeout(r, list, v);
+	list->records = mread_path(r, v, "records", 0);
+	if (json_object_get(v, "records") == NULL &&
+	    (list->records = json_path_parse("$", &e)) == NULL)
+		mread_fault(r, NULL, "%s", e.msg);
+	list->max_rows = mread_int(r, v, "max_rows", 0, 1, INT64_C(1) << 40);
+	manifest_page_read(r, list, v);
+	manifest_clause_read(r, list, v, &s);
+	manifest_push_read(r, ent, list, v, &s);
+	manifest_clause_order(r, ent, list, v, &s);
+	read_partition(r, ent, list, v);
+	list->revalidate = mread_bool(r, v, "revalidate");
+}
+
+/* EXPLAIN and fixtures tell lists apart by their names. */
+static void
+check_names(struct mread * r, const struct manifest_entity * ent)
+{
+	size_t i, k, at;
+
+	for (i = 1; i < ent->nlists; i++) {
+		for (k = 0; k < i; k++) {
+			if (strcmp(ent->lists[i].name, ent->lists[k].name) !=
+			    0 || *ent->lists[i].name == '\0')
+				continue;
+			at = mread_enter_index(r, i);
+			mread_fault(r, "name", "lists[%zu] has the same name",
+			    k);
+			mread_leave(r, at);
+			break;
+		}
+	}
+}
+
+void
+manifest_list_read(struct mread * r, struct manifest_entity * ent,
+    const json_t * v, const json_t * inputs)
+{
+	const json_t * lists, * x;
+	size_t at, sub, i, n;
+
+	/* What can only be acted on has none. */
+	lists = mread_list(r, v, "lists",
+	    json_object_get(v, "actions") == NULL);
+	if (lists == NULL)
+		return;
+	at = mread_enter(r, "lists");
+	n = json_array_size(lists);
+	if (n == 0 || n > MAX_LISTS)
+		mread_fault(r, NULL, "must have 1 to %d lists", MAX_LISTS);
+	else if ((ent->lists = mread_alloc(r, n, sizeof(*ent->lists))) != NULL)
+		json_array_foreach((json_t *)(uintptr_t)lists, i, x) {
+			sub = mread_enter_index(r, i);
+			read_list(r, ent, &ent->lists[ent->nlists++], x,
+			    inputs);
+			mread_leave(r, sub);
+		}
+	check_names(r, ent);
+	mread_leave(r, at);
+}
+
+void
+manifest_list_free(struct manifest_list * list)
+{
+	json_path_free(list->records);
+	manifest_page_free(&list->paginate);
+	free(list->pushes);
+	free(list->clauses);
+	free(list->orders);
+}

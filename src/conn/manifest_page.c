@@ -1,0 +1,159 @@
+#include <stdint.h>
+
+#include "conn/manifest_parts.h"
+
+/* Pagination: what each kind needs and may have. */
+
+static const char * const kind_words[] = { "none", "link", "cursor", "offset",
+    "page", "next_url", NULL };
+
+/* Keys, as bits. */
+enum {
+	K_SIZE = 1 << 0, K_REL = 1 << 1, K_PARAM = 1 << 2, K_FROM = 1 << 3,
+	K_FROM_HEADER = 1 << 4, K_LAST = 1 << 5, K_MORE = 1 << 6,
+	K_TOTAL = 1 << 7, K_CAP = 1 << 8, K_FIRST = 1 << 9, K_SHORT = 1 << 10,
+	K_MAX = 1 << 11
+};
+
+static const struct {
+	const char * key;
+	unsigned bit;
+} key_bits[] = {
+	{ "size", K_SIZE }, { "rel", K_REL }, { "query", K_PARAM },
+	{ "body", K_PARAM }, { "from", K_FROM },
+	{ "from_header", K_FROM_HEADER }, { "last", K_LAST },
+	{ "more", K_MORE }, { "total", K_TOTAL }, { "cap", K_CAP },
+	{ "first", K_FIRST }, { "short_page_ends", K_SHORT },
+	{ "max_pages", K_MAX },
+};
+
+#define K_ALL (K_SIZE | K_SHORT | K_MAX | K_LAST | K_MORE | K_TOTAL)
+static const unsigned may_have[] = {
+	[PAGE_NONE] = K_SIZE,
+	[PAGE_LINK] = K_ALL | K_REL,
+	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER,
+	[PAGE_OFFSET] = K_ALL | K_PARAM | K_CAP,
+	[PAGE_NUMBER] = K_ALL | K_PARAM | K_FIRST | K_CAP,
+	[PAGE_NEXT_URL] = K_ALL | K_FROM,
+};
+
+/* A parameter in the query or the body, exactly one of them. */
+static const char *
+read_param(struct mread * r, const json_t * v, enum param_where * where)
+{
+	const char * q = mread_str(r, v, "query", 0);
+	const char * b = mread_str(r, v, "body", 0);
+	int nq = json_object_get(v, "query") != NULL;
+	int nb = json_object_get(v, "body") != NULL;
+
+	*where = nb ? IN_BODY : IN_QUERY;
+	if (nq + nb != 1)
+		mread_fault(r, NULL, nq ? "has both query and body: the "
+		    "parameter stands in one of them" :
+		    "needs query or body: where the parameter goes");
+	return (nb ? b : q);
+}
+
+static void
+read_size(struct mread * r, struct manifest_paginate * p, const json_t * v)
+{
+	const json_t * size = json_object_get(v, "size");
+	size_t at;
+
+	if (size == NULL)
+		return;
+	at = mread_enter(r, "size");
+	if (mread_is_object(r, size, KEYS_SIZE)) {
+		p->size_param = read_param(r, size, &p->size_where);
+		p->size_max = (int)mread_int(r, size, "max", 0, 1, 1000000);
+		p->size = (int)mread_int(r, size, "default", p->size_max, 1,
+		    1000000);
+		if (p->size_max == 0)
+			p->size_max = p->size;
+		if (p->size == 0)
+			mread_fault(r, NULL, "needs default or max: how many "
+			    "records a page is asked for");
+		else if (p->size > p->size_max)
+			mread_fault(r, "default", "is more than max (%d)",
+			    p->size_max);
+	}
+	mread_leave(r, at);
+}
+
+static void
+check_kind(struct mread * r, const json_t * v, enum page_kind kind)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(key_bits) / sizeof(key_bits[0]); i++)
+		if (!(may_have[kind] & key_bits[i].bit) &&
+		    json_object_get(v, key_bits[i].key) != NULL)
+			mread_fault(r, key_bits[i].key, "has no meaning for "
+			    "kind %s", kind_words[kind]);
+	if (kind == PAGE_CURSOR && (json_object_get(v, "from") != NULL) +
+	    (json_object_get(v, "from_header") != NULL) != 1)
+		mread_fault(r, NULL, "needs one of from and from_header: where "
+		    "the next cursor stands");
+	if (kind == PAGE_NEXT_URL && json_object_get(v, "from") == NULL)
+		mread_fault(r, "from", "is missing: where the next URL "
+		    "stands");
+}
+
+static void
+read_fields(struct mread * r, struct manifest_paginate * p, const json_t * v)
+{
+	enum body_field from = p->kind == PAGE_NEXT_URL ? BODY_NEXT_URL :
+	    BODY_CURSOR;
+
+	p->field[from] = mread_path(r, v, "from", 0);
+	p->field[BODY_MORE] = mread_path(r, v, "more", 0);
+	p->field[BODY_LAST] = mread_path(r, v, "last", 0);
+	p->field[BODY_TOTAL] = mread_path(r, v, "total", 0);
+	p->cursor_header = mread_str(r, v, "from_header", 0);
+	p->first = (int)mread_int(r, v, "first", 1, 0, 1000000);
+	p->short_page_ends = mread_bool(r, v, "short_page_ends");
+	p->offset_cap = mread_int(r, v, "cap", 0, 1, INT64_C(1) << 40);
+	p->max_pages = mread_int(r, v, "max_pages", 0, 1, 10000000);
+}
+
+void
+manifest_page_read(struct mread * r, struct manifest_list * list,
+    const json_t * v)
+{
+	const json_t * pg = json_object_get(v, "paginate");
+	struct manifest_paginate * p = &list->paginate;
+	const char * rel;
+	size_t at;
+	int k;
+
+	if (pg == NULL)
+		return;
+	at = mread_enter(r, "paginate");
+	if (mread_is_object(r, pg, KEYS_PAGINATE) &&
+	    (k = mread_word(r, pg, "kind", kind_words, -1)) >= 0) {
+		p->kind = (enum page_kind)k;
+		check_kind(r, pg, p->kind);
+		if (may_have[p->kind] & K_PARAM)
+			p->param = read_param(r, pg, &p->where);
+		if ((rel = mread_str(r, pg, "rel", 0)) != NULL)
+			p->rel = rel;
+		read_fields(r, p, pg);
+		read_size(r, p, pg);
+		if (p->short_page_ends && p->size == 0)
+			mread_fault(r, "short_page_ends", "needs size: how "
+			    "many records a full page has");
+		if (p->kind == PAGE_OFFSET && p->size == 0)
+			mread_fault(r, "size", "is missing: how far the offset "
+			    "goes on");
+	}
+	mread_leave(r, at);
+}
+
+void
+manifest_page_free(struct manifest_paginate * p)
+{
+	size_t i;
+
+	for (i = 0; i < BODY_FIELDS; i++)
+		json_path_free(p->field[i]);
+}

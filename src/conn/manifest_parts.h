@@ -1,0 +1,65 @@
+#ifndef MOLTLER_CONN_MANIFEST_PARTS_H
+#define MOLTLER_CONN_MANIFEST_PARTS_H
+
+#include "conn/manifest_schema.h"
+#include "conn/mread.h"
+
+/* The parts of reading a manifest.  Each fills what it is given from the
+ * document, telling faults through ${r}; each *_free() frees what its part
+ * made, also of one that was not read to its end. */
+
+/** manifest_schema_read(r, doc): The config schema. */
+void manifest_schema_read(struct mread * r, const json_t * doc);
+
+/** manifest_auth_read(r, doc): How requests are signed. */
+void manifest_auth_read(struct mread * r, const json_t * doc);
+
+/** manifest_error_read(r, doc) / _limits: Rules, error_text; the budget. */
+void manifest_error_read(struct mread * r, const json_t * doc);
+void manifest_error_limits(struct mread * r, const json_t * doc);
+void manifest_error_free(struct manifest * m);
+
+/** manifest_entity_read(r, doc): All entities. */
+void manifest_entity_read(struct mread * r, const json_t * doc);
+void manifest_entity_free(struct manifest_entity * ent);
+
+/** manifest_column_read(r, ent, v): An entity's columns; manifest_column_of(r,
+ * key, ent, name): the index of a column named at ${key}, -1 (a fault). */
+void manifest_column_read(struct mread * r, struct manifest_entity * ent,
+    const json_t * v);
+int manifest_column_of(struct mread * r, const char * key,
+    const struct manifest_entity * ent, const char * name);
+void manifest_column_free(struct manifest_column * c);
+
+/** manifest_list_read(r, ent, v, inputs): An entity's lists. */
+void manifest_list_read(struct mread * r, struct manifest_entity * ent,
+    const json_t * v, const json_t * inputs);
+void manifest_list_free(struct manifest_list * list);
+
+/** manifest_page_read(r, list, v): Its pagination. */
+void manifest_page_read(struct mread * r, struct manifest_list * list,
+    const json_t * v);
+void manifest_page_free(struct manifest_paginate * p);
+
+/** manifest_push_read(r, ent, list, v, s), manifest_clause_read(r, list, v, s),
+ * manifest_clause_order(r, ent, list, v, s): What can be pushed; clauses are
+ * read before the pushes that speak of them. */
+void manifest_push_read(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v,
+    const struct mread_scope * s);
+void manifest_clause_read(struct mread * r, struct manifest_list * list,
+    const json_t * v, const struct mread_scope * s);
+void manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v,
+    const struct mread_scope * s);
+
+/** manifest_action_read(r, ent, v): An entity's actions. */
+void manifest_action_read(struct mread * r, struct manifest_entity * ent,
+    const json_t * v);
+void manifest_action_free(struct manifest_action * a);
+
+/** manifest_lint(r): Warn of known mistakes in what was read without a
+ * fault. */
+void manifest_lint(struct mread * r);
+
+#endif

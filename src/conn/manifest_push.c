@@ -1,0 +1,319 @@
+#include <stdint.h>
+#include <string.h>
+
+#include "conn/manifest_parts.h"
+
+/* What the service can filter by. */
+
+#define MAX_RULES 64
+
+/* In the order of the bits of enum push_op. */
+static const char * const op_words[] = { "=", "!=", "in", "<", "<=", ">",
+    ">=", "like_prefix", "like_substring", "contains", "is_null",
+    "is_not_null", NULL };
+#define OPS_ORDER (OP_LT | OP_LE | OP_GT | OP_GE)
+#define OPS_LIKE (OP_PREFIX | OP_SUBSTR)
+#define OPS_NULL (OP_IS_NULL | OP_NOT_NULL)
+
+static unsigned
+read_op(struct mread * r, const char * s)
+{
+	size_t i;
+
+	for (i = 0; op_words[i] != NULL; i++)
+		if (strcmp(op_words[i], s) == 0)
+			return (1U << i);
+	mread_fault(r, NULL, "'%.32s' is no operator; known are: = != in < <= "
+	    "> >= like_prefix like_substring contains is_null is_not_null", s);
+	return (0);
+}
+
+static unsigned
+read_ops(struct mread * r, const json_t * v)
+{
+	const json_t * op = json_object_get(v, "op"), * x;
+	size_t at, sub, i;
+	unsigned ops = 0;
+
+	if (op == NULL)
+		return (OP_EQ);
+	at = mread_enter(r, "op");
+	if (json_is_string(op)) {
+		ops = read_op(r, json_string_value(op));
+	} else if (!json_is_array(op) || json_array_size(op) == 0) {
+		mread_fault(r, NULL, "must be an operator or an array of "
+		    "them");
+	} else {
+		json_array_foreach((json_t *)(uintptr_t)op, i, x) {
+			sub = mread_enter_index(r, i);
+			if (json_is_string(x))
+				ops |= read_op(r, json_string_value(x));
+			else
+				mread_fault(r, NULL, "must be an operator");
+			mread_leave(r, sub);
+		}
+	}
+	mread_leave(r, at);
+	return (ops);
+}
+
+/* Whether the operators fit what the column holds. */
+static void
+check_ops(struct mread * r, const struct manifest_column * c, unsigned ops)
+{
+	if (c->is_input && (ops & ~(unsigned)(OP_EQ | OP_IN)) != 0)
+		mread_fault(r, "op", "an input is told by = (or in), nothing "
+		    "else");
+	else if ((ops & OPS_LIKE) != 0 && c->type != COLUMN_TEXT)
+		mread_fault(r, "op", "LIKE goes with text, and %s is %s",
+		    c->name, c->type_name);
+	else if ((ops & OP_CONTAINS) != 0 && c->type != COLUMN_LIST &&
+	    c->type != COLUMN_TEXT && c->type != COLUMN_MAP)
+		mread_fault(r, "op", "contains goes with a list or text, and "
+		    "%s is %s", c->name, c->type_name);
+	else if ((ops & OPS_ORDER) != 0 && (c->type == COLUMN_LIST ||
+	    c->type == COLUMN_MAP || c->type == COLUMN_BOOLEAN))
+		mread_fault(r, "op", "%s is %s: it has no order", c->name,
+		    c->type_name);
+	else if ((ops & (OP_EQ | OP_NE | OP_IN)) != 0 &&
+	    (c->type == COLUMN_LIST || c->type == COLUMN_MAP))
+		mread_fault(r, "op", "%s is %s: use contains", c->name,
+		    c->type_name);
+}
+
+static void
+read_where(struct mread * r, const struct manifest_list * list,
+    struct manifest_push * p, const json_t * v)
+{
+	static const char * const keys[] = { "query", "header", "body",
+	    "clause" };
+	const char * s, * languages[MAX_RULES];
+	size_t i, n = 0, k;
+
+	for (i = 0; i < 4; i++) {
+		if (json_object_get(v, keys[i]) == NULL)
+			continue;
+		n++;
+		s = mread_str(r, v, keys[i], 0);
+		p->name = s != NULL ? s : "";
+		p->where = (enum param_where)i;
+	}
+	if (n != 1)
+		mread_fault(r, NULL, "needs one of query, header, body and "
+		    "clause: where it goes");
+	if (n != 1 || p->where != IN_CLAUSE || *p->name == '\0')
+		return;
+	for (k = 0; k < list->nclauses; k++) {
+		if (strcmp(list->clauses[k].language, p->name) == 0)
+			break;
+		if (k < MAX_RULES)
+			languages[k] = list->clauses[k].language;
+	}
+	if (k == list->nclauses)
+		mread_unknown(r, "clause", "language of this list's clauses",
+		    p->name, languages, k < MAX_RULES ? k : MAX_RULES);
+	if (json_object_get(v, "text") == NULL)
+		mread_fault(r, "text", "is missing: what stands in the "
+		    "clause");
+}
+
+static void
+read_text(struct mread * r, struct manifest_push * p, const json_t * v,
+    const struct mread_scope * outer)
+{
+	struct mread_scope s = *outer;
+
+	s.roots |= ROOT_VALUE;
+	p->text = mread_template(r, v, "text", 0, &s);
+	if ((p->ops & OPS_NULL) == 0)
+		return;
+	if ((p->ops & ~(unsigned)OPS_NULL) != 0)
+		mread_fault(r, "op", "is_null and is_not_null have no value: "
+		    "give them a rule of their own");
+	else if (json_object_get(v, "text") == NULL)
+		mread_fault(r, "text", "is missing: is_null has no value to "
+		    "send");
+	else if (p->text != NULL && strstr(p->text, "value") != NULL &&
+	    strstr(p->text, "{{") != NULL)
+		mread_fault(r, "text", "speaks of {{value}}, which is_null "
+		    "has not");
+}
+
+static void
+read_values(struct mread * r, struct manifest_push * p, const json_t * v)
+{
+	const json_t * vals = json_object_get(v, "values"), * x;
+	const char * key;
+	size_t at, i;
+
+	if (vals == NULL)
+		return;
+	at = mread_enter(r, "values");
+	if (json_is_array(vals)) {
+		json_array_foreach((json_t *)(uintptr_t)vals, i, x)
+			if (json_is_object(x) || json_is_array(x) ||
+			    json_is_null(x))
+				mread_fault(r, NULL, "holds what is no "
+				    "value");
+	} else if (json_is_object(vals)) {
+		json_object_foreach((json_t *)(uintptr_t)vals, key, x)
+			if (json_is_object(x) || json_is_array(x) ||
+			    json_is_null(x))
+				mread_fault(r, key, "must be a value");
+	} else {
+		mread_fault(r, NULL, "must be an array of values or an object "
+		    "from values to the service's");
+	}
+	p->values = vals;
+	mread_leave(r, at);
+}
+
+static void
+read_time(struct mread * r, const struct manifest_column * c,
+    struct manifest_push * p, const json_t * v)
+{
+	static const char * const words[] = { "iso8601", "epoch_s",
+	    "epoch_ms", NULL };
+	static const char * const only_times[] = { "time", "widen_s",
+	    "round_s", "within_s" };
+	const json_t * t = json_object_get(v, "time");
+	size_t at, i;
+
+	p->time = c->time;
+	p->widen_ms = (int64_t)(1000 * mread_num(r, v, "widen_s", 0, 0,
+	    31536000));
+	p->round_ms = (int64_t)(1000 * mread_num(r, v, "round_s", 0, 0.001,
+	    31536000));
+	p->within_ms = (int64_t)(1000 * mread_num(r, v, "within_s", 0, 1,
+	    3153600000.0));
+	if (c->type != COLUMN_TIMESTAMP)
+		for (i = 0; i < 4; i++)
+			if (json_object_get(v, only_times[i]) != NULL)
+				mread_fault(r, only_times[i], "goes with a "
+				    "timestamp");
+	if (!json_is_object(t)) {
+		p->time = (enum time_format)mread_word(r, v, "time", words,
+		    (int)c->time);
+		return;
+	}
+	at = mread_enter(r, "time");
+	if (mread_is_object(r, t, KEYS_STRFTIME)) {
+		p->time = TIME_STRFTIME;
+		p->strftime = mread_str(r, t, "strftime", 1);
+	}
+	mread_leave(r, at);
+}
+
+/* Parameters that go along; null takes a default of the list away. */
+static void
+read_with(struct mread * r, struct manifest_push * p, const json_t * v,
+    const struct mread_scope * outer)
+{
+	const json_t * with = mread_map(r, v, "with", 0), * x;
+	struct mread_scope s = *outer;
+	const char * key;
+	size_t at;
+
+	if (with == NULL)
+		return;
+	s.roots |= ROOT_VALUE;
+	at = mread_enter(r, "with");
+	json_object_foreach((json_t *)(uintptr_t)with, key, x) {
+		if (json_is_string(x))
+			mread_text_ok(r, key, json_string_value(x), &s);
+		else if (!json_is_null(x))
+			mread_fault(r, key, "must be a string (a template) or "
+			    "null");
+	}
+	p->with = with;
+	mread_leave(r, at);
+}
+
+static void
+read_rule(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, size_t column, const json_t * v,
+    const struct mread_scope * s)
+{
+	static const char * const many_words[] = { "csv", "repeat", NULL };
+	struct manifest_push * p = &list->pushes[list->npushes++];
+	const struct manifest_column * c = &ent->columns[column];
+	int many;
+
+	p->column = column;
+	p->name = "";
+	if (!mread_is_object(r, v, KEYS_PUSH))
+		return;
+	p->ops = read_ops(r, v);
+	check_ops(r, c, p->ops);
+	read_where(r, list, p, v);
+	read_text(r, p, v, s);
+	read_values(r, p, v);
+	many = mread_word(r, v, "many", many_words, 2);
+	p->many = many == 0 ? MANY_CSV : many == 1 ? MANY_REPEAT : MANY_ONE;
+	if (p->many != MANY_ONE && (p->ops & (OP_IN | OP_CONTAINS)) == 0)
+		mread_fault(r, "many", "goes with in or contains");
+	read_time(r, c, p, v);
+	read_with(r, p, v, s);
+	p->loose = mread_bool(r, v, "loose");
+	p->caps = mread_bool(r, v, "caps");
+	if (p->caps && list->max_rows == 0)
+		mread_fault(r, "caps", "means nothing: the list has no "
+		    "max_rows");
+}
+
+/* How many rules there are in all. */
+static size_t
+count(const json_t * push)
+{
+	const char * key;
+	const json_t * x;
+	size_t n = 0;
+
+	json_object_foreach((json_t *)(uintptr_t)push, key, x)
+		n += json_is_array(x) ? json_array_size(x) : 1;
+	return (n);
+}
+
+static void
+read_column(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, int c, const json_t * v,
+    const struct mread_scope * s)
+{
+	const json_t * x;
+	size_t i, at;
+
+	if (!json_is_array(v)) {
+		read_rule(r, ent, list, (size_t)c, v, s);
+		return;
+	}
+	json_array_foreach((json_t *)(uintptr_t)v, i, x) {
+		at = mread_enter_index(r, i);
+		read_rule(r, ent, list, (size_t)c, x, s);
+		mread_leave(r, at);
+	}
+}
+
+void
+manifest_push_read(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v,
+    const struct mread_scope * s)
+{
+	const json_t * push = mread_map(r, v, "push", 0), * x;
+	const char * key;
+	size_t at, sub;
+	int c;
+
+	if (push == NULL)
+		return;
+	at = mread_enter(r, "push");
+	list->pushes = mread_alloc(r, count(push), sizeof(*list->pushes));
+	json_object_foreach((json_t *)(uintptr_t)push, key, x) {
+		if (list->pushes == NULL)
+			break;
+		sub = mread_enter(r, key);
+		if ((c = manifest_column_of(r, NULL, ent, key)) >= 0)
+			read_column(r, ent, list, c, x, s);
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+}

@@ -1,0 +1,91 @@
+#include "conn/mread.h"
+
+/* The format's objects and their keys; manifest.schema.json holds the same. */
+
+static const char * const manifest_keys[] = { "format", "type", "title",
+    "description", "drive_model", "config", "auth", "base_url", "headers",
+    "limits", "errors", "error_text", "entities", "test", "$schema", NULL };
+static const char * const field_keys[] = { "type", "required", "default",
+    "description", "min", "max", "values", "pattern", "variants", NULL };
+static const char * const unless_keys[] = { "unless", NULL };
+static const char * const auth_keys[] = { "kind", "token", "username",
+    "password", "headers", NULL };
+static const char * const limits_keys[] = { "rate", "burst", "concurrency",
+    "scope", "headers", NULL };
+static const char * const limit_header_keys[] = { "limit", "remaining",
+    "reset", "reset_unit", NULL };
+static const char * const error_keys[] = { "status", "headers", "path",
+    "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
+static const char * const test_keys[] = { "entity", "url", "expect", NULL };
+static const char * const entity_keys[] = { "main", "hidden", "description",
+    "key", "columns", "lists", "explode", "drop_if", "decode", "retry",
+    "cursor", "actions", NULL };
+static const char * const retry_keys[] = { "count", "base_ms", NULL };
+static const char * const cursor_keys[] = { "column", "order", "lag_s",
+    "lookback_s", NULL };
+static const char * const column_keys[] = { "type", "path", "description",
+    "time", "pick", "not_null", "nocase", "as", "input", "default", NULL };
+static const char * const list_keys[] = { "name", "needs", "method", "url",
+    "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
+    "clauses", "order", "partition", "max_rows", "revalidate", NULL };
+static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
+    "body", "from", "from_header", "last", "more", "total", "cap", "first",
+    "short_page_ends", "max_pages", NULL };
+static const char * const size_keys[] = { "query", "body", "default", "max",
+    NULL };
+static const char * const push_keys[] = { "op", "query", "header", "body",
+    "clause", "text", "values", "many", "time", "widen_s", "round_s",
+    "within_s", "with", "loose", "caps", NULL };
+static const char * const strftime_keys[] = { "strftime", NULL };
+static const char * const clause_keys[] = { "query", "body", "join", "always",
+    "empty", "order", NULL };
+static const char * const order_keys[] = { "columns", "query", "asc", "desc",
+    "max", NULL };
+static const char * const partition_keys[] = { "over", "bind", "where",
+    "parallel", NULL };
+static const char * const action_keys[] = { "description", "args", "method",
+    "url", "query", "headers", "body", "lookup", "success", "result",
+    "safe_to_retry", NULL };
+static const char * const arg_keys[] = { "type", "required", "default",
+    "description", "values", "max_items", "fields", "items", NULL };
+static const char * const lookup_keys[] = { "url", "records", "match",
+    "value", NULL };
+
+static const struct {
+	const char * name;
+	const char * const * keys;
+} kinds[] = {
+	[KEYS_MANIFEST] = { "manifest", manifest_keys },
+	[KEYS_FIELD] = { "field", field_keys },
+	[KEYS_UNLESS] = { "unless", unless_keys },
+	[KEYS_AUTH] = { "auth_kind", auth_keys },
+	[KEYS_LIMITS] = { "limits", limits_keys },
+	[KEYS_LIMIT_HEADERS] = { "limit_headers", limit_header_keys },
+	[KEYS_ERROR] = { "error", error_keys },
+	[KEYS_TEST] = { "test", test_keys },
+	[KEYS_ENTITY] = { "entity", entity_keys },
+	[KEYS_RETRY] = { "retry", retry_keys },
+	[KEYS_CURSOR] = { "cursor", cursor_keys },
+	[KEYS_COLUMN] = { "column", column_keys },
+	[KEYS_LIST] = { "list", list_keys },
+	[KEYS_PAGINATE] = { "paginate", paginate_keys },
+	[KEYS_SIZE] = { "size", size_keys },
+	[KEYS_PUSH] = { "push", push_keys },
+	[KEYS_STRFTIME] = { "strftime", strftime_keys },
+	[KEYS_CLAUSE] = { "clause", clause_keys },
+	[KEYS_ORDER] = { "order", order_keys },
+	[KEYS_PARTITION] = { "partition", partition_keys },
+	[KEYS_ACTION] = { "action", action_keys },
+	[KEYS_ARG] = { "arg", arg_keys },
+	[KEYS_LOOKUP] = { "lookup", lookup_keys },
+};
+
+const char * const *
+mread_keys_of(size_t kind, const char ** name)
+{
+	if (kind >= sizeof(kinds) / sizeof(kinds[0]))
+		return (NULL);
+	if (name != NULL)
+		*name = kinds[kind].name;
+	return (kinds[kind].keys);
+}

@@ -1,0 +1,340 @@
+#include "conn/plan.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/plan_choose.h"
+#include "conn/plan_push.h"
+#include "conn/template.h"
+
+/* Servers take URLs of 8 KiB; what would not fit is looked at here. */
+#define MAX_PUSHED_URL 6000
+#define MAX_PUSHED_BODY 200000
+#define MAX_INPUTS 1000
+
+static int
+err_missing(const struct plan * p, const char * name, struct err * e)
+{
+	int i = manifest_column(p->ent, name);
+	const char * dflt = i < 0 ? NULL : p->ent->columns[i].dflt, * key, * end;
+
+	key = dflt ? strstr(dflt, "config.") : NULL;
+	end = key ? key + 7 + strcspn(key + 7, "} |") : NULL;
+	return (err_set(e, ERR_CONFIG, "input", "%s.%s has to be told %s: add "
+	    "WHERE %s = '...'%s%.*s%s", p->c->name, p->ent->name, name, name,
+	    key ? ", or set " : "", key ? (int)(end - key - 7) : 0,
+	    key ? key + 7 : "", key ? " in the connector's CONFIG" : ""));
+}
+
+/* Its own copies of values and texts: one block. */
+static int
+copy_values(struct plan_pred * d, const struct plan_given * g, struct err * e)
+{
+	size_t i, bytes = g->nvalues * sizeof(*d->values);
+	char * text;
+
+	for (i = 0; i < g->nvalues; i++)
+		if (g->values[i].type == VALUE_TEXT)
+			bytes += g->values[i].len;
+	d->column = g->column;
+	d->op = g->op;
+	if (bytes == 0)
+		return (0);
+	if ((d->values = malloc(bytes)) == NULL)
+		return (err_nomem(e, "a plan"));
+	text = (char *)(d->values + g->nvalues);
+	d->nvalues = g->nvalues;
+	for (i = 0; i < g->nvalues; i++) {
+		d->values[i] = g->values[i];
+		if (g->values[i].type != VALUE_TEXT)
+			continue;
+		if (g->values[i].len > 0)
+			memcpy(text, g->values[i].s, g->values[i].len);
+		d->values[i].s = text;
+		text += g->values[i].len;
+	}
+	return (0);
+}
+
+/* Whether an earlier predicate has what ${rule} wants. */
+static int
+is_taken(const struct plan * p, size_t n, const struct manifest_push * rule,
+    unsigned op)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (p->preds[i].push != NULL &&
+		    plan_push_same(p->preds[i].push, rule) &&
+		    !(p->preds[i].push == rule && op == OP_CONTAINS &&
+		    p->preds[i].op == OP_CONTAINS && rule->many != MANY_ONE))
+			return (1);
+	return (0);
+}
+
+static void
+push_one(struct plan * p, size_t n, size_t * left)
+{
+	const struct manifest_push * r;
+	struct plan_pred * d = &p->preds[n];
+	size_t i, size;
+	json_t * v;
+
+	for (i = 0; i < p->list->npushes; i++) {
+		r = &p->list->pushes[i];
+		if (r->column != d->column || (r->ops & d->op) == 0 ||
+		    is_taken(p, n, r, d->op))
+			continue;
+		v = plan_push_value(&p->ent->columns[d->column], r, d,
+		    &d->exact);
+		if (v == NULL)
+			continue;
+		size = plan_push_size(v) + strlen(r->name) + (r->text ?
+		    strlen(r->text) : 0);
+		if (size <= left[r->where == IN_BODY]) {
+			left[r->where == IN_BODY] -= size;
+			d->push = r;
+			d->sent = v;
+			return;
+		}
+		json_decref(v);
+	}
+	d->exact = 0;
+}
+
+static int
+fill_preds(struct plan * p, const struct plan_given * given, size_t n,
+    uint64_t inputs, struct err * e)
+{
+	size_t left[2] = { MAX_PUSHED_URL, MAX_PUSHED_BODY }, i, j;
+	const struct manifest_column * col;
+	struct plan_pred * d;
+
+	if ((p->preds = calloc(n + 1, sizeof(*p->preds))) == NULL)
+		return (err_nomem(e, "a plan"));
+	for (i = 0; i < n; i++) {
+		d = &p->preds[p->npreds++];
+		if (copy_values(d, &given[i], e))
+			return (-1);
+		p->nothing |= plan_push_never(d);
+		if (i >= PLAN_MAX_ASKS || (inputs >> i & 1) == 0)
+			continue;
+		col = &p->ent->columns[d->column];
+		d->exact = 1;
+		if ((d->sent = plan_push_input(col, d)) == NULL)
+			return (d->nvalues > MAX_INPUTS ? err_set(e,
+			    ERR_PERMANENT, "input", "%s has %zu values, and "
+			    "each is a listing of its own; at most %d can be "
+			    "asked in one statement", col->name, d->nvalues,
+			    MAX_INPUTS) : err_set(e, ERR_PERMANENT, "input",
+			    "the value of %s is none that %s.%s can be asked "
+			    "with", col->name, p->c->name, p->ent->name));
+	}
+	for (j = 0; j < n; j++)
+		if (p->preds[j].sent == NULL &&
+		    p->preds[j].column < p->ent->ncolumns)
+			push_one(p, j, left);
+	p->exact = p->ent->drop_if == NULL;
+	for (j = 0; j < n; j++)
+		p->exact &= p->preds[j].exact;
+	return (0);
+}
+
+static int
+fill_order(struct plan * p, const struct plan_order * orders, size_t norders,
+    int pushed, struct err * e)
+{
+	if (norders == 0)
+		return (0);
+	if (!pushed) {
+		/* All rows are needed to find the first. */
+		p->exact = 0;
+		return (0);
+	}
+	if ((p->orders = calloc(norders, sizeof(*orders))) == NULL)
+		return (err_nomem(e, "a plan"));
+	memcpy(p->orders, orders, norders * sizeof(*orders));
+	p->norders = norders;
+	return (0);
+}
+
+static int
+fill(struct plan * p, const struct plan_given * given, size_t n,
+    const struct plan_order * orders, size_t norders, struct err * e)
+{
+	struct plan_shape shape = { NULL, n, orders, norders };
+	struct plan_choice choice;
+	struct plan_ask * asks;
+	size_t i;
+
+	if ((p->wanted = malloc(p->ent->ncolumns + 1)) == NULL ||
+	    (asks = calloc(n + 1, sizeof(*asks))) == NULL)
+		return (err_nomem(e, "a plan"));
+	memset(p->wanted, 1, p->ent->ncolumns + 1);
+	for (i = 0; i < n; i++) {
+		asks[i].column = given[i].column;
+		asks[i].op = given[i].op;
+	}
+	shape.asks = asks;
+	plan_choose(p->c, p->ent, &shape, &choice);
+	free(asks);
+	if (choice.list == NULL && choice.missing == NULL)
+		return (err_set(e, ERR_CONFIG, "input", "%s.%s cannot be listed",
+		    p->c->name, p->ent->name));
+	if (choice.list == NULL)
+		return (err_missing(p, choice.missing, e));
+	p->list = choice.list;
+	if (fill_preds(p, given, n, choice.inputs, e))
+		return (-1);
+	return (fill_order(p, orders, norders, choice.order_pushed, e));
+}
+
+struct plan *
+plan_new(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, const struct plan_order * orders,
+    size_t norders, struct err * e)
+{
+	struct plan * p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		err_nomem(e, "a plan");
+		return (NULL);
+	}
+	p->c = connector_ref(c);
+	p->ent = ent;
+	p->limit = -1;
+	if ((p->config = json_incref(connector_config_parsed(c))) == NULL) {
+		err_nomem(e, "a plan");
+		plan_free(p);
+		return (NULL);
+	}
+	if (fill(p, given, n, orders, norders, e)) {
+		plan_free(p);
+		return (NULL);
+	}
+	return (p);
+}
+
+void
+plan_free(struct plan * p)
+{
+	size_t i;
+
+	if (p == NULL)
+		return;
+	for (i = 0; i < p->npreds; i++) {
+		free(p->preds[i].values);
+		json_decref(p->preds[i].sent);
+	}
+	free(p->preds);
+	free(p->orders);
+	free(p->wanted);
+	json_decref(p->config);
+	connector_unref(p->c);
+	free(p);
+}
+
+/* ---- inputs ---- */
+
+/* The values of input ${col}: a new list; NULL without ${e} if none is known. */
+static json_t *
+values_of(const struct plan * p, size_t col, struct err * e)
+{
+	struct template_env env = { .config = p->config };
+	const char * dflt = p->ent->columns[col].dflt;
+	json_t * t, * v, * list;
+	size_t i;
+
+	e->code[0] = '\0';
+	for (i = 0; i < p->npreds; i++)
+		if (p->preds[i].column == col && p->preds[i].push == NULL &&
+		    p->preds[i].sent != NULL)
+			return (json_incref(p->preds[i].sent));
+	if (dflt == NULL || !template_knows(dflt, &env))
+		return (NULL);
+	if ((t = json_string(dflt)) == NULL) {
+		err_nomem(e, "a plan");
+		return (NULL);
+	}
+	v = template_json(t, &env, e);
+	json_decref(t);
+	if (v != NULL && (list = json_pack("[o]", v)) != NULL)
+		return (list);
+	if (v != NULL)
+		err_nomem(e, "a plan");
+	return (NULL);
+}
+
+/* Each of ${sets} with each of ${values} as ${name}; NULL: no memory. */
+static json_t *
+product(const json_t * sets, const char * name, const json_t * values)
+{
+	json_t * out = json_array(), * set, * v, * one;
+	size_t i, j;
+
+	json_array_foreach(sets, i, set)
+		json_array_foreach(values, j, v) {
+			one = json_copy(set);
+			if (out == NULL || one == NULL ||
+			    json_object_set(one, name, v) ||
+			    json_array_append(out, one)) {
+				json_decref(one);
+				json_decref(out);
+				return (NULL);
+			}
+			json_decref(one);
+		}
+	return (out);
+}
+
+static int
+multiply(json_t ** sets, const struct plan * p, size_t col, struct err * e)
+{
+	struct err why;
+	json_t * values = values_of(p, col, &why), * out;
+	size_t n;
+
+	if (values == NULL && why.code[0] == '\0')
+		return (0);
+	if (values == NULL) {
+		if (e != NULL)
+			*e = why;
+		return (-1);
+	}
+	n = json_array_size(*sets) * json_array_size(values);
+	if (n > MAX_INPUTS) {
+		json_decref(values);
+		return (err_set(e, ERR_PERMANENT, "input", "%s.%s would be "
+		    "listed %zu times, once for each %s; at most %d are "
+		    "possible in one statement", p->c->name, p->ent->name, n,
+		    p->ent->columns[col].name, MAX_INPUTS));
+	}
+	out = product(*sets, p->ent->columns[col].name, values);
+	json_decref(values);
+	json_decref(*sets);
+	*sets = out;
+	return (out == NULL ? err_nomem(e, "a plan") : 0);
+}
+
+json_t *
+plan_inputs(const struct plan * p, size_t * n, struct err * e)
+{
+	json_t * sets = p->nothing ? json_array() : json_pack("[{}]");
+	size_t i;
+
+	*n = 0;
+	if (sets == NULL) {
+		err_nomem(e, "a plan");
+		return (NULL);
+	}
+	for (i = 0; i < p->ent->ncolumns && !p->nothing; i++)
+		if (p->ent->columns[i].is_input &&
+		    plan_choose_uses(p->list, p->ent->columns[i].name) &&
+		    multiply(&sets, p, i, e)) {
+			json_decref(sets);
+			return (NULL);
+		}
+	*n = json_array_size(sets);
+	return (sets);
+}

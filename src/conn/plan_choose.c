@@ -1,0 +1,258 @@
+#include "conn/plan_choose.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "conn/plan_push.h"
+#include "conn/template.h"
+
+/* What a listing has, for want of knowledge; only their ratios matter. */
+#define GUESS_ROWS 2000.0
+#define GUESS_PARTS 20.0
+#define GUESS_PAGE 100.0
+#define GUESS_IN 4.0
+
+int
+plan_choose_uses(const struct manifest_list * list, const char * input)
+{
+	char path[160];
+	const json_t * need;
+	size_t i;
+
+	if (json_object_get(list->bind, input) != NULL)
+		return (0);
+	json_array_foreach(list->needs, i, need)
+		if (json_is_string(need) &&
+		    strcmp(json_string_value(need), input) == 0)
+			return (1);
+	if (strlen(input) > sizeof(path) - 4)
+		return (0);
+	memcpy(path, "in.", 3);
+	memcpy(path + 3, input, strlen(input) + 1);
+	if (template_text_uses(list->url, path) ||
+	    template_uses(list->query, path) ||
+	    template_uses(list->headers, path) ||
+	    template_uses(list->body, path))
+		return (1);
+	for (i = 0; i < list->nclauses; i++)
+		if (template_text_uses(list->clauses[i].always, path) ||
+		    template_text_uses(list->clauses[i].empty, path))
+			return (1);
+	return (0);
+}
+
+int
+plan_choose_order(const struct manifest_list * list,
+    const struct manifest_entity * ent, const struct plan_order * orders,
+    size_t n)
+{
+	const struct manifest_column * col;
+	size_t i, j;
+
+	if (n == 0 || n > (size_t)(list->order_max > 0 ? list->order_max : 1))
+		return (0);
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < list->norders; j++)
+			if (list->orders[j].column == orders[i].column)
+				break;
+		if (j == list->norders || orders[i].column >= ent->ncolumns)
+			return (0);
+		col = &ent->columns[orders[i].column];
+		/* Texts have as many orders as there are collations. */
+		if (!col->not_null || (col->type != COLUMN_INTEGER &&
+		    col->type != COLUMN_REAL && col->type != COLUMN_BOOLEAN &&
+		    col->type != COLUMN_TIMESTAMP))
+			return (0);
+		/* The service knows a time more finely than rows show it, so
+		 * what follows it would break other ties. */
+		if (col->type == COLUMN_TIMESTAMP && i + 1 < n)
+			return (0);
+		if (ent->explode != NULL && (col->path == NULL ||
+		    col->path->of_element))
+			return (0);
+	}
+	return (1);
+}
+
+/* How an input is known: 1: a default, 2: one ask, 3: an IN. */
+static int
+known(const struct connector * c, const struct manifest_entity * ent,
+    const struct manifest_list * list, const struct plan_shape * shape,
+    const char * input, int * ask)
+{
+	int col = manifest_column(ent, input);
+	struct template_env env = { NULL };
+	size_t i;
+
+	*ask = -1;
+	if (json_object_get(list->bind, input) != NULL)
+		return (1);
+	if (col < 0)
+		return (0);
+	/* One value is better than several. */
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++)
+		if (shape->asks[i].column == (size_t)col &&
+		    ((shape->asks[i].op == OP_EQ && (*ask < 0 ||
+		    shape->asks[*ask].op != OP_EQ)) ||
+		    (shape->asks[i].op == OP_IN && *ask < 0)))
+			*ask = (int)i;
+	if (*ask >= 0)
+		return (shape->asks[*ask].op == OP_EQ ? 2 : 3);
+	if (ent->columns[col].dflt == NULL)
+		return (0);
+	/* The connector keeps what it parsed; its value does not change. */
+	env.config = connector_config_parsed((struct connector *)(uintptr_t)c);
+	return (template_knows(ent->columns[col].dflt, &env));
+}
+
+/* How many needs are missing; the first of them into ${missing}. */
+static size_t
+lacks(const struct connector * c, const struct manifest_entity * ent,
+    const struct manifest_list * list, const struct plan_shape * shape,
+    const char ** missing)
+{
+	const json_t * need;
+	size_t i, n = 0;
+	int ask;
+
+	json_array_foreach(list->needs, i, need) {
+		if (!json_is_string(need) || known(c, ent, list, shape,
+		    json_string_value(need), &ask))
+			continue;
+		if (n++ == 0)
+			*missing = json_string_value(need);
+	}
+	return (n);
+}
+
+/* How much a push narrows. */
+static double
+narrows(unsigned op)
+{
+	switch (op) {
+	case OP_EQ:
+	case OP_IS_NULL:
+		return (0.1);
+	case OP_IN:
+		return (0.25);
+	case OP_NE:
+	case OP_NOT_NULL:
+		return (0.9);
+	default:
+		return (0.35);
+	}
+}
+
+static const struct manifest_push *
+rule_of(const struct manifest_list * list, const struct plan_ask * ask,
+    const struct plan_shape * shape, uint64_t used, size_t nused)
+{
+	const struct manifest_push * r;
+	size_t i, j, k;
+	int clash;
+
+	for (i = 0; i < list->npushes; i++) {
+		r = &list->pushes[i];
+		if (r->column != ask->column || (r->ops & ask->op) == 0)
+			continue;
+		/* Not what another predicate has taken. */
+		clash = 0;
+		for (j = 0; j < nused && !clash; j++)
+			for (k = 0; k < list->npushes && !clash; k++)
+				clash = (used >> j & 1) != 0 &&
+				    list->pushes[k].column ==
+				    shape->asks[j].column &&
+				    (list->pushes[k].ops & shape->asks[j].op) &&
+				    plan_push_same(&list->pushes[k], r) &&
+				    !(k == i && ask->op == OP_CONTAINS &&
+				    r->many != MANY_ONE);
+		if (!clash)
+			return (r);
+	}
+	return (NULL);
+}
+
+static void
+guess(const struct manifest_entity * ent, const struct manifest_list * list,
+    const struct plan_shape * shape, struct plan_choice * out)
+{
+	double page = list->paginate.size > 0 ? list->paginate.size :
+	    GUESS_PAGE, per = GUESS_ROWS, lists = 1;
+	const struct plan_ask * ask;
+	size_t i;
+
+	if (list->partition != NULL)
+		lists *= GUESS_PARTS;
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		if ((out->used >> i & 1) == 0)
+			continue;
+		if (out->inputs >> i & 1) {
+			lists *= ask->op == OP_IN ? GUESS_IN : 1;
+			/* What is told narrows, as a filter does. */
+			per *= 0.5;
+			continue;
+		}
+		per *= narrows(ask->op);
+		if (ask->op == OP_EQ && ent->columns[ask->column].is_key)
+			per = per < 1 ? per : 1;
+	}
+	if (per < 1)
+		per = 1;
+	out->rows = per * lists;
+	out->calls = lists * (list->paginate.kind == PAGE_NONE ? 1 :
+	    1 + per / page) + (list->partition != NULL ? 1 : 0);
+}
+
+static void
+take(const struct connector * c, const struct manifest_entity * ent,
+    const struct plan_shape * shape, struct plan_choice * out)
+{
+	const struct manifest_list * list = out->list;
+	const struct manifest_column * col;
+	size_t i, n = shape->nasks < PLAN_MAX_ASKS ? shape->nasks :
+	    PLAN_MAX_ASKS;
+	int ask, by_in = 0;
+
+	for (i = 0; i < ent->ncolumns; i++) {
+		col = &ent->columns[i];
+		if (!col->is_input || !plan_choose_uses(list, col->name))
+			continue;
+		by_in |= known(c, ent, list, shape, col->name, &ask) == 3;
+		if (ask >= 0)
+			out->inputs |= UINT64_C(1) << ask;
+	}
+	for (i = 0; i < n; i++) {
+		if (shape->asks[i].column >= ent->ncolumns)
+			continue;
+		if ((out->inputs >> i & 1) != 0 || rule_of(list,
+		    &shape->asks[i], shape, out->used & ~out->inputs, i))
+			out->used |= UINT64_C(1) << i;
+	}
+	out->order_pushed = list->partition == NULL && !by_in &&
+	    plan_choose_order(list, ent, shape->orders, shape->norders);
+}
+
+void
+plan_choose(const struct connector * c, const struct manifest_entity * ent,
+    const struct plan_shape * shape, struct plan_choice * out)
+{
+	const char * missing = NULL;
+	size_t i, n, least = SIZE_MAX;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < ent->nlists && out->list == NULL; i++) {
+		n = lacks(c, ent, &ent->lists[i], shape, &missing);
+		if (n == 0)
+			out->list = &ent->lists[i];
+		else if (n < least)
+			out->missing = missing;
+		if (n < least)
+			least = n;
+	}
+	if (out->list == NULL)
+		return;
+	out->missing = NULL;
+	take(c, ent, shape, out);
+	guess(ent, out->list, shape, out);
+}

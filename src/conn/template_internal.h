@@ -1,0 +1,37 @@
+#ifndef MOLTLER_CONN_TEMPLATE_INTERNAL_H
+#define MOLTLER_CONN_TEMPLATE_INTERNAL_H
+
+#include <stddef.h>
+
+#include "conn/template.h"
+
+/* What template*.c share. */
+
+#define TEMPLATE_PATH_MAX 128
+
+enum template_filter { FILTER_NONE, FILTER_JQL, FILTER_QUERY, FILTER_URL,
+	FILTER_NUMBER, FILTER_ADF, FILTER_RAW };
+
+/* One {{...}}. */
+struct template_expr {
+	char path[TEMPLATE_PATH_MAX];
+	enum template_filter filter;
+};
+
+/**
+ * template_next(tp, lit, nlit, x, e): Find the next {{...}} from ${*tp}: 1 with it
+ * in ${x}, the text before it in ${lit}/${nlit} and ${*tp} moved past it; 0 at
+ * the end (the rest is the literal); -1 if malformed.
+ * template_eval(x, env): What its path stands for, a new reference; NULL: missing.
+ * template_is_alone(t, x): Whether ${t} is one expression and nothing else, then
+ * put into ${x}.
+ * template_is_secret(path, env): Whether the schema says so.
+ */
+int template_next(const char ** tp, const char ** lit, size_t * nlit,
+    struct template_expr * x, struct err * e) MUST_CHECK;
+json_t * template_eval(const struct template_expr * x,
+    const struct template_env * env);
+int template_is_alone(const char * t, struct template_expr * x);
+int template_is_secret(const char * path, const struct template_env * env);
+
+#endif

@@ -1,0 +1,238 @@
+#include <stdint.h>
+#include <string.h>
+
+#include "conn/quote.h"
+#include "conn/template_internal.h"
+
+#define MUTABLE(j) ((json_t *)(uintptr_t)(j))
+#define MAX_TEXT ((size_t)4 << 20)
+#define MAX_PARAGRAPHS 10000
+
+/* A text as an Atlassian document: a paragraph a line. */
+static json_t *
+adf(const char * s, size_t n)
+{
+	json_t * doc = json_pack("{s:s, s:i, s:[]}", "type", "doc", "version", 1,
+	    "content"), * list = json_object_get(doc, "content"), * para;
+	const char * nl;
+	size_t len, i;
+
+	for (i = 0; doc != NULL && n > 0 && i < MAX_PARAGRAPHS; i++) {
+		nl = memchr(s, '\n', n);
+		len = nl == NULL || i == MAX_PARAGRAPHS - 1 ? n :
+		    (size_t)(nl - s);
+		if (len > 0)
+			para = json_pack("{s:s, s:[{s:s, s:s%}]}", "type",
+			    "paragraph", "content", "type", "text", "text", s,
+			    len);
+		else
+			para = json_pack("{s:s, s:[]}", "type", "paragraph",
+			    "content");
+		if (para == NULL || json_array_append_new(list, para)) {
+			json_decref(doc);
+			return (NULL);
+		}
+		len += nl != NULL && len < n;
+		s += len;
+		n -= len;
+	}
+	return (doc);
+}
+
+/* What a filter makes of a value that keeps its type. */
+static json_t *
+filtered(const struct template_expr * x, const json_t * v, struct err * e)
+{
+	const char * s = json_string_value(v);
+	json_t * out;
+
+	if (x->filter == FILTER_ADF && s != NULL) {
+		if ((out = adf(s, json_string_length(v))) == NULL)
+			err_nomem(e, "a request");
+		return (out);
+	}
+	if (x->filter == FILTER_NUMBER && s != NULL) {
+		if (!quote_is_number(s, json_string_length(v))) {
+			err_set(e, ERR_CONFIG, "template", "{{%s}} must be a "
+			    "number", x->path);
+			return (NULL);
+		}
+		out = json_loadb(s, json_string_length(v), JSON_DECODE_ANY,
+		    NULL);
+		if (out == NULL)
+			err_set(e, ERR_CONFIG, "template", "{{%s}} is a number "
+			    "too large to be sent", x->path);
+		return (out);
+	}
+	/* What comes of another's template must not change under it. */
+	if ((out = json_deep_copy(MUTABLE(v))) == NULL)
+		err_nomem(e, "a request");
+	return (out);
+}
+
+static json_t *
+text_of(const char * t, const struct template_env * env, struct err * e)
+{
+	struct buf b = BUF_INIT(MAX_TEXT);
+	json_t * out = NULL;
+
+	if (template_expand(t, env, QUOTE_TEXT, &b, e) == 0 &&
+	    (out = json_stringn(b.p ? b.p : "", b.len)) == NULL)
+		err_set(e, ERR_CONFIG, "template", "'%.100s' would hold bytes "
+		    "that are no UTF-8", t);
+	buf_wipe(&b);
+	return (out);
+}
+
+/* Whether all that the text speaks of is there; null is a value of its own
+ * where the text is one template alone. */
+static int
+is_known(const char * t, const struct template_env * env)
+{
+	struct template_expr x;
+	json_t * v;
+
+	if (!template_is_alone(t, &x))
+		return (template_knows(t, env));
+	v = template_eval(&x, env);
+	json_decref(v);
+	return (v != NULL);
+}
+
+static json_t *
+string(const char * t, const struct template_env * env, struct err * e)
+{
+	struct template_expr x;
+	json_t * v, * out;
+
+	if (!template_is_alone(t, &x) || template_is_secret(x.path, env) ||
+	    x.filter == FILTER_JQL || x.filter == FILTER_QUERY ||
+	    x.filter == FILTER_URL || x.filter == FILTER_RAW)
+		return (text_of(t, env, e));
+	if ((v = template_eval(&x, env)) == NULL) {
+		err_set(e, ERR_CONFIG, "template", "{{%s}} has no value",
+		    x.path);
+		return (NULL);
+	}
+	if (env->mark && json_is_string(v) &&
+	    json_string_value(v)[strcspn(json_string_value(v), "\001\002")]) {
+		err_set(e, ERR_CONFIG, "template", "{{%s}} holds a control "
+		    "character", x.path);
+		out = NULL;
+	} else {
+		out = filtered(&x, v, e);
+	}
+	json_decref(v);
+	return (out);
+}
+
+static json_t * expand(const json_t * t, const struct template_env * env,
+    int * missing, struct err * e);
+
+/* Members that are missing are left out, and an object of which nothing but
+ * missing ones were asked is missing itself. */
+static json_t *
+object(const json_t * t, const struct template_env * env, int * missing,
+    struct err * e)
+{
+	json_t * out = json_object(), * v;
+	const json_t * sub;
+	const char * k;
+	int gone;
+
+	if (out == NULL) {
+		err_nomem(e, "a request");
+		return (NULL);
+	}
+	json_object_foreach(MUTABLE(t), k, sub) {
+		gone = 0;
+		if ((v = expand(sub, env, &gone, e)) == NULL && !gone) {
+			json_decref(out);
+			return (NULL);
+		}
+		if (v != NULL && json_object_set_new(out, k, v)) {
+			json_decref(out);
+			err_nomem(e, "a request");
+			return (NULL);
+		}
+	}
+	if (json_object_size(out) > 0 || json_object_size(t) == 0)
+		return (out);
+	json_decref(out);
+	*missing = 1;
+	return (NULL);
+}
+
+/* Strings must be there; objects that are missing leave the list, and a list of
+ * which all left is missing itself. */
+static json_t *
+array(const json_t * t, const struct template_env * env, int * missing,
+    struct err * e)
+{
+	json_t * out = json_array(), * v, * sub;
+	size_t i;
+	int gone;
+
+	if (out == NULL) {
+		err_nomem(e, "a request");
+		return (NULL);
+	}
+	json_array_foreach(t, i, sub) {
+		gone = 0;
+		v = json_is_string(sub) ? string(json_string_value(sub), env,
+		    e) : expand(sub, env, &gone, e);
+		if (v == NULL && gone)
+			continue;
+		if (v == NULL || json_array_append_new(out, v)) {
+			if (v != NULL)
+				err_nomem(e, "a request");
+			json_decref(out);
+			return (NULL);
+		}
+	}
+	if (json_array_size(out) > 0 || json_array_size(t) == 0)
+		return (out);
+	json_decref(out);
+	*missing = 1;
+	return (NULL);
+}
+
+/* NULL with ${*missing} set, or with ${e}. */
+static json_t *
+expand(const json_t * t, const struct template_env * env, int * missing,
+    struct err * e)
+{
+	json_t * v;
+
+	if (json_is_string(t)) {
+		if (!is_known(json_string_value(t), env)) {
+			*missing = 1;
+			return (NULL);
+		}
+		return (string(json_string_value(t), env, e));
+	}
+	if (json_is_object(t))
+		return (object(t, env, missing, e));
+	if (json_is_array(t))
+		return (array(t, env, missing, e));
+	if ((v = json_copy(MUTABLE(t))) == NULL)
+		err_nomem(e, "a request");
+	return (v);
+}
+
+json_t *
+template_json(const json_t * t, const struct template_env * env,
+    struct err * e)
+{
+	int missing = 0;
+	json_t * v;
+
+	if (json_is_string(t))
+		return (string(json_string_value(t), env, e));
+	v = expand(t, env, &missing, e);
+	if (v == NULL && missing)
+		v = json_is_array(t) ? json_array() : json_object();
+	if (v == NULL && missing)
+		err_nomem(e, "a request");
+	return (v);
+}

@@ -1,0 +1,373 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "conn/manifest.h"
+
+/* A good manifest, into which each fault is put. */
+#define HEAD "{\"format\":1,\"type\":\"t\",\"title\":\"T\"," \
+	"\"drive_model\":\"on_demand\",\"test\":{\"entity\":\"e\"},"
+#define M(config, more, ents) HEAD "\"config\":" config "," more \
+	"\"entities\":" ents "}"
+#define CONF "{\"base\":{\"type\":\"url\",\"required\":true}," \
+	"\"org\":{\"type\":\"string\"},\"token\":{\"type\":\"secret\"}}"
+#define COLS "\"columns\":{\"id\":{\"type\":\"integer\"}," \
+	"\"title\":{\"type\":\"text\"},\"tags\":{\"type\":\"list\"}," \
+	"\"at\":{\"type\":\"timestamp\",\"not_null\":true}," \
+	"\"repo\":{\"type\":\"text\",\"input\":true}}"
+#define URL "\"url\":\"{{config.base}}/x\""
+/* One entity with one list that has ${l} too; with ${x} too. */
+#define LIST(l) M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL l "}]}}")
+#define ENT(x) M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL "}]" x "}}")
+#define COL(c) M(CONF, "", "{\"e\":{\"lists\":[{" URL "}],\"columns\":{" c \
+	"}}}")
+#define ACT(a) ENT(",\"actions\":{\"do\":{\"url\":\"{{config.base}}\"" a "}}")
+#define FIELD(f) M("{\"base\":{\"type\":\"url\"},\"f\":" f "}", "", \
+	"{\"e\":{" COLS ",\"lists\":[{" URL "}]}}")
+#define TOP(more) M(CONF, more, "{\"e\":{" COLS ",\"lists\":[{" URL "}]}}")
+#define L "$.entities.e.lists[0]"
+
+static const struct {
+	const char * json;
+	const char * path;
+	const char * want; /* part of the message */
+} bad[] = {
+	{ "", "$", "not valid JSON" },
+	{ "[]", "$", "must be an object" },
+	{ "{\"format\":2,\"x\":1}", "$.format", "must be 1" },
+	{ "{\"format\":1,\"format\":1}", "$", "not valid JSON" },
+	{ TOP("\"tipe\":\"t\","), "$.tipe", "did you mean type?" },
+	{ "{\"format\":1}", "$.type", "is missing" },
+	{ "{\"format\":1}", "$.entities", "is missing" },
+	{ "{\"format\":1,\"type\":\"../x\"}", "$.type", "a name holds" },
+	{ "{\"format\":1,\"drive_model\":\"ondemand\"}", "$.drive_model",
+	  "did you mean 'on_demand'?" },
+	{ "{\"format\":1,\"title\":7}", "$.title", "a string" },
+	/* config */
+	{ M("3", "", "{}"), "$.config", "must be an object" },
+	{ FIELD("{\"type\":\"strin\"}"), "$.config.f.type",
+	  "did you mean 'string'?" },
+	{ FIELD("{}"), "$.config.f.type", "is missing" },
+	{ FIELD("{\"type\":\"string\",\"requird\":true}"),
+	  "$.config.f.requird", "did you mean required?" },
+	{ FIELD("{\"type\":\"string\",\"required\":1}"),
+	  "$.config.f.required", "true, false" },
+	{ FIELD("{\"type\":\"string\",\"required\":{\"unless\":\"z\"}}"),
+	  "$.config.f.required.unless", "no key 'z'" },
+	{ FIELD("{\"type\":\"variant\"}"), "$.config.f.variants",
+	  "is missing" },
+	{ FIELD("{\"type\":\"variant\",\"variants\":{\"a\":{\"type\":{"
+	  "\"type\":\"string\"}}}}"), "$.config.f.variants.a.type",
+	  "names the variant" },
+	{ FIELD("{\"type\":\"integer\",\"min\":5,\"max\":1}"),
+	  "$.config.f.min", "more than max" },
+	{ FIELD("{\"type\":\"integer\",\"min\":5,\"default\":1}"),
+	  "$.config.f.default", "must be an integer from 5" },
+	{ FIELD("{\"type\":\"string\",\"values\":[\"a\"],\"default\":\"b\"}"),
+	  "$.config.f.default", "must be one of: a" },
+	{ FIELD("{\"type\":\"integer\",\"values\":[\"a\"]}"),
+	  "$.config.f.values", "number 1 is no integer" },
+	{ FIELD("{\"type\":\"string\",\"pattern\":\"(\"}"),
+	  "$.config.f.pattern", "regular expression" },
+	{ FIELD("{\"type\":\"string\",\"pattern\":\"(a{99}){99}\"}"),
+	  "$.config.f.pattern", "too much" },
+	{ FIELD("{\"type\":\"secret\",\"default\":\"hunter2\"}"),
+	  "$.config.f.default", "everybody's" },
+	{ M("{\"a b\":{\"type\":\"string\"}}", "", "{}"), "$.config[\"a b\"]",
+	  "a name holds" },
+	/* auth */
+	{ TOP("\"auth\":{\"kind\":\"magic\"},"), "$.auth.kind",
+	  "'magic' is not known; known are: none, bearer, basic, headers" },
+	{ TOP("\"auth\":{\"kind\":\"bearer\"},"), "$.auth.token",
+	  "is missing" },
+	{ TOP("\"auth\":{\"kind\":\"bearer\",\"token\":\"{{config.tokn}}\"},"),
+	  "$.auth.token", "config.tokn" },
+	{ TOP("\"auth\":{\"kind\":\"none\",\"token\":\"x\"},"), "$.auth.token",
+	  "has no meaning for kind none" },
+	{ TOP("\"auth\":{\"kind\":\"headers\",\"headers\":{}},"),
+	  "$.auth.headers", "at least one" },
+	{ TOP("\"auth\":{\"choose\":\"{{config.org}}\",\"a\":3},"), "$.auth.a",
+	  "must be an object" },
+	{ M("{\"base\":{\"type\":\"url\"},\"a\":{\"type\":\"variant\","
+	  "\"variants\":{\"x\":{},\"y\":{}}}}", "\"auth\":{\"choose\":"
+	  "\"{{config.a.type}}\",\"x\":{\"kind\":\"none\"}},", "{}"),
+	  "$.auth.y", "the config can choose it" },
+	/* limits, errors */
+	{ TOP("\"limits\":{\"rate\":0},"), "$.limits.rate", "a number from" },
+	{ TOP("\"limits\":{\"burst\":5},"), "$.limits.burst", "needs rate" },
+	{ TOP("\"limits\":{\"headers\":{\"reset\":\"X\",\"reset_unit\":"
+	  "\"seconds\"}},"), "$.limits.headers.reset_unit",
+	  "known are: delta_s, epoch_s, epoch_ms, iso8601" },
+	{ TOP("\"errors\":[{\"status\":[999],\"do\":\"fail\"}],"),
+	  "$.errors[0].status[0]", "such as 403" },
+	{ TOP("\"errors\":[{\"status\":[403]}],"), "$.errors[0].do",
+	  "is missing" },
+	{ TOP("\"errors\":[{\"do\":\"retry\",\"class\":\"config\"}],"),
+	  "$.errors[0].class", "goes with" },
+	{ TOP("\"errors\":[{\"do\":\"retry\",\"equals\":1}],"),
+	  "$.errors[0].equals", "needs a path" },
+	{ TOP("\"error_text\":[\"a[\"],"), "$.error_text[0]", "expected" },
+	{ TOP("\"headers\":{\"A\":\"b\\r\\nc\"},"), "$.headers.A",
+	  "one-line" },
+	{ TOP("\"headers\":{\"A:\":\"b\"},"), "$.headers[\"A:\"]",
+	  "header name" },
+	/* entities, columns */
+	{ M(CONF, "", "{}"), "$.entities", "1 to" },
+	{ M(CONF, "", "{\"e\":3}"), "$.entities.e", "must be an object" },
+	{ M(CONF, "", "{\"a-b\":{}}"), "$.entities[\"a-b\"]",
+	  "a name holds" },
+	{ ENT(",\"key\":[\"titl\"]"), "$.entities.e.key[0]",
+	  "'titl' is no column of this entity (did you mean 'title'?)" },
+	{ ENT(",\"key\":[\"id\",\"ID\"]"), "$.entities.e.key[1]", "already" },
+	{ ENT(",\"decode\":\"xml\""), "$.entities.e.decode", "openmetrics" },
+	{ ENT(",\"retry\":{\"count\":99}"), "$.entities.e.retry.count",
+	  "from 0 to 10" },
+	{ ENT(",\"cursor\":{\"column\":\"tags\",\"order\":\"asc\"}"),
+	  "$.entities.e.cursor.column", "a cursor is" },
+	{ ENT(",\"cursor\":{\"column\":\"id\"}"), "$.entities.e.cursor.order",
+	  "is missing" },
+	{ ENT(",\"main\":true,\"hidden\":true"), "$.entities.e.hidden",
+	  "main entity" },
+	{ COL(""), "$.entities.e.columns", "at least one column" },
+	{ COL("\"a\":{\"type\":\"txt\"}"), "$.entities.e.columns.a.type",
+	  "did you mean 'text'?" },
+	{ COL("\"a\":{\"type\":\"text\"},\"A\":{\"type\":\"text\"}"),
+	  "$.entities.e.columns.A", "already" },
+	{ COL("\"a\":{\"type\":\"text\",\"path\":\"@.x\"}"),
+	  "$.entities.e.columns.a.path", "no explode" },
+	{ COL("\"a\":{\"type\":\"text\",\"path\":\"x[\"}"),
+	  "$.entities.e.columns.a.path", "expected" },
+	{ COL("\"a\":{\"type\":\"integer\",\"path\":\"x[*].y\"}"),
+	  "$.entities.e.columns.a.path", "several values" },
+	{ COL("\"a\":{\"type\":\"text\",\"time\":\"epoch_s\"}"),
+	  "$.entities.e.columns.a.time", "goes with type timestamp" },
+	{ COL("\"a\":{\"type\":\"map\",\"as\":\"text\"}"),
+	  "$.entities.e.columns.a.as", "goes with type text" },
+	{ COL("\"a\":{\"type\":\"text\",\"default\":\"{{config.org}}\"}"),
+	  "$.entities.e.columns.a.default", "goes with input" },
+	{ COL("\"a\":{\"type\":\"list\",\"input\":true}"),
+	  "$.entities.e.columns.a.type", "one value" },
+	/* lists */
+	{ M(CONF, "", "{\"e\":{" COLS "}}"), "$.entities.e.lists",
+	  "is missing" },
+	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[]}}"),
+	  "$.entities.e.lists", "1 to" },
+	{ LIST(",\"metod\":\"GET\""), L ".metod", "did you mean method?" },
+	{ LIST(",\"method\":\"DELETE\""), L ".method", "GET, POST" },
+	{ LIST(",\"needs\":[\"title\"]"), L ".needs[0]", "is no input" },
+	{ LIST(",\"needs\":[\"rep\"]"), L ".needs[0]", "did you mean 'repo'" },
+	{ LIST(",\"query\":{\"a\":\"{{in.rep}}\"}"), L ".query.a",
+	  "'rep' is no input (did you mean 'repo'?)" },
+	{ LIST(",\"query\":{\"a\":\"{{value}}\"}"), L ".query.a",
+	  "no meaning here" },
+	{ LIST(",\"query\":{\"a\":\"{{conf.x}}\"}"), L ".query.a",
+	  "a template speaks of" },
+	{ LIST(",\"query\":{\"a\":\"{{config.base\"}"), L ".query.a",
+	  "{{ without }}" },
+	{ LIST(",\"query\":{\"a\":1}"), L ".query.a", "a string" },
+	{ LIST(",\"body\":{}"), L ".body", "goes with method POST" },
+	{ LIST(",\"method\":\"POST\",\"body\":{\"a\":[\"{{in.x}}\"]}"),
+	  L ".body.a[0]", "no input" },
+	{ LIST(",\"records\":\"a..b\""), L ".records", "expected" },
+	{ LIST(",\"timeout_ms\":0"), L ".timeout_ms", "from 1" },
+	{ LIST("},{" URL), "$.entities.e.lists[1].name", "same name" },
+	/* pagination */
+	{ LIST(",\"paginate\":{}"), L ".paginate.kind", "is missing" },
+	{ LIST(",\"paginate\":{\"kind\":\"links\"}"), L ".paginate.kind",
+	  "did you mean 'link'?" },
+	{ LIST(",\"paginate\":{\"kind\":\"link\",\"query\":\"p\"}"),
+	  L ".paginate.query", "no meaning for kind link" },
+	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"query\":\"p\"}"),
+	  L ".paginate", "one of from and from_header" },
+	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"from\":\"p\"}"),
+	  L ".paginate", "needs query or body" },
+	{ LIST(",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\"}"),
+	  L ".paginate.size", "is missing" },
+	{ LIST(",\"paginate\":{\"kind\":\"next_url\"}"), L ".paginate.from",
+	  "is missing" },
+	{ LIST(",\"paginate\":{\"kind\":\"page\",\"query\":\"p\",\"size\":{"
+	  "\"query\":\"n\",\"default\":50,\"max\":10}}"),
+	  L ".paginate.size.default", "more than max (10)" },
+	{ LIST(",\"paginate\":{\"kind\":\"page\",\"query\":\"p\","
+	  "\"short_page_ends\":true}"), L ".paginate.short_page_ends",
+	  "needs size" },
+	/* pushes */
+	{ LIST(",\"push\":{\"titel\":{\"query\":\"t\"}}"), L ".push.titel",
+	  "did you mean 'title'?" },
+	{ LIST(",\"push\":{\"title\":{\"op\":\"~\",\"query\":\"t\"}}"),
+	  L ".push.title.op", "'~' is no operator" },
+	{ LIST(",\"push\":{\"title\":[{\"query\":\"t\"},{\"op\":[\"=\",7],"
+	  "\"query\":\"t\"}]}"), L ".push.title[1].op[1]",
+	  "must be an operator" },
+	{ LIST(",\"push\":{\"title\":{\"op\":\"=\"}}"), L ".push.title",
+	  "needs one of query, header, body and clause" },
+	{ LIST(",\"push\":{\"id\":{\"op\":\"like_prefix\",\"query\":\"t\"}}"),
+	  L ".push.id.op", "LIKE goes with text" },
+	{ LIST(",\"push\":{\"id\":{\"op\":\"contains\",\"query\":\"t\"}}"),
+	  L ".push.id.op", "contains goes with a list" },
+	{ LIST(",\"push\":{\"tags\":{\"op\":\"=\",\"query\":\"t\"}}"),
+	  L ".push.tags.op", "use contains" },
+	{ LIST(",\"push\":{\"repo\":{\"op\":\">\",\"query\":\"t\"}}"),
+	  L ".push.repo.op", "an input is told by =" },
+	{ LIST(",\"push\":{\"title\":{\"op\":\"=\",\"clause\":\"jql\",\"text\":"
+	  "\"x\"}}"), L ".push.title.clause", "is no language" },
+	{ LIST(",\"clauses\":{\"jql\":{\"query\":\"q\"}},\"push\":{\"title\":{"
+	  "\"clause\":\"jql\"}}"), L ".push.title.text", "is missing" },
+	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"widen_s\":3}}"),
+	  L ".push.title.widen_s", "goes with a timestamp" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\">\",\"query\":\"t\",\"time\":"
+	  "\"epoch\"}}"), L ".push.at.time", "epoch" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\">\",\"query\":\"t\",\"time\":{}}}"),
+	  L ".push.at.time.strftime", "is missing" },
+	{ LIST(",\"push\":{\"title\":{\"op\":[\"is_null\",\"=\"],\"query\":"
+	  "\"t\",\"text\":\"x\"}}"), L ".push.title.op", "rule of their own" },
+	{ LIST(",\"push\":{\"title\":{\"op\":\"is_null\",\"query\":\"t\"}}"),
+	  L ".push.title.text", "is missing" },
+	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"many\":\"csv\"}}"),
+	  L ".push.title.many", "in or contains" },
+	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"values\":3}}"),
+	  L ".push.title.values", "must be an array" },
+	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"caps\":true}}"),
+	  L ".push.title.caps", "no max_rows" },
+	{ LIST(",\"clauses\":{\"sql\":{\"query\":\"q\"}}"), L ".clauses.sql",
+	  "is no clause language" },
+	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
+	  "query or body" },
+	/* order, partition */
+	{ LIST(",\"order\":{\"columns\":{\"x\":\"x\"},\"query\":{}}"),
+	  L ".order.columns.x", "is no column" },
+	{ LIST(",\"order\":{\"columns\":{\"at\":\"x\"}}"), L ".order.query",
+	  "is missing" },
+	{ LIST(",\"order\":{\"columns\":{\"at\":1},\"query\":{}}"),
+	  L ".order.columns.at", "the service's word" },
+	{ LIST(",\"partition\":{\"over\":\"f\",\"bind\":{\"repo\":\"id\"}}"),
+	  L ".partition.over", "'f' is no entity" },
+	{ LIST(",\"partition\":{\"over\":\"e\",\"bind\":{\"repo\":\"id\"}}"),
+	  L ".partition.over", "over itself" },
+	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL ",\"partition\":{"
+	  "\"over\":\"f\",\"bind\":{\"title\":\"idd\"},\"where\":{\"x\":1}}}]},"
+	  "\"f\":{" COLS ",\"lists\":[{" URL "}]}}"),
+	  L ".partition.bind.title", "is no input" },
+	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL ",\"partition\":{"
+	  "\"over\":\"f\",\"bind\":{\"repo\":\"titl\"},\"where\":{\"x\":1}}}]},"
+	  "\"f\":{" COLS ",\"lists\":[{" URL "}]}}"),
+	  L ".partition.bind.repo", "did you mean 'title'?" },
+	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL ",\"partition\":{"
+	  "\"over\":\"f\",\"bind\":{\"repo\":\"id\"},\"where\":{\"x\":1}}}]},"
+	  "\"f\":{" COLS ",\"lists\":[{" URL "}]}}"),
+	  L ".partition.where.x", "is no column" },
+	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL ",\"partition\":{"
+	  "\"over\":\"f\",\"bind\":{\"repo\":\"id\"}}}]},"
+	  "\"f\":{" COLS ",\"lists\":[{" URL ",\"partition\":{\"over\":\"e\","
+	  "\"bind\":{\"repo\":\"id\"}}}]}}"), "$.entities.e.lists", "ring" },
+	/* actions */
+	{ ENT(",\"actions\":{\"do\":{}}"), "$.entities.e.actions.do.url",
+	  "is missing" },
+	{ ACT(",\"method\":\"PUSH\""), "$.entities.e.actions.do.method",
+	  "not known" },
+	{ ACT(",\"query\":{\"a\":\"{{in.b}}\"}"),
+	  "$.entities.e.actions.do.query.a", "no input" },
+	{ ACT(",\"query\":{\"a\":\"{{lookup}}\"}"),
+	  "$.entities.e.actions.do.query.a", "no meaning here" },
+	{ ACT(",\"args\":{\"a\":{\"type\":\"text\"}}"),
+	  "$.entities.e.actions.do.args.a.type", "not known" },
+	{ ACT(",\"args\":{\"a\":{\"type\":\"string\",\"fields\":{\"x\":{\"type\":"
+	  "\"any\"}}}}"), "$.entities.e.actions.do.args.a.fields",
+	  "goes with type object" },
+	{ ACT(",\"args\":{\"a\":{\"type\":\"string\",\"items\":{\"type\":"
+	  "\"any\"}}}"), "$.entities.e.actions.do.args.a.items",
+	  "goes with type array" },
+	{ ACT(",\"args\":{\"a\":{\"type\":\"integer\",\"values\":[1,\"b\"]}}"),
+	  "$.entities.e.actions.do.args.a.values", "number 2 is no integer" },
+	{ ACT(",\"args\":{\"a\":{\"type\":\"array\",\"items\":{\"type\":"
+	  "\"object\",\"fields\":{\"b\":{\"typ\":\"any\"}}}}}"),
+	  "$.entities.e.actions.do.args.a.items.fields.b.typ",
+	  "did you mean type?" },
+	{ ACT(",\"success\":[99]"), "$.entities.e.actions.do.success",
+	  "number 1 is no status" },
+	{ ACT(",\"result\":\"a[\""), "$.entities.e.actions.do.result",
+	  "expected" },
+	{ ACT(",\"lookup\":{\"url\":\"x\"}"),
+	  "$.entities.e.actions.do.lookup.value", "is missing" },
+	/* the test call */
+	{ M(CONF, "\"test\":{},", "{}"), "$", "not valid JSON" },
+	{ "{\"format\":1,\"test\":{}}", "$.test", "needs an entity or a url" },
+	{ "{\"format\":1,\"test\":{\"entity\":\"x\"}}", "$.test.entity",
+	  "no entity 'x'" },
+	{ "{\"format\":1,\"test\":{\"entity\":\"x\",\"expect\":{}}}",
+	  "$.test.expect", "goes with a url" },
+};
+
+struct seen {
+	const char * path;
+	const char * want;
+	size_t faults, warnings;
+	int found;
+	struct buf all;
+};
+
+static void
+on_fault(void * arg, int is_warning, const char * path, const char * msg)
+{
+	struct seen * s = arg;
+
+	if (is_warning)
+		s->warnings++;
+	else
+		s->faults++;
+	buf_addf(&s->all, "  %s%s: %s\n", is_warning ? "warning: " : "", path,
+	    msg);
+	assert_true(*msg != '\0' && *path == '$');
+	if (s->path != NULL && strcmp(path, s->path) == 0 &&
+	    strstr(msg, s->want) != NULL)
+		s->found = 1;
+}
+
+static void
+test_faults_are_named_by_path(void ** state)
+{
+	struct manifest * m;
+	struct seen s;
+	struct err e, first;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(&s, 0, sizeof(s));
+		s.path = bad[i].path;
+		s.want = bad[i].want;
+		s.all.max = 1 << 20;
+		m = manifest_check(bad[i].json, strlen(bad[i].json), "f.json",
+		    on_fault, &s, &e);
+		if (m != NULL)
+			fail_msg("accepted: %s", bad[i].json);
+		if (!s.found)
+			fail_msg("%s\nsaid:\n%swanted: %s: %s", bad[i].json,
+			    s.all.p ? s.all.p : "", bad[i].path, bad[i].want);
+		assert_int_equal(e.cls, ERR_CONFIG);
+		assert_int_equal(strncmp(e.msg, "f.json: ", 8), 0);
+		assert_int_equal(s.warnings, 0);
+		assert_null(manifest_parse(bad[i].json, strlen(bad[i].json),
+		    "f.json", &first));
+		assert_string_equal(first.msg, e.msg);
+		buf_free(&s.all);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_faults_are_named_by_path),
+	};
+
+	return (cmocka_run_group_tests_name("manifest_check", tests, NULL,
+	    NULL));
+}
