@@ -94,8 +94,6 @@ read_doc(struct mread * r)
 	read_head(r, d);
 	manifest_entity_read(r, d);
 	read_test(r, d);
-	if (r->nfaults == 0 && r->fault != NULL)
-		manifest_lint(r);
 }
 
 struct manifest *
@@ -118,6 +116,8 @@ manifest_check(const char * s, size_t n, const char * file,
 			fault(arg, 0, r.path, r.e->msg);
 	} else {
 		read_doc(&r);
+		if (r.nfaults == 0 && fault != NULL)
+			manifest_lint(&r, file);
 	}
 	if (r.nfaults == 0)
 		return (r.m);

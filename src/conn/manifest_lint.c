@@ -1,9 +1,353 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/json.h"
 #include "conn/manifest_parts.h"
 
-void
-manifest_lint(struct mread * r)
+/*
+ * Mistakes that the format cannot forbid: each of these has cost somebody rows,
+ * or a night.  Few, so that they are read.
+ */
+
+static const json_t *
+entity_doc(const struct mread * r, const struct manifest_entity * ent)
 {
-	if (r->m->test_entity == NULL && r->m->test_url == NULL)
-		mread_warn(r, NULL, "has no test call: TEST CONNECTOR cannot "
-		    "tell whether it works");
+	return (json_object_get(json_object_get(r->m->doc, "entities"),
+	    ent->name));
+}
+
+static int
+needs_it(const struct manifest_list * list, const char * name)
+{
+	const json_t * x;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list->needs, i, x)
+		if (strcasecmp(json_string_value(x), name) == 0)
+			return (1);
+	return (json_object_get(list->bind, name) != NULL);
+}
+
+/* An input that may be missing when the template ${t} asks for it. */
+static void
+check_known(struct mread * r, const char * key,
+    const struct manifest_entity * ent, const struct manifest_list * list,
+    const char * t)
+{
+	const char * p, * end;
+	char name[65];
+	size_t n;
+	int c;
+
+	for (p = t; (p = strstr(p, "{{in.")) != NULL; p = end) {
+		p += 5;
+		end = strstr(p, "}}");
+		n = strcspn(p, ".|} ?");
+		if (end == NULL || n >= sizeof(name))
+			return;
+		memcpy(name, p, n);
+		name[n] = '\0';
+		c = manifest_column(ent, name);
+		/* What comes after ?? stands in for it. */
+		for (p += n; p < end && *p != '?'; p++)
+			;
+		if (p < end || c < 0 || ent->columns[c].dflt != NULL ||
+		    needs_it(list, name))
+			continue;
+		mread_warn(r, key, "reads {{in.%s}}, which is neither in needs "
+		    "nor bound and has no default: the list fails where it is "
+		    "not told", name);
+	}
+}
+
+static void
+check_inputs(struct mread * r, const struct manifest_entity * ent,
+    const struct manifest_list * list)
+{
+	const char * key;
+	const json_t * x;
+	size_t at;
+
+	check_known(r, "url", ent, list, list->url);
+	at = mread_enter(r, "query");
+	json_object_foreach((json_t *)(uintptr_t)list->query, key, x)
+		check_known(r, key, ent, list, json_string_value(x));
+	mread_leave(r, at);
+}
+
+/* Whether ${p} leads into the records. */
+static int
+is_within(const struct json_path * p, const struct json_path * records)
+{
+	size_t i;
+
+	if (p == NULL || records->n == 0 || p->n <= records->n)
+		return (0);
+	for (i = 0; i < records->n; i++)
+		if (p->steps[i].kind != records->steps[i].kind ||
+		    (p->steps[i].kind == PATH_KEY &&
+		    strcmp(p->steps[i].key, records->steps[i].key) != 0))
+			return (0);
+	return (1);
+}
+
+static void
+check_paging(struct mread * r, const struct manifest_list * list)
+{
+	const struct manifest_paginate * p = &list->paginate;
+
+	if (p->kind == PAGE_CURSOR && is_within(p->field[BODY_CURSOR],
+	    list->records))
+		mread_warn(r, "from", "takes the cursor from a record: where "
+		    "the service sends one of its own, use that (a record may "
+		    "be missing, or equal to another)");
+	if (p->kind == PAGE_OFFSET && p->offset_cap == 0 && p->max_pages == 0)
+		mread_warn(r, "cap", "is missing: most services refuse an "
+		    "offset past some number, or repeat a page there; say 10000 "
+		    "or what it is");
+	if (p->kind == PAGE_NUMBER && p->max_pages == 0 &&
+	    p->offset_cap == 0 && !p->short_page_ends &&
+	    p->field[BODY_MORE] == NULL && p->field[BODY_LAST] == NULL &&
+	    p->field[BODY_TOTAL] == NULL)
+		mread_warn(r, NULL, "says nowhere when it ends: give more, "
+		    "last, total, short_page_ends or max_pages");
+}
+
+/* Whether a parameter's name speaks of an order. */
+static int
+is_sorted(const json_t * params)
+{
+	const char * key;
+	const json_t * x;
+
+	json_object_foreach((json_t *)(uintptr_t)params, key, x) {
+		(void)x;
+		if (strcasestr(key, "sort") != NULL ||
+		    strcasestr(key, "order") != NULL)
+			return (1);
+	}
+	return (0);
+}
+
+static void
+check_order(struct mread * r, const struct manifest_entity * ent,
+    const struct manifest_list * list)
+{
+	const char * order = json_str(ent->cursor, "order"), * name;
+	const struct manifest_column * c;
+	size_t i, at, sub;
+	int sorted = is_sorted(list->query) || is_sorted(list->body);
+
+	at = mread_enter(r, "order");
+	sub = mread_enter(r, "columns");
+	for (i = 0; i < list->norders; i++) {
+		c = &ent->columns[list->orders[i].column];
+		name = json_str(ent->cursor, "column");
+		sorted |= name != NULL && strcasecmp(name, c->name) == 0;
+		if (!c->not_null)
+			mread_warn(r, c->name, "is not not_null: where it may "
+			    "be missing, the order is not the service's, and "
+			    "ORDER BY is done here");
+		else if (c->type != COLUMN_TIMESTAMP && c->type !=
+		    COLUMN_INTEGER && c->type != COLUMN_REAL && c->type !=
+		    COLUMN_BOOLEAN)
+			mread_warn(r, c->name, "is %s: services and SQL order "
+			    "that differently, so ORDER BY is done here",
+			    c->type_name);
+	}
+	mread_leave(r, sub);
+	mread_leave(r, at);
+	for (i = 0; i < list->nclauses; i++)
+		sorted |= list->clauses[i].order != NULL;
+	if (order != NULL && strcmp(order, "none") != 0 && !sorted)
+		mread_warn(r, "order", "the cursor says %s, but nothing asks "
+		    "for that order: a sync that stops midway would lose rows; "
+		    "send the order, or say \"none\"", order);
+}
+
+static void
+lint_list(struct mread * r, const struct manifest_entity * ent,
+    const struct manifest_list * list, const json_t * doc)
+{
+	size_t at;
+
+	if (json_object_get(doc, "paginate") == NULL)
+		mread_warn(r, NULL, "has no paginate: all but the first page "
+		    "would be lost; say {\"kind\": \"none\"} if there is only "
+		    "one");
+	at = mread_enter(r, "paginate");
+	check_paging(r, list);
+	mread_leave(r, at);
+	check_order(r, ent, list);
+	check_inputs(r, ent, list);
+}
+
+static void
+check_columns(struct mread * r, const struct manifest_entity * ent)
+{
+	const char * first = NULL;
+	size_t i, n = 0, nkey = 0;
+
+	for (i = 0; i < ent->ncolumns; i++) {
+		nkey += ent->columns[i].is_key != 0;
+		if (ent->columns[i].description != NULL)
+			continue;
+		n++;
+		if (first == NULL)
+			first = ent->columns[i].name;
+	}
+	if (n > 0 && !ent->hidden)
+		mread_warn(r, "columns", "%zu %s no description (%s%s)", n,
+		    n == 1 ? "has" : "have", first, n > 1 ? ", ..." : "");
+	if (nkey == 0 && ent->decode == DECODE_JSON && ent->nlists > 0)
+		mread_warn(r, "key", "is missing: a sync run twice would "
+		    "store its rows twice");
+}
+
+static void
+lint_entity(struct mread * r, const struct manifest_entity * ent)
+{
+	const json_t * lists = json_object_get(entity_doc(r, ent), "lists");
+	size_t i, at, sub;
+
+	check_columns(r, ent);
+	at = mread_enter(r, "lists");
+	for (i = 0; i < ent->nlists; i++) {
+		sub = mread_enter_index(r, i);
+		lint_list(r, ent, &ent->lists[i], json_array_get(lists, i));
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+	at = mread_enter(r, "actions");
+	for (i = 0; i < ent->nactions; i++) {
+		sub = mread_enter(r, ent->actions[i].name);
+		if (ent->actions[i].safe_to_retry &&
+		    strcmp(ent->actions[i].method, "POST") == 0)
+			mread_warn(r, "safe_to_retry", "with POST: sent twice "
+			    "it does it twice, unless the service is known to "
+			    "see that");
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+}
+
+/* "retry-after", "reset-after", "reset-in": how long, not when.  RateLimit-Reset
+ * without X- is the standard's, and in seconds from now. */
+static int
+is_duration(const char * header)
+{
+	size_t n = strlen(header);
+
+	return (strcasestr(header, "after") != NULL ||
+	    strcasecmp(header, "RateLimit-Reset") == 0 ||
+	    (n > 3 && strcasecmp(header + n - 3, "-in") == 0));
+}
+
+static void
+lint_limits(struct mread * r)
+{
+	const struct manifest_limits * l = &r->m->limits;
+	size_t at, sub;
+
+	if (l->reset == NULL)
+		return;
+	at = mread_enter(r, "limits");
+	sub = mread_enter(r, "headers");
+	if (json_object_get(json_object_get(json_object_get(r->m->doc,
+	    "limits"), "headers"), "reset_unit") == NULL)
+		mread_warn(r, "reset_unit", "is missing: %s is taken for "
+		    "seconds from now", l->reset);
+	else if (is_duration(l->reset) && (l->unit == RESET_EPOCH_S ||
+	    l->unit == RESET_EPOCH_MS))
+		mread_warn(r, "reset_unit", "%s sounds like seconds from now, "
+		    "not like a moment", l->reset);
+	mread_leave(r, sub);
+	mread_leave(r, at);
+}
+
+static void
+lint_errors(struct mread * r)
+{
+	const struct manifest_error * x;
+	size_t i, at;
+
+	at = mread_enter(r, "errors");
+	for (i = 0; i + 1 < r->m->nerrors; i++) {
+		x = &r->m->errors[i];
+		if (x->status == NULL && x->headers == NULL &&
+		    x->path == NULL && x->contains == NULL) {
+			mread_enter_index(r, i);
+			mread_warn(r, NULL, "matches every failure: the rules "
+			    "after it are never looked at");
+			break;
+		}
+	}
+	mread_leave(r, at);
+}
+
+static void
+lint_test(struct mread * r)
+{
+	const struct manifest * m = r->m;
+	const struct manifest_entity * ent;
+	const struct manifest_list * list;
+	const json_t * x;
+	size_t i, k;
+	int c;
+
+	if (m->test_entity == NULL && m->test_url == NULL)
+		mread_warn(r, "test", "is missing: TEST CONNECTOR cannot tell "
+		    "whether it works");
+	if (m->test_entity == NULL)
+		return;
+	ent = manifest_entity(m, m->test_entity);
+	for (i = 0; i < ent->nlists; i++) {
+		list = &ent->lists[i];
+		json_array_foreach((json_t *)(uintptr_t)list->needs, k, x) {
+			c = manifest_column(ent, json_string_value(x));
+			if (ent->columns[c].dflt == NULL)
+				break;
+		}
+		if (k == json_array_size(list->needs))
+			return;
+	}
+	mread_warn(r, "test", "every list of %s needs an input that has no "
+	    "default: nobody tells it in a test", ent->name);
+}
+
+static void
+lint_fixtures(struct mread * r, const char * file)
+{
+	const char * slash = strrchr(file, '/');
+	size_t n = slash != NULL ? (size_t)(slash - file) + 1 : 0;
+	char path[4096];
+
+	/* Only of a type in its folder. */
+	if (strcmp(file + n, "manifest.json") != 0 || n > 4000)
+		return;
+	snprintf(path, sizeof(path), "%.*sfixtures", (int)n, file);
+	if (access(path, F_OK) != 0)
+		mread_warn(r, NULL, "has no fixtures/: nothing shows that it "
+		    "still does what it did");
+}
+
+void
+manifest_lint(struct mread * r, const char * file)
+{
+	size_t i, at, sub;
+
+	lint_limits(r);
+	lint_errors(r);
+	at = mread_enter(r, "entities");
+	for (i = 0; i < r->m->nentities; i++) {
+		sub = mread_enter(r, r->m->entities[i].name);
+		lint_entity(r, &r->m->entities[i]);
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+	lint_test(r);
+	lint_fixtures(r, file);
 }

@@ -58,8 +58,8 @@ void manifest_action_read(struct mread * r, struct manifest_entity * ent,
     const json_t * v);
 void manifest_action_free(struct manifest_action * a);
 
-/** manifest_lint(r): Warn of known mistakes in what was read without a
+/** manifest_lint(r, file): Warn of known mistakes in what was read without a
  * fault. */
-void manifest_lint(struct mread * r);
+void manifest_lint(struct mread * r, const char * file);
 
 #endif

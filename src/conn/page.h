@@ -20,20 +20,23 @@ struct page {
 	int64_t at_ms;   /* when the service answered (ms since 1970) */
 	struct value * cells; /* nrows x ncols, row by row */
 	struct page_text * text; /* what the cells point into */
+	size_t cap;      /* rows there is room for */
 };
 
 /**
  * page_new(ncols): An empty page that is being made; NULL if no memory.
  * page_row(p): Begin a row: its cells, all NULL, valid until the next
- * page_row(); NULL if no memory.  page_row_drop(p): Take the last row back (it
- * stays counted in raw by who counts).
- * page_text(p, s, n): A copy of ${n} bytes that lives as long as the page; NULL
- * if no memory.  page_adopt(p, mem): ${mem}, from malloc, is freed with the
+ * page_row(); NULL if no memory, or no more are allowed (256 MiB of cells).
+ * page_row_drop(p): Take the last row back (it stays counted in raw by who counts).
+ * page_fit(p): No more rows come: give back the room for them.
+ * page_text(p, s, n): A copy of ${n} bytes that lives as long as the page, or room
+ * for them if ${s} is NULL; NULL if no memory.  page_adopt(p, mem): ${mem}, from malloc, is freed with the
  * page; 0 or -1.
  */
 struct page * page_new(size_t ncols);
 struct value * page_row(struct page * p);
 void page_row_drop(struct page * p);
+void page_fit(struct page * p);
 char * page_text(struct page * p, const char * s, size_t n);
 int page_adopt(struct page * p, void * mem, size_t bytes);
 

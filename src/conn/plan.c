@@ -248,9 +248,9 @@ values_of(const struct plan * p, size_t col, struct err * e)
 
 	e->code[0] = '\0';
 	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].column == col && p->preds[i].push == NULL &&
-		    p->preds[i].sent != NULL)
-			return (json_incref(p->preds[i].sent));
+		if (p->preds[i].column == col && p->preds[i].sent != NULL)
+			return (p->preds[i].push != NULL ? NULL :
+			    json_incref(p->preds[i].sent));
 	if (dflt == NULL || !template_knows(dflt, &env))
 		return (NULL);
 	if ((t = json_string(dflt)) == NULL) {
@@ -329,8 +329,7 @@ plan_inputs(const struct plan * p, size_t * n, struct err * e)
 		return (NULL);
 	}
 	for (i = 0; i < p->ent->ncolumns && !p->nothing; i++)
-		if (p->ent->columns[i].is_input &&
-		    plan_choose_uses(p->list, p->ent->columns[i].name) &&
+		if (plan_choose_use(p->list, p->ent, i) != USE_NOT &&
 		    multiply(&sets, p, i, e)) {
 			json_decref(sets);
 			return (NULL);

@@ -12,15 +12,13 @@
 #define GUESS_PAGE 100.0
 #define GUESS_IN 4.0
 
-int
-plan_choose_uses(const struct manifest_list * list, const char * input)
+static int
+speaks_of(const struct manifest_list * list, const char * input)
 {
 	char path[160];
 	const json_t * need;
 	size_t i;
 
-	if (json_object_get(list->bind, input) != NULL)
-		return (0);
 	json_array_foreach(list->needs, i, need)
 		if (json_is_string(need) &&
 		    strcmp(json_string_value(need), input) == 0)
@@ -39,6 +37,32 @@ plan_choose_uses(const struct manifest_list * list, const char * input)
 		    template_text_uses(list->clauses[i].empty, path))
 			return (1);
 	return (0);
+}
+
+const struct manifest_push *
+plan_choose_rule(const struct manifest_list * list, size_t col, unsigned ops)
+{
+	size_t i;
+
+	for (i = 0; i < list->npushes; i++)
+		if (list->pushes[i].column == col &&
+		    (list->pushes[i].ops & ops) != 0)
+			return (&list->pushes[i]);
+	return (NULL);
+}
+
+enum plan_use
+plan_choose_use(const struct manifest_list * list,
+    const struct manifest_entity * ent, size_t col)
+{
+	const char * name = ent->columns[col].name;
+
+	if (!ent->columns[col].is_input ||
+	    json_object_get(list->bind, name) != NULL)
+		return (USE_NOT);
+	if (speaks_of(list, name))
+		return (USE_TEMPLATE);
+	return (plan_choose_rule(list, col, OP_EQ) ? USE_PUSH : USE_NOT);
 }
 
 int
@@ -212,13 +236,19 @@ take(const struct connector * c, const struct manifest_entity * ent,
 	const struct manifest_column * col;
 	size_t i, n = shape->nasks < PLAN_MAX_ASKS ? shape->nasks :
 	    PLAN_MAX_ASKS;
-	int ask, by_in = 0;
+	enum plan_use use;
+	int ask, how, by_in = 0;
 
 	for (i = 0; i < ent->ncolumns; i++) {
 		col = &ent->columns[i];
-		if (!col->is_input || !plan_choose_uses(list, col->name))
+		if ((use = plan_choose_use(list, ent, i)) == USE_NOT)
 			continue;
-		by_in |= known(c, ent, list, shape, col->name, &ask) == 3;
+		how = known(c, ent, list, shape, col->name, &ask);
+		/* Several values that one call can take, and that rows show. */
+		if (use == USE_PUSH && how == 3 && col->path != NULL &&
+		    plan_choose_rule(list, i, OP_IN) != NULL)
+			continue;
+		by_in |= how == 3;
 		if (ask >= 0)
 			out->inputs |= UINT64_C(1) << ask;
 	}

@@ -5,9 +5,21 @@
 
 /* What plan.c and plan_choose.c share. */
 
-/** plan_choose_uses(list, input): Whether ${list}'s templates speak of it (not
- * bound by a partition). */
-int plan_choose_uses(const struct manifest_list * list, const char * input);
+/* How a list takes an input. */
+enum plan_use {
+	USE_NOT,      /* it does not, or a partition binds it */
+	USE_TEMPLATE, /* its templates speak of it */
+	USE_PUSH      /* a push sends it where it is told */
+};
+
+/** plan_choose_use(list, ent, col): How ${list} takes the input ${col}. */
+enum plan_use plan_choose_use(const struct manifest_list * list,
+    const struct manifest_entity * ent, size_t col);
+
+/** plan_choose_rule(list, col, ops): The first push of ${col} that takes one of
+ * ${ops}, or NULL. */
+const struct manifest_push * plan_choose_rule(const struct manifest_list * list,
+    size_t col, unsigned ops);
 
 /** plan_choose_order(list, ent, orders, n): Whether the service gives this very
  * order (inputs and partitions aside). */

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"
 #include "conn/quote.h"
@@ -166,6 +167,8 @@ time_value(const struct manifest_push * rule, unsigned op,
 	if (time_of(v, &ms))
 		return (NULL);
 	was = ms;
+	if (rule->within_ms > 0 && ms < clock_wall_ms() - rule->within_ms)
+		return (NULL);
 	if (op & OPS_LOWER) {
 		ms = floor_to(ms - rule->widen_ms, unit);
 		*exact &= ms == was && op == OP_GE;

@@ -21,16 +21,24 @@ struct request {
 	char * url;
 	char ** headers;       /* "Name: value", NULL-terminated, ... */
 	size_t nheaders;       /* ... with room for REQUEST_SIGN_MAX more */
+	/* Headers with secrets: what is between TEMPLATE_MARKs is a reference,
+	 * and what follows REQUEST_BASE64 goes as base64.  Worked out once, as
+	 * scrapes sign the same request again and again. */
+	struct request_line {
+		const char * what; /* for errors; NULL: the header's name */
+		char * line;
+	} * sign;
+	size_t nsign;
 	char * body;           /* or NULL */
 	size_t body_len;
-	json_t * body_secret;  /* a body template that holds secrets: expanded
+	json_t * body_secret;  /* a body that holds such references, written
 	                          when sending instead of ${body}, or NULL */
-	json_t * body_in;      /* its inputs */
 	int64_t timeout_ms;
 	int no_compress;       /* a loopback server: unpacking costs more than
 	                          the bytes */
 };
 #define REQUEST_SIGN_MAX 8 /* headers that signing may add */
+#define REQUEST_BASE64 '\003'
 
 /* Where paging stands. */
 struct page_pos {

@@ -18,6 +18,9 @@ struct result_cache;
 struct result_cache * result_cache_new(size_t max_bytes);
 void result_cache_free(struct result_cache * c); /* NULL is a no-op */
 
+/** result_cache_room(c): The most that one result may take, in bytes. */
+size_t result_cache_room(const struct result_cache * c);
+
 /** result_cache_get(c, key, max_age_ms, now_ms, n, at_ms): The pages of a result
  * that is no older (borrowed until the next call; page_ref what is kept), or NULL.
  * ${at_ms}: when it was asked. */

@@ -21,22 +21,12 @@ static const char * const filters[] = { "", "jql", "query", "url", "number",
 #define NFILTERS (sizeof(filters) / sizeof(filters[0]))
 
 static int
-split_filter(struct template_expr * x, const char * t, struct err * e)
+filter_of(struct template_expr * x, const char * name, const char * t,
+    struct err * e)
 {
-	char * bar = strchr(x->path, '|'), * name, * end;
 	const char * near;
 	size_t i;
 
-	x->filter = FILTER_NONE;
-	if (bar == NULL)
-		return (0);
-	for (name = bar + 1; *name == ' '; name++)
-		;
-	while (bar > x->path && bar[-1] == ' ')
-		bar--;
-	*bar = '\0';
-	for (end = name + strlen(name); end > name && end[-1] == ' '; )
-		*--end = '\0';
 	for (i = 1; i < NFILTERS; i++)
 		if (strcmp(filters[i], name) == 0) {
 			x->filter = (enum template_filter)i;
@@ -46,6 +36,66 @@ split_filter(struct template_expr * x, const char * t, struct err * e)
 	return (err_set(e, ERR_CONFIG, "template", "'%.100s': there is no filter "
 	    "'%.32s'%s%s%s; known are jql, query, url, number, adf, raw", t, name,
 	    near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : ""));
+}
+
+/* Cut the blanks at the end of ${s}, and return it without those before. */
+static char *
+trim(char * s)
+{
+	size_t n;
+
+	while (*s == ' ')
+		s++;
+	for (n = strlen(s); n > 0 && s[n - 1] == ' '; )
+		s[--n] = '\0';
+	return (s);
+}
+
+/* Take "{{paths|filter}}" apart in place. */
+static int
+split(struct template_expr * x, const char * t, struct err * e)
+{
+	char * p = x->text, * bar = strchr(p, '|'), * or, * to = x->text, * end;
+	size_t n;
+
+	x->filter = FILTER_NONE;
+	x->earlier = 0;
+	x->npaths = 0;
+	if (bar != NULL) {
+		*bar = '\0';
+		if (filter_of(x, trim(bar + 1), t, e))
+			return (-1);
+	}
+	do {
+		if ((or = strstr(p, "??")) != NULL)
+			*or = '\0';
+		p = trim(p);
+		if ((n = strlen(p)) == 0)
+			return (err_set(e, ERR_CONFIG, "template",
+			    "'%.100s' has an empty or overlong {{}}", t));
+		memmove(to, p, n + 1);
+		to += n + 1;
+		x->npaths++;
+		p = or + 2;
+	} while (or != NULL);
+	x->path = x->text;
+	if (strncmp(x->path, "now_", 4) == 0 && (end = strchr(x->text, '-')) !=
+	    NULL && quote_is_number(end + 1, strlen(end + 1)) &&
+	    strspn(end + 1, "0123456789") == strlen(end + 1)) {
+		x->earlier = strtoll(end + 1, NULL, 10);
+		*end = '\0';
+	}
+	return (0);
+}
+
+const char *
+template_path(const struct template_expr * x, size_t i)
+{
+	const char * p = x->text;
+
+	while (i-- > 0)
+		p += strlen(p) + 1;
+	return (p);
 }
 
 int
@@ -60,23 +110,22 @@ template_next(const char ** tp, const char ** lit, size_t * nlit,
 		*nlit = strlen(t);
 		return (0);
 	}
+	/* Of three braces the first stands for itself. */
+	while (open[2] == '{')
+		open++;
 	*nlit = (size_t)(open - t);
 	open += 2;
 	if ((close = strstr(open, "}}")) == NULL)
 		return (err_set(e, ERR_CONFIG, "template",
 		    "'%.100s' has {{ without }}", t));
 	*tp = close + 2;
-	while (*open == ' ')
-		open++;
-	while (close > open && close[-1] == ' ')
-		close--;
 	n = (size_t)(close - open);
-	if (n == 0 || n >= sizeof(x->path))
+	if (n == 0 || n >= sizeof(x->text))
 		return (err_set(e, ERR_CONFIG, "template",
 		    "'%.100s' has an empty or overlong {{}}", t));
-	memcpy(x->path, open, n);
-	x->path[n] = '\0';
-	return (split_filter(x, t, e) ? -1 : 1);
+	memcpy(x->text, open, n);
+	x->text[n] = '\0';
+	return (split(x, t, e) ? -1 : 1);
 }
 
 int
@@ -125,23 +174,38 @@ json_of_root(const char * root, size_t n, const struct template_env * env)
 	return (NULL);
 }
 
-json_t *
-template_eval(const struct template_expr * x, const struct template_env * env)
+static json_t *
+eval_path(const char * path, int64_t earlier, const struct template_env * env)
 {
-	size_t n = strcspn(x->path, ".");
-	const char * sub = x->path + n + (x->path[n] == '.');
+	size_t n = strcspn(path, ".");
+	const char * sub = path + n + (path[n] == '.');
 	char now[RFC3339_LEN];
 
-	if (strcmp(x->path, "now_ms") == 0)
-		return (json_integer(env->now_ms));
-	if (strcmp(x->path, "now_s") == 0)
-		return (json_integer(env->now_ms / 1000));
-	if (strcmp(x->path, "now") == 0) {
+	if (strcmp(path, "now_ms") == 0)
+		return (json_integer(env->now_ms - earlier));
+	if (strcmp(path, "now_s") == 0)
+		return (json_integer(env->now_ms / 1000 - earlier));
+	if (strcmp(path, "now") == 0) {
 		rfc3339_format(env->now_ms / 1000 * 1000, now);
 		return (json_string(now));
 	}
-	return (json_incref(MUTABLE(walk(sub,
-	    json_of_root(x->path, n, env)))));
+	return (json_incref(MUTABLE(walk(sub, json_of_root(path, n, env)))));
+}
+
+json_t *
+template_eval(struct template_expr * x, const struct template_env * env)
+{
+	json_t * v = NULL;
+	size_t i;
+
+	for (i = 0; i < x->npaths; i++) {
+		x->path = template_path(x, i);
+		v = eval_path(x->path, x->earlier, env);
+		if (v != NULL && (!json_is_null(v) || i + 1 == x->npaths))
+			return (v);
+		json_decref(v);
+	}
+	return (NULL);
 }
 
 /* What the schema has at config.a or, of the variant chosen, config.a.b. */
@@ -207,13 +271,16 @@ int
 template_text_uses(const char * t, const char * path)
 {
 	struct template_expr x;
-	const char * lit;
-	size_t nlit, n = strlen(path);
+	const char * lit, * p;
+	size_t nlit, n = strlen(path), i;
 
 	while (t != NULL && template_next(&t, &lit, &nlit, &x, NULL) > 0)
-		if (strncmp(x.path, path, n) == 0 &&
-		    (x.path[n] == '\0' || x.path[n] == '.'))
-			return (1);
+		for (i = 0; i < x.npaths; i++) {
+			p = template_path(&x, i);
+			if (strncmp(p, path, n) == 0 &&
+			    (p[n] == '\0' || p[n] == '.'))
+				return (1);
+		}
 	return (0);
 }
 
@@ -254,11 +321,12 @@ has_secret(const char * t, const void * arg)
 {
 	struct template_expr x;
 	const char * lit;
-	size_t nlit;
+	size_t nlit, i;
 
 	while (template_next(&t, &lit, &nlit, &x, NULL) > 0)
-		if (template_is_secret(x.path, arg))
-			return (1);
+		for (i = 0; i < x.npaths; i++)
+			if (template_is_secret(template_path(&x, i), arg))
+				return (1);
 	return (0);
 }
 
@@ -406,16 +474,15 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 
 /* Put ${text} where it goes. */
 static int
-place(const struct template_expr * x, const struct template_env * env,
-    const json_t * v, const struct buf * text, enum template_quote quote,
-    struct buf * out, struct err * e)
+place(const struct template_expr * x, const json_t * v,
+    const struct buf * text, enum template_quote quote, struct buf * out,
+    struct err * e)
 {
 	/* The manifest's own words, and what is quoted already. */
 	int own = strncmp(x->path, "order", 5) == 0 ||
 	    x->filter == FILTER_JQL || x->filter == FILTER_QUERY ||
 	    x->filter == FILTER_RAW || !json_is_string(v);
 
-	(void)env;
 	switch (quote) {
 	case QUOTE_TEXT:
 		buf_add(out, text->p, text->len);
@@ -450,12 +517,12 @@ place(const struct template_expr * x, const struct template_env * env,
 
 /* One scalar. */
 static int
-add_scalar(const struct template_expr * x, const struct template_env * env,
+add_scalar(struct template_expr * x, const struct template_env * env,
     const json_t * v, enum template_quote quote, struct buf * out,
     struct err * e)
 {
 	struct buf text = BUF_INIT(MAX_TEXT);
-	struct template_expr y = *x;
+	enum template_filter was = x->filter;
 	int rc = 0, secret = template_is_secret(x->path, env);
 
 	if (scalar_text(v, &text))
@@ -474,24 +541,25 @@ add_scalar(const struct template_expr * x, const struct template_env * env,
 	else if (secret)
 		rc = secret_text(env, &text, e);
 	/* In a URL the place does it. */
-	if (y.filter == FILTER_URL && (quote == QUOTE_URL ||
+	if (was == FILTER_URL && (quote == QUOTE_URL ||
 	    quote == QUOTE_SEGMENT || quote == QUOTE_QUERY))
-		y.filter = FILTER_NONE;
+		x->filter = FILTER_NONE;
 	if (rc == 0)
-		rc = filter_text(&y, &text, e);
+		rc = filter_text(x, &text, e);
 	if (rc == 0) {
 		/* Marks are no part of the value, and leave with it. */
 		if (secret && env->mark)
 			buf_add(out, text.p, text.len);
 		else
-			rc = place(&y, env, v, &text, quote, out, e);
+			rc = place(x, v, &text, quote, out, e);
 	}
+	x->filter = was;
 	buf_wipe(&text);
 	return (rc);
 }
 
 static int
-add_value(const struct template_expr * x, const struct template_env * env,
+add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
 	int clause = quote == QUOTE_JQL || quote == QUOTE_QUERY_STRING;

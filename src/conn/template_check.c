@@ -112,11 +112,12 @@ template_check(const char * t, const json_t * schema, const json_t * inputs,
 {
 	struct template_expr x;
 	const char * lit;
-	size_t nlit;
+	size_t nlit, i;
 	int rc;
 
 	while ((rc = template_next(&t, &lit, &nlit, &x, e)) > 0)
-		if (expr_ok(x.path, schema, inputs, e))
-			return (-1);
+		for (i = 0; i < x.npaths; i++)
+			if (expr_ok(template_path(&x, i), schema, inputs, e))
+				return (-1);
 	return (rc);
 }

@@ -2,6 +2,7 @@
 #define MOLTLER_CONN_TEMPLATE_INTERNAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "conn/template.h"
 
@@ -14,7 +15,10 @@ enum template_filter { FILTER_NONE, FILTER_JQL, FILTER_QUERY, FILTER_URL,
 
 /* One {{...}}. */
 struct template_expr {
-	char path[TEMPLATE_PATH_MAX];
+	char text[TEMPLATE_PATH_MAX]; /* the paths, each ending with NUL */
+	const char * path;  /* of these, the one that template_eval() found */
+	size_t npaths;      /* {{a ?? b}}: b where a is missing */
+	int64_t earlier;    /* {{now_s-3600}} */
 	enum template_filter filter;
 };
 
@@ -22,14 +26,17 @@ struct template_expr {
  * template_next(tp, lit, nlit, x, e): Find the next {{...}} from ${*tp}: 1 with it
  * in ${x}, the text before it in ${lit}/${nlit} and ${*tp} moved past it; 0 at
  * the end (the rest is the literal); -1 if malformed.
- * template_eval(x, env): What its path stands for, a new reference; NULL: missing.
+ * template_path(x, i): One of its paths.
+ * template_eval(x, env): What it stands for, a new reference; NULL: missing.  Sets
+ * ${x}->path to the one that was there (else the last).
  * template_is_alone(t, x): Whether ${t} is one expression and nothing else, then
  * put into ${x}.
  * template_is_secret(path, env): Whether the schema says so.
  */
 int template_next(const char ** tp, const char ** lit, size_t * nlit,
     struct template_expr * x, struct err * e) MUST_CHECK;
-json_t * template_eval(const struct template_expr * x,
+const char * template_path(const struct template_expr * x, size_t i);
+json_t * template_eval(struct template_expr * x,
     const struct template_env * env);
 int template_is_alone(const char * t, struct template_expr * x);
 int template_is_secret(const char * path, const struct template_env * env);

@@ -84,19 +84,52 @@ text_of(const char * t, const struct template_env * env, struct err * e)
 	return (out);
 }
 
-/* Whether all that the text speaks of is there; null is a value of its own
- * where the text is one template alone. */
+/* Whether the text is one template alone, whose value is missing.  A null that
+ * was given is a value of its own. */
 static int
-is_known(const char * t, const struct template_env * env)
+is_missing(const char * t, const struct template_env * env)
 {
 	struct template_expr x;
 	json_t * v;
 
 	if (!template_is_alone(t, &x))
-		return (template_knows(t, env));
+		return (0);
 	v = template_eval(&x, env);
 	json_decref(v);
-	return (v != NULL);
+	return (v == NULL);
+}
+
+/* Whether anything in ${t} is missing. */
+static int
+lacks(const json_t * t, const struct template_env * env)
+{
+	struct template_expr x;
+	const json_t * v;
+	const char * k;
+	size_t i;
+
+	if (json_is_string(t))
+		return (template_is_alone(json_string_value(t), &x) ?
+		    is_missing(json_string_value(t), env) :
+		    !template_knows(json_string_value(t), env));
+	json_object_foreach(MUTABLE(t), k, v)
+		if (lacks(v, env))
+			return (1);
+	json_array_foreach(t, i, v)
+		if (lacks(v, env))
+			return (1);
+	return (0);
+}
+
+static int
+any_secret(const struct template_expr * x, const struct template_env * env)
+{
+	size_t i;
+
+	for (i = 0; i < x->npaths; i++)
+		if (template_is_secret(template_path(x, i), env))
+			return (1);
+	return (0);
 }
 
 static json_t *
@@ -105,7 +138,7 @@ string(const char * t, const struct template_env * env, struct err * e)
 	struct template_expr x;
 	json_t * v, * out;
 
-	if (!template_is_alone(t, &x) || template_is_secret(x.path, env) ||
+	if (!template_is_alone(t, &x) || any_secret(&x, env) ||
 	    x.filter == FILTER_JQL || x.filter == FILTER_QUERY ||
 	    x.filter == FILTER_URL || x.filter == FILTER_RAW)
 		return (text_of(t, env, e));
@@ -138,6 +171,7 @@ object(const json_t * t, const struct template_env * env, int * missing,
 	json_t * out = json_object(), * v;
 	const json_t * sub;
 	const char * k;
+	size_t n;
 	int gone;
 
 	if (out == NULL) {
@@ -145,12 +179,16 @@ object(const json_t * t, const struct template_env * env, int * missing,
 		return (NULL);
 	}
 	json_object_foreach(MUTABLE(t), k, sub) {
-		gone = 0;
-		if ((v = expand(sub, env, &gone, e)) == NULL && !gone) {
+		/* "key?": only if all in it is there. */
+		n = strlen(k);
+		gone = n > 1 && k[n - 1] == '?' && lacks(sub, env);
+		n -= n > 1 && k[n - 1] == '?';
+		v = gone ? NULL : expand(sub, env, &gone, e);
+		if (v == NULL && !gone) {
 			json_decref(out);
 			return (NULL);
 		}
-		if (v != NULL && json_object_set_new(out, k, v)) {
+		if (v != NULL && json_object_setn_new_nocheck(out, k, n, v)) {
 			json_decref(out);
 			err_nomem(e, "a request");
 			return (NULL);
@@ -205,7 +243,7 @@ expand(const json_t * t, const struct template_env * env, int * missing,
 	json_t * v;
 
 	if (json_is_string(t)) {
-		if (!is_known(json_string_value(t), env)) {
+		if (is_missing(json_string_value(t), env)) {
 			*missing = 1;
 			return (NULL);
 		}

@@ -15,12 +15,16 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "conn/limits.h"
+#include "conn/reader.h"
+#include "conn/result_cache.h"
 #include "conn/secret.h"
 #include "conn/types.h"
 #include "daemon/egress.h"
 #include "loop/loop.h"
 #include "net/http.h"
 #include "run/runner.h"
+#include "run/shared.h"
 #include "state/state.h"
 #include "target/targets.h"
 
@@ -45,6 +49,9 @@ struct daemon {
 	struct egress * egress;
 	struct http * http;
 	struct state * state;
+	struct shared * shared;
+	struct limits * limits;
+	struct result_cache * cache;
 	struct conn_env conn;
 	struct stmt_env stmt;
 	struct secrets * secrets;
@@ -283,6 +290,23 @@ open_state(struct daemon * d, struct err * e)
 	return (d->state == NULL ? -1 : 0);
 }
 
+/* What all that ask services have in common. */
+static int
+open_conn(struct daemon * d, struct err * e)
+{
+	if ((d->shared = shared_new(d->state)) == NULL ||
+	    (d->limits = limits_new(d->loop, shared_conn(d->shared))) == NULL ||
+	    (d->cache = result_cache_new(0)) == NULL)
+		return (err_nomem(e, "the daemon"));
+	d->conn.loop = d->loop;
+	d->conn.http = d->http;
+	d->conn.secrets = d->secrets;
+	d->conn.limits = d->limits;
+	d->conn.cache = d->cache;
+	d->conn.shared = shared_conn(d->shared);
+	return (0);
+}
+
 static int
 open_runner(struct daemon * d, struct err * e)
 {
@@ -297,9 +321,6 @@ open_runner(struct daemon * d, struct err * e)
 	ro.loop = d->loop;
 	ro.state = d->state;
 	ro.types = d->types;
-	d->conn.loop = d->loop;
-	d->conn.http = d->http;
-	d->conn.secrets = d->secrets;
 	ro.conn = &d->conn;
 	ro.secrets = d->secrets;
 	ro.targets = d->targets;
@@ -406,7 +427,8 @@ bring_up(struct daemon * d, struct err * e)
 	if ((d->http = http_new(d->loop, &ho, e)) == NULL ||
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, e)) == NULL ||
-	    open_state(d, e) || open_runner(d, e) || open_api(d, e))
+	    open_state(d, e) || open_conn(d, e) || open_runner(d, e) ||
+	    open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
@@ -436,6 +458,10 @@ take_down(struct daemon * d)
 	targets_free(d->targets);
 	types_free(d->types);
 	secrets_free(d->secrets);
+	reader_cleanup();
+	result_cache_free(d->cache);
+	limits_free(d->limits);
+	shared_free(d->shared);
 	if (d->state != NULL)
 		d->state->ops->free(d->state);
 	http_free(d->http);

@@ -4,6 +4,7 @@
 
 #include "query/query_internal.h"
 #include "query/query_db.h"
+#include "query/query_live.h"
 #include "target/sample_store.h"
 
 /* How many steps of SQLite's machine between two looks at the clock: some
@@ -209,6 +210,27 @@ query_db_run(struct query * q, char * sql, struct err * e)
 	return (run(q, sql, e));
 }
 
+/* An entity: its connector is held from here on, so that nothing may come between
+ * the lookup and this. */
+static int
+attach_entity(struct query * q, const char * schema, const struct sql_name * nm,
+    const struct query_table * tab, struct err * e)
+{
+	int i;
+
+	if (q->live == NULL) {
+		if ((q->live = query_live_new(q)) == NULL)
+			return (err_nomem(e, "a query"));
+		if ((i = query_entity_register(q)) != SQLITE_OK)
+			return (query_error(q, i, e));
+	}
+	if ((i = query_live_add(q->live, tab->c, tab->ent, nm->first)) < 0)
+		return (err_set(e, ERR_PERMANENT, "sql", "more than %d tables "
+		    "in one query", QUERY_MAX_TABLES));
+	return (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
+	    "USING " QUERY_MODULE "(%d)", schema, nm->table, i), e));
+}
+
 static int
 attach(struct query * q, const struct sql_name * nm, struct err * e)
 {
@@ -221,13 +243,11 @@ attach(struct query * q, const struct sql_name * nm, struct err * e)
 		return (query_union(q, nm, e));
 	if (tab.found != 1)
 		return (0); /* a CTE perhaps; if not SQLite will miss it */
-	if (tab.c != NULL)
-		return (err_set(e, ERR_PERMANENT, "no_table", "live entities "
-		    "are not there yet")); 
-	if (query_db_schema(q, nm, schema, 1, e))
+	if (query_db_schema(q, nm, schema, 1, e) || (tab.c != NULL ?
+	    attach_entity(q, schema, nm, &tab, e) :
+	    query_db_target(q, schema, nm->table, &tab, e)))
 		return (-1);
-	if (query_db_target(q, schema, nm->table, &tab, e))
-		return (-1);
+	q->tables[q->tables_n].ent = tab.ent;
 	query_db_added(q, schema, nm->table);
 	return (0);
 }
@@ -253,4 +273,6 @@ query_db_close(struct query * q)
 	q->stmt = NULL;
 	sqlite3_close(q->db);
 	q->db = NULL;
+	query_live_free(q->live);
+	q->live = NULL;
 }

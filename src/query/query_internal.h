@@ -34,7 +34,10 @@ enum query_state {
 struct query_attached {
 	char schema[SQL_NAME_MAX];
 	char table[SQL_NAME_MAX];
+	const struct manifest_entity * ent; /* NULL: a target's */
 };
+
+struct query_live;
 
 struct query {
 	struct loop * loop;
@@ -60,6 +63,7 @@ struct query {
 	struct query_value * row;
 	struct query_attached tables[QUERY_MAX_TABLES];
 	size_t tables_n;
+	struct query_live * live; /* NULL: it names no entity (query_live.h) */
 	/* What the authorizer refused, for the message. */
 	char refused[96];
 
@@ -75,6 +79,9 @@ extern const char query_key;
  * query must stop (deadline, cancel): then unwind.
  */
 int query_breathe(struct query * q);
+
+/** query_pause(q): Sleep until the sink can take more, or ${q} must stop. */
+void query_pause(struct query * q);
 
 /* query_mem.c: what SQLite holds for one query, counted and capped. */
 

@@ -26,6 +26,9 @@ typedef void state_cb(void * arg, json_t * v, const struct err * e);
 /* A claim of one run.  fence > 0 when granted; fences of one sync only grow. */
 typedef void state_lease_cb(void * arg, int64_t fence, const struct err * e);
 
+/* ${wait_ms} as the call says; 0 with ${e}. */
+typedef void state_wait_cb(void * arg, int64_t wait_ms, const struct err * e);
+
 struct state_ops {
 	const char * name; /* "sqlite" or "redis" */
 	void (*free)(struct state *);
@@ -103,6 +106,14 @@ struct state_ops {
 	    void * arg);
 	void (*cache_put)(struct state *, const char * key, const json_t * v,
 	    int64_t ttl_ms, state_cb * cb, void * arg);
+
+	/*
+	 * One permit of a bucket that refills at ${rate} a second up to ${burst}
+	 * (both > 0): ${wait_ms} 0: taken; else come again after so long.  In
+	 * Redis: moltler:limit:<key>, by the server's clock.
+	 */
+	void (*limit_take)(struct state *, const char * key, double rate,
+	    double burst, state_wait_cb * cb, void * arg);
 
 	/* Who is there: moltler:node:<id> with a TTL.  node_list: an object id ->
 	 * what it said. */

@@ -65,6 +65,7 @@ static const struct state_ops ops = {
 	.cursor_put = state_redis_cursor_put,
 	.cache_get = state_redis_cache_get,
 	.cache_put = state_redis_cache_put,
+	.limit_take = state_redis_limit_take,
 	.node_beat = state_redis_cache_node_beat,
 	.node_list = state_redis_cache_node_list,
 	.flush = state_redis_status_flush,

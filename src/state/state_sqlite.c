@@ -25,6 +25,7 @@ sqlite_free(struct state * state)
 	loop_soon_cancel(S->loop, &S->commit_soon);
 	state_pend_fini(&S->pend);
 	state_lease_clear(&S->leases);
+	state_sqlite_limit_clear(S);
 	json_decref(S->node_info);
 	state_sqlite_checkpoint_stop(S);
 	state_sqlite_db_close(S);
@@ -60,6 +61,7 @@ static const struct state_ops ops = {
 	.cursor_put = state_sqlite_cursor_put,
 	.cache_get = state_sqlite_cache_get,
 	.cache_put = state_sqlite_cache_put,
+	.limit_take = state_sqlite_limit_take,
 	.node_beat = state_sqlite_cache_node_beat,
 	.node_list = state_sqlite_cache_node_list,
 	.flush = state_sqlite_status_flush,

@@ -55,6 +55,10 @@ struct state_sqlite {
 	struct state_leases leases;
 	int64_t fence_next, fence_end;
 
+	/* state_sqlite_limit.c */
+	struct state_map limits;
+	size_t limit_sweep;
+
 	/* state_sqlite_cache.c */
 	int64_t cache_bytes;
 	json_t * node_info;
@@ -149,6 +153,9 @@ int state_sqlite_cache_init(struct state_sqlite * S, struct err * e)
 void state_sqlite_cache_get(struct state *, const char *, state_cb *, void *);
 void state_sqlite_cache_put(struct state *, const char *, const json_t *,
     int64_t, state_cb *, void *);
+void state_sqlite_limit_take(struct state *, const char *, double, double,
+    state_wait_cb *, void *);
+void state_sqlite_limit_clear(struct state_sqlite * S);
 void state_sqlite_cache_node_beat(struct state *, const json_t *, int64_t);
 void state_sqlite_cache_node_list(struct state *, state_cb *, void *);
 

@@ -569,6 +569,40 @@ test_cache(void ** state)
 }
 
 static void
+test_limit(void ** state)
+{
+	int64_t t0;
+	int i;
+
+	(void)state;
+	/* A burst of two, then one every 200 ms; a key each its own. */
+	for (i = 0; i < 2; i++) {
+		DO_FENCE(limit_take, "a b", 5, 2);
+		assert_int_equal(fence, 0);
+	}
+	DO_FENCE(limit_take, "a b", 5, 2);
+	assert_in_range(fence, 1, 200);
+	DO_FENCE(limit_take, "other", 5, 2);
+	assert_int_equal(fence, 0);
+	/* Who comes after the time told is let through, once. */
+	t0 = clock_mono_us();
+	do {
+		DO_FENCE(limit_take, "a b", 5, 2);
+	} while (fence > 0 && clock_mono_us() - t0 < 5000000);
+	assert_int_equal(fence, 0);
+	assert_in_range(clock_mono_us() - t0, 50000, 2000000);
+	DO_FENCE(limit_take, "a b", 5, 2);
+	assert_in_range(fence, 1, 200);
+	/* Rare and odd rates. */
+	DO_FENCE(limit_take, "rare", 0.0001, 1);
+	assert_int_equal(fence, 0);
+	DO_FENCE(limit_take, "rare", 0.0001, 1);
+	assert_in_range(fence, 9990000, 10000000);
+	DO_FENCE(limit_take, "burst", 1e6, 0);
+	assert_int_equal(fence, 0);
+}
+
+static void
 test_nodes(void ** state)
 {
 	json_t * info = json_pack("{s:s}", "version", "1");
@@ -710,7 +744,7 @@ main(void)
 		T(test_list_is_ordered), T(test_generation), T(test_status),
 		T(test_events), T(test_delete_takes_along), T(test_lease),
 		T(test_lease_expires), T(test_lease_race), T(test_cursor),
-		T(test_cache), T(test_nodes), T(test_ten_thousand),
+		T(test_cache), T(test_limit), T(test_nodes), T(test_ten_thousand),
 		T(test_free_in_callback),
 		OWN_TESTS
 	};

@@ -1,0 +1,364 @@
+#include "conn/answer_rules.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/rfc3339.h"
+#include "base/utf8.h"
+
+/* A service's own words in a message. */
+#define WORDS_MAX 200
+/* What is waited where nobody says how long. */
+#define DEFAULT_WAIT_MS 60000
+/* No reset lies further away; a header read in a wrong unit does. */
+#define RESET_MAX_MS ((int64_t)7 * 86400 * 1000)
+
+static int
+status_matches(const json_t * list, int status)
+{
+	const json_t * v;
+	const char * s;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, v) {
+		if (json_is_integer(v) && json_integer_value(v) == status)
+			return (1);
+		s = json_string_value(v);
+		/* "5xx" */
+		if (s != NULL && s[0] - '0' == status / 100 &&
+		    strcmp(s + 1, "xx") == 0)
+			return (1);
+	}
+	return (0);
+}
+
+static int
+headers_match(const json_t * want, const struct http_res * res)
+{
+	const char * name, * has, * s;
+	const json_t * v;
+
+	json_object_foreach((json_t *)(uintptr_t)want, name, v) {
+		s = json_string_value(v);
+		if ((has = http_res_header(res, name)) == NULL || s == NULL ||
+		    (strcmp(s, "*") != 0 && strcasecmp(s, has) != 0))
+			return (0);
+	}
+	return (1);
+}
+
+static int
+holds(const struct http_res * res, const json_t * body, const json_t * at,
+    const char * what)
+{
+	char * s;
+	int found;
+
+	if (json_is_string(at))
+		return (strcasestr(json_string_value(at), what) != NULL);
+	if (res->body != NULL && res->body[0] != '\0')
+		return (strcasestr(res->body, what) != NULL);
+	if (body == NULL || (s = json_dumps(body, JSON_COMPACT |
+	    JSON_ENCODE_ANY)) == NULL)
+		return (0);
+	found = strcasestr(s, what) != NULL;
+	free(s);
+	return (found);
+}
+
+static int
+rule_matches(const struct manifest_error * r, const struct http_res * res,
+    const json_t * body)
+{
+	int good = res->status / 100 == 2;
+	const json_t * at = NULL;
+
+	if (r->status != NULL ? !status_matches(r->status, res->status) :
+	    good && r->path == NULL)
+		return (0);
+	if (r->headers != NULL && !headers_match(r->headers, res))
+		return (0);
+	if (r->path != NULL) {
+		at = body ? json_path_get(r->path, body) : NULL;
+		if (at == NULL || json_is_null(at))
+			return (0);
+		if (r->equals != NULL && !json_equal(r->equals, at))
+			return (0);
+	}
+	return (r->contains == NULL || holds(res, body, at, r->contains));
+}
+
+int
+answer_has_body_rules(const struct manifest * m)
+{
+	const struct manifest_error * r;
+	size_t i;
+
+	for (i = 0; i < m->nerrors; i++) {
+		r = &m->errors[i];
+		if (r->path == NULL && r->contains == NULL)
+			continue;
+		if (r->status == NULL ? r->path != NULL :
+		    status_matches(r->status, 200) ||
+		    status_matches(r->status, 201))
+			return (1);
+	}
+	return (0);
+}
+
+/* One line of text that may be shown, cut at a character's end. */
+static void
+tidy(const char * s, char * out, size_t n)
+{
+	size_t len = strlen(s), i;
+
+	if (len >= n)
+		for (len = n - 1; len > 0 &&
+		    ((unsigned char)s[len] & 0xc0) == 0x80; len--)
+			continue;
+	for (i = 0; i < len; i++)
+		out[i] = (char)((unsigned char)s[i] < 0x20 ||
+		    s[i] == 0x7f ? ' ' : s[i]);
+	while (len > 0 && (out[len - 1] == ' ' || out[len - 1] == '.'))
+		len--;
+	out[len] = '\0';
+}
+
+/* What the service says of it, where the manifest knows to look; or "". */
+static const char *
+words_of(const struct manifest * m, const json_t * body, char * out, size_t n)
+{
+	const json_t * v;
+	char * s;
+	size_t i;
+
+	out[0] = '\0';
+	for (i = 0; body != NULL && i < m->nerror_paths; i++) {
+		v = json_path_get(m->error_paths[i], body);
+		if (v == NULL || json_is_null(v))
+			continue;
+		if (json_is_string(v)) {
+			tidy(json_string_value(v), out, n);
+		} else if ((s = json_dumps(v, JSON_COMPACT |
+		    JSON_ENCODE_ANY)) != NULL) {
+			if (strcmp(s, "[]") != 0 && strcmp(s, "{}") != 0)
+				tidy(s, out, n);
+			free(s);
+		}
+		if (out[0] != '\0')
+			break;
+	}
+	return (out);
+}
+
+static const char *
+hint_of(const struct http_res * res)
+{
+	switch (res->status) {
+	case 401:
+		return ("; check the credentials in the connector's CONFIG: "
+		    "wrong, expired or revoked");
+	case 403:
+		return ("; check what the credentials may do");
+	case 404:
+		return ("; check the names asked for and whether the "
+		    "credentials may see them");
+	default:
+		return (res->status / 100 == 3 ?
+		    "; redirects are not followed: use the final URL" : "");
+	}
+}
+
+/* The usual classes, in the service's words where it has any. */
+static void
+usual(const struct manifest * m, const struct http_res * res,
+    const json_t * body, const char * url, struct err * e)
+{
+	char words[WORDS_MAX];
+	enum err_class cls;
+	char code[32];
+	int64_t after;
+
+	err_from_http(e, res, url);
+	words_of(m, body, words, sizeof(words));
+	if (words[0] == '\0' && res->status != 401 && res->status != 404)
+		return;
+	cls = e->cls;
+	after = e->retry_after_ms;
+	memcpy(code, e->code, sizeof(code));
+	err_set(e, cls, code, "%s: the service answered %d%s%s%s", url,
+	    res->status, words[0] ? ": " : "", words, hint_of(res));
+	e->retry_after_ms = after;
+}
+
+static int64_t
+until_reset(const struct answer_budget * b, int64_t now_ms)
+{
+	return (b->reset_ms > now_ms ? b->reset_ms - now_ms : -1);
+}
+
+static enum answer_kind
+rate_limited(const struct manifest * m, const struct http_res * res,
+    const json_t * body, const char * url, int64_t now_ms,
+    const struct manifest_error * r, struct err * e)
+{
+	char words[WORDS_MAX], when[RFC3339_LEN];
+	struct answer_budget b;
+	struct err h;
+	int64_t wait;
+
+	err_from_http(&h, res, url);
+	answer_budget(m, res, now_ms, &b);
+	wait = h.retry_after_ms;
+	if (wait < 0 && b.remaining <= 0)
+		wait = until_reset(&b, now_ms);
+	if (wait < 0)
+		wait = r != NULL && r->wait_ms > 0 ? r->wait_ms :
+		    DEFAULT_WAIT_MS;
+	words_of(m, body, words, sizeof(words));
+	rfc3339_format((now_ms + wait) / 1000 * 1000, when);
+	err_set(e, ERR_TRANSIENT, "rate_limit", "%s: the service's rate limit "
+	    "is used up (%d%s%s) until %s%s%s; wait, ask for less or set "
+	    "rate_limit in OPTIONS", url, res->status, words[0] ? ": " : "",
+	    words, when, r != NULL && r->message != NULL ? "; " : "",
+	    r != NULL ? r->message ? r->message : "" : "");
+	e->retry_after_ms = wait;
+	return (ANSWER_RATE_LIMITED);
+}
+
+static enum answer_kind
+by_rule(const struct manifest * m, const struct manifest_error * r,
+    const struct http_res * res, const json_t * body, const char * url,
+    struct err * e)
+{
+	char words[WORDS_MAX], code[32];
+	int64_t after;
+
+	usual(m, res, body, url, e);
+	after = e->retry_after_ms;
+	words_of(m, body, words, sizeof(words));
+	snprintf(code, sizeof(code), "http_%d", res->status);
+	if (r->message != NULL)
+		err_set(e, r->cls, r->code ? r->code : code,
+		    "%s: the service answered %d%s%s; %s", url, res->status,
+		    words[0] ? ": " : "", words, r->message);
+	else if (res->status / 100 == 2)
+		err_set(e, r->cls, r->code ? r->code : code,
+		    "%s: the service answered %d with an error%s%s", url,
+		    res->status, words[0] ? ": " : "", words);
+	else
+		snprintf(e->code, sizeof(e->code), "%s",
+		    r->code ? r->code : code);
+	e->cls = r->what == DO_RETRY ? ERR_TRANSIENT : r->cls;
+	e->retry_after_ms = after;
+	return (ANSWER_ERROR);
+}
+
+static enum answer_kind
+judge(const struct manifest * m, const struct http_res * res,
+    const json_t * body, const char * url, int64_t now_ms, struct err * e)
+{
+	const struct manifest_error * r;
+	struct answer_budget b;
+	size_t i;
+
+	for (i = 0; i < m->nerrors; i++) {
+		r = &m->errors[i];
+		if (!rule_matches(r, res, body))
+			continue;
+		switch (r->what) {
+		case DO_EMPTY:
+			return (ANSWER_EMPTY);
+		case DO_SKIP:
+			return (ANSWER_SKIP);
+		case DO_RATE_LIMITED:
+			return (rate_limited(m, res, body, url, now_ms, r, e));
+		case DO_FAIL:
+		case DO_RETRY:
+			return (by_rule(m, r, res, body, url, e));
+		}
+	}
+	if (res->status / 100 == 2)
+		return (ANSWER_OK);
+	if (res->status == 304)
+		return (ANSWER_NOT_MODIFIED);
+	answer_budget(m, res, now_ms, &b);
+	/* Who has nothing left is not forbidden to ask, only to ask now. */
+	if (res->status == 429 || (res->status == 403 && b.remaining == 0))
+		return (rate_limited(m, res, body, url, now_ms, NULL, e));
+	usual(m, res, body, url, e);
+	return (ANSWER_ERROR);
+}
+
+enum answer_kind
+answer_judge(const struct manifest * m, const struct http_res * res,
+    const json_t * body, const char * url, int64_t now_ms, struct err * e)
+{
+	json_t * own = NULL;
+	enum answer_kind k;
+	char safe[200];
+
+	if (body == NULL && res->body != NULL && res->body_len > 0)
+		body = own = json_loadb(res->body, res->body_len,
+		    JSON_DECODE_ANY, NULL);
+	k = judge(m, res, body, http_url_safe(safe, sizeof(safe), url), now_ms,
+	    e);
+	json_decref(own);
+	return (k);
+}
+
+static int64_t
+header_number(const struct http_res * res, const char * name)
+{
+	const char * v = name ? http_res_header(res, name) : NULL;
+	char * end;
+	double d;
+
+	if (v == NULL)
+		return (-1);
+	d = strtod(v, &end);
+	if (end == v || !isfinite(d) || d < 0 || d > 1e15)
+		return (-1);
+	return ((int64_t)ceil(d));
+}
+
+static int64_t
+reset_of(const struct manifest_limits * l, const struct http_res * res,
+    int64_t now_ms)
+{
+	const char * v = l->reset ? http_res_header(res, l->reset) : NULL;
+	int64_t n, ms = -1;
+	struct err e;
+
+	if (v == NULL)
+		return (-1);
+	n = header_number(res, l->reset);
+	switch (l->unit) {
+	case RESET_DELTA_S:
+		ms = n < 0 || n > INT64_C(1000000000) ? -1 : now_ms + n * 1000;
+		break;
+	case RESET_EPOCH_S:
+		ms = n < 0 || n > INT64_C(1000000000000) ? -1 : n * 1000;
+		break;
+	case RESET_EPOCH_MS:
+		ms = n;
+		break;
+	case RESET_ISO8601:
+		if (rfc3339_parse(v, strlen(v), &ms, &e))
+			ms = -1;
+		break;
+	}
+	return (ms > now_ms + RESET_MAX_MS ? -1 : ms);
+}
+
+void
+answer_budget(const struct manifest * m, const struct http_res * res,
+    int64_t now_ms, struct answer_budget * b)
+{
+	b->limit = header_number(res, m->limits.limit);
+	b->remaining = header_number(res, m->limits.remaining);
+	b->reset_ms = reset_of(&m->limits, res, now_ms);
+}

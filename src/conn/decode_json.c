@@ -1,0 +1,587 @@
+#include "conn/decode_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "conn/decode_json_fault.h"
+#include "conn/decode_json_internal.h"
+#include "conn/decode_json_rows.h"
+#include "conn/openmetrics_number.h"
+
+#define BODY_MAX ((size_t)64 << 20)
+
+/* Memory of an unusual page is not kept for the usual ones. */
+#define KEEP ((size_t)4 << 20)
+
+/* The byte after the token that yajl is calling back for: it counts in the piece
+ * it was given, also for a token that began in an earlier one. */
+static size_t
+token_end(const struct decode_json * d)
+{
+	return (d->base + yajl_get_bytes_consumed(d->yajl));
+}
+
+static uint32_t
+if_live(const struct decode_json * d, uint32_t state)
+{
+	return (state != DECODE_DEAD && d->live[state] ? state : DECODE_DEAD);
+}
+
+/* The state of the value that comes now. */
+static uint32_t
+next_state(struct decode_json * d)
+{
+	const struct decode_state * st;
+	struct decode_frame * f;
+	size_t i;
+
+	if (d->nframes == 0)
+		return (0);
+	f = &d->frames[d->nframes - 1];
+	if (!f->is_array)
+		return (d->next);
+	st = &d->plan->states[f->state];
+	for (i = 0; i < st->nplaces; i++)
+		if (st->places[i].index == f->index) {
+			f->index++;
+			return (if_live(d, st->places[i].state));
+		}
+	f->index++;
+	return (if_live(d, st->other_place));
+}
+
+static int
+scalar(struct decode_json * d, uint32_t state, enum json_token_kind kind,
+    size_t at, size_t len)
+{
+	struct json_token t = { kind, at, len };
+
+	return (decode_json_rows_scalar(d, &d->plan->states[state], &t) == 0);
+}
+
+static int
+word(struct decode_json * d, enum json_token_kind kind, size_t len)
+{
+	uint32_t state;
+
+	d->events = 1;
+	if (d->skip > 0 || (state = next_state(d)) == DECODE_DEAD)
+		return (1);
+	return (scalar(d, state, kind, token_end(d) - len, len));
+}
+
+static int
+on_null(void * arg)
+{
+	return (word(arg, TOKEN_NULL, 4));
+}
+
+static int
+on_boolean(void * arg, int v)
+{
+	return (word(arg, v ? TOKEN_TRUE : TOKEN_FALSE, v ? 4 : 5));
+}
+
+static int
+on_number(void * arg, const char * s, size_t n)
+{
+	(void)s;
+	return (word(arg, TOKEN_NUMBER, n));
+}
+
+static int
+on_string(void * arg, const unsigned char * str, size_t n)
+{
+	struct decode_json * d = arg;
+	const char * body = d->body.p, * s = (const char *)str;
+	uint32_t state;
+	size_t at, end, i;
+
+	d->events = 1;
+	if (d->skip > 0 || (state = next_state(d)) == DECODE_DEAD)
+		return (1);
+	end = token_end(d) - 1;
+	at = end - n;
+	/*
+	 * Undecoded it stands in the body, just before the closing quote.  yajl
+	 * points there unless it was in pieces or had escapes.
+	 */
+	if (s == body + at || (at > 0 && at < end && body[at - 1] == '"' &&
+	    memcmp(s, body + at, n) == 0))
+		return (scalar(d, state, TOKEN_STRING, at, n));
+	/* A quote with an even number of backslashes before it opens. */
+	for (at = end; ; at--) {
+		if (body[at - 1] != '"')
+			continue;
+		for (i = at - 1; i > 0 && body[i - 1] == '\\'; i--)
+			;
+		if ((at - 1 - i) % 2 == 0)
+			break;
+	}
+	return (scalar(d, state, at == end ? TOKEN_STRING : TOKEN_ESCAPED, at,
+	    end - at));
+}
+
+static int
+on_key(void * arg, const unsigned char * str, size_t n)
+{
+	struct decode_json * d = arg;
+	const struct decode_state * st;
+	const struct decode_key * k;
+	const char * s = (const char *)str;
+	struct decode_frame * f;
+	uint32_t i;
+	uint64_t bit, * seen;
+
+	d->events = 1;
+	if (d->skip > 0)
+		return (1);
+	f = &d->frames[d->nframes - 1];
+	st = &d->plan->states[f->state];
+	d->next = if_live(d, st->other_key);
+	for (i = st->bucket[decode_plan_hash(s, n)]; i != 0; i = k->next) {
+		k = &st->keys[i - 1];
+		if (k->len != n || memcmp(k->key, s, n) != 0)
+			continue;
+		seen = &d->seen[(d->nframes - 1) * d->words + (i - 1) / 64];
+		bit = UINT64_C(1) << ((i - 1) % 64);
+		if (*seen & bit)
+			decode_json_rows_forget(d, k->state, f);
+		*seen |= bit;
+		d->next = if_live(d, k->state);
+		break;
+	}
+	return (1);
+}
+
+static int
+open_tree(struct decode_json * d, int is_array)
+{
+	const struct decode_state * st;
+	struct decode_frame * f;
+	uint32_t state;
+
+	d->events = 1;
+	if (d->nframes + d->skip == DECODE_DEPTH) {
+		decode_json_fault_nesting(d, token_end(d) - 1);
+		return (0);
+	}
+	if (d->skip > 0 || (state = next_state(d)) == DECODE_DEAD) {
+		d->skip++;
+		return (1);
+	}
+	st = &d->plan->states[state];
+	if (st->nkeys > 0)
+		memset(d->seen + d->nframes * d->words, 0,
+		    (st->nkeys + 63) / 64 * sizeof(*d->seen));
+	f = &d->frames[d->nframes++];
+	f->state = state;
+	f->index = 0;
+	f->start = (uint32_t)(token_end(d) - 1);
+	f->rows = (uint32_t)d->page->nrows;
+	f->raw = (uint32_t)d->raw;
+	f->is_array = (uint8_t)is_array;
+	return (decode_json_rows_open(d, st, f) == 0);
+}
+
+static int
+close_tree(struct decode_json * d)
+{
+	const struct decode_frame * f;
+
+	d->events = 1;
+	if (d->skip > 0) {
+		d->skip--;
+		return (1);
+	}
+	f = &d->frames[--d->nframes];
+	return (decode_json_rows_close(d, &d->plan->states[f->state], f,
+	    token_end(d)) == 0);
+}
+
+static int
+on_start_map(void * arg)
+{
+	return (open_tree(arg, 0));
+}
+
+static int
+on_start_array(void * arg)
+{
+	return (open_tree(arg, 1));
+}
+
+static int
+on_end(void * arg)
+{
+	return (close_tree(arg));
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_null = on_null,
+	.yajl_boolean = on_boolean,
+	.yajl_number = on_number,
+	.yajl_string = on_string,
+	.yajl_start_map = on_start_map,
+	.yajl_map_key = on_key,
+	.yajl_end_map = on_end,
+	.yajl_start_array = on_start_array,
+	.yajl_end_array = on_end
+};
+
+struct decode_json *
+decode_json_new(void)
+{
+	struct decode_json * d;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return (NULL);
+	d->body.max = BODY_MAX;
+	d->made.max = BODY_MAX;
+	return (d);
+}
+
+/* Forget the last answer. */
+static void
+reset(struct decode_json * d)
+{
+	size_t i;
+
+	if (d->yajl != NULL)
+		yajl_free(d->yajl);
+	d->yajl = NULL;
+	page_unref(d->page);
+	d->page = NULL;
+	for (i = 0; i < BODY_FIELDS; i++) {
+		json_decref(d->value[i]);
+		d->value[i] = NULL;
+		d->field[i].kind = TOKEN_NULL;
+	}
+	if (d->body.cap > KEEP)
+		buf_free(&d->body);
+	if (d->made.cap > KEEP)
+		buf_free(&d->made);
+	for (i = 0; i < 2; i++) {
+		d->pieces[i].n = 0;
+		if (d->pieces[i].cap * sizeof(*d->pieces[i].v) > KEEP) {
+			free(d->pieces[i].v);
+			d->pieces[i].v = NULL;
+			d->pieces[i].cap = 0;
+		}
+	}
+	buf_clear(&d->body);
+	buf_clear(&d->made);
+	d->failed = 0;
+	d->fed = d->base = d->stall = 0;
+	d->nframes = d->skip = 0;
+	d->next = DECODE_DEAD;
+	d->row = NULL;
+	d->first = d->raw = 0;
+	d->in_record = d->in_element = 0;
+	d->drop_record = d->drop_element = 0;
+	d->top_seen = d->piece_seen = d->list_seen = d->list_bad = 0;
+}
+
+void
+decode_json_free(struct decode_json * d)
+{
+	if (d == NULL)
+		return;
+	reset(d);
+	decode_plan_unref(d->plan);
+	buf_free(&d->body);
+	buf_free(&d->made);
+	free(d->pieces[0].v);
+	free(d->pieces[1].v);
+	free(d->seen);
+	free(d->wanted);
+	free(d->there);
+	free(d->live);
+	free(d->parent);
+	free(d);
+}
+
+static int
+grow(void * pp, size_t * cap, size_t want, size_t size)
+{
+	void ** p = pp, * mem;
+
+	if (want <= *cap)
+		return (0);
+	if ((mem = realloc(*p, want * size)) == NULL)
+		return (-1);
+	*p = mem;
+	*cap = want;
+	return (0);
+}
+
+/* Have room for what ${d}'s plan needs. */
+static int
+make_room(struct decode_json * d)
+{
+	size_t ncols = d->plan->ent->ncolumns + 1, cap;
+
+	d->words = (d->plan->max_keys + 63) / 64;
+	if (grow(&d->seen, &d->seen_cap, d->words * DECODE_DEPTH + 1,
+	    sizeof(*d->seen)) ||
+	    grow(&d->live, &d->states_cap, d->plan->nstates, 1))
+		return (-1);
+	/* Three arrays by column grow together. */
+	cap = d->cols_cap;
+	if (grow(&d->wanted, &cap, ncols, 1))
+		return (-1);
+	cap = d->cols_cap;
+	if (grow(&d->there, &cap, ncols, 1))
+		return (-1);
+	return (grow(&d->parent, &d->cols_cap, ncols, sizeof(*d->parent)));
+}
+
+/* Mark the states from which something wanted can be met; the others' values are
+ * skipped. */
+static void
+mark_live(struct decode_json * d)
+{
+	const struct decode_state * st;
+	const struct decode_accept * a;
+	size_t i = d->plan->nstates, k;
+	uint8_t live;
+
+	while (i-- > 0) {
+		st = &d->plan->states[i];
+		live = if_live(d, st->other_key) != DECODE_DEAD ||
+		    if_live(d, st->other_place) != DECODE_DEAD;
+		for (k = 0; k < st->naccepts && !live; k++) {
+			a = &st->accepts[k];
+			live = (a->event != ON_COLUMN && a->event != ON_FAN) ||
+			    d->wanted[a->index];
+		}
+		for (k = 0; k < st->nkeys && !live; k++)
+			live = d->live[st->keys[k].state];
+		for (k = 0; k < st->nplaces && !live; k++)
+			live = d->live[st->places[k].state];
+		d->live[i] = live;
+	}
+}
+
+int
+decode_json_begin(struct decode_json * d, struct decode_plan * plan,
+    const uint8_t * wanted)
+{
+	reset(d);
+	decode_plan_ref(plan);
+	decode_plan_unref(d->plan);
+	d->plan = plan;
+	d->yajl = yajl_alloc(&callbacks, NULL, d);
+	d->page = page_new(plan->ent->ncolumns);
+	if (d->yajl == NULL || d->page == NULL || make_room(d)) {
+		d->failed = 1;
+		return (err_nomem(&d->err, "a page"));
+	}
+	/* Its own check takes halves of surrogate pairs for good; see check(). */
+	yajl_config(d->yajl, yajl_dont_validate_strings, 1);
+	memset(d->there, 0, plan->ent->ncolumns);
+	if (wanted != NULL)
+		memcpy(d->wanted, wanted, plan->ent->ncolumns);
+	else
+		memset(d->wanted, 1, plan->ent->ncolumns);
+	mark_live(d);
+	return (0);
+}
+
+/* Say what yajl found. */
+static int
+fault(struct decode_json * d, size_t at)
+{
+	unsigned char * s;
+	const char * why;
+	char words[160];
+
+	if (d->failed)
+		return (-1);
+	s = yajl_get_error(d->yajl, 0, NULL, 0);
+	why = s != NULL ? (const char *)s : "";
+	if (strncmp(why, "parse error: ", 13) == 0) {
+		why = strstr(why, "trailing") != NULL ?
+		    "there is more after the end of the value" :
+		    "this may not stand here";
+		/* The token was read already: go back to where it begins. */
+		if (at > 0 && d->body.p[at - 1] == '"')
+			for (at--; at > 0 && d->body.p[at - 1] != '"'; at--)
+				;
+		if (at > 0)
+			at--;
+		while (at > 0 && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyz"
+		    "E", d->body.p[at]) != NULL &&
+		    strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE",
+		    d->body.p[at - 1]) != NULL)
+			at--;
+	} else if (strchr(why, ':') != NULL)
+		why = strchr(why, ':') + 2;
+	snprintf(words, sizeof(words), "%.*s", (int)strcspn(why, ".\n"), why);
+	yajl_free_error(d->yajl, s);
+	return (decode_json_fault_syntax(d, at, words));
+}
+
+/* Parse what was not yet parsed, up to byte ${to}. */
+static int
+parse(struct decode_json * d, size_t to)
+{
+	size_t n = to - d->fed;
+	yajl_status st;
+
+	if (n == 0)
+		return (0);
+	d->base = d->fed;
+	d->events = 0;
+	st = yajl_parse(d->yajl, (const unsigned char *)d->body.p + d->fed, n);
+	if (st != yajl_status_ok)
+		return (fault(d, token_end(d)));
+	d->fed = to;
+	/*
+	 * yajl reads a token that is in pieces from its beginning again with
+	 * each piece: while a long one lasts the pieces must grow as it does.
+	 */
+	d->stall = d->events ? 0 : d->stall ? 2 * d->stall : 2 * n;
+	return (0);
+}
+
+/* Parse all that is there; ${last}: nothing will follow. */
+static int
+check(struct decode_json * d, int last)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	size_t n = d->body.len, good;
+
+	if (d->fed == 0 && n < 3 && !last)
+		return (0);
+	if (d->fed == 0 && n >= 3 && memcmp(d->body.p, bom, 3) == 0)
+		d->fed = 3;
+	good = d->fed + utf8_check(d->body.p + d->fed, n - d->fed);
+	if (parse(d, good))
+		return (-1);
+	/* A sequence may go on in the next piece. */
+	if (good == n || (!last && n - good < 4))
+		return (0);
+	return (decode_json_fault_syntax(d, good, "this is not UTF-8"));
+}
+
+int
+decode_json_feed(struct decode_json * d, const char * p, size_t n)
+{
+	if (d->failed)
+		return (-1);
+	if (buf_add(&d->body, p, n)) {
+		d->failed = 1;
+		if (d->body.len + n > BODY_MAX)
+			return (err_set(&d->err, ERR_PERMANENT, "too_big",
+			    "the page is larger than %zu MiB: ask for fewer "
+			    "records a page", BODY_MAX >> 20));
+		return (err_nomem(&d->err, "a page"));
+	}
+	if (d->body.len - d->fed < d->stall)
+		return (0);
+	return (check(d, 0));
+}
+
+/* Whether records were found, or it was said that there are none. */
+static int
+found_records(const struct decode_json * d)
+{
+	if (d->list_bad)
+		return (0);
+	if (d->plan->records->neach == 0)
+		return (d->list_seen);
+	return (d->top_seen && (!d->piece_seen || d->list_seen));
+}
+
+static json_t *
+field_value(struct decode_json * d, const struct json_token * t)
+{
+	const char * s = d->body.p + t->at;
+	size_t at = d->made.len;
+	json_t * v = NULL;
+	int64_t i;
+	double r;
+
+	switch (t->kind) {
+	case TOKEN_TRUE:
+	case TOKEN_FALSE:
+		return (json_boolean(t->kind == TOKEN_TRUE));
+	case TOKEN_NUMBER:
+		if (decode_value_integer(s, t->len, 0, &i) == 0)
+			return (json_integer(i));
+		if (memchr(s, '.', t->len) != NULL &&
+		    openmetrics_number_real(s, s + t->len, &r) ==
+		    OPENMETRICS_NUMBER_OK)
+			return (json_real(r));
+		/* Past 64 bits: a cursor must go back as it came. */
+		return (json_stringn_nocheck(s, t->len));
+	case TOKEN_STRING:
+		return (json_stringn_nocheck(s, t->len));
+	case TOKEN_ESCAPED:
+		if (decode_value_unescape(s, t->len, &d->made) == 0)
+			v = json_stringn_nocheck(d->made.p + at,
+			    d->made.len - at);
+		d->made.len = at;
+		return (v);
+	default:
+		return (NULL);
+	}
+}
+
+/* What the body said besides its records. */
+static int
+take_fields(struct decode_json * d, struct decode_body * body)
+{
+	size_t i;
+
+	for (i = 0; i < BODY_FIELDS; i++) {
+		body->field[i] = NULL;
+		if (d->field[i].kind == TOKEN_NULL ||
+		    d->field[i].kind == TOKEN_TREE)
+			continue;
+		if ((d->value[i] = field_value(d, &d->field[i])) == NULL) {
+			d->failed = 1;
+			return (err_nomem(&d->err, "a page"));
+		}
+		body->field[i] = d->value[i];
+	}
+	return (0);
+}
+
+static int
+finish(struct decode_json * d, struct page ** page, struct decode_body * body)
+{
+	if (d->failed || check(d, 1))
+		return (-1);
+	d->base = d->body.len;
+	/* All that was there is good as far as it goes. */
+	if (yajl_complete_parse(d->yajl) != yajl_status_ok)
+		return (d->failed ? -1 : decode_json_fault_syntax(d,
+		    d->body.len, "the page is cut off: more was to come"));
+	if (!found_records(d))
+		return (decode_json_fault_records(d));
+	if (take_fields(d, body))
+		return (-1);
+	return (decode_json_rows_finish(d, page));
+}
+
+int
+decode_json_end(struct decode_json * d, struct page ** page,
+    struct decode_body * body, struct err * e)
+{
+	int rv = finish(d, page, body);
+
+	if (rv) {
+		*e = d->err;
+		*page = NULL;
+	}
+	/* The answer is over, whatever is fed now. */
+	if (!d->failed)
+		err_set(&d->err, ERR_PERMANENT, "json", "the page is over");
+	d->failed = 1;
+	page_unref(d->page);
+	d->page = NULL;
+	return (rv);
+}

@@ -1,0 +1,19 @@
+#ifndef MOLTLER_CONN_DECODE_JSON_FAULT_H
+#define MOLTLER_CONN_DECODE_JSON_FAULT_H
+
+#include "conn/decode_json_internal.h"
+
+/*
+ * What to say of a bad page.  Nothing a body holds is cited but keys: it may be
+ * secret.  All fail the decoder and return -1.
+ *
+ * _syntax(d, at, why): It is not JSON at byte ${at}.
+ * _nesting(d, at): It is nested too deeply there.
+ * _records(d): The record path leads to nothing.
+ */
+int decode_json_fault_syntax(struct decode_json * d, size_t at,
+    const char * why);
+int decode_json_fault_nesting(struct decode_json * d, size_t at);
+int decode_json_fault_records(struct decode_json * d);
+
+#endif

@@ -1,0 +1,87 @@
+#ifndef MOLTLER_CONN_DECODE_JSON_INTERNAL_H
+#define MOLTLER_CONN_DECODE_JSON_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <yajl/yajl_parse.h>
+
+#include "base/buf.h"
+#include "base/value.h"
+#include "conn/decode_json.h"
+#include "conn/decode_json_plan.h"
+#include "conn/decode_json_value.h"
+#include "conn/page.h"
+
+/* Nesting; nothing a service has to say is deeper, and recursion elsewhere
+ * relies on it. */
+#define DECODE_DEPTH 128
+
+/* An array or object that some path goes into. */
+struct decode_frame {
+	uint32_t state;
+	uint32_t index;  /* of the next element */
+	uint32_t start;  /* where it begins in the body */
+	uint32_t rows;   /* the page's when it began */
+	uint32_t raw;
+	uint8_t is_array;
+};
+
+/* Something that a path that fans out led to. */
+struct decode_piece {
+	uint32_t column;
+	uint32_t at;
+	uint32_t end;
+};
+
+struct decode_pieces {
+	struct decode_piece * v;
+	size_t n;
+	size_t cap;
+};
+
+struct decode_json {
+	struct decode_plan * plan;
+	yajl_handle yajl;
+	int failed;
+	struct err err;
+
+	/* The bytes: ${fed} of them are parsed, ${base} is where the piece that
+	 * is being parsed begins. */
+	struct buf body;
+	size_t fed;
+	size_t base;
+	size_t stall;    /* wait for so many bytes before parsing on */
+	int events;
+
+	/* Where the parser stands.  ${skip}: so many levels below all paths. */
+	struct decode_frame frames[DECODE_DEPTH];
+	size_t nframes;
+	size_t skip;
+	uint32_t next;   /* the state of the value after a key */
+	uint64_t * seen; /* a bit a key, by level: was it there before? */
+	size_t words;    /* of a level */
+
+	/* By plan and what is wanted. */
+	uint8_t * wanted; /* by column */
+	uint8_t * there;  /* by column: what its path fans out from is there */
+	uint8_t * live;   /* by state: there is something to do */
+	struct value * parent; /* an exploded record's own cells */
+	size_t cols_cap, states_cap, seen_cap;
+
+	/* The rows. */
+	struct page * page;
+	struct value * row;
+	struct buf made;
+	struct decode_pieces pieces[2]; /* the record's, the element's */
+	size_t first;    /* row of the record */
+	size_t raw;
+	uint8_t in_record, in_element, drop_record, drop_element;
+
+	/* What was seen of the record path. */
+	uint8_t top_seen, piece_seen, list_seen, list_bad;
+
+	struct json_token field[BODY_FIELDS]; /* TOKEN_NULL: not there */
+	json_t * value[BODY_FIELDS];
+};
+
+#endif

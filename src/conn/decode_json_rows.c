@@ -1,0 +1,552 @@
+#include "conn/decode_json_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Pieces of one record: more would make a cell that no one can use. */
+#define PIECES_MAX ((size_t)4 << 20)
+
+static int
+fail(struct decode_json * d, const char * what)
+{
+	d->failed = 1;
+	return (err_set(&d->err, ERR_PERMANENT, "too_big", "%s", what));
+}
+
+static int
+fits(const struct decode_accept * a, int is_array)
+{
+	return (a->cond == COND_ANY || (a->cond == COND_ARRAY) == is_array);
+}
+
+/* Take rows back until there are ${n}. */
+static void
+cut_rows(struct decode_json * d, size_t n)
+{
+	while (d->page->nrows > n)
+		page_row_drop(d->page);
+}
+
+static int
+new_row(struct decode_json * d)
+{
+	if ((d->row = page_row(d->page)) == NULL)
+		return (fail(d, "the page has more rows than fit into memory"));
+	return (0);
+}
+
+static void
+forget_pieces(struct decode_json * d, int element)
+{
+	const struct manifest_entity * ent = d->plan->ent;
+	size_t i;
+
+	d->pieces[element].n = 0;
+	for (i = 0; i < ent->ncolumns; i++)
+		if (ent->columns[i].path != NULL &&
+		    ent->columns[i].path->of_element == element)
+			d->there[i] = 0;
+}
+
+static int
+add_piece(struct decode_json * d, const struct decode_accept * a, size_t at,
+    size_t end)
+{
+	struct decode_pieces * p = &d->pieces[a->element];
+	struct decode_piece * v;
+	size_t cap;
+
+	if (p->n == p->cap) {
+		cap = p->cap ? 2 * p->cap : 256;
+		if (cap > PIECES_MAX ||
+		    (v = realloc(p->v, cap * sizeof(*v))) == NULL)
+			return (fail(d, "a record's list has more elements than "
+			    "fit into a cell"));
+		p->v = v;
+		p->cap = cap;
+	}
+	v = p->v + p->n++;
+	v->column = a->index;
+	v->at = (uint32_t)at;
+	v->end = (uint32_t)end;
+	return (0);
+}
+
+/* The token that a piece is. */
+static struct json_token
+piece_token(const struct decode_json * d, const struct decode_piece * p)
+{
+	struct json_token t = { TOKEN_NUMBER, p->at, p->end - p->at };
+	const char * s = d->body.p + p->at;
+
+	switch (*s) {
+	case '"':
+		t.at++;
+		t.len -= 2;
+		t.kind = memchr(s, '\\', t.len + 1) != NULL ? TOKEN_ESCAPED :
+		    TOKEN_STRING;
+		break;
+	case '{':
+	case '[':
+		t.kind = TOKEN_TREE;
+		break;
+	case 'n':
+		t.kind = TOKEN_NULL;
+		break;
+	case 't':
+		t.kind = TOKEN_TRUE;
+		break;
+	case 'f':
+		t.kind = TOKEN_FALSE;
+		break;
+	default:
+		break;
+	}
+	return (t);
+}
+
+/* One value of pieces: the first that is not null. */
+static int
+first_piece(struct decode_json * d, const struct decode_pieces * p,
+    uint32_t column, struct value * v)
+{
+	struct json_token t;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		if (p->v[i].column != column)
+			continue;
+		t = piece_token(d, &p->v[i]);
+		if (t.kind != TOKEN_NULL)
+			return (decode_value(&d->plan->ent->columns[column], &t,
+			    d->body.p, &d->made, v));
+	}
+	return (0);
+}
+
+/* All pieces as a JSON array. */
+static int
+join_pieces(struct decode_json * d, const struct decode_pieces * p,
+    uint32_t column, struct value * v)
+{
+	size_t at = d->made.len, i;
+	const struct decode_piece * x;
+
+	buf_addc(&d->made, '[');
+	for (i = 0; i < p->n; i++) {
+		x = &p->v[i];
+		if (x->column != column)
+			continue;
+		if (d->made.len > at + 1)
+			buf_addc(&d->made, ',');
+		buf_add(&d->made, d->body.p + x->at, x->end - x->at);
+	}
+	if (buf_addc(&d->made, ']'))
+		return (-1);
+	v->type = VALUE_TEXT;
+	v->len = (uint32_t)(d->made.len - at);
+	v->i = (int64_t)at * 2 + DECODE_MADE;
+	return (0);
+}
+
+/* Give the cells whose paths fan out their values. */
+static int
+join(struct decode_json * d, int element, struct value * cells)
+{
+	const struct manifest_entity * ent = d->plan->ent;
+	const struct manifest_column * c;
+	uint32_t i;
+	int bad;
+
+	for (i = 0; i < ent->ncolumns; i++) {
+		c = &ent->columns[i];
+		if (!d->there[i] || c->path == NULL ||
+		    c->path->of_element != element)
+			continue;
+		if (c->type == COLUMN_LIST || c->type == COLUMN_MAP ||
+		    c->type == COLUMN_TEXT)
+			bad = join_pieces(d, &d->pieces[element], i, &cells[i]);
+		else
+			bad = first_piece(d, &d->pieces[element], i, &cells[i]);
+		if (bad)
+			return (fail(d, "the page's texts are larger than 64 MiB"));
+	}
+	return (0);
+}
+
+/* The cells that columns of the record, or of the element, go to; NULL: none. */
+static struct value *
+cells_of(struct decode_json * d, int element)
+{
+	if (element)
+		return (d->in_element ? d->row : NULL);
+	if (!d->in_record)
+		return (NULL);
+	return (d->plan->ent->explode != NULL ? d->parent : d->row);
+}
+
+static int
+begin_record(struct decode_json * d)
+{
+	d->raw++;
+	d->in_record = 1;
+	d->in_element = 0;
+	d->drop_record = 0;
+	d->first = d->page->nrows;
+	if (d->plan->fans)
+		forget_pieces(d, 0);
+	if (d->plan->ent->explode == NULL)
+		return (new_row(d));
+	memset(d->parent, 0, d->page->ncols * sizeof(*d->parent));
+	return (0);
+}
+
+static int
+end_record(struct decode_json * d)
+{
+	const struct manifest_entity * ent = d->plan->ent;
+	struct value * row;
+	size_t i, c;
+
+	if (!d->in_record)
+		return (0);
+	if (d->plan->fans && join(d, 0, cells_of(d, 0)))
+		return (-1);
+	d->in_record = 0;
+	if (d->drop_record) {
+		cut_rows(d, d->first);
+		return (0);
+	}
+	if (ent->explode == NULL)
+		return (0);
+	for (i = d->first; i < d->page->nrows; i++) {
+		row = d->page->cells + i * ent->ncolumns;
+		for (c = 0; c < ent->ncolumns; c++)
+			if (ent->columns[c].path != NULL &&
+			    !ent->columns[c].path->of_element)
+				row[c] = d->parent[c];
+	}
+	return (0);
+}
+
+static int
+begin_element(struct decode_json * d)
+{
+	if (!d->in_record)
+		return (0);
+	d->in_element = 1;
+	d->drop_element = 0;
+	if (d->plan->fans)
+		forget_pieces(d, 1);
+	return (new_row(d));
+}
+
+static int
+end_element(struct decode_json * d)
+{
+	if (!d->in_element)
+		return (0);
+	if (d->plan->fans && join(d, 1, d->row))
+		return (-1);
+	d->in_element = 0;
+	if (d->drop_element)
+		page_row_drop(d->page);
+	return (0);
+}
+
+/* A value for a column, a field of the body, or a reason to drop. */
+static int
+take(struct decode_json * d, const struct decode_accept * a,
+    const struct json_token * t)
+{
+	size_t quote = t->kind == TOKEN_STRING || t->kind == TOKEN_ESCAPED;
+	struct value * cells;
+
+	switch (a->event) {
+	case ON_DROP:
+		if (t->kind == TOKEN_NULL)
+			break;
+		if (a->element)
+			d->drop_element = 1;
+		else
+			d->drop_record = 1;
+		break;
+	case ON_BODY:
+		d->field[a->index] = *t;
+		break;
+	case ON_COLUMN:
+		cells = cells_of(d, a->element);
+		if (cells == NULL || !d->wanted[a->index])
+			break;
+		if (a->fan)
+			return (add_piece(d, a, t->at - quote,
+			    t->at + t->len + quote));
+		if (decode_value(&d->plan->ent->columns[a->index], t, d->body.p,
+		    &d->made, &cells[a->index]))
+			return (fail(d, "the page's texts are larger than 64 MiB"));
+		break;
+	default:
+		break;
+	}
+	return (0);
+}
+
+int
+decode_json_rows_open(struct decode_json * d, const struct decode_state * st,
+    const struct decode_frame * f)
+{
+	const struct decode_accept * a;
+	size_t i;
+	int rv = 0;
+
+	for (i = 0; i < st->naccepts && rv == 0; i++) {
+		a = &st->accepts[i];
+		if (a->event == ON_PIECE)
+			d->piece_seen = 1;
+		if (!fits(a, f->is_array))
+			continue;
+		if (a->event == ON_TOP)
+			d->top_seen = 1;
+		else if (a->event == ON_LIST)
+			d->list_seen = 1;
+		else if (a->event == ON_RECORD)
+			rv = begin_record(d);
+		else if (a->event == ON_ELEMENT)
+			rv = begin_element(d);
+		else if (a->event == ON_FAN)
+			d->there[a->index] = cells_of(d, a->element) != NULL &&
+			    d->wanted[a->index];
+	}
+	return (rv);
+}
+
+int
+decode_json_rows_close(struct decode_json * d, const struct decode_state * st,
+    const struct decode_frame * f, size_t end)
+{
+	struct json_token t = { TOKEN_TREE, f->start, end - f->start };
+	const struct decode_accept * a;
+	size_t i;
+	int rv = 0;
+
+	/* Backwards: a record ends after what it consists of. */
+	for (i = st->naccepts; i-- > 0 && rv == 0;) {
+		a = &st->accepts[i];
+		if (!fits(a, f->is_array))
+			continue;
+		if (a->event == ON_RECORD)
+			rv = end_record(d);
+		else if (a->event == ON_ELEMENT)
+			rv = end_element(d);
+		else
+			rv = take(d, a, &t);
+	}
+	return (rv);
+}
+
+/* What a scalar says of the record path. */
+static void
+note_scalar(struct decode_json * d, const struct decode_accept * a, int is_null)
+{
+	if (a->event == ON_PIECE)
+		d->piece_seen = 1;
+	else if (a->event == ON_TOP)
+		/* Many services write null for a list without elements. */
+		d->top_seen = (uint8_t)is_null;
+	else if (a->event == ON_LIST) {
+		d->list_seen = 1;
+		d->list_bad |= !is_null && !a->fan;
+	}
+}
+
+int
+decode_json_rows_scalar(struct decode_json * d, const struct decode_state * st,
+    const struct json_token * t)
+{
+	const struct decode_accept * a;
+	int is_null = t->kind == TOKEN_NULL, record = 0, element = 0, rv = 0;
+	size_t i;
+
+	for (i = 0; i < st->naccepts && rv == 0; i++) {
+		a = &st->accepts[i];
+		if (a->event <= ON_LIST)
+			note_scalar(d, a, is_null);
+		else if (a->cond != COND_ANY)
+			continue;
+		else if (a->event == ON_RECORD) {
+			/* A null in a list is no record. */
+			d->raw += is_null != 0;
+			record = !is_null;
+			rv = is_null ? 0 : begin_record(d);
+		} else if (a->event == ON_ELEMENT) {
+			element = !is_null;
+			rv = is_null ? 0 : begin_element(d);
+		} else
+			rv = take(d, a, t);
+	}
+	if (rv == 0 && element)
+		rv = end_element(d);
+	if (rv == 0 && record)
+		rv = end_record(d);
+	return (rv);
+}
+
+/* Take the pieces of ${a}'s column back that came since ${f} began. */
+static void
+cut_pieces(struct decode_json * d, const struct decode_accept * a,
+    const struct decode_frame * f)
+{
+	struct decode_pieces * p = &d->pieces[a->element];
+	size_t i, k = 0;
+
+	for (i = 0; i < p->n; i++)
+		if (p->v[i].column != a->index || p->v[i].at < f->start)
+			p->v[k++] = p->v[i];
+	p->n = k;
+}
+
+static void
+forget_one(struct decode_json * d, const struct decode_accept * a,
+    const struct decode_frame * f)
+{
+	struct value * cells;
+
+	switch (a->event) {
+	case ON_TOP:
+		d->top_seen = 0;
+		break;
+	case ON_PIECE:
+		d->piece_seen = 0;
+		break;
+	case ON_LIST:
+		d->list_seen = d->list_bad = 0;
+		break;
+	case ON_RECORD:
+		cut_rows(d, f->rows);
+		d->raw = f->raw;
+		break;
+	case ON_ELEMENT:
+		cut_rows(d, f->rows > d->first ? f->rows : d->first);
+		break;
+	case ON_FAN:
+		d->there[a->index] = 0;
+		break;
+	case ON_DROP:
+		if (a->element)
+			d->drop_element = 0;
+		else
+			d->drop_record = 0;
+		break;
+	case ON_BODY:
+		d->field[a->index].kind = TOKEN_NULL;
+		break;
+	case ON_COLUMN:
+		cells = cells_of(d, a->element);
+		if (a->fan)
+			cut_pieces(d, a, f);
+		else if (cells != NULL)
+			memset(&cells[a->index], 0, sizeof(*cells));
+		break;
+	default:
+		break;
+	}
+}
+
+void
+decode_json_rows_forget(struct decode_json * d, uint32_t state,
+    const struct decode_frame * f)
+{
+	const struct decode_state * st;
+	size_t i;
+
+	if (state == DECODE_DEAD)
+		return;
+	st = &d->plan->states[state];
+	for (i = 0; i < st->naccepts; i++)
+		forget_one(d, &st->accepts[i], f);
+	for (i = 0; i < st->nkeys; i++)
+		decode_json_rows_forget(d, st->keys[i].state, f);
+	for (i = 0; i < st->nplaces; i++)
+		decode_json_rows_forget(d, st->places[i].state, f);
+	decode_json_rows_forget(d, st->other_key, f);
+	decode_json_rows_forget(d, st->other_place, f);
+}
+
+/* Bytes of the body that cells point into. */
+static size_t
+body_used(const struct page * p)
+{
+	const struct value * v = p->cells, * end = v + p->nrows * p->ncols;
+	size_t n = 0;
+
+	for (; v < end; v++)
+		if (v->type == VALUE_TEXT && !(v->i & DECODE_MADE))
+			n += v->len;
+	return (n);
+}
+
+/*
+ * Turn offsets into pointers.  ${body}: where the body will live as long as the
+ * page; NULL: copy what is used of it to ${copy}.
+ */
+static void
+point(struct page * p, const char * body, const char * from, const char * made,
+    char * copy)
+{
+	struct value * v = p->cells, * end = v + p->nrows * p->ncols;
+	size_t at;
+
+	for (; v < end; v++) {
+		if (v->type != VALUE_TEXT)
+			continue;
+		at = (size_t)(v->i / 2);
+		if (v->i & DECODE_MADE)
+			v->s = made + at;
+		else if (body != NULL)
+			v->s = body + at;
+		else {
+			memcpy(copy, from + at, v->len);
+			v->s = copy;
+			copy += v->len;
+		}
+	}
+}
+
+int
+decode_json_rows_finish(struct decode_json * d, struct page ** page)
+{
+	struct page * p = d->page;
+	size_t used;
+	char * mem, * body = NULL;
+
+	page_fit(p);
+	p->raw = d->raw;
+	used = body_used(p);
+	/* A page may be kept: it holds what its cells say, and the rest of the
+	 * body only where that is the smaller part. */
+	if (used > d->body.len / 2) {
+		if ((body = realloc(d->body.p, d->body.len + 1)) == NULL)
+			body = d->body.p;
+		d->body.p = body;
+		if (page_adopt(p, body, d->body.len + 1))
+			goto nomem;
+		d->body = (struct buf)BUF_INIT(d->body.max);
+		used = 0;
+	}
+	if ((mem = malloc(used + d->made.len + 1)) == NULL)
+		goto nomem;
+	if (page_adopt(p, mem, used + d->made.len + 1)) {
+		free(mem);
+		goto nomem;
+	}
+	if (d->made.len > 0)
+		memcpy(mem, d->made.p, d->made.len);
+	point(p, body, d->body.p, mem, mem + d->made.len);
+	d->page = NULL;
+	*page = p;
+	return (0);
+
+nomem:
+	d->failed = 1;
+	return (err_nomem(&d->err, "a page"));
+}

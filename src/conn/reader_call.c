@@ -1,0 +1,296 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "conn/reader_internal.h"
+
+#define RETRY_BASE_MS 500
+#define RETRY_MAX_MS 60000
+/* Answers "later" in a row after which we take it for "never". */
+#define LIMITED_MAX 20
+
+static const char * const state_names[] = { "new", "kept", "permit", "sent",
+    "backoff", "done" };
+
+/* The one place where the state changes. */
+static void
+call_enter(struct reader_call * c, enum call_state s)
+{
+	log_event(LOG_DEBUG, "call_state",
+	    LOG_S("connector", c->part->r->plan->c->name),
+	    LOG_S("entity", c->part->r->plan->ent->name),
+	    LOG_I("page", c->part->number + 1),
+	    LOG_S("from", state_names[c->state]), LOG_S("to", state_names[s]));
+	c->state = s;
+}
+
+static void
+call_free(struct reader_call * c)
+{
+	reader_page_forget(c);
+	reader_kept_free(&c->kept);
+	request_free(c->req);
+	loop_timer_free(c->timer);
+	loop_soon_cancel(c->part->r->env->loop, &c->soon);
+	buf_free(&c->body);
+	free(c);
+}
+
+void
+reader_call_cancel(struct reader_call * c)
+{
+	if (c == NULL)
+		return;
+	limits_cancel(c->permit);
+	http_cancel(c->http);
+	scrape_cancel(c->scrape);
+	call_free(c);
+}
+
+/* Say where it happened, once. */
+static void
+name(const struct reader_call * c, struct err * e)
+{
+	const struct plan * p = c->part->r->plan;
+	long long page = (long long)c->part->number + 1;
+	char url[160];
+
+	if (c->req != NULL && strstr(e->msg, http_url_safe(url, sizeof(url),
+	    c->req->url)) == NULL)
+		err_prefix(e, "%s.%s, page %lld of %s", p->c->name,
+		    p->ent->name, page, url);
+	else
+		err_prefix(e, "%s.%s, page %lld", p->c->name, p->ent->name,
+		    page);
+}
+
+static void
+on_end(void * arg)
+{
+	struct reader_call * c = arg;
+	struct reader_part * p = c->part;
+
+	p->call = NULL;
+	p->e = c->e;
+	p->state = PART_FAILED;
+	reader_soon(p->r);
+	call_free(c);
+}
+
+/* It failed for good. */
+static void
+end(struct reader_call * c, const struct err * e)
+{
+	c->e = *e;
+	name(c, &c->e);
+	call_enter(c, CALL_DONE);
+	loop_soon(c->part->r->env->loop, &c->soon, on_end, c);
+}
+
+void
+reader_call_done(struct reader_call * c, struct reader_answer * a)
+{
+	struct reader_part * p = c->part;
+	struct err e;
+
+	p->state = PART_DONE;
+	if (a != NULL && reader_paginate_after(p, a, &e)) {
+		page_unref(a->page);
+		p->e = e;
+		name(c, &p->e);
+		p->state = PART_FAILED;
+	} else if (a != NULL && a->page->nrows == 0) {
+		page_unref(a->page);
+		p->state = p->has_failed ? PART_FAILED : p->is_last ?
+		    PART_DONE : PART_READY;
+	} else if (a != NULL) {
+		p->page = a->page;
+		p->state = PART_HELD;
+	}
+	call_enter(c, CALL_DONE);
+	p->call = NULL;
+	reader_told(p->r);
+	reader_soon(p->r);
+	call_free(c);
+}
+
+void
+reader_call_again(struct reader_call * c)
+{
+	struct reader_part * p = c->part;
+
+	call_enter(c, CALL_DONE);
+	p->state = PART_READY;
+	p->call = NULL;
+	reader_soon(p->r);
+	call_free(c);
+}
+
+/* Whether the statement may ask once more at all. */
+static int
+may_ask(const struct reader_call * c, struct err * e)
+{
+	const struct reader * r = c->part->r;
+	const struct read_ctx * ctx = r->ctx;
+	char cols[300];
+
+	if (reader_left_ms(r) == 0)
+		return (err_set(e, ERR_TRANSIENT, "deadline", "the statement's "
+		    "time is over; ask for less or give it more time"));
+	if (ctx->max_calls == 0 || ctx->st.calls < ctx->max_calls)
+		return (0);
+	reader_filters(r, cols, sizeof(cols));
+	return (err_set(e, ERR_PERMANENT, "max_api_calls", "the statement has "
+	    "used its %llu API calls (max_api_calls); %s%s%sset a LIMIT, or "
+	    "raise max_api_calls in OPTIONS",
+	    (unsigned long long)ctx->max_calls, cols[0] ? "filter by " : "",
+	    cols, cols[0] ? ", " : ""));
+}
+
+void
+reader_call_send(struct reader_call * c)
+{
+	struct reader * r = c->part->r;
+	struct err e;
+
+	/* Parts side by side may have used what was left meanwhile. */
+	if (may_ask(c, &e)) {
+		end(c, &e);
+		return;
+	}
+	call_enter(c, CALL_SENT);
+	if (r->plan->ent->decode == DECODE_OPENMETRICS ?
+	    reader_metrics_send(c, &e) : reader_page_send(c, &e)) {
+		end(c, &e);
+		return;
+	}
+	r->ctx->st.calls++;
+	reader_told(r);
+}
+
+static void
+on_permit(void * arg, int64_t waited_ms, const struct err * e)
+{
+	struct reader_call * c = arg;
+
+	c->permit = NULL;
+	c->part->r->ctx->st.waited_ms += (uint64_t)waited_ms;
+	if (e != NULL)
+		end(c, e);
+	else
+		reader_call_send(c);
+}
+
+static void
+permit(struct reader_call * c)
+{
+	const struct reader * r = c->part->r;
+	int64_t left = reader_left_ms(r);
+	struct err e;
+
+	if (may_ask(c, &e)) {
+		end(c, &e);
+		return;
+	}
+	if (r->env->limits == NULL) {
+		reader_call_send(c);
+		return;
+	}
+	call_enter(c, CALL_PERMIT);
+	c->permit = limits_take(r->env->limits, r->plan->c, left < 0 ? 0 :
+	    left, on_permit, c);
+	if (c->permit == NULL) {
+		err_nomem(&e, "a permit");
+		end(c, &e);
+	}
+}
+
+static void
+on_backoff(void * arg)
+{
+	permit(arg);
+}
+
+/* Try again in ${ms}; -1 if there is no time for that. */
+static int
+again_in(struct reader_call * c, int64_t ms)
+{
+	struct reader * r = c->part->r;
+	int64_t left = reader_left_ms(r);
+
+	if (left >= 0 && ms >= left)
+		return (-1);
+	if (c->timer == NULL && (c->timer = loop_timer_new(r->env->loop,
+	    on_backoff, c)) == NULL)
+		return (-1);
+	call_enter(c, CALL_BACKOFF);
+	r->ctx->st.retries++;
+	loop_timer_start(c->timer, ms);
+	return (0);
+}
+
+void
+reader_call_failed(struct reader_call * c, const struct err * e)
+{
+	const struct plan * p = c->part->r->plan;
+	unsigned retries = p->c->opt.retry_count >= 0 ?
+	    (unsigned)p->c->opt.retry_count : p->ent->retry_count;
+	int64_t wait;
+
+	if (e->cls == ERR_TRANSIENT && c->tries < retries) {
+		wait = backoff_ms(c->tries, p->ent->retry_base_ms > 0 ?
+		    p->ent->retry_base_ms : RETRY_BASE_MS, RETRY_MAX_MS,
+		    arc4random());
+		if (e->retry_after_ms > wait)
+			wait = e->retry_after_ms;
+		c->tries++;
+		if (again_in(c, wait) == 0)
+			return;
+	}
+	end(c, e);
+}
+
+void
+reader_call_limited(struct reader_call * c, const struct err * e)
+{
+	struct reader * r = c->part->r;
+	int64_t wait = e->retry_after_ms > 0 ? e->retry_after_ms : 1;
+
+	if (r->env->limits != NULL)
+		limits_block(r->env->limits, r->plan->c, wait);
+	/* The wait is counted as such only if it takes place. */
+	if (++c->limited > LIMITED_MAX || again_in(c, wait))
+		end(c, e);
+	else
+		r->ctx->st.waited_ms += (uint64_t)wait;
+}
+
+void
+reader_call_kept(struct reader_call * c)
+{
+	permit(c);
+}
+
+struct reader_call *
+reader_call_start(struct reader_part * p)
+{
+	struct reader_call * c = calloc(1, sizeof(*c));
+	struct page_pos pos;
+	struct err e;
+
+	if (c == NULL)
+		return (NULL);
+	c->part = p;
+	reader_paginate_pos(p, &pos);
+	if ((c->req = request_page(p->r->plan, p->in, &pos, &e)) == NULL) {
+		end(c, &e);
+		return (c);
+	}
+	if (reader_kept_ask(c))
+		call_enter(c, CALL_KEPT);
+	else
+		permit(c);
+	return (c);
+}

@@ -1,0 +1,214 @@
+#ifndef MOLTLER_CONN_READER_INTERNAL_H
+#define MOLTLER_CONN_READER_INTERNAL_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "conn/answer_rules.h"
+#include "conn/decode_json.h"
+#include "conn/limits.h"
+#include "conn/reader.h"
+#include "conn/request.h"
+#include "conn/scrape.h"
+
+/*
+ * A reader is a row of parts, each one listing with its own inputs; a part has
+ * at most one call under way and holds at most one page.  All that happens
+ * ends in reader_soon(): one function, from the soon queue, looks at what there
+ * is and goes on, so that nothing of the reader is on the stack of a library
+ * and the owner may close it from the callback.
+ */
+
+/* Bytes hashed as they come, whatever the pieces. */
+struct reader_hash {
+	uint64_t h;
+	size_t n;          /* in block */
+	uint64_t total;
+	char block[512];
+};
+
+/* An answer the shared cache keeps for If-None-Match (reader_kept.c). */
+struct reader_kept {
+	char key[80];      /* "": not asked for */
+	struct reader_kept_ask * ask; /* under way */
+	json_t * v;        /* {etag, last_modified, body, link, cursor}, or NULL */
+};
+
+enum call_state { CALL_NEW, CALL_KEPT, CALL_PERMIT, CALL_SENT, CALL_BACKOFF,
+	CALL_DONE };
+
+/* The call for one page of a part, retries included. */
+struct reader_call {
+	struct reader_part * part;
+	enum call_state state;
+	struct request * req;
+	struct reader_kept kept;
+	struct limit_wait * permit;
+	struct http_call * http;
+	struct scrape * scrape;
+	struct loop_timer * timer;
+	struct soon soon;
+	struct err e;              /* for the soon queue */
+	unsigned tries;            /* sent so far */
+	unsigned limited;          /* answers that said "later" */
+	/* of the answer that comes */
+	struct decode_json * decoder;
+	struct reader_hash hash;
+	struct buf body;           /* a copy, if somebody will look at it */
+	int copy;
+	int has_failed;            /* e tells: before anything could be read */
+	int bad_page;              /* the decoder will tell */
+};
+
+/* What an answer gave. */
+struct reader_answer {
+	struct page * page;        /* taken by whom it is given */
+	const struct decode_body * body; /* or NULL */
+	const char * link;         /* Link header, or NULL */
+	const char * cursor;       /* the cursor's header, or NULL */
+	const char * url;
+	uint64_t hash;
+	int is_end;                /* nothing comes after it */
+};
+
+enum part_state { PART_READY, PART_CALL, PART_HELD, PART_FAILED, PART_DONE };
+
+struct reader_part {
+	struct reader * r;
+	struct reader_part * next;
+	json_t * in;
+	enum part_state state;
+	struct reader_call * call;
+	struct page * page;        /* held */
+	int is_last;               /* after the held page there is none, ... */
+	int has_failed;            /* ... or e */
+	struct err e;
+	/* reader_paginate.c: where it stands */
+	char * cursor, * next_url;
+	int64_t offset, number;
+	int size;                  /* asked for; 0: the manifest's */
+	uint64_t hash;             /* of the page before */
+};
+
+/* Where parts come from (reader_parts.c). */
+struct reader_source {
+	json_t * inputs;           /* array of objects */
+	size_t n, at;
+	const struct manifest_entity * ent; /* of the partition, or NULL */
+	struct reader * parent;    /* reads it for inputs[at] */
+	int waits;                 /* parent was asked */
+	struct page * rows;
+	size_t row;
+	int has_failed;
+	struct err e;
+};
+
+enum reader_state { READER_NEW, READER_CACHED, READER_LIVE, READER_END };
+
+struct reader {
+	const struct conn_env * env;
+	struct plan * plan;
+	struct read_ctx * ctx;
+	struct decode_plan * decode;
+	int has_body_rules;
+	enum reader_state state;
+	struct soon soon;
+	int asked, ahead;
+	reader_cb * cb;
+	void * arg;
+	struct reader_source src;
+	struct reader_part * head, ** tail;
+	size_t nparts;
+	size_t width;              /* calls side by side */
+	int64_t rows;              /* given */
+	/* reader_cache.c: pages of the result, kept or to be kept */
+	struct buf key;
+	int collects;
+	struct page ** pages;
+	size_t npages, pages_cap, at_page, bytes;
+	int64_t begun_ms;
+};
+
+/* reader.c */
+void reader_soon(struct reader * r);
+/** reader_left_ms(r): Until the deadline, at least 0; -1: there is none. */
+int64_t reader_left_ms(const struct reader * r);
+/** reader_told(r): The statistics changed. */
+void reader_told(struct reader * r);
+/** reader_filters(r, out, n): Which columns narrow the list, for messages:
+ * "a, b or c", or "" . */
+const char * reader_filters(const struct reader * r, char * out, size_t n);
+
+/* reader_parts.c.  next: a new part, 0: none now (none ever if _ended). */
+int reader_parts_open(struct reader * r, struct err * e) MUST_CHECK;
+struct reader_part * reader_parts_next(struct reader * r);
+int reader_parts_ended(const struct reader * r);
+void reader_parts_close(struct reader * r);
+void reader_parts_free(struct reader_part * p);
+/** reader_parts_fill(p, page): Put the inputs' values into their columns. */
+int reader_parts_fill(const struct reader_part * p, struct page * page)
+    MUST_CHECK;
+
+/* reader_paginate.c.  begin: where a list begins.  after: where it goes after
+ * ${a}: sets is_last, or has_failed with e; -1 with ${e}: ${a} itself is bad. */
+void reader_paginate_begin(struct reader_part * p);
+void reader_paginate_pos(const struct reader_part * p, struct page_pos * pos);
+int reader_paginate_after(struct reader_part * p,
+    const struct reader_answer * a, struct err * e) MUST_CHECK;
+void reader_paginate_end(struct reader_part * p);
+
+/* reader_call.c.  start: NULL if no memory; its end is one of reader_call_done
+ * and reader_call_fail, never before it returns. */
+struct reader_call * reader_call_start(struct reader_part * p);
+void reader_call_cancel(struct reader_call * c);
+void reader_call_send(struct reader_call * c);
+/** reader_call_failed(c, e): An attempt failed: again, or the end of it. */
+void reader_call_failed(struct reader_call * c, const struct err * e);
+/** reader_call_limited(c, e): The service said later. */
+void reader_call_limited(struct reader_call * c, const struct err * e);
+/** reader_call_done(c, a): It is over, well (${a} NULL: no rows). */
+void reader_call_done(struct reader_call * c, struct reader_answer * a);
+/** reader_call_again(c): Ask the list from its beginning. */
+void reader_call_again(struct reader_call * c);
+/** reader_call_kept(c): The question to the shared cache is answered. */
+void reader_call_kept(struct reader_call * c);
+
+/* reader_page.c: an answer, decoded and judged. */
+int reader_page_send(struct reader_call * c, struct err * e) MUST_CHECK;
+void reader_page_forget(struct reader_call * c);
+void reader_page_cleanup(void);
+/** reader_page_plan(p, e): The entity's compiled paths; a reference. */
+struct decode_plan * reader_page_plan(const struct plan * p, struct err * e)
+    MUST_CHECK;
+
+/* reader_metrics.c: the same for a page of metrics. */
+int reader_metrics_send(struct reader_call * c, struct err * e) MUST_CHECK;
+
+/* reader_kept.c.  ask: 1: wait for reader_call_kept(), 0: nothing to wait
+ * for.  headers: two lines at most, into ${out}; how many. */
+int reader_kept_ask(struct reader_call * c);
+size_t reader_kept_headers(const struct reader_kept * k, struct buf out[2]);
+void reader_kept_put(struct reader_call * c, const struct http_res * res);
+void reader_kept_free(struct reader_kept * k);
+
+/* reader_cache.c.  look: 1 if the result is there, and then at_page counts
+ * through pages.  collect: one more page given.  done: all were given. */
+int reader_cache_look(struct reader * r);
+void reader_cache_collect(struct reader * r, struct page * p);
+void reader_cache_done(struct reader * r);
+void reader_cache_free(struct reader * r);
+
+static inline void
+reader_hash_init(struct reader_hash * h)
+{
+	h->h = 0;
+	h->n = 0;
+	h->total = 0;
+}
+void reader_paginate_hash(struct reader_hash * h, const char * p, size_t n);
+uint64_t reader_paginate_hash_end(struct reader_hash * h);
+
+#endif

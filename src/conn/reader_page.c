@@ -1,0 +1,352 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conn/reader_internal.h"
+
+/*
+ * Decoders hold scratch space of a page's size and compiled paths cost about
+ * what a page does, so both are kept for the next reader: a decoder is taken
+ * when an answer's first bytes come and given back when it is decoded.
+ */
+#define MAX_SPARE 8
+#define MAX_PLANS 32
+/* A copy for error rules: answers that are errors are small. */
+#define COPY_MAX ((size_t)1 << 20)
+
+static struct decode_json * spare[MAX_SPARE];
+static size_t nspare;
+
+/* The manifest is held, so that no other one takes its address. */
+static struct known_plan {
+	struct manifest * m;
+	const struct manifest_list * list;
+	struct decode_plan * plan;
+} known[MAX_PLANS];
+static size_t next_known;
+
+struct decode_plan *
+reader_page_plan(const struct plan * p, struct err * e)
+{
+	struct known_plan * k;
+	struct decode_plan * d;
+	size_t i;
+
+	for (i = 0; i < MAX_PLANS; i++)
+		if (known[i].m == p->c->m && known[i].list == p->list)
+			return (decode_plan_ref(known[i].plan));
+	if ((d = decode_plan_new(p->ent, p->list, e)) == NULL)
+		return (NULL);
+	k = &known[next_known++ % MAX_PLANS];
+	manifest_unref(k->m);
+	decode_plan_unref(k->plan);
+	k->m = manifest_ref(p->c->m);
+	k->list = p->list;
+	k->plan = decode_plan_ref(d);
+	return (d);
+}
+
+void
+reader_page_cleanup(void)
+{
+	size_t i;
+
+	while (nspare > 0)
+		decode_json_free(spare[--nspare]);
+	for (i = 0; i < MAX_PLANS; i++) {
+		manifest_unref(known[i].m);
+		decode_plan_unref(known[i].plan);
+	}
+	memset(known, 0, sizeof(known));
+}
+
+void
+reader_page_forget(struct reader_call * c)
+{
+	if (c->decoder == NULL)
+		return;
+	if (nspare < MAX_SPARE)
+		spare[nspare++] = c->decoder;
+	else
+		decode_json_free(c->decoder);
+	c->decoder = NULL;
+}
+
+static int
+begin(struct reader_call * c, struct err * e)
+{
+	const struct reader * r = c->part->r;
+
+	reader_hash_init(&c->hash);
+	buf_clear(&c->body);
+	c->bad_page = 0;
+	c->decoder = nspare > 0 ? spare[--nspare] : decode_json_new();
+	if (c->decoder == NULL || decode_json_begin(c->decoder, r->decode,
+	    r->plan->wanted))
+		return (err_nomem(e, "a decoder"));
+	return (0);
+}
+
+static int
+feed(struct reader_call * c, const char * p, size_t n)
+{
+	reader_paginate_hash(&c->hash, p, n);
+	if (c->copy)
+		(void)buf_add(&c->body, p, n);
+	if (decode_json_feed(c->decoder, p, n) == 0)
+		return (0);
+	c->bad_page = 1;
+	return (-1);
+}
+
+static int
+on_data(void * arg, const char * p, size_t n)
+{
+	struct reader_call * c = arg;
+
+	if (c->decoder == NULL && begin(c, &c->e)) {
+		c->has_failed = 1;
+		return (-1);
+	}
+	return (feed(c, p, n));
+}
+
+/* What was kept is what the service would send. */
+static int
+feed_kept(struct reader_call * c, struct err * e)
+{
+	const json_t * body = json_object_get(c->kept.v, "body");
+
+	if (!json_is_string(body))
+		return (err_set(e, ERR_PERMANENT, "http_304", "the service "
+		    "answered 304 though it was not asked whether anything "
+		    "changed"));
+	reader_page_forget(c);
+	c->copy = 0;
+	if (begin(c, e))
+		return (-1);
+	(void)feed(c, json_string_value(body), json_string_length(body));
+	return (0);
+}
+
+static const char *
+kept_or(const struct reader_call * c, const char * key, const char * has)
+{
+	if (has == NULL && c->kept.v != NULL)
+		return (json_string_value(json_object_get(c->kept.v, key)));
+	return (has);
+}
+
+static void
+decoded(struct reader_call * c, const struct http_res * res, int is_kept)
+{
+	struct reader_part * p = c->part;
+	struct read_stats * st = &p->r->ctx->st;
+	const char * head = p->r->plan->list->paginate.cursor_header;
+	struct reader_answer a;
+	struct decode_body body;
+	struct page * page = NULL;
+	struct err e;
+
+	memset(&body, 0, sizeof(body));
+	if ((c->decoder == NULL && begin(c, &e)) ||
+	    decode_json_end(c->decoder, &page, &body, &e) ||
+	    reader_parts_fill(p, page)) {
+		if (page != NULL)
+			err_nomem(&e, "a page");
+		page_unref(page);
+		reader_call_failed(c, &e);
+		return;
+	}
+	page->at_ms = clock_wall_ms();
+	st->pages++;
+	st->rows += page->nrows;
+	memset(&a, 0, sizeof(a));
+	a.page = page;
+	a.body = &body;
+	a.url = c->req->url;
+	a.hash = reader_paginate_hash_end(&c->hash);
+	a.link = http_res_header(res, "Link");
+	a.cursor = head ? http_res_header(res, head) : NULL;
+	if (is_kept) {
+		a.link = kept_or(c, "link", a.link);
+		a.cursor = kept_or(c, "cursor", a.cursor);
+	} else {
+		reader_kept_put(c, res);
+	}
+	log_event(LOG_DEBUG, "page", LOG_S("connector", p->r->plan->c->name),
+	    LOG_S("entity", p->r->plan->ent->name),
+	    LOG_I("page", p->number + 1), LOG_I("rows", page->nrows),
+	    LOG_I("bytes", res->bytes), LOG_I("kept", is_kept));
+	reader_call_done(c, &a);
+}
+
+/* A good answer's body, where a rule looks into it. */
+static json_t *
+ruled_body(const struct reader_call * c, const struct http_res * res)
+{
+	if (!c->part->r->has_body_rules || res->status / 100 != 2 ||
+	    c->body.failed || c->body.len == 0)
+		return (NULL);
+	return (json_loadb(c->body.p, c->body.len, JSON_DECODE_ANY, NULL));
+}
+
+/*
+ * The service knows one of the values asked for not at all.  Where the others
+ * may have rows the list is asked again without them, and all is looked at
+ * here.
+ */
+static int
+ask_wider(struct reader_part * p)
+{
+	struct plan * plan = p->r->plan;
+	struct plan_pred * d;
+	size_t i;
+	int any = 0;
+
+	for (i = 0; i < plan->npreds && p->number == 0; i++) {
+		d = &plan->preds[i];
+		if (d->push == NULL || !(d->op == OP_NE ||
+		    (d->op == OP_IN && d->nvalues > 1)))
+			continue;
+		d->push = NULL;
+		any = 1;
+	}
+	if (any) {
+		plan->exact = 0;
+		p->size = 0;
+	}
+	return (any);
+}
+
+static void
+judged(struct reader_call * c, const struct http_res * res)
+{
+	struct reader * r = c->part->r;
+	int64_t now = clock_wall_ms();
+	struct answer_budget b;
+	enum answer_kind kind;
+	json_t * body;
+	struct err e;
+
+	r->ctx->st.bytes += res->bytes;
+	if (r->env->limits != NULL) {
+		answer_budget(r->plan->c->m, res, now, &b);
+		limits_learn(r->env->limits, r->plan->c, &b);
+	}
+	body = ruled_body(c, res);
+	kind = answer_judge(r->plan->c->m, res, body, c->req->url, now, &e);
+	json_decref(body);
+	switch (kind) {
+	case ANSWER_OK:
+		if (res->status == 204)
+			reader_call_done(c, NULL);
+		else
+			decoded(c, res, 0);
+		break;
+	case ANSWER_NOT_MODIFIED:
+		if (feed_kept(c, &e)) {
+			reader_call_failed(c, &e);
+			break;
+		}
+		r->ctx->st.not_modified++;
+		decoded(c, res, 1);
+		break;
+	case ANSWER_RATE_LIMITED:
+		reader_page_forget(c);
+		reader_call_limited(c, &e);
+		break;
+	case ANSWER_EMPTY:
+		if (ask_wider(c->part)) {
+			reader_call_again(c);
+			break;
+		}
+		/* FALLTHROUGH */
+	case ANSWER_SKIP:
+		reader_call_done(c, NULL);
+		break;
+	case ANSWER_ERROR:
+		reader_page_forget(c);
+		reader_call_failed(c, &e);
+		break;
+	}
+}
+
+static void
+on_answer(void * arg, const struct http_res * res, const struct err * he)
+{
+	struct reader_call * c = arg;
+	struct decode_body body;
+	struct page * page = NULL;
+	struct err e;
+
+	c->http = NULL;
+	if (c->has_failed) {
+		e = c->e;
+		reader_page_forget(c);
+		reader_call_failed(c, &e);
+	} else if (c->bad_page) {
+		if (decode_json_end(c->decoder, &page, &body, &e) == 0) {
+			page_unref(page);
+			err_set(&e, ERR_PERMANENT, "json",
+			    "the page cannot be read");
+		}
+		reader_page_forget(c);
+		reader_call_failed(c, &e);
+	} else if (res == NULL) {
+		e = *he;
+		reader_page_forget(c);
+		reader_call_failed(c, &e);
+	} else {
+		judged(c, res);
+	}
+}
+
+/* If-None-Match and its kin, behind the signature's lines. */
+static size_t
+add_conditions(struct reader_call * c, const struct request_signed * sig,
+    struct buf lines[2])
+{
+	size_t n = reader_kept_headers(&c->kept, lines), at, i;
+
+	at = c->req->nheaders + sig->n;
+	if (sig->n + n > REQUEST_SIGN_MAX)
+		n = 0;
+	for (i = 0; i < n; i++)
+		c->req->headers[at + i] = lines[i].p;
+	return (n);
+}
+
+int
+reader_page_send(struct reader_call * c, struct err * e)
+{
+	const struct conn_env * env = c->part->r->env;
+	int64_t left = reader_left_ms(c->part->r);
+	struct buf lines[2] = { BUF_INIT(16384), BUF_INIT(16384) };
+	struct request_signed sig;
+	struct http_req hr;
+	size_t n;
+
+	if (request_sign(c->req, env->secrets, &sig, e))
+		return (-1);
+	memset(&hr, 0, sizeof(hr));
+	request_fill(c->req, &sig, &hr);
+	n = add_conditions(c, &sig, lines);
+	if (left >= 0 && left < hr.timeout_ms)
+		hr.timeout_ms = left;
+	hr.queue_timeout_ms = left > 0 ? left : 0;
+	hr.on_data = on_data;
+	c->has_failed = 0;
+	c->bad_page = 0;
+	c->copy = c->part->r->has_body_rules || c->kept.key[0] != '\0';
+	c->body.max = COPY_MAX;
+	buf_clear(&c->body);
+	c->http = http_start(env->http, &hr, on_answer, c);
+	while (n > 0)
+		c->req->headers[c->req->nheaders + sig.n + --n] = NULL;
+	request_unsign(c->req, &sig);
+	buf_free(&lines[0]);
+	buf_free(&lines[1]);
+	return (c->http == NULL ? err_nomem(e, "a request") : 0);
+}

@@ -1,0 +1,374 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/hash64.h"
+#include "conn/reader_internal.h"
+
+/*
+ * Where a list goes after a page.  Every end is one that the service tells; what
+ * it does not tell (a cap, a page that comes again) is an error, so that a
+ * part is never taken for the whole.
+ */
+
+#define DEFAULT_MAX_PAGES 100000
+#define HASH_KEY UINT64_C(0x6d6f6c746c657204)
+
+void
+reader_paginate_hash(struct reader_hash * h, const char * p, size_t n)
+{
+	size_t take;
+
+	h->total += n;
+	while (n > 0) {
+		if (h->n == 0 && n >= sizeof(h->block)) {
+			h->h = hash64(h->h ^ HASH_KEY, p, sizeof(h->block));
+			p += sizeof(h->block);
+			n -= sizeof(h->block);
+			continue;
+		}
+		take = sizeof(h->block) - h->n < n ?
+		    sizeof(h->block) - h->n : n;
+		memcpy(h->block + h->n, p, take);
+		h->n += take;
+		p += take;
+		n -= take;
+		if (h->n == sizeof(h->block)) {
+			h->h = hash64(h->h ^ HASH_KEY, h->block, h->n);
+			h->n = 0;
+		}
+	}
+}
+
+uint64_t
+reader_paginate_hash_end(struct reader_hash * h)
+{
+	return (hash64(h->h ^ HASH_KEY ^ h->total, h->block, h->n));
+}
+
+void
+reader_paginate_begin(struct reader_part * p)
+{
+	const struct plan * plan = p->r->plan;
+	const struct manifest_paginate * pg = &plan->list->paginate;
+	int64_t most = pg->size_max ? pg->size_max : pg->size, want = 0;
+
+	if (pg->size_param == NULL)
+		return;
+	if (plan->c->opt.batch_size > 0)
+		want = plan->c->opt.batch_size;
+	if (plan->exact && plan->limit >= 0)
+		want = plan->limit > 0 ? plan->limit : 1;
+	if (most > 0 && want > most)
+		want = most;
+	p->size = want > INT32_MAX ? INT32_MAX : (int)want;
+}
+
+/* Records a full page has; 0: nobody knows. */
+static int64_t
+full_size(const struct reader_part * p)
+{
+	return (p->size ? p->size : p->r->plan->list->paginate.size);
+}
+
+void
+reader_paginate_pos(const struct reader_part * p, struct page_pos * pos)
+{
+	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
+	int64_t left;
+
+	memset(pos, 0, sizeof(*pos));
+	pos->cursor = p->cursor;
+	pos->next_url = p->next_url;
+	pos->offset = p->offset;
+	pos->number = p->number;
+	pos->size = p->size;
+	/* The last page before the cap is smaller. */
+	left = pg->offset_cap - p->offset;
+	if (pg->offset_cap > 0 && pg->kind == PAGE_OFFSET && left > 0 &&
+	    pg->size_param != NULL && left < full_size(p))
+		pos->size = (int)left;
+}
+
+void
+reader_paginate_end(struct reader_part * p)
+{
+	free(p->cursor);
+	free(p->next_url);
+	p->cursor = p->next_url = NULL;
+}
+
+static int
+is_true(const json_t * v)
+{
+	if (json_is_string(v))
+		return (json_string_length(v) > 0 &&
+		    strcasecmp(json_string_value(v), "false") != 0);
+	if (json_is_number(v))
+		return (json_number_value(v) > 0 || json_number_value(v) < 0);
+	return (json_is_true(v));
+}
+
+/* What leads to the next page; owned until it is the part's. */
+struct next {
+	char * cursor, * url;
+	int no_memory; /* so that it is not taken for an end */
+};
+
+/* A scalar as text, allocated; NULL: there is none. */
+static char *
+text_of(const json_t * v, struct next * n)
+{
+	char * s = NULL;
+
+	if (json_is_string(v)) {
+		if (json_string_length(v) == 0)
+			return (NULL);
+		s = strdup(json_string_value(v));
+	} else if (json_is_integer(v)) {
+		if (asprintf(&s, "%lld", (long long)json_integer_value(v)) < 0)
+			s = NULL;
+	} else if (json_is_real(v)) {
+		if (asprintf(&s, "%.17g", json_real_value(v)) < 0)
+			s = NULL;
+	} else {
+		return (NULL);
+	}
+	n->no_memory |= s == NULL;
+	return (s);
+}
+
+static int64_t
+count_of(const json_t * v)
+{
+	if (json_is_string(v))
+		return (strtoll(json_string_value(v), NULL, 10));
+	return (json_is_number(v) ? (int64_t)json_number_value(v) : -1);
+}
+
+/* Whether the parameters of one link (up to its comma) say rel. */
+static int
+has_rel(const char * s, size_t n, const char * rel)
+{
+	const char * p = s, * end = s + n, * word;
+	size_t len = strlen(rel), w;
+
+	for (; p + 4 < end; p++) {
+		if (strncasecmp(p, "rel", 3) != 0 || (p[-1] != ';' &&
+		    p[-1] != ' ' && p[-1] != '\t'))
+			continue;
+		p += 3;
+		p += strspn(p, " \t");
+		if (*p != '=')
+			continue;
+		p += 1 + strspn(p + 1, " \t\"");
+		for (word = p; word < end && *word != '"' && *word != ';' &&
+		    *word != ','; word += w + strspn(word + w, " \t")) {
+			w = strcspn(word, " \t\";,");
+			if (w == len && strncasecmp(word, rel, w) == 0)
+				return (1);
+		}
+	}
+	return (0);
+}
+
+/* The URL of the link with that relation (RFC 8288); NULL: none. */
+static char *
+link_to(const char * h, const char * rel, struct next * n)
+{
+	const char * url, * end, * p;
+	char * s;
+	int quoted;
+
+	for (p = h; p != NULL && (url = strchr(p, '<')) != NULL &&
+	    (end = strchr(url, '>')) != NULL; p = *p ? p + 1 : NULL) {
+		quoted = 0;
+		for (p = end + 1; *p != '\0' && (quoted || *p != ','); p++)
+			if (*p == '"')
+				quoted = !quoted;
+		if (!has_rel(end + 1, (size_t)(p - end - 1), rel))
+			continue;
+		s = strndup(url + 1, (size_t)(end - url - 1));
+		n->no_memory |= s == NULL;
+		return (s);
+	}
+	return (NULL);
+}
+
+/* ${ref} (taken) as seen from the page at ${base}. */
+static char *
+whole_url(const char * base, char * ref, struct next * next)
+{
+	const char * host, * cut;
+	char * s = NULL;
+	size_t n;
+
+	if (ref == NULL || strstr(ref, "://") != NULL ||
+	    (host = strstr(base, "://")) == NULL)
+		return (ref);
+	host += 3;
+	n = (size_t)(host - base);
+	if (ref[0] == '/' && ref[1] == '/') {
+		n -= 2; /* keep the scheme */
+	} else {
+		n += strcspn(host, ref[0] == '/' ? "/?#" : "?#");
+		if (ref[0] != '/' && ref[0] != '?') {
+			for (cut = base + n; cut > host && *cut != '/'; cut--)
+				continue;
+			n = *cut == '/' && cut > host ?
+			    (size_t)(cut - base) + 1 : n;
+		}
+	}
+	if (asprintf(&s, "%.*s%s", (int)n, base, ref) < 0)
+		s = NULL;
+	next->no_memory |= s == NULL;
+	free(ref);
+	return (s);
+}
+
+static const json_t *
+field(const struct reader_part * p, const struct reader_answer * a,
+    enum body_field f)
+{
+	return (a->body != NULL && p->r->plan->list->paginate.field[f] != NULL ?
+	    a->body->field[f] : NULL);
+}
+
+/* Whether the service says that there is more; sets what leads there. */
+static int
+has_more(struct reader_part * p, const struct reader_answer * a,
+    struct next * next)
+{
+	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
+	int64_t raw = (int64_t)a->page->raw, total;
+
+	if (pg->kind == PAGE_NONE || a->is_end)
+		return (0);
+	if (pg->field[BODY_MORE] != NULL && !is_true(field(p, a, BODY_MORE)))
+		return (0);
+	if (is_true(field(p, a, BODY_LAST)))
+		return (0);
+	total = count_of(field(p, a, BODY_TOTAL));
+	if (total >= 0 && p->offset >= total)
+		return (0);
+	if (pg->short_page_ends && raw < full_size(p))
+		return (0);
+	switch (pg->kind) {
+	case PAGE_NONE:
+		break;
+	case PAGE_LINK:
+		next->url = a->link ? whole_url(a->url, link_to(a->link,
+		    pg->rel ? pg->rel : "next", next), next) : NULL;
+		return (next->url != NULL);
+	case PAGE_CURSOR:
+		if (pg->cursor_header == NULL) {
+			next->cursor = text_of(field(p, a, BODY_CURSOR), next);
+		} else if (a->cursor != NULL && a->cursor[0] != '\0') {
+			next->cursor = strdup(a->cursor);
+			next->no_memory |= next->cursor == NULL;
+		}
+		return (next->cursor != NULL);
+	case PAGE_OFFSET:
+	case PAGE_NUMBER:
+		return (raw > 0);
+	case PAGE_NEXT_URL:
+		next->url = whole_url(a->url, text_of(field(p, a,
+		    BODY_NEXT_URL), next), next);
+		return (next->url != NULL);
+	}
+	return (0);
+}
+
+static int
+is_same(const char * a, const char * b)
+{
+	return (a == NULL || b == NULL ? a == b : strcmp(a, b) == 0);
+}
+
+/* Whether what the list used stops at max_rows. */
+static int
+is_capped(const struct plan * p)
+{
+	size_t i;
+
+	if (p->list->max_rows <= 0)
+		return (0);
+	for (i = 0; i < p->npreds; i++)
+		if (p->preds[i].push != NULL && p->preds[i].push->caps)
+			return (1);
+	for (i = 0; i < p->list->npushes; i++)
+		if (p->list->pushes[i].caps)
+			return (0);
+	return (1);
+}
+
+static void
+fail_after(struct reader_part * p, const char * code, const char * what,
+    int64_t n)
+{
+	char cols[300];
+
+	p->has_failed = 1;
+	reader_filters(p->r, cols, sizeof(cols));
+	err_set(&p->e, ERR_PERMANENT, code, "%s.%s: %s %lld; narrow it%s%s, or "
+	    "set a LIMIT", p->r->plan->c->name, p->r->plan->ent->name, what,
+	    (long long)n, cols[0] ? " by " : "", cols);
+}
+
+/* What the service or the manifest does not let us see. */
+static void
+check_caps(struct reader_part * p, const struct reader_answer * a, int more)
+{
+	const struct manifest_list * list = p->r->plan->list;
+	const struct manifest_paginate * pg = &list->paginate;
+	int64_t total = count_of(field(p, a, BODY_TOTAL)), next;
+
+	if (is_capped(p->r->plan) && p->offset >= list->max_rows &&
+	    (total < 0 || total > p->offset)) {
+		fail_after(p, "max_rows", "the service stops without a word "
+		    "at rows", list->max_rows);
+		return;
+	}
+	if (!more)
+		return;
+	next = pg->kind == PAGE_OFFSET && pg->size_param != NULL ?
+	    p->offset + 1 : p->offset + full_size(p);
+	if (pg->offset_cap > 0 && next > pg->offset_cap)
+		fail_after(p, "page_cap", "the service pages no further than "
+		    "offset", pg->offset_cap);
+	else if (p->number >= (pg->max_pages ? pg->max_pages :
+	    DEFAULT_MAX_PAGES))
+		fail_after(p, "max_pages", "more pages than max_pages, which "
+		    "is", p->number);
+}
+
+int
+reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
+    struct err * e)
+{
+	struct next next = { NULL, NULL, 0 };
+	int more, again;
+
+	p->offset += (int64_t)a->page->raw;
+	p->number++;
+	more = has_more(p, a, &next);
+	/* An empty page may come again while a service looks for more, but not
+	 * if it leads to itself. */
+	again = p->number > 1 && p->hash == a->hash && (a->page->raw > 0 ||
+	    (more && is_same(next.cursor, p->cursor) &&
+	    is_same(next.url, p->next_url)));
+	p->hash = a->hash;
+	reader_paginate_end(p);
+	p->cursor = next.cursor;
+	p->next_url = next.url;
+	if (next.no_memory)
+		return (err_nomem(e, "the next page"));
+	if (again)
+		return (err_set(e, ERR_PERMANENT, "page_repeats", "the service "
+		    "sent the page before once more; its paging would not end: "
+		    "mend paginate in the manifest or narrow the query"));
+	check_caps(p, a, more);
+	p->is_last = !more;
+	return (0);
+}

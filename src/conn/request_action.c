@@ -1,0 +1,46 @@
+#include <string.h>
+
+#include "base/json.h"
+#include "conn/request_build.h"
+
+struct request *
+request_action(struct connector * c, const struct manifest_action * act,
+    const json_t * args, const json_t * lookup, struct err * e)
+{
+	struct request_build b;
+	struct request * r;
+	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
+	    e) == 0;
+
+	b.env.lookup = lookup;
+	ok = ok && request_build_url(&b, act->url, e) == 0 &&
+	    request_build_params(&b, act->query, e) == 0 &&
+	    request_build_headers(&b, c->m->headers, e) == 0 &&
+	    request_build_headers(&b, act->headers, e) == 0 &&
+	    request_build_body(&b, act->body, e) == 0 &&
+	    request_build_timeout(&b, NULL, e) == 0;
+	r = request_build_end(&b, act->method, ok, e);
+	if (r == NULL)
+		err_prefix(e, "%s: %s", c->name, act->name);
+	return (r);
+}
+
+struct request *
+request_lookup(struct connector * c, const struct manifest_action * act,
+    const json_t * args, struct err * e)
+{
+	const char * url = json_str(act->lookup, "url");
+	struct request_build b;
+	struct request * r;
+	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
+	    e) == 0;
+
+	ok = ok && request_build_url(&b, url ? url : "", e) == 0 &&
+	    request_build_headers(&b, c->m->headers, e) == 0 &&
+	    request_build_timeout(&b, NULL, e) == 0;
+	r = request_build_end(&b, "GET", ok, e);
+	if (r == NULL)
+		err_prefix(e, "%s: %s, what it has to look up first", c->name,
+		    act->name);
+	return (r);
+}

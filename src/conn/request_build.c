@@ -1,0 +1,369 @@
+#include "conn/request_build.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#define MUTABLE(j) ((json_t *)(uintptr_t)(j))
+#define MAX_DEPTH 16
+
+int
+request_build_begin(struct request_build * b, struct connector * c,
+    const json_t * config, const json_t * in, struct err * e)
+{
+	memset(b, 0, sizeof(*b));
+	b->url.max = REQUEST_MAX_URL;
+	b->env.config = config;
+	b->env.schema = c->m->config;
+	b->env.in = in;
+	b->env.now_ms = clock_wall_ms();
+	b->query = json_object();
+	b->headers = json_object();
+	if ((b->r = calloc(1, sizeof(*b->r))) == NULL || config == NULL ||
+	    b->query == NULL || b->headers == NULL)
+		return (err_nomem(e, "a request"));
+	b->r->c = connector_ref(c);
+	return (0);
+}
+
+int
+request_build_url(struct request_build * b, const char * t, struct err * e)
+{
+	const char * base = b->r->c->m->base_url;
+
+	if (t[0] == '/' && base != NULL) {
+		if (template_expand(base, &b->env, QUOTE_URL, &b->url, e))
+			return (err_prefix(e, "base_url"));
+		while (b->url.len > 0 && b->url.p[b->url.len - 1] == '/')
+			b->url.p[--b->url.len] = '\0';
+	}
+	if (template_expand(t, &b->env, QUOTE_URL, &b->url, e))
+		return (err_prefix(e, "url"));
+	return (0);
+}
+
+/* A scalar as text; NULL: it is none, or no memory. */
+static json_t *
+text_of(const json_t * v)
+{
+	char num[32];
+
+	if (json_is_string(v))
+		return (json_incref(MUTABLE(v)));
+	if (json_is_boolean(v))
+		return (json_string(json_is_true(v) ? "true" : "false"));
+	if (json_is_integer(v))
+		return (json_sprintf("%lld", (long long)json_integer_value(v)));
+	if (!json_is_real(v))
+		return (NULL);
+	snprintf(num, sizeof(num), "%.15g", json_real_value(v));
+	return (json_string(num));
+}
+
+/* ${v} as text or a list of texts; a new reference. */
+static json_t *
+texts_of(const json_t * v)
+{
+	json_t * list, * one;
+	size_t i;
+
+	if (!json_is_array(v))
+		return (text_of(v));
+	list = json_array();
+	json_array_foreach(v, i, one)
+		if (json_array_append_new(list, text_of(one))) {
+			json_decref(list);
+			return (NULL);
+		}
+	return (list);
+}
+
+static int
+set_header(json_t * headers, const char * name, json_t * v)
+{
+	const char * k;
+	json_t * old;
+	void * tmp;
+
+	json_object_foreach_safe(headers, tmp, k, old)
+		if (strcasecmp(k, name) == 0)
+			json_object_del(headers, k);
+	return (json_object_set(headers, name, v));
+}
+
+/* At the dotted ${path} in ${body}, making what is not there. */
+static int
+set_path(json_t * body, const char * path, json_t * v)
+{
+	json_t * at = body, * next;
+	size_t n, depth;
+
+	for (depth = 0; depth < MAX_DEPTH; depth++) {
+		n = strcspn(path, ".");
+		if (path[n] == '\0')
+			return (json_object_set(at, path, v));
+		next = json_object_getn(at, path, n);
+		if (!json_is_object(next)) {
+			next = json_object();
+			if (json_object_setn_new(at, path, n, next))
+				return (-1);
+		}
+		at = next;
+		path += n + 1;
+	}
+	return (-1);
+}
+
+int
+request_build_set(struct request_build * b, enum param_where where,
+    const char * name, json_t * v, struct err * e)
+{
+	json_t * text;
+	int rc = -1;
+
+	if (where == IN_BODY) {
+		if (b->body == NULL)
+			b->body = json_object();
+		rc = v == NULL ? -1 : set_path(b->body, name, v);
+	} else if ((text = texts_of(v)) != NULL) {
+		rc = where == IN_HEADER ? set_header(b->headers, name, text) :
+		    json_object_set(b->query, name, text);
+		json_decref(text);
+	}
+	json_decref(v);
+	return (rc ? err_set(e, ERR_CONFIG, "template", "%s cannot be set: it "
+	    "is no text, number or boolean", name) : 0);
+}
+
+/* Of templates name -> template, those that are there. */
+static int
+set_all(struct request_build * b, enum param_where where, const json_t * t,
+    struct err * e)
+{
+	json_t * all, * v;
+	const char * name;
+	void * tmp;
+
+	if (t == NULL || json_object_size(t) == 0)
+		return (0);
+	if ((all = template_json(t, &b->env, e)) == NULL)
+		return (-1);
+	json_object_foreach_safe(all, tmp, name, v)
+		if (!json_is_null(v) && request_build_set(b, where, name,
+		    json_incref(v), e)) {
+			json_decref(all);
+			return (-1);
+		}
+	json_decref(all);
+	return (0);
+}
+
+int
+request_build_params(struct request_build * b, const json_t * t,
+    struct err * e)
+{
+	if (t != NULL && template_has_secret(t, &b->env))
+		return (err_set(e, ERR_CONFIG, "template", "a secret cannot "
+		    "stand in a URL"));
+	return (set_all(b, IN_QUERY, t, e) ? err_prefix(e, "query") : 0);
+}
+
+int
+request_build_headers(struct request_build * b, const json_t * t,
+    struct err * e)
+{
+	int rc;
+
+	b->env.mark = 1;
+	rc = set_all(b, IN_HEADER, t, e);
+	b->env.mark = 0;
+	return (rc ? err_prefix(e, "headers") : 0);
+}
+
+int
+request_build_body(struct request_build * b, const json_t * t, struct err * e)
+{
+	if (t == NULL)
+		return (0);
+	b->env.mark = b->body_marked = template_has_secret(t, &b->env);
+	b->body = template_json(t, &b->env, e);
+	b->env.mark = 0;
+	return (b->body == NULL ? err_prefix(e, "body") : 0);
+}
+
+int
+request_build_timeout(struct request_build * b, const json_t * t,
+    struct err * e)
+{
+	const struct connector * c = b->r->c;
+	struct buf s = BUF_INIT(64);
+
+	b->r->timeout_ms = c->opt.timeout_ms ? c->opt.timeout_ms : 30000;
+	if (json_is_integer(t)) {
+		b->r->timeout_ms = json_integer_value(t);
+	} else if (json_is_string(t)) {
+		if (template_expand(json_string_value(t), &b->env, QUOTE_TEXT,
+		    &s, e)) {
+			buf_free(&s);
+			return (err_prefix(e, "timeout_ms"));
+		}
+		b->r->timeout_ms = strtoll(s.p ? s.p : "", NULL, 10);
+		buf_free(&s);
+	}
+	return (0);
+}
+
+/* ---- the end ---- */
+
+static int
+add_line(struct request * r, const char * name, const char * value, size_t n,
+    struct err * e)
+{
+	struct buf b = BUF_INIT(REQUEST_MAX_TEXT);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (((unsigned char)value[i] < ' ' || value[i] == 0x7f) &&
+		    value[i] != TEMPLATE_MARK && value[i] != TEMPLATE_MARK_END)
+			return (err_set(e, ERR_CONFIG, "template", "header %s "
+			    "would hold a line break", name));
+	buf_addf(&b, "%s: ", name);
+	buf_add(&b, value, n);
+	if (b.failed)
+		return (err_nomem(e, "a request"));
+	if (memchr(b.p, TEMPLATE_MARK, b.len) == NULL) {
+		r->headers[r->nheaders++] = b.p;
+	} else if (r->nsign < REQUEST_SIGN_MAX) {
+		r->sign[r->nsign++].line = b.p;
+	} else {
+		buf_free(&b);
+		return (err_set(e, ERR_CONFIG, "template", "more than %d "
+		    "headers hold secrets", REQUEST_SIGN_MAX));
+	}
+	return (0);
+}
+
+static int
+end_headers(struct request_build * b, struct err * e)
+{
+	struct request * r = b->r;
+	const char * name;
+	json_t * v;
+	size_t n = json_object_size(b->headers);
+
+	if ((r->headers = calloc(n + REQUEST_SIGN_MAX + 2,
+	    sizeof(*r->headers))) == NULL)
+		return (err_nomem(e, "a request"));
+	json_object_foreach(b->headers, name, v)
+		if (!json_is_string(v) || add_line(r, name,
+		    json_string_value(v), json_string_length(v), e))
+			return (json_is_string(v) ? -1 : err_set(e, ERR_CONFIG,
+			    "template", "header %s has several values", name));
+	return (0);
+}
+
+static int
+end_body(struct request_build * b, struct err * e)
+{
+	struct request * r = b->r;
+	const char * k;
+	json_t * v;
+	int typed = 0;
+
+	if (b->body == NULL)
+		return (0);
+	json_object_foreach(b->headers, k, v)
+		typed |= strcasecmp(k, "Content-Type") == 0;
+	if (!typed && json_object_set_new(b->headers, "Content-Type",
+	    json_string("application/json")))
+		return (err_nomem(e, "a request"));
+	if (b->body_marked) {
+		r->body_secret = json_incref(b->body);
+		return (0);
+	}
+	r->body = json_dumps(b->body, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (r->body == NULL)
+		return (err_nomem(e, "a request"));
+	r->body_len = strlen(r->body);
+	return (0);
+}
+
+/* Whether a URL leads to this machine itself. */
+static int
+is_loopback(const char * url)
+{
+	const char * host = strstr(url, "://");
+
+	if (host == NULL)
+		return (0);
+	host += 3;
+	return (strncmp(host, "127.", 4) == 0 ||
+	    strncmp(host, "[::1]", 5) == 0 ||
+	    (strncasecmp(host, "localhost", 9) == 0 &&
+	    strchr(":/?#", host[9]) != NULL));
+}
+
+static int
+end_url(struct request_build * b, struct err * e)
+{
+	request_url_query(&b->url, b->query);
+	if (b->url.failed)
+		return (err_set(e, ERR_PERMANENT, "too_big", "the URL of a "
+		    "request would be longer than %d bytes", REQUEST_MAX_URL));
+	if (b->url.len == 0 && buf_adds(&b->url, ""))
+		return (err_nomem(e, "a request"));
+	b->r->url = b->url.p;
+	b->url.p = NULL;
+	b->r->no_compress = is_loopback(b->r->url);
+	return (0);
+}
+
+/* What was not needed goes back: scrapes keep their requests. */
+static int
+begin_sign(struct request_build * b, struct err * e)
+{
+	b->r->sign = calloc(REQUEST_SIGN_MAX, sizeof(*b->r->sign));
+	return (b->r->sign == NULL ? err_nomem(e, "a request") : 0);
+}
+
+static void
+end_sign(struct request * r)
+{
+	struct request_line * less;
+
+	if (r->nsign == 0) {
+		free(r->sign);
+		r->sign = NULL;
+	} else if ((less = realloc(r->sign, r->nsign * sizeof(*less))) != NULL) {
+		r->sign = less;
+	}
+}
+
+struct request *
+request_build_end(struct request_build * b, const char * method, int ok,
+    struct err * e)
+{
+	struct request * r = b->r;
+
+	if (ok && (begin_sign(b, e) || end_url(b, e) || end_body(b, e) ||
+	    end_headers(b, e) || request_sign_auth(b, r->c->m->auth, e)))
+		ok = 0;
+	if (ok) {
+		end_sign(r);
+		r->method = method != NULL ? method : r->body != NULL ||
+		    r->body_secret != NULL ? "POST" : "GET";
+	} else {
+		request_free(r);
+		r = NULL;
+	}
+	buf_free(&b->url);
+	json_decref(b->query);
+	json_decref(b->headers);
+	json_decref(b->body);
+	return (r);
+}

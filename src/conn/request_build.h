@@ -1,0 +1,91 @@
+#ifndef MOLTLER_CONN_REQUEST_BUILD_H
+#define MOLTLER_CONN_REQUEST_BUILD_H
+
+#include <jansson.h>
+
+#include "conn/request.h"
+#include "conn/template.h"
+
+/* What request*.c share: a request that is being put together. */
+
+#define REQUEST_MAX_URL 65536
+#define REQUEST_MAX_TEXT ((size_t)4 << 20)
+
+struct request_build {
+	struct request * r;
+	struct template_env env;
+	struct buf url;      /* without ${query} */
+	json_t * query;      /* name -> text, or a list of texts */
+	json_t * headers;    /* name -> text, marked as template.h says */
+	json_t * body;       /* or NULL */
+	int body_marked;     /* it was made with marks */
+};
+
+/**
+ * request_build_begin(b, c, config, in, e): Start; ${config} and ${in} are borrowed
+ * until the end.
+ * request_build_url(b, t, e): The URL: base_url and ${t}.
+ * request_build_params(b, t, e): Parameters of templates; those that are one
+ * template that is missing are left out, as are "name?" if anything is.
+ * request_build_headers(b, t, e): Headers, the same.
+ * request_build_body(b, t, e): The body.
+ * request_build_end(b, method, ok, e): The request, or NULL with ${e} (also if not
+ * ${ok}); all else is freed.
+ */
+int request_build_begin(struct request_build * b, struct connector * c,
+    const json_t * config, const json_t * in, struct err * e) MUST_CHECK;
+int request_build_url(struct request_build * b, const char * t, struct err * e)
+    MUST_CHECK;
+int request_build_params(struct request_build * b, const json_t * t,
+    struct err * e) MUST_CHECK;
+int request_build_headers(struct request_build * b, const json_t * t,
+    struct err * e) MUST_CHECK;
+int request_build_body(struct request_build * b, const json_t * t,
+    struct err * e) MUST_CHECK;
+struct request * request_build_end(struct request_build * b,
+    const char * method, int ok, struct err * e);
+
+/** request_build_timeout(b, t, e): From a manifest's timeout_ms, or the usual. */
+int request_build_timeout(struct request_build * b, const json_t * t,
+    struct err * e) MUST_CHECK;
+
+/**
+ * request_build_set(b, where, name, v, e): Put ${v} (taken; a scalar or a list of
+ * them) into parameter, header or body path ${name}, in place of what is there.
+ */
+int request_build_set(struct request_build * b, enum param_where where,
+    const char * name, json_t * v, struct err * e) MUST_CHECK;
+
+/** request_url_query(out, query): Append "?a=b&c=d" (or "&...").
+ * request_url_resolve(own, next, out, e): ${next} as an URL whole, if it is on the
+ * host ${own} is on; else permanent "page_host". */
+void request_url_query(struct buf * out, const json_t * query);
+int request_url_resolve(const char * own, const char * next, struct buf * out,
+    struct err * e) MUST_CHECK;
+
+/** request_page_build(b, p, in, pos, e): All but the end of request_page().
+ * request_clauses(b, p, in, e): The texts of p->list's clause languages. */
+int request_page_build(struct request_build * b, const struct plan * p,
+    const json_t * in, const struct page_pos * pos, struct err * e) MUST_CHECK;
+int request_clauses(struct request_build * b, const struct plan * p,
+    const json_t * in, struct err * e) MUST_CHECK;
+
+/** request_page_input(p, col, in): What an optional input that is told sends by
+ * ${rule}; NULL: nothing. */
+json_t * request_page_input(const struct plan * p, size_t col,
+    const json_t * in, const struct manifest_push ** rule);
+
+/** request_order(p, i): {column, direction, sign, minus} of the ${i}-th pushed
+ * order; NULL: no memory. */
+json_t * request_order(const struct plan * p, size_t i);
+
+/** request_sign_json(v, s, out, e): Write ${v} with its marked references
+ * resolved, or (${s} NULL) shown. */
+int request_sign_json(const json_t * v, const struct secrets * s,
+    struct buf * out, struct err * e) MUST_CHECK;
+
+/** request_sign_auth(b, auth, e): Work out the lines of the auth section. */
+int request_sign_auth(struct request_build * b, const json_t * auth,
+    struct err * e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,62 @@
+#include <string.h>
+
+#include "conn/request_build.h"
+
+/* A line with its references as they were written. */
+static void
+show_line(const char * line, struct buf * out)
+{
+	char ref[256];
+	size_t n;
+
+	for (; *line != '\0'; line++) {
+		if (*line == TEMPLATE_MARK) {
+			n = strcspn(line, "\002");
+			if (n > sizeof(ref))
+				n = sizeof(ref);
+			memcpy(ref, line + 1, n - 1);
+			ref[n - 1] = '\0';
+			buf_adds(out, secret_is_ref(ref) ? ref : "***");
+			line += strcspn(line, "\002");
+			if (*line == '\0')
+				return;
+		} else if (*line != REQUEST_BASE64) {
+			buf_addc(out, *line);
+		}
+	}
+}
+
+void
+request_show(const struct request * r, struct buf * out)
+{
+	size_t i;
+
+	buf_addf(out, "%s %s", r->method, r->url);
+	for (i = 0; i < r->nheaders; i++)
+		buf_addf(out, "\n%s", r->headers[i]);
+	for (i = 0; i < r->nsign; i++) {
+		buf_addc(out, '\n');
+		show_line(r->sign[i].line, out);
+	}
+	if (r->body == NULL && r->body_secret == NULL)
+		return;
+	buf_adds(out, "\n\n");
+	if (r->body != NULL)
+		buf_add(out, r->body, r->body_len);
+	else if (request_sign_json(r->body_secret, NULL, out, NULL))
+		buf_adds(out, "***");
+}
+
+void
+request_key(const struct request * r, struct buf * out)
+{
+	size_t i;
+
+	buf_addf(out, "%s %s", r->method, r->url);
+	for (i = 0; i < r->nheaders; i++)
+		buf_addf(out, "\n%s", r->headers[i]);
+	if (r->body != NULL) {
+		buf_adds(out, "\n\n");
+		buf_add(out, r->body, r->body_len);
+	}
+}

@@ -1,0 +1,140 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conn/quote.h"
+#include "conn/request_build.h"
+
+static void
+add_param(struct buf * out, const char * name, const json_t * v)
+{
+	const char * old = out->p ? out->p : "";
+	size_t n = strlen(old);
+
+	buf_addc(out, strchr(old, '?') == NULL ? '?' : '&');
+	if (n > 0 && (old[n - 1] == '?' || old[n - 1] == '&'))
+		out->p[--out->len] = '\0';
+	quote_percent(out, name, strlen(name), "");
+	buf_addc(out, '=');
+	quote_percent(out, json_string_value(v), json_string_length(v), ",:");
+}
+
+void
+request_url_query(struct buf * out, const json_t * query)
+{
+	json_t * v, * one, * q = (json_t *)(uintptr_t)query;
+	char * hash = out->p ? strchr(out->p, '#') : NULL;
+	const char * name;
+	size_t i;
+
+	if (hash != NULL && json_object_size(query) > 0) {
+		*hash = '\0';
+		out->len = (size_t)(hash - out->p);
+	}
+	json_object_foreach(q, name, v) {
+		if (json_is_string(v))
+			add_param(out, name, v);
+		json_array_foreach(v, i, one)
+			if (json_is_string(one))
+				add_param(out, name, one);
+	}
+}
+
+struct origin {
+	int tls;
+	const char * host;  /* with its port, ... */
+	size_t nhost;       /* ... without it */
+	long port;
+	const char * path;  /* what follows the authority */
+};
+
+static int
+origin_of(const char * url, struct origin * o)
+{
+	size_t n, colon;
+
+	if (strncasecmp(url, "http://", 7) == 0)
+		o->tls = 0;
+	else if (strncasecmp(url, "https://", 8) == 0)
+		o->tls = 1;
+	else
+		return (-1);
+	o->host = url + 7 + o->tls;
+	n = strcspn(o->host, "/?#\\");
+	o->path = o->host + n;
+	if (n == 0 || memchr(o->host, '@', n) != NULL || *o->path == '\\')
+		return (-1);
+	o->port = o->tls ? 443 : 80;
+	for (colon = n; colon > 0 && o->host[colon - 1] != ':' &&
+	    o->host[colon - 1] != ']'; colon--)
+		;
+	o->nhost = n;
+	if (colon > 0 && o->host[colon - 1] == ':') {
+		o->nhost = colon - 1;
+		if (n - colon > 5 || strspn(o->host + colon, "0123456789") <
+		    n - colon)
+			return (-1);
+		if (n > colon)
+			o->port = strtol(o->host + colon, NULL, 10);
+	}
+	return (0);
+}
+
+/* Without what a service may have left as it was. */
+static void
+add_clean(struct buf * out, const char * s)
+{
+	size_t n;
+
+	for (; *s != '\0' && *s != '#'; s += n) {
+		/* All that may stand in a URL, '%' included. */
+		n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv"
+		    "wxyz0123456789-._~:/?[]@!$&'()*+,;=%");
+		buf_add(out, s, n);
+		if (n == 0) {
+			quote_percent(out, s, 1, "");
+			n = 1;
+		}
+	}
+}
+
+int
+request_url_resolve(const char * own, const char * next, struct buf * out,
+    struct err * e)
+{
+	struct origin a, b;
+	size_t keep, scheme = strspn(next, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij"
+	    "klmnopqrstuvwxyz0123456789+-.");
+
+	if (origin_of(own, &a))
+		return (err_set(e, ERR_PERMANENT, "page_host",
+		    "the URL of the first page is none that has a next one"));
+	keep = (size_t)(a.path - own);
+	if (next[0] == '/' && next[1] == '/')
+		keep = (size_t)(7 + a.tls - 2);
+	else if (next[0] == '?')
+		keep += strcspn(a.path, "?#");
+	else if (next[scheme] == ':' && scheme > 0)
+		keep = 0;
+	else if (next[0] != '/')
+		for (keep += strcspn(a.path, "?#"); keep >
+		    (size_t)(a.path - own) && own[keep - 1] != '/'; keep--)
+			;
+	buf_add(out, own, keep);
+	if (keep == (size_t)(a.path - own) && next[0] != '/' &&
+	    next[0] != '?' && next[0] != '\0')
+		buf_addc(out, '/');
+	add_clean(out, next);
+	if (out->failed || out->len > REQUEST_MAX_URL)
+		return (err_set(e, ERR_PERMANENT, "too_big", "the next page's "
+		    "URL is longer than %d bytes", REQUEST_MAX_URL));
+	if (origin_of(out->p, &b) || a.tls != b.tls || a.port != b.port ||
+	    a.nhost != b.nhost || strncasecmp(a.host, b.host, a.nhost) != 0)
+		return (err_set(e, ERR_PERMANENT, "page_host", "the next page "
+		    "is said to be at %.*s, but credentials go to %.*s only; if "
+		    "that is the same service, the connector's URL has to say so",
+		    (int)strcspn(out->p, "?#"), out->p,
+		    (int)(a.path - own), own));
+	return (0);
+}
