@@ -7,6 +7,7 @@
 #include "base/rfc3339.h"
 #include "conn/manifest_schema.h"
 #include "conn/types.h"
+#include "run/literals.h"
 #include "run/runner_internal.h"
 #include "run/schedule.h"
 #include "target/targets.h"
@@ -298,6 +299,8 @@ job_show(const struct job * j)
 
 	if (config != NULL && m != NULL)
 		hidden = manifest_config_hide(m->config, config);
+	if (hidden != NULL)
+		literals_hide(hidden);
 	json_decref(config);
 	v = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o, "
 	    "s:o, s:o, s:o, s:I, s:o, s:o, s:o}",

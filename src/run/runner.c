@@ -33,6 +33,7 @@ runner_new(const struct runner_opts * o, struct err * e)
 	r->state = o->state;
 	r->types = o->types;
 	r->secrets = o->secrets;
+	r->secret_store = o->secret_store;
 	r->targets = o->targets;
 	r->conn_env = o->conn;
 	r->tick_env.loop = o->loop;

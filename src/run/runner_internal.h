@@ -17,6 +17,7 @@ struct runner {
 	struct state * state;
 	struct types * types;
 	struct secrets * secrets;
+	struct secret_store * secret_store; /* or NULL */
 	struct targets * targets;
 	char * node;
 	const struct conn_env * conn_env;
@@ -114,13 +115,21 @@ void runner_save(struct job * j);
 /** runner_save_rest(r): Try those again. */
 void runner_save_rest(struct runner * r);
 
-/* runner_admin.c */
+/* runner_change.c */
 
 /** runner_put_sync(j): Write the record of its sync, if it has one. */
 void runner_put_sync(struct job * j);
 
+/* runner_admin.c */
+
 /** runner_cancel_tests(r): End the calls of runner_test. */
 void runner_cancel_tests(struct runner * r);
+
+/* runner_secret.c */
+
+/** runner_sweep_literals(r): Delete hidden secrets that no connector refers to;
+ * after loading. */
+void runner_sweep_literals(struct runner * r);
 
 /* runner_poll.c */
 
