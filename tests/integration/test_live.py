@@ -45,7 +45,7 @@ OPTIONS { "cache_ttl": 0, -- always ask
   "retry_count": 1 };""" % s.base)
 t.eq(got, [{"status": "created", "connector": "github_org", "type": "github"}],
      "CREATE CONNECTOR answers")
-run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"base_url": '
+run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"url": '
     '"%s/jira", "email": "me@example.com", "api_token": "$env:JIRA_TOKEN"} '
     'OPTIONS {"cache_ttl": 0}' % s.base)
 run('CREATE CONNECTOR datadog_prod TYPE \'datadog\' CONFIG {"api_url": '
