@@ -12,6 +12,7 @@ read_retry(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	const json_t * retry = json_object_get(v, "retry");
 	size_t at;
 
+	ent->retry_count = 3;
 	ent->retry_base_ms = 100;
 	if (retry == NULL)
 		return;

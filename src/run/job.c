@@ -47,7 +47,8 @@ check_schedule(struct job * j, const json_t * rec, struct err * e)
 			    "an integer from %d to %d", SCHEDULE_MIN_MS,
 			    SCHEDULE_MAX_MS));
 		j->schedule_ms = json_integer_value(v);
-	} else if (j->c->opt.sync_interval_ms != 0) {
+	} else if (j->c->opt.sync_interval_ms != 0 &&
+	    (j->target_table != NULL || j->target_database != NULL)) {
 		j->schedule_ms = j->c->opt.sync_interval_ms;
 		if (j->schedule_ms < SCHEDULE_MIN_MS ||
 		    j->schedule_ms > SCHEDULE_MAX_MS)

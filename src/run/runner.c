@@ -115,6 +115,15 @@ lower_bound(const struct runner * r, const char * name)
 	return (lo);
 }
 
+size_t
+runner_after(const struct runner * r, const char * name)
+{
+	size_t i = lower_bound(r, name);
+
+	return (i < r->n && strcmp(r->sorted[i]->c->name, name) == 0 ? i + 1 :
+	    i);
+}
+
 struct connector *
 runner_connector(const struct runner * r, const char * key)
 {
@@ -207,11 +216,8 @@ runner_list(const struct runner * r, const char * after, size_t limit,
 	json_t * a;
 
 	*next = NULL;
-	if (after != NULL) {
-		i = lower_bound(r, after);
-		if (i < r->n && strcmp(r->sorted[i]->c->name, after) == 0)
-			i++;
-	}
+	if (after != NULL)
+		i = runner_after(r, after);
 	end = r->n - i > limit ? i + limit : r->n;
 	if ((a = json_array()) == NULL)
 		return (NULL);

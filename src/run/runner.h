@@ -93,6 +93,35 @@ json_t * runner_show(const struct runner * r, const char * key);
 json_t * runner_list(const struct runner * r, const char * after,
     size_t limit, const char ** next);
 
+/** runner_has(r, key): Whether there is one, also one that does not fit. */
+int runner_has(const struct runner * r, const char * key);
+
+/* What a list shows of a connector; borrowed for the call. */
+struct runner_brief {
+	const char * name, * type; /* type "": it does not fit */
+	const char * status;       /* connected, error, disabled, pending */
+	const char * sync;         /* the id of its sync, or NULL: the rest is 0 */
+	const char * target_database, * target_table;
+	int64_t schedule_ms;
+	int64_t last_run_at, last_success_at; /* ms since 1970, 0: never */
+	int64_t last_rows;
+};
+
+/**
+ * runner_each(r, after, n, cb, arg, last):
+ * Call for up to ${n} connectors by name whose names come after ${after} (NULL:
+ * from the first), until ${cb} returns nonzero.  How many were seen; ${*last} is
+ * the last one's name (borrowed).
+ */
+size_t runner_each(const struct runner * r, const char * after, size_t n,
+    int (*cb)(void * arg, const struct runner_brief * b), void * arg,
+    const char ** last);
+
+/** runner_note(r, name, e): A statement just asked ${name}'s service: what came of
+ * it (NULL: it went well) is its status, unless it has a schedule, whose runs
+ * tell that. */
+void runner_note(struct runner * r, const char * name, const struct err * e);
+
 /** runner_elsewhere(r, database, table): The node that holds this target, if it is
  * another one (borrowed); ${database} NULL: any.  NULL: none that is known. */
 const char * runner_elsewhere(const struct runner * r, const char * database,

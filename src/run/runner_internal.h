@@ -66,6 +66,8 @@ struct runner {
 
 /* runner.c */
 struct job * runner_find(const struct runner * r, const char * key);
+/** runner_after(r, name): The place of the first whose name comes after. */
+size_t runner_after(const struct runner * r, const char * name);
 int runner_insert(struct runner * r, struct job * j, struct err * e);
 void runner_remove(struct runner * r, struct job * j);
 

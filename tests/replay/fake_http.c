@@ -276,6 +276,7 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 {
 	struct fake_http * F = fake_of(H);
 	struct fake_call * c = must(calloc(1, sizeof(*c)));
+	const char * line, * end;
 
 	c->H = F;
 	c->a = answer_of(F, req->url);
@@ -293,8 +294,12 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 	c->deadline = must(loop_timer_new(F->L, on_deadline, c));
 	add_header(c, "Content-Type: ", c->a->ctype ? c->a->ctype :
 	    "text/plain; version=0.0.4");
-	if (c->a->header != NULL)
-		add_header(c, c->a->header, "");
+	for (line = c->a->header; line != NULL; line = end ? end + 1 : NULL) {
+		end = strchr(line, '\n');
+		if (buf_add(&c->hdrs.text, line, end ? (size_t)(end - line) :
+		    strlen(line)) || buf_addc(&c->hdrs.text, '\0'))
+			abort();
+	}
 	c->next = F->calls;
 	F->calls = c;
 	if (!c->a->never)

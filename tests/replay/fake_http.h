@@ -15,7 +15,7 @@ struct fake_answer {
 	int64_t delay_ms;      /* until the head or the error */
 	int status;            /* 0: 200 */
 	const char * ctype;    /* NULL: text/plain; version=0.0.4 */
-	const char * header;   /* one more, "Name: value", or NULL */
+	const char * header;   /* more, "Name: value" a line, or NULL */
 	const char * body;     /* NULL: none */
 	size_t pieces;         /* the body comes in so many; 0: one */
 	int64_t piece_ms;      /* between them */

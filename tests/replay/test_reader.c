@@ -1,0 +1,437 @@
+#include "reader_rig.h"
+
+/* Paging: each way, each end, and what must not be taken for one. */
+
+#define COLS "\"columns\":{\"id\":{\"type\":\"integer\"}}"
+#define ITEMS(more) "\"items\":{" COLS ",\"lists\":[{\"url\":\"/i\"," \
+	more "}]}"
+
+static void
+test_none(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"records\":\"data\""), "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "{\"data\":[{\"id\":1},{\"id\":2}]}" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_rows(g, "1 2");
+	assert_int_equal(g->ctx.st.calls, 1);
+	assert_int_equal(g->ctx.st.pages, 1);
+	assert_int_equal(g->ctx.st.rows, 2);
+	assert_int_equal(g->ctx.st.bytes, 29);
+	rig_free(g);
+	/* Nothing there is no error. */
+	g = rig_new("", ITEMS("\"records\":\"data\""), "{}");
+	rig_script(g, "/i", { .body = "{\"data\":[]}" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_rows(g, "");
+	rig_free(g);
+	g = rig_new("", ITEMS("\"records\":\"$\""), "{}");
+	rig_script(g, "/i", { .status = 204 });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_rows(g, "");
+	rig_free(g);
+}
+
+static void
+test_link(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"link\"}"),
+	    "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "[{\"id\":1}]", .header =
+	    "Link: <" BASE "/first?a=1>; rel=\"first\", <" BASE
+	    "/i?x=%2C,;&page=2>; title=\"rel=next, x\"; rel=\"prefetch next\""
+	    });
+	/* A relative one is seen from the page it stands on. */
+	rig_script(g, "/i?x=%2C,;&page=2", { .body = "[{\"id\":2}]",
+	    .header = "Link: <?page=3>; REL=next" });
+	rig_script(g, "/i?page=3", { .body = "[{\"id\":3}]",
+	    .header = "Link: <" BASE "/i>; rel=\"first\"" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1|2|3");
+	rig_free(g);
+}
+
+static void
+test_cursor(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"cursor\",\"query\":\"c\",\"from\":\"next\"}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "{\"d\":[{\"id\":1}],\"next\":\"a b\"}" });
+	rig_script(g, "/i?c=a%20b", { .body =
+	    "{\"d\":[{\"id\":2}],\"next\":77}" });
+	/* A page that is empty is not the last. */
+	rig_script(g, "/i?c=77", { .body = "{\"d\":[],\"next\":\"z\"}" });
+	rig_script(g, "/i?c=z", { .body = "{\"d\":[{\"id\":3}],\"next\":\"\"}" },
+	    { .body = "{\"d\":[{\"id\":3}],\"next\":null}" },
+	    { .body = "{\"d\":[{\"id\":3}]}" });
+	g->ctx.no_cache = 1;
+	assert_int_equal(rig_read(g, "items", ""), 4);
+	rig_rows(g, "1|2|3");
+	assert_int_equal(rig_read(g, "items", ""), 4);
+	rig_rows(g, "1|2|3");
+	assert_int_equal(rig_read(g, "items", ""), 4);
+	rig_rows(g, "1|2|3");
+	rig_free(g);
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"cursor\","
+	    "\"query\":\"c\",\"from_header\":\"X-Next\"}"), "{}");
+	rig_script(g, "/i", { .body = "[{\"id\":1}]", .header = "X-Next: q" });
+	rig_script(g, "/i?c=q", { .body = "[{\"id\":2}]" });
+	assert_int_equal(rig_read(g, "items", ""), 2);
+	rig_rows(g, "1|2");
+	rig_free(g);
+}
+
+static void
+test_cursor_ends(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"cursor\",\"query\":\"c\",\"from\":\"next\","
+	    "\"last\":\"done\",\"more\":\"has\"}"), "{}");
+
+	(void)state;
+	g->ctx.no_cache = 1;
+	rig_script(g, "/i", { .body =
+	    "{\"d\":[{\"id\":1}],\"next\":\"x\",\"has\":false}" },
+	    { .body = "{\"d\":[{\"id\":1}],\"next\":\"x\"}" },
+	    { .body = "{\"d\":[{\"id\":1}],\"next\":\"x\",\"has\":true,"
+	    "\"done\":true}" },
+	    { .body = "{\"d\":[{\"id\":1}],\"next\":\"x\",\"has\":true,"
+	    "\"done\":false}" });
+	rig_script(g, "/i?c=x", { .body = "{\"d\":[{\"id\":2}]}" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	assert_int_equal(rig_read(g, "items", ""), 2);
+	rig_rows(g, "1|2");
+	rig_free(g);
+}
+
+static void
+test_offset(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"offset\",\"query\":\"o\",\"total\":\"n\",\"size\":{"
+	    "\"query\":\"l\",\"default\":2,\"max\":3}}"), "{}");
+
+	(void)state;
+	g->ctx.no_cache = 1;
+	rig_script(g, "/i?o=0&l=2", { .body =
+	    "{\"d\":[{\"id\":1},{\"id\":2}],\"n\":5}" });
+	rig_script(g, "/i?o=2&l=2", { .body =
+	    "{\"d\":[{\"id\":3},{\"id\":4}],\"n\":\"5\"}" });
+	rig_script(g, "/i?o=4&l=2", { .body = "{\"d\":[{\"id\":5}],\"n\":5}" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1 2|3 4|5");
+	rig_free(g);
+	/* Without a total it goes on until nothing comes; a short page is no
+	 * end unless the manifest says so. */
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"offset\","
+	    "\"query\":\"o\",\"size\":{\"query\":\"l\",\"default\":2,"
+	    "\"max\":2}}"), "{}");
+	rig_script(g, "/i?o=0&l=2", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/i?o=2&l=2", { .body = "[{\"id\":3}]" });
+	rig_script(g, "/i?o=3&l=2", { .body = "[]" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1 2|3");
+	rig_free(g);
+}
+
+static void
+test_short_page(void ** state)
+{
+	struct rig * g = rig_new("", "\"items\":{" COLS ",\"drop_if\":\"pr\","
+	    "\"lists\":[{\"url\":\"/i\",\"paginate\":{\"kind\":\"page\","
+	    "\"query\":\"p\",\"first\":1,\"short_page_ends\":true,\"size\":{"
+	    "\"query\":\"l\",\"default\":2,\"max\":2}}}]}", "{}");
+
+	(void)state;
+	/* Records that are dropped count: the page was full. */
+	rig_script(g, "/i?p=1&l=2", { .body =
+	    "[{\"id\":1,\"pr\":{}},{\"id\":2,\"pr\":{}}]" });
+	rig_script(g, "/i?p=2&l=2", { .body =
+	    "[{\"id\":3,\"pr\":{}},{\"id\":4}]" });
+	rig_script(g, "/i?p=3&l=2", { .body = "[{\"id\":5}]" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "4|5");
+	rig_free(g);
+}
+
+static void
+test_next_url(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"next_url\",\"from\":\"\\\"@next\\\"\"}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body =
+	    "{\"d\":[{\"id\":1}],\"@next\":\"" BASE "/j?k=1\"}" });
+	rig_script(g, "/j?k=1", { .body =
+	    "{\"d\":[{\"id\":2}],\"@next\":\"/k\"}" });
+	rig_script(g, "/k", { .body = "{\"d\":[{\"id\":3}],\"@next\":\"l\"}" });
+	rig_script(g, "/l", { .body = "{\"d\":[{\"id\":4}],\"@next\":null}" });
+	assert_int_equal(rig_read(g, "items", ""), 4);
+	rig_rows(g, "1|2|3|4");
+	rig_free(g);
+}
+
+static void
+test_other_host(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"link\"}"),
+	    "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "[{\"id\":1}]",
+	    .header = "Link: <http://evil.test/i>; rel=\"next\"" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	assert_string_equal(g->rows, "1");
+	rig_error(g, ERR_PERMANENT, "page_host", "it.items, page 2");
+	rig_free(g);
+}
+
+static void
+test_repeats(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"page\","
+	    "\"query\":\"p\",\"first\":1}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i?p=1", { .body = "[{\"id\":1}]" });
+	rig_script(g, "/i?p=2", { .body = "[{\"id\":2}]", .pieces = 4 });
+	rig_script(g, "/i?p=3", { .body = "[{\"id\":2}]", .pieces = 7 });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	assert_string_equal(g->rows, "1|2");
+	rig_error(g, ERR_PERMANENT, "page_repeats",
+	    "it.items, page 4 of http://svc.test/i");
+	rig_free(g);
+	/* An empty page that leads to itself. */
+	g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"cursor\",\"query\":\"c\",\"from\":\"n\"}"), "{}");
+	rig_script(g, "/i", { .body = "{\"d\":[],\"n\":\"x\"}" });
+	rig_script(g, "/i?c=x", { .body = "{\"d\":[],\"n\":\"x\"}" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_error(g, ERR_PERMANENT, "page_repeats", "paging would not end");
+	rig_free(g);
+}
+
+static void
+test_caps(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"offset\","
+	    "\"query\":\"o\",\"cap\":3,\"size\":{\"query\":\"l\","
+	    "\"default\":2,\"max\":2}}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i?o=0&l=2", { .body = "[{\"id\":1},{\"id\":2}]" });
+	/* No more than the cap allows is asked for. */
+	rig_script(g, "/i?o=2&l=1", { .body = "[{\"id\":3}]" });
+	assert_int_equal(rig_read(g, "items", ""), 2);
+	assert_string_equal(g->rows, "1 2|3");
+	rig_error(g, ERR_PERMANENT, "page_cap", "offset 3");
+	rig_free(g);
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"page\",\"query\":\"p\","
+	    "\"first\":0,\"max_pages\":2}"), "{}");
+	rig_script(g, "/i?p=0", { .body = "[{\"id\":1}]" });
+	rig_script(g, "/i?p=1", { .body = "[{\"id\":2}]" });
+	assert_int_equal(rig_read(g, "items", ""), 2);
+	assert_string_equal(g->rows, "1|2");
+	rig_error(g, ERR_PERMANENT, "max_pages", "which is 2");
+	rig_free(g);
+}
+
+static void
+test_max_rows(void ** state)
+{
+	struct rig * g = rig_new("", "\"items\":{\"columns\":{\"id\":{"
+	    "\"type\":\"integer\"},\"q\":{\"type\":\"text\"}},"
+	    "\"lists\":[{\"url\":\"/i\",\"max_rows\":2,\"push\":{\"q\":{"
+	    "\"op\":\"=\",\"query\":\"q\",\"caps\":true}}}]}", "{}");
+
+	(void)state;
+	rig_script(g, "/i?q=x", { .body =
+	    "[{\"id\":1,\"q\":\"x\"},{\"id\":2,\"q\":\"x\"}]" });
+	rig_script(g, "/i", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/i?q=y", { .body = "[{\"id\":1,\"q\":\"y\"}]" });
+	rig_read(g, "items", "q=x");
+	assert_string_equal(g->rows, "1/x 2/x");
+	rig_error(g, ERR_PERMANENT, "max_rows", "narrow it by q");
+	/* Below it, or without that push, all is well. */
+	rig_read(g, "items", "q=y");
+	rig_rows(g, "1/y");
+	rig_read(g, "items", "");
+	rig_rows(g, "1 2");
+	rig_free(g);
+}
+
+static void
+test_limit_and_size(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"page\","
+	    "\"query\":\"p\",\"first\":1,\"size\":{\"query\":\"l\","
+	    "\"default\":2,\"max\":4}}"), "{\"batch_size\":3}");
+	struct plan * p;
+	size_t before;
+
+	(void)state;
+	rig_script(g, "/i?p=1&l=1", { .body = "[{\"id\":1}]" });
+	rig_script(g, "/i?p=1&l=4", { .body =
+	    "[{\"id\":1},{\"id\":2},{\"id\":3},{\"id\":4}]" });
+	rig_script(g, "/i?p=2&l=4", { .body =
+	    "[{\"id\":5},{\"id\":6},{\"id\":7}]" });
+	rig_script(g, "/i?p=1&l=3", { .body =
+	    "[{\"id\":1},{\"id\":2},{\"id\":3}]" });
+	rig_script(g, "/i?p=2&l=3", { .body = "[]" });
+	/* A page as small as the limit, if all was pushed. */
+	p = rig_plan(g, "items", "");
+	p->limit = 1;
+	p->exact = 1;
+	rig_open_plan(g, p);
+	rig_all(g);
+	rig_rows(g, "1");
+	assert_int_equal(fake_http_requests(g->http, NULL), 1);
+	/* Paging stops when there are enough. */
+	p = rig_plan(g, "items", "");
+	p->limit = 6;
+	p->exact = 1;
+	rig_open_plan(g, p);
+	rig_all(g);
+	rig_rows(g, "1 2 3 4|5 6 7");
+	assert_int_equal(fake_http_requests(g->http, NULL), 3);
+	/* Else as OPTIONS say, and the limit is others' to keep. */
+	p = rig_plan(g, "items", "");
+	p->limit = 1;
+	p->exact = 0;
+	before = fake_http_requests(g->http, NULL);
+	rig_open_plan(g, p);
+	rig_all(g);
+	rig_rows(g, "1 2 3");
+	assert_int_equal(fake_http_requests(g->http, NULL) - before, 2);
+	rig_free(g);
+}
+
+static void
+test_ahead(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"page\","
+	    "\"query\":\"p\",\"first\":1}"), "{}");
+	int64_t t0;
+
+	(void)state;
+	rig_script(g, "/i?p=1", { .body = "[{\"id\":1}]", .delay_ms = 50 });
+	rig_script(g, "/i?p=2", { .body = "[{\"id\":2}]", .delay_ms = 50 });
+	rig_script(g, "/i?p=3", { .body = "[{\"id\":3}]", .delay_ms = 50 });
+	rig_script(g, "/i?p=4", { .body = "[]", .delay_ms = 50 });
+	rig_open(g, "items", "");
+	fake_loop_advance(g->L, 1000);
+	/* Nothing is asked that nobody asked for. */
+	assert_int_equal(fake_http_requests(g->http, NULL), 0);
+	rig_next(g);
+	fake_loop_advance(g->L, 1000);
+	assert_int_equal(fake_http_requests(g->http, NULL), 1);
+	/* Ahead: one, and no more. */
+	reader_ahead(g->r);
+	reader_ahead(g->r);
+	fake_loop_advance(g->L, 1000);
+	assert_int_equal(fake_http_requests(g->http, NULL), 2);
+	reader_ahead(g->r);
+	fake_loop_advance(g->L, 1000);
+	assert_int_equal(fake_http_requests(g->http, NULL), 2);
+	t0 = fake_loop_ms(g->L);
+	rig_next(g);
+	assert_int_equal(fake_loop_ms(g->L), t0);
+	assert_string_equal(g->rows, "1|2");
+	/* Asking while it is under way waits for it. */
+	reader_ahead(g->r);
+	fake_loop_advance(g->L, 30);
+	rig_next(g);
+	assert_int_equal(fake_loop_ms(g->L), t0 + 50);
+	assert_int_equal(fake_http_requests(g->http, NULL), 3);
+	assert_string_equal(g->rows, "1|2|3");
+	/* Ahead of the end. */
+	reader_ahead(g->r);
+	fake_loop_advance(g->L, 100);
+	rig_next(g);
+	assert_true(g->is_end && !g->has_failed);
+	reader_ahead(g->r);
+	fake_loop_advance(g->L, 100);
+	assert_int_equal(fake_http_requests(g->http, NULL), 4);
+	rig_free(g);
+}
+
+static void
+test_bad_pages(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"page\",\"query\":\"p\",\"first\":1}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i?p=1", { .body = "{\"d\":[{\"id\":1}]}" });
+	rig_script(g, "/i?p=2", { .body = "{\"d\":[{\"id\":2},}]}" },
+	    { .body = "{\"e\":[],\"f\":1}" }, { .body = "<html>" },
+	    { .body = "{\"d\":[{\"id\":2}" }, { .body = "" });
+	rig_read(g, "items", "");
+	assert_string_equal(g->rows, "1");
+	rig_error(g, ERR_PERMANENT, "json", "it.items, page 2 of " BASE "/i");
+	rig_read(g, "items", "");
+	rig_error(g, ERR_PERMANENT, "records", "it.items, page 2 of ");
+	rig_read(g, "items", "");
+	rig_error(g, ERR_PERMANENT, "json", "page 2 of ");
+	rig_read(g, "items", "");
+	rig_error(g, ERR_PERMANENT, "json", "page 2 of ");
+	rig_read(g, "items", "");
+	rig_error(g, ERR_PERMANENT, "json", "page 2 of ");
+	rig_free(g);
+}
+
+static void
+test_metrics(void ** state)
+{
+	struct rig * g = rig_new("", "\"m\":{\"decode\":\"openmetrics\","
+	    "\"columns\":{\"name\":{\"type\":\"text\"},\"value\":{\"type\":"
+	    "\"real\"},\"labels\":{\"type\":\"map\"},\"timestamp\":{\"type\":"
+	    "\"timestamp\"}},\"lists\":[{\"url\":\"/metrics\"}]}", "{}");
+
+	(void)state;
+	rig_script(g, "/metrics", { .body = "up 1\nq{a=\"b\"} NaN\n" },
+	    { .status = 503 }, { .body = "up 2\n" }, { .status = 404 },
+	    { .body = "no metrics at all\n" });
+	assert_int_equal(rig_read(g, "m", ""), 1);
+	rig_rows(g, "up/1/{}/2023-11-14T22:13:20Z q/{\"a\":\"b\"}/"
+	    "2023-11-14T22:13:20Z");
+	/* Never from a cache, and again after what is transient. */
+	assert_int_equal(rig_read(g, "m", ""), 2);
+	rig_rows(g, "up/2/{}/2023-11-14T22:13:20Z");
+	assert_int_equal(rig_read(g, "m", ""), 1);
+	rig_error(g, ERR_PERMANENT, "http_404", "it.m, page 1");
+	assert_int_equal(rig_read(g, "m", ""), 1);
+	rig_error(g, ERR_PERMANENT, "parse", "it.m, page 1");
+	assert_int_equal(g->ctx.st.calls, 5);
+	rig_free(g);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_none), cmocka_unit_test(test_link),
+		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_cursor_ends),
+		cmocka_unit_test(test_offset),
+		cmocka_unit_test(test_short_page),
+		cmocka_unit_test(test_next_url),
+		cmocka_unit_test(test_other_host),
+		cmocka_unit_test(test_repeats), cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_max_rows),
+		cmocka_unit_test(test_limit_and_size),
+		cmocka_unit_test(test_ahead), cmocka_unit_test(test_bad_pages),
+		cmocka_unit_test(test_metrics),
+	};
+
+	return (cmocka_run_group_tests_name("reader paging", tests, NULL,
+	    NULL));
+}

@@ -1,0 +1,263 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rfc3339.h"
+#include "conn/answer_rules.h"
+#include "net/http_internal.h"
+
+#define NOW INT64_C(1700000000000)
+#define URL "https://api.test/items?token=geheim"
+
+static struct manifest * m;
+static struct err e;
+
+static struct manifest *
+parse(const char * more)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text), "{\"format\":1,\"type\":\"t\","
+	    "\"title\":\"T\",\"drive_model\":\"on_demand\",\"config\":{},%s"
+	    "\"test\":{\"entity\":\"e\"},"
+	    "\"entities\":{\"e\":{\"columns\":{\"id\":{\"type\":\"integer\"}},"
+	    "\"lists\":[{\"url\":\"https://api.test/items\"}]}}}", more);
+	m = manifest_parse(text, strlen(text), "t", &e);
+	if (m == NULL)
+		fail_msg("%s", e.msg);
+	return (m);
+}
+
+/* Judge an answer with the header lines ${hdrs}, each ended by '\n'. */
+static enum answer_kind
+judge(int status, const char * hdrs, const char * body,
+    struct answer_budget * b)
+{
+	struct http_hdrs h;
+	struct http_res res;
+	json_t * good = NULL;
+	enum answer_kind k;
+	const char * nl;
+
+	memset(&h, 0, sizeof(h));
+	memset(&res, 0, sizeof(res));
+	memset(&e, 0, sizeof(e));
+	for (; *hdrs != '\0'; hdrs = nl + 1) {
+		nl = strchr(hdrs, '\n');
+		assert_int_equal(buf_add(&h.text, hdrs, (size_t)(nl - hdrs)),
+		    0);
+		assert_int_equal(buf_addc(&h.text, '\0'), 0);
+	}
+	res.status = status;
+	res.hdrs = &h;
+	res.url = URL;
+	res.body = "";
+	if (status / 100 == 2) {
+		good = json_loads(body, JSON_DECODE_ANY, NULL);
+	} else {
+		res.body = body;
+		res.body_len = strlen(body);
+	}
+	if (b != NULL)
+		answer_budget(m, &res, NOW, b);
+	k = answer_judge(m, &res, good, URL, NOW, &e);
+	json_decref(good);
+	buf_free(&h.text);
+	/* Whatever it is, no message shows what a URL's query may hold. */
+	assert_null(strstr(e.msg, "geheim"));
+	return (k);
+}
+
+static void
+has(const char * what)
+{
+	if (strstr(e.msg, what) == NULL)
+		fail_msg("'%s' does not hold '%s'", e.msg, what);
+}
+
+static void
+test_usual(void ** state)
+{
+	(void)state;
+	parse("");
+	assert_int_equal(judge(200, "", "{}", NULL), ANSWER_OK);
+	assert_int_equal(judge(204, "", "", NULL), ANSWER_OK);
+	assert_int_equal(judge(304, "", "", NULL), ANSWER_NOT_MODIFIED);
+	assert_int_equal(judge(500, "", "oops", NULL), ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_TRANSIENT);
+	assert_string_equal(e.code, "http_500");
+	has("https://api.test/items");
+	has("oops");
+	assert_int_equal(judge(503, "Retry-After: 7\n", "", NULL),
+	    ANSWER_ERROR);
+	assert_int_equal(e.retry_after_ms, 7000);
+	assert_int_equal(judge(401, "", "{}", NULL), ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_CONFIG);
+	assert_string_equal(e.code, "http_401");
+	has("check the credentials");
+	assert_int_equal(judge(404, "", "", NULL), ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_PERMANENT);
+	has("check the names");
+	assert_int_equal(judge(302, "", "", NULL), ANSWER_ERROR);
+	has("redirects");
+	assert_int_equal(judge(429, "Retry-After: 3\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(e.cls, ERR_TRANSIENT);
+	assert_string_equal(e.code, "rate_limit");
+	assert_int_equal(e.retry_after_ms, 3000);
+	has("2023-11-14T22:13:23Z");
+	/* Nobody says how long. */
+	assert_int_equal(judge(429, "", "", NULL), ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 60000);
+	manifest_unref(m);
+}
+
+static void
+test_words(void ** state)
+{
+	(void)state;
+	parse("\"error_text\":[\"error.message\",\"errors\"],");
+	assert_int_equal(judge(422, "",
+	    "{\"error\":{\"message\":\"no such\\nfield.\"}}", NULL),
+	    ANSWER_ERROR);
+	has("the service answered 422: no such field");
+	assert_int_equal(judge(400, "", "{\"errors\":[\"a\",\"b\"]}", NULL),
+	    ANSWER_ERROR);
+	has("[\"a\",\"b\"]");
+	assert_int_equal(judge(403, "", "{\"error\":{\"message\":\"admins "
+	    "only\"}}", NULL), ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_CONFIG);
+	has("admins only; check what the credentials may do");
+	manifest_unref(m);
+}
+
+static void
+test_rules(void ** state)
+{
+	(void)state;
+	parse("\"errors\":["
+	    "{\"status\":[403],\"headers\":{\"X-Remaining\":\"0\"},"
+	    "\"do\":\"rate_limited\"},"
+	    "{\"status\":[403],\"contains\":\"Secondary Rate\","
+	    "\"do\":\"rate_limited\",\"wait_s\":90},"
+	    "{\"status\":[410],\"do\":\"empty\"},"
+	    "{\"status\":[404,409],\"headers\":{\"X-Any\":\"*\"},"
+	    "\"do\":\"skip\"},"
+	    "{\"status\":[\"5xx\"],\"contains\":\"maintenance\","
+	    "\"do\":\"fail\",\"class\":\"permanent\",\"code\":\"closed\","
+	    "\"message\":\"come back on Monday\"},"
+	    "{\"status\":[418],\"do\":\"retry\"},"
+	    "{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
+	    "\"class\":\"config\",\"code\":\"not_ok\"}],"
+	    "\"error_text\":[\"error\"],"
+	    "\"limits\":{\"headers\":{\"remaining\":\"X-Remaining\","
+	    "\"limit\":\"X-Limit\",\"reset\":\"X-Reset\","
+	    "\"reset_unit\":\"epoch_s\"}},");
+	assert_true(answer_has_body_rules(m));
+	assert_int_equal(judge(403, "X-Remaining: 0\nX-Reset: 1700000030\n",
+	    "{}", NULL), ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 30000);
+	assert_int_equal(judge(403, "X-Remaining: 5\n",
+	    "you hit a secondary rate limit", NULL), ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 90000);
+	assert_int_equal(judge(403, "X-Remaining: 5\n", "no", NULL),
+	    ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_CONFIG);
+	assert_int_equal(judge(410, "", "", NULL), ANSWER_EMPTY);
+	assert_int_equal(judge(404, "X-Any: 1\n", "", NULL), ANSWER_SKIP);
+	assert_int_equal(judge(404, "", "", NULL), ANSWER_ERROR);
+	assert_int_equal(judge(502, "", "under MAINTENANCE", NULL),
+	    ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_PERMANENT);
+	assert_string_equal(e.code, "closed");
+	has("come back on Monday");
+	assert_int_equal(judge(502, "", "", NULL), ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_TRANSIENT);
+	assert_int_equal(judge(418, "", "", NULL), ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_TRANSIENT);
+	assert_string_equal(e.code, "http_418");
+	/* Errors inside a 200. */
+	assert_int_equal(judge(200, "", "{\"ok\":true}", NULL), ANSWER_OK);
+	assert_int_equal(judge(200, "", "{\"ok\":false,"
+	    "\"error\":\"not_authed\"}", NULL), ANSWER_ERROR);
+	assert_int_equal(e.cls, ERR_CONFIG);
+	assert_string_equal(e.code, "not_ok");
+	has("not_authed");
+	/* Remaining 0 on a good answer is a good answer. */
+	assert_int_equal(judge(200, "X-Remaining: 0\nX-Reset: 1700000030\n",
+	    "{\"ok\":true}", NULL), ANSWER_OK);
+	manifest_unref(m);
+	parse("\"errors\":[{\"status\":[404],\"do\":\"empty\"}],");
+	assert_false(answer_has_body_rules(m));
+	manifest_unref(m);
+}
+
+static void
+test_budget(void ** state)
+{
+	static const struct {
+		const char * unit, * reset;
+		int64_t want;
+	} cases[] = {
+		{ "delta_s", "30", NOW + 30000 },
+		{ "delta_s", "0.2", NOW + 1000 },
+		{ "epoch_s", "1700000100", INT64_C(1700000100000) },
+		{ "epoch_ms", "1700000100500", INT64_C(1700000100500) },
+		{ "iso8601", "2023-11-14T22:13:50Z", NOW + 30000 },
+		{ "iso8601", "soon", -1 },
+		{ "delta_s", "-1", -1 },
+		{ "delta_s", "1e99", -1 },
+		/* An epoch read as seconds to wait lies in no budget's reach. */
+		{ "delta_s", "1700000100", -1 },
+		{ "epoch_s", "1700000100500", -1 },
+	};
+	struct answer_budget b;
+	char text[512], line[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "\"limits\":{\"headers\":{"
+		    "\"limit\":\"X-L\",\"remaining\":\"X-R\",\"reset\":\"X-T\","
+		    "\"reset_unit\":\"%s\"}},", cases[i].unit);
+		parse(text);
+		snprintf(line, sizeof(line), "x-l: 60\nX-R: 2\nX-T: %s\n",
+		    cases[i].reset);
+		assert_int_equal(judge(200, line, "{}", &b), ANSWER_OK);
+		assert_int_equal(b.limit, 60);
+		assert_int_equal(b.remaining, 2);
+		assert_int_equal(b.reset_ms, cases[i].want);
+		/* Who has nothing left is limited, also by a plain 403. */
+		snprintf(line, sizeof(line), "X-R: 0\nX-T: %s\n",
+		    cases[i].reset);
+		assert_int_equal(judge(403, line, "", NULL),
+		    ANSWER_RATE_LIMITED);
+		assert_int_equal(e.retry_after_ms, cases[i].want < 0 ? 60000 :
+		    cases[i].want - NOW);
+		manifest_unref(m);
+	}
+	parse("");
+	judge(200, "X-R: 0\n", "{}", &b);
+	assert_int_equal(b.limit, -1);
+	assert_int_equal(b.remaining, -1);
+	assert_int_equal(b.reset_ms, -1);
+	manifest_unref(m);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_usual), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_rules), cmocka_unit_test(test_budget),
+	};
+
+	return (cmocka_run_group_tests_name("answer rules", tests, NULL,
+	    NULL));
+}
