@@ -648,8 +648,10 @@ static const struct {
 	{ DLIST(NOPAGE ",\"order\":{\"columns\":{\"at\":\"at\"},\"query\":{"
 	  "\"sort\":\"{{order.column}}\"}}"), L ".order.columns.at",
 	  "not_null" },
-	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"desc\"}"),
-	  L ".order", "the cursor says desc" },
+	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"asc\"}"),
+	  L ".order", "the cursor says asc" },
+	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"desc\"}"), NULL,
+	  NULL },
 	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"none\"}"), NULL,
 	  NULL },
 	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"safe_to_retry\":true}}"),
