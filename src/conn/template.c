@@ -76,7 +76,7 @@ split(struct template_expr * x, const char * t, struct err * e)
 		memmove(to, p, n + 1);
 		to += n + 1;
 		x->npaths++;
-		p = or + 2;
+		p = or != NULL ? or + 2 : p;
 	} while (or != NULL);
 	x->path = x->text;
 	if (strncmp(x->path, "now_", 4) == 0 && (end = strchr(x->text, '-')) !=
