@@ -241,7 +241,7 @@ on_probe(void * arg, const json_t * answer)
 	struct test * t = arg;
 
 	t->op->answer = json_incref((json_t *)(uintptr_t)answer);
-	op_finish(t->op, NULL);
+	runner_op_finish(t->op, NULL);
 	test_free(t);
 }
 
