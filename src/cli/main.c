@@ -39,8 +39,8 @@ struct options {
 static const char help[] =
     "usage: moltler [-e SQL] ... [-f FILE] ... [options]\n"
     "       moltler status [--watch] [options]\n"
-    "       moltler manifest check FILE ... | test DIR ...\n"
     "       moltler secrets set NAME [VALUE] | list | rm NAME [options]\n"
+    "       moltler manifest check FILE ... | test DIR ...\n"
     "\n"
     "  -e SQL               run these statements (may be repeated)\n"
     "  -f FILE              run the statements in FILE; - is standard input\n"

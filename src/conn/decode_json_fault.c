@@ -147,6 +147,14 @@ decode_json_fault_nesting(struct decode_json * d, size_t at)
 	    DECODE_DEPTH, line, column, at));
 }
 
+int
+decode_json_fault_size(struct decode_json * d, const char * what)
+{
+	d->failed = 1;
+	return (err_set(&d->err, ERR_PERMANENT, "too_big", "%s: ask for fewer "
+	    "records a page", what));
+}
+
 /* Write ${p}'s first ${n} steps as a manifest has them. */
 static void
 write_path(const struct json_path * p, size_t n, struct buf * b)
