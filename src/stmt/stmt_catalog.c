@@ -55,7 +55,7 @@ static void
 no_entity(const struct connector * c, const char * table,
     struct query_table * out)
 {
-	const char * names[64], * near;
+	const char * names[64] = { NULL }, * near;
 	size_t i, n = 0, at;
 
 	for (i = 0; i < c->m->nentities && n < 64; i++)
