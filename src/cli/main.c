@@ -12,6 +12,7 @@
 #include "cli/client_http.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
+#include "cli/manifest_cmd.h"
 #include "cli/output.h"
 #include "cli/query_cmd.h"
 #include "cli/screen.h"
@@ -39,6 +40,7 @@ static const char help[] =
     "usage: moltler [-e SQL] ... [-f FILE] ... [options]\n"
     "       moltler status [--watch] [options]\n"
     "       moltler secrets set NAME [VALUE] | list | rm NAME [options]\n"
+    "       moltler manifest check FILE ... | test DIR ...\n"
     "\n"
     "  -e SQL               run these statements (may be repeated)\n"
     "  -f FILE              run the statements in FILE; - is standard input\n"
@@ -293,6 +295,8 @@ main(int argc, char ** argv)
 		    strerror(errno));
 		return (EXIT_CODE_FAILED);
 	}
+	if (argc > 1 && strcmp(argv[1], "manifest") == 0)
+		return (manifest_cmd_run(&scr, argc - 2, argv + 2));
 	read_options(&o, &scr, argc, argv);
 	if (!o.status && o.secrets == NULL && o.nsrc == 0) {
 		if (isatty(STDIN_FILENO)) {

@@ -45,7 +45,7 @@ struct manifest_column {
 	int text;                   /* a document (Atlassian's) taken as its text */
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
-	                               service's */
+	                               service's; a key is not_null always */
 	int nocase;                 /* compares without regard to case */
 	/*
 	 * An input: "col = value" in WHERE gives the value, else dflt does; the

@@ -173,11 +173,12 @@ raise_nofile(const struct settings * c, unsigned * spare, struct err * e)
 }
 
 static struct types *
-load_types(const struct settings * c, struct err * e)
+load_types(const struct settings * c, const struct types * old,
+    struct err * e)
 {
 	const char * dirs[2] = { c->types_dir, c->connectors };
 
-	return (types_load(dirs, c->connectors ? 2 : 1, e));
+	return (types_reload(dirs, c->connectors ? 2 : 1, old, e));
 }
 
 static void
@@ -314,7 +315,7 @@ on_hup(void * arg)
 	if (settings_read_token(d->c, &e) ||
 	    (d->c->token != NULL && api_set_token(d->api, d->c->token, &e)))
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
-	if ((t = load_types(d->c, &e)) == NULL) {
+	if ((t = load_types(d->c, d->types, &e)) == NULL) {
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
 		return;
 	}
@@ -501,7 +502,7 @@ bring_up(struct daemon * d, struct err * e)
 	ho.egress_arg = d->egress;
 	if ((d->http = http_new(d->loop, &ho, e)) == NULL ||
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
-	    (d->types = load_types(d->c, e)) == NULL ||
+	    (d->types = load_types(d->c, NULL, e)) == NULL ||
 	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
 	    open_runner(d, e) || open_api(d, e))
 		return (-1);

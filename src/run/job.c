@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "conn/manifest_schema.h"
+#include "conn/template.h"
 #include "conn/types.h"
 #include "run/literals.h"
 #include "run/runner_internal.h"
@@ -85,6 +86,11 @@ check_target(struct job * j, struct err * e)
 		return (BAD(e, "bad_target", "target_table '%.64s' must hold "
 		    "letters, digits, _, - and ., at most 128, begin with a "
 		    "letter or _, and not with sqlite_", j->target_table));
+	if (j->ent == NULL && j->c->m->main != NULL)
+		return (BAD(e, "bad_target", "connectors of type %s run on a "
+		    "schedule by %s, which needs %s: set that, or leave the "
+		    "target away and ask with SELECT", j->c->m->type,
+		    j->c->m->main->name, j->c->m->main->lists[0].url));
 	if (j->ent == NULL)
 		return (BAD(e, "bad_target", "type %s has no main entity to "
 		    "sync", j->c->m->type));
@@ -93,6 +99,26 @@ check_target(struct job * j, struct err * e)
 		    "on a schedule yet: leave the target away and ask with "
 		    "SELECT", j->c->m->type));
 	return (0);
+}
+
+/* The entity that a schedule reads: none if its request needs what the config
+ * does not give. */
+static const struct manifest_entity *
+scheduled(const struct connector * c)
+{
+	const struct manifest_entity * ent = c->m->main;
+	struct template_env env = { .schema = c->m->config };
+	json_t * config;
+	int knows;
+
+	if (ent == NULL || ent->decode != DECODE_OPENMETRICS ||
+	    ent->nlists == 0)
+		return (ent);
+	config = connector_config(c);
+	env.config = config;
+	knows = config != NULL && template_knows(ent->lists[0].url, &env);
+	json_decref(config);
+	return (knows ? ent : NULL);
 }
 
 static int
@@ -154,7 +180,7 @@ job_from_record(struct runner * r, const json_t * rec, struct err * e)
 	    name, json_object_get(rec, "config"),
 	    json_object_get(rec, "options"), e);
 	if (j->c != NULL)
-		j->ent = j->c->m->main;
+		j->ent = scheduled(j->c);
 	if (j->c == NULL || fill(j, rec, e)) {
 		job_free(j);
 		return (NULL);

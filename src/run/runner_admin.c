@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "conn/probe.h"
 #include "run/runner_op.h"
 
 /* What else is asked for from outside; making and changing is in
@@ -173,7 +174,8 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 struct test {
 	struct op * op;
 	struct request * req;
-	struct scrape * scrape;
+	struct scrape * scrape; /* of a page of metrics, which is decoded, ... */
+	struct probe * probe;   /* ... or of any other service */
 	int64_t begun_us;
 	struct test * next, ** prevp; /* in the runner's list */
 };
@@ -198,6 +200,7 @@ runner_cancel_tests(struct runner * r)
 
 	while ((t = r->tests) != NULL) {
 		scrape_cancel(t->scrape);
+		probe_cancel(t->probe);
 		err_set(&t->op->e, ERR_TRANSIENT, "stopping",
 		    "this daemon is shutting down");
 		runner_op_soon(t->op);
@@ -232,6 +235,34 @@ on_test(void * arg, struct sample_page * page, const struct err * e)
 	test_free(t);
 }
 
+static void
+on_probe(void * arg, const json_t * answer)
+{
+	struct test * t = arg;
+
+	t->op->answer = json_incref((json_t *)(uintptr_t)answer);
+	runner_op_finish(t->op, NULL);
+	test_free(t);
+}
+
+/* A request of its own: the connector may be dropped meanwhile. */
+static int
+test_start(struct runner * r, struct test * t)
+{
+	const struct job * j = t->op->job;
+
+	if (j->ent == NULL || j->ent->decode != DECODE_OPENMETRICS ||
+	    j->req == NULL) {
+		t->probe = probe_start(r->conn_env, j->c, on_probe, t);
+		return (t->probe == NULL ? err_nomem(&t->op->e, "a test") : 0);
+	}
+	t->req = request_prepare(j->c, j->ent, &t->op->e);
+	if (t->req == NULL)
+		return (-1);
+	t->scrape = scrape_start(r->conn_env, t->req, NULL, 0, on_test, t);
+	return (t->scrape == NULL ? err_nomem(&t->op->e, "a test") : 0);
+}
+
 void
 runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 {
@@ -240,25 +271,17 @@ runner_test(struct runner * r, const char * key, runner_cb * cb, void * arg)
 
 	if (op == NULL)
 		return;
-	/* A request of its own: the connector may be dropped meanwhile. */
 	if (op->job->misfit != NULL)
 		err_misfit(op->job, &op->e);
-	else if (op->job->req == NULL)
-		err_set(&op->e, ERR_CONFIG, "no_test",
-		    "type %s has nothing to test with", op->job->c->m->type);
 	else if ((t = calloc(1, sizeof(*t))) == NULL)
 		err_nomem(&op->e, "a test");
-	else if ((t->req = request_prepare(op->job->c, op->job->ent,
-	    &op->e)) != NULL) {
+	else {
 		t->op = op;
 		t->begun_us = clock_mono_us();
-		t->scrape = scrape_start(r->conn_env, t->req, NULL, 0,
-		    on_test, t);
-		if (t->scrape != NULL) {
+		if (test_start(r, t) == 0) {
 			test_link(r, t);
 			return;
 		}
-		err_nomem(&op->e, "a test");
 	}
 	if (t != NULL)
 		test_free(t);
