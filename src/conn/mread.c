@@ -45,7 +45,9 @@ append(struct mread * r, const char * fmt, ...)
 size_t
 mread_enter(struct mread * r, const char * key)
 {
-	return (append(r, is_plain(key) ? ".%.80s" : "[\"%.80s\"]", key));
+	if (is_plain(key))
+		return (append(r, ".%.80s", key));
+	return (append(r, "[\"%.80s\"]", key));
 }
 
 size_t
