@@ -63,6 +63,9 @@ mread_leave(struct mread * r, size_t at)
 	r->path[at] = '\0';
 }
 
+static void tell(struct mread *, int, const char *, const char *, va_list)
+    __attribute__((format(printf, 4, 0)));
+
 static void
 tell(struct mread * r, int is_warning, const char * key, const char * fmt,
     va_list ap)
