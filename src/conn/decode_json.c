@@ -202,11 +202,11 @@ static int
 check(struct decode_json * d, int last)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	size_t n = d->body.len, good;
+	size_t n = d->body.len, good, tags;
 
 	/* For a byte order mark, and to see what a page of tags is. */
-	if (d->fed == 0 && !last &&
-	    (n < 3 || (n < 64 && decode_json_fault_tags(d))))
+	tags = d->nframes == 0 ? decode_json_fault_tags(d) : 0;
+	if (!last && ((d->fed == 0 && n < 3) || (tags > 0 && tags < 5)))
 		return (0);
 	if (d->fed == 0 && n >= 3 && memcmp(d->body.p, bom, 3) == 0)
 		d->fed = 3;
