@@ -52,9 +52,11 @@ declare(sqlite3 * db, const struct manifest_entity * ent)
 
 	for (i = 0; i < ent->ncolumns; i++) {
 		col = &ent->columns[i];
+		/* HIDDEN is a word of the type: no COLLATE may come before. */
 		more = sqlite3_mprintf("%z%s\"%w\" %s%s", sql,
-		    i == 0 ? "CREATE TABLE x(" : ", ", col->name, decl(col),
-		    col->is_input && col->path == NULL ? " HIDDEN" : "");
+		    i == 0 ? "CREATE TABLE x(" : ", ", col->name,
+		    col->is_input && col->path == NULL ? "HIDDEN " : "",
+		    decl(col));
 		if ((sql = more) == NULL)
 			return (SQLITE_NOMEM);
 	}
@@ -81,8 +83,11 @@ e_connect(sqlite3 * db, void * aux, int argc, const char * const * argv,
 		*msg = sqlite3_mprintf("no such table: " QUERY_MODULE);
 		return (SQLITE_ERROR);
 	}
-	if ((rc = declare(db, q->live->ents[i].ent)) != SQLITE_OK)
+	if ((rc = declare(db, q->live->ents[i].ent)) != SQLITE_OK) {
+		*msg = sqlite3_mprintf("the columns of %s: %s",
+		    q->live->ents[i].ent->name, sqlite3_errmsg(db));
 		return (rc);
+	}
 	sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
 	if ((v = sqlite3_malloc(sizeof(*v))) == NULL)
 		return (SQLITE_NOMEM);
