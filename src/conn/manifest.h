@@ -45,7 +45,7 @@ struct manifest_column {
 	int text;                   /* a document (Atlassian's) taken as its text */
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
-	                               service's */
+	                               service's; a key is not_null always */
 	int nocase;                 /* compares without regard to case */
 	/*
 	 * An input: "col = value" in WHERE gives the value, else dflt does; the
@@ -282,6 +282,7 @@ struct manifest {
 	const json_t * config;      /* key -> field schema */
 	const json_t * auth;        /* or NULL */
 	const char * base_url;      /* a template, or NULL: urls are whole */
+	const char * base_url_or;   /* the one where that misses something */
 	const json_t * headers;     /* of every request, or NULL */
 	const json_t * error_text;  /* array of paths tried for a service's own
 	                               words, or NULL */

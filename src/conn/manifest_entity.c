@@ -46,7 +46,7 @@ read_key(struct mread * r, struct manifest_entity * ent, const json_t * v)
 		    json_string_value(x))) >= 0 && ent->columns[c].is_key)
 			mread_fault(r, NULL, "stands in the key already");
 		else if (c >= 0)
-			ent->columns[c].is_key = 1;
+			ent->columns[c].is_key = ent->columns[c].not_null = 1;
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);

@@ -202,7 +202,8 @@ manifest_list_read(struct mread * r, struct manifest_entity * ent,
 	size_t at, sub, i, n;
 
 	/* What can only be acted on has none. */
-	lists = mread_list(r, v, "lists",
+	lists = mread_list(r, v, "lists", ent->is_main ||
+	    ent->decode != DECODE_JSON ||
 	    json_object_get(v, "actions") == NULL);
 	if (lists == NULL)
 		return;

@@ -68,6 +68,28 @@ test_entity(struct connector * c, const struct manifest_entity * ent,
 	return (r);
 }
 
+/* The entity to try: the manifest's, or one that this configuration reaches. */
+static const struct manifest_entity *
+entity_to_test(struct connector * c)
+{
+	struct template_env env = { .config = connector_config_parsed(c),
+	    .in = NULL };
+	const struct manifest_entity * named = c->m->test_entity ?
+	    manifest_entity(c->m, c->m->test_entity) : c->m->main, * ent;
+	size_t i;
+
+	if (named != NULL && named->nlists > 0 &&
+	    template_knows(named->lists[0].url, &env))
+		return (named);
+	for (i = 0; i < c->m->nentities; i++) {
+		ent = &c->m->entities[i];
+		if (ent->nlists > 0 && ent->lists[0].partition == NULL &&
+		    template_knows(ent->lists[0].url, &env))
+			return (ent);
+	}
+	return (named);
+}
+
 struct request *
 request_test(struct connector * c, struct err * e)
 {
@@ -76,8 +98,7 @@ request_test(struct connector * c, struct err * e)
 	int ok;
 
 	if (c->m->test_url == NULL) {
-		ent = c->m->test_entity ? manifest_entity(c->m,
-		    c->m->test_entity) : c->m->main;
+		ent = entity_to_test(c);
 		if (ent != NULL)
 			return (test_entity(c, ent, e));
 		err_set(e, ERR_CONFIG, "no_test",

@@ -5,23 +5,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 
 #define MAX_MANIFEST ((size_t)4 << 20)
 #define MAX_TYPES 10000
 
+struct type {
+	struct manifest * m;
+	size_t dir;          /* which directory it came from */
+};
+
 struct types {
-	struct manifest ** v;
+	struct type * v;
 	size_t n;
+};
+
+/* What is being read, and what becomes of a bad manifest. */
+struct loading {
+	struct types * t;
+	const struct types * old;
+	size_t dir;
+	int lenient;         /* bad ones are left out */
 };
 
 static int
 by_name(const void * a, const void * b)
 {
-	const struct manifest * const * x = a, * const * y = b;
+	const struct type * x = a, * y = b;
 
-	return (strcmp((*x)->type, (*y)->type));
+	return (strcmp(x->m->type, y->m->type));
 }
 
 static int
@@ -47,15 +62,16 @@ read_file(const char * path, struct buf * b, struct err * e)
 }
 
 static int
-add(struct types * t, struct manifest * m, struct err * e)
+add(struct types * t, struct manifest * m, size_t dir, struct err * e)
 {
-	struct manifest ** v;
+	struct type * v;
 	size_t i;
 
 	for (i = 0; i < t->n; i++) {
-		if (strcmp(t->v[i]->type, m->type) == 0) {
-			manifest_unref(t->v[i]);
-			t->v[i] = m;
+		if (strcmp(t->v[i].m->type, m->type) == 0) {
+			manifest_unref(t->v[i].m);
+			t->v[i].m = m;
+			t->v[i].dir = dir;
 			return (0);
 		}
 	}
@@ -65,45 +81,71 @@ add(struct types * t, struct manifest * m, struct err * e)
 		return (err_nomem(e, "the types"));
 	}
 	t->v = v;
-	t->v[t->n++] = m;
+	t->v[t->n].dir = dir;
+	t->v[t->n++].m = m;
 	return (0);
 }
 
-static int
-load_one(struct types * t, const char * dir, const char * name, struct err * e)
+static struct manifest *
+read_manifest(const char * path, const char * name, struct err * e)
 {
 	struct buf b = BUF_INIT(MAX_MANIFEST);
-	struct manifest * m;
-	char path[4096];
-	FILE * probe;
-	int rc;
+	struct manifest * m = NULL;
 
-	snprintf(path, sizeof(path), "%s/%s/manifest.json", dir, name);
-	/* A folder without a manifest is somebody's notes, not a type. */
-	if ((probe = fopen(path, "re")) == NULL && errno == ENOENT)
-		return (0);
-	if (probe != NULL)
-		fclose(probe);
-	if (read_file(path, &b, e)) {
-		buf_free(&b);
-		return (-1);
-	}
-	m = manifest_parse(b.p ? b.p : "", b.len, path, e);
+	if (read_file(path, &b, e) == 0)
+		m = manifest_parse(b.p ? b.p : "", b.len, path, e);
 	buf_free(&b);
-	if (m == NULL)
-		return (-1);
-	if (strcmp(m->type, name) != 0) {
-		rc = err_set(e, ERR_CONFIG, "manifest", "%s: type is '%s' but "
-		    "its folder is '%s'; name both alike", path, m->type,
-		    name);
-		manifest_unref(m);
-		return (rc);
-	}
-	return (add(t, m, e));
+	if (m == NULL || strcmp(m->type, name) == 0)
+		return (m);
+	err_set(e, ERR_CONFIG, "manifest", "%s: type is '%s' but its folder "
+	    "is '%s'; name both alike", path, m->type, name);
+	manifest_unref(m);
+	return (NULL);
+}
+
+/* A user's manifest is bad: go on with what there was of it. */
+static int
+leave_out(struct loading * l, const char * name, const struct err * why,
+    struct err * e)
+{
+	const struct types * old = l->old;
+	size_t i;
+
+	for (i = 0; old != NULL && i < old->n; i++)
+		if (old->v[i].dir > 0 &&
+		    strcmp(old->v[i].m->type, name) == 0)
+			break;
+	log_event(LOG_ERROR, "bad_type", LOG_S("type", name),
+	    LOG_S("instead", old != NULL && i < old->n ?
+	    "as it was before" : types_get(l->t, name) != NULL ?
+	    "the one that comes with moltler" : "none"), LOG_E(why));
+	if (old == NULL || i == old->n)
+		return (0);
+	return (add(l->t, manifest_ref(old->v[i].m), l->dir, e));
 }
 
 static int
-load_dir(struct types * t, const char * dir, struct err * e)
+load_one(struct loading * l, const char * dir, const char * name,
+    struct err * e)
+{
+	struct manifest * m;
+	char path[4096];
+	struct err why;
+
+	snprintf(path, sizeof(path), "%s/%s/manifest.json", dir, name);
+	/* A folder without a manifest is somebody's notes, not a type. */
+	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+		return (0);
+	if ((m = read_manifest(path, name, &why)) != NULL)
+		return (add(l->t, m, l->dir, e));
+	if (l->lenient)
+		return (leave_out(l, name, &why, e));
+	*e = why;
+	return (-1);
+}
+
+static int
+load_dir(struct loading * l, const char * dir, struct err * e)
 {
 	struct dirent * de;
 	int rc = 0;
@@ -115,30 +157,44 @@ load_dir(struct types * t, const char * dir, struct err * e)
 		    strerror(errno)));
 	while (rc == 0 && (de = readdir(d)) != NULL)
 		if (de->d_name[0] != '.' && de->d_type != DT_REG)
-			rc = load_one(t, dir, de->d_name, e);
+			rc = load_one(l, dir, de->d_name, e);
 	closedir(d);
 	return (rc);
+}
+
+static struct types *
+load_all(const char * const * dirs, size_t ndirs, int lenient,
+    const struct types * old, struct err * e)
+{
+	struct loading l = { .old = old };
+
+	if ((l.t = calloc(1, sizeof(*l.t))) == NULL) {
+		err_nomem(e, "the types");
+		return (NULL);
+	}
+	for (l.dir = 0; l.dir < ndirs; l.dir++) {
+		l.lenient = lenient && l.dir > 0;
+		if (load_dir(&l, dirs[l.dir], e)) {
+			types_free(l.t);
+			return (NULL);
+		}
+	}
+	if (l.t->n > 0)
+		qsort(l.t->v, l.t->n, sizeof(*l.t->v), by_name);
+	return (l.t);
 }
 
 struct types *
 types_load(const char * const * dirs, size_t ndirs, struct err * e)
 {
-	struct types * t;
-	size_t i;
+	return (load_all(dirs, ndirs, 0, NULL, e));
+}
 
-	if ((t = calloc(1, sizeof(*t))) == NULL) {
-		err_nomem(e, "the types");
-		return (NULL);
-	}
-	for (i = 0; i < ndirs; i++) {
-		if (load_dir(t, dirs[i], e)) {
-			types_free(t);
-			return (NULL);
-		}
-	}
-	if (t->n > 0)
-		qsort(t->v, t->n, sizeof(*t->v), by_name);
-	return (t);
+struct types *
+types_reload(const char * const * dirs, size_t ndirs,
+    const struct types * old, struct err * e)
+{
+	return (load_all(dirs, ndirs, 1, old, e));
 }
 
 void
@@ -149,7 +205,7 @@ types_free(struct types * t)
 	if (t == NULL)
 		return;
 	for (i = 0; i < t->n; i++)
-		manifest_unref(t->v[i]);
+		manifest_unref(t->v[i].m);
 	free(t->v);
 	free(t);
 }
@@ -160,8 +216,8 @@ types_get(const struct types * t, const char * name)
 	size_t i;
 
 	for (i = 0; i < t->n; i++)
-		if (strcmp(t->v[i]->type, name) == 0)
-			return (t->v[i]);
+		if (strcmp(t->v[i].m->type, name) == 0)
+			return (t->v[i].m);
 	return (NULL);
 }
 
@@ -174,5 +230,5 @@ types_count(const struct types * t)
 struct manifest *
 types_at(const struct types * t, size_t i)
 {
-	return (t->v[i]);
+	return (t->v[i].m);
 }

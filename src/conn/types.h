@@ -17,6 +17,17 @@ struct types;
  */
 struct types * types_load(const char * const * dirs, size_t ndirs,
     struct err * e) MUST_CHECK;
+
+/**
+ * types_reload(dirs, ndirs, old, e):
+ * As types_load, but only the first directory, with the types that come with
+ * moltler, must be without fault: a bad manifest in a later one, the users' own,
+ * is logged and left out, and if ${old} (may be NULL) has that user's type, it
+ * stays as it was.  NULL with ${e} if a directory or a manifest of the first is
+ * bad.  ${old} is left as it is.
+ */
+struct types * types_reload(const char * const * dirs, size_t ndirs,
+    const struct types * old, struct err * e) MUST_CHECK;
 void types_free(struct types * t);
 
 /** types_get(t, name): The manifest (borrowed), or NULL. */

@@ -97,8 +97,8 @@ call_get(struct http * H)
 	return (c);
 }
 
-static void
-deliver(void * arg)
+void
+http_call_deliver(void * arg)
 {
 	struct http_call * c = arg;
 	struct http * H = c->H;
@@ -133,7 +133,7 @@ http_call_done(struct http_call * c)
 {
 	http_call_enter(c, CALL_DONE);
 	c->host = NULL; /* it may be forgotten before the callback runs */
-	loop_soon(c->H->L, &c->soon, deliver, c);
+	loop_soon(c->H->L, &c->soon, http_call_deliver, c);
 }
 
 /* Bytes of a header line, with room for the ';' of an empty one. */
@@ -296,6 +296,8 @@ prepare(struct http_call * c, const struct http_req * r)
 	max = c->req.on_data != NULL ? HTTP_ERRBODY_MAX : c->req.max_body;
 	c->body.max = max < SIZE_MAX / 4 ? max : SIZE_MAX / 4;
 	c->hdrs.text.max = HTTP_HDRS_MAX;
+	if (c->H->o.play != NULL)
+		return (0);
 	if (c->H->st.queued >= c->H->o.max_queued)
 		return (err_set(&c->err, ERR_TRANSIENT, "queue_full",
 		    "%u HTTP calls wait already; ask less often or raise the "
@@ -321,6 +323,10 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 		c->failed = 1;
 		c->start_us = c->end_us = c->queued_us;
 		http_call_done(c);
+		return (c);
+	}
+	if (H->o.play != NULL) {
+		http_play(c, req);
 		return (c);
 	}
 	http_deadline_set(c, c->queued_us + c->req.queue_timeout_ms * 1000);

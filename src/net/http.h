@@ -16,6 +16,16 @@ struct sockaddr;
 struct http;
 struct http_call;
 
+struct http_req;
+
+/* What a player answers; borrowed until its call is over or the next question. */
+struct http_played {
+	int status;
+	const char * const * headers; /* "Name: value", NULL-terminated, or NULL */
+	const char * body;
+	size_t body_len;
+};
+
 struct http_opts {
 	unsigned max_total;    /* transfers at once; 0: 256 */
 	unsigned max_per_host; /* of these to one host:port; 0: 32 */
@@ -40,6 +50,15 @@ struct http_opts {
 	 */
 	int (*egress)(void * arg, const struct sockaddr * sa);
 	void * egress_arg;
+	/*
+	 * If set, nothing goes to the network: this is asked at each http_start
+	 * and its answer takes the same roads: on_head, on_data (in pieces) and
+	 * the callback, from the soon queue.  -1 with ${e}: the call fails so.
+	 * For fixtures; call nothing of net/ from it.
+	 */
+	int (*play)(void * arg, const struct http_req * req,
+	    struct http_played * a, struct err * e);
+	void * play_arg;
 };
 
 struct http_req {

@@ -9,6 +9,7 @@
  *   http_deadline.c one timing wheel for all calls' deadlines
  *   http_lane.c     a curl multi on the loop: its timer, its messages
  *   http_sock.c     sockets: made, watched and closed for curl; egress
+ *   http_play.c     answers of a player instead of the network
  *   http_easy.c     easy handles: set up, answers taken in
  *   http_url.c      what we must know of a URL; URLs fit for messages
  *   http_err.c      curl's results and bad statuses as struct err
@@ -215,6 +216,12 @@ struct http {
 void http_call_enter(struct http_call * c, enum call_state s);
 /** http_call_done(c): Let ${c} (no longer with curl or queued) be delivered. */
 void http_call_done(struct http_call * c);
+/** http_call_deliver(c): Call back with what came of ${c}; from the soon queue. */
+void http_call_deliver(void * c);
+
+/* http_play.c */
+/** http_play(c, req): Let the player answer ${req}, whose copy ${c} has. */
+void http_play(struct http_call * c, const struct http_req * req);
 
 /* http_admit.c */
 /** http_admit_host(H, u, ca): The host of ${u}, made if need be, or NULL. */

@@ -103,6 +103,8 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		token_error(q->sql, q->len, off, e, "%.80s is on node %.64s, "
 		    "which holds its database; ask the daemon there", name,
 		    tab.schema);
+	else if (tab.found == 4)
+		token_error(q->sql, q->len, off, e, "%.240s", tab.path);
 	else {
 		names = malloc(MAX_NAMES * sizeof(*names));
 		if (names != NULL && q->cat->names != NULL)

@@ -6,7 +6,9 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "conn/manifest_schema.h"
+#include "conn/template.h"
 #include "conn/types.h"
+#include "run/literals.h"
 #include "run/runner_internal.h"
 #include "run/schedule.h"
 #include "target/targets.h"
@@ -46,7 +48,8 @@ check_schedule(struct job * j, const json_t * rec, struct err * e)
 			    "an integer from %d to %d", SCHEDULE_MIN_MS,
 			    SCHEDULE_MAX_MS));
 		j->schedule_ms = json_integer_value(v);
-	} else if (j->c->opt.sync_interval_ms != 0) {
+	} else if (j->c->opt.sync_interval_ms != 0 &&
+	    (j->target_table != NULL || j->target_database != NULL)) {
 		j->schedule_ms = j->c->opt.sync_interval_ms;
 		if (j->schedule_ms < SCHEDULE_MIN_MS ||
 		    j->schedule_ms > SCHEDULE_MAX_MS)
@@ -83,6 +86,11 @@ check_target(struct job * j, struct err * e)
 		return (BAD(e, "bad_target", "target_table '%.64s' must hold "
 		    "letters, digits, _, - and ., at most 128, begin with a "
 		    "letter or _, and not with sqlite_", j->target_table));
+	if (j->ent == NULL && j->c->m->main != NULL)
+		return (BAD(e, "bad_target", "connectors of type %s run on a "
+		    "schedule by %s, which needs %s: set that, or leave the "
+		    "target away and ask with SELECT", j->c->m->type,
+		    j->c->m->main->name, j->c->m->main->lists[0].url));
 	if (j->ent == NULL)
 		return (BAD(e, "bad_target", "type %s has no main entity to "
 		    "sync", j->c->m->type));
@@ -91,6 +99,26 @@ check_target(struct job * j, struct err * e)
 		    "on a schedule yet: leave the target away and ask with "
 		    "SELECT", j->c->m->type));
 	return (0);
+}
+
+/* The entity that a schedule reads: none if its request needs what the config
+ * does not give. */
+static const struct manifest_entity *
+scheduled(const struct connector * c)
+{
+	const struct manifest_entity * ent = c->m->main;
+	struct template_env env = { .schema = c->m->config };
+	json_t * config;
+	int knows;
+
+	if (ent == NULL || ent->decode != DECODE_OPENMETRICS ||
+	    ent->nlists == 0)
+		return (ent);
+	config = connector_config(c);
+	env.config = config;
+	knows = config != NULL && template_knows(ent->lists[0].url, &env);
+	json_decref(config);
+	return (knows ? ent : NULL);
 }
 
 static int
@@ -152,7 +180,7 @@ job_from_record(struct runner * r, const json_t * rec, struct err * e)
 	    name, json_object_get(rec, "config"),
 	    json_object_get(rec, "options"), e);
 	if (j->c != NULL)
-		j->ent = j->c->m->main;
+		j->ent = scheduled(j->c);
 	if (j->c == NULL || fill(j, rec, e)) {
 		job_free(j);
 		return (NULL);
@@ -297,6 +325,8 @@ job_show(const struct job * j)
 
 	if (config != NULL && m != NULL)
 		hidden = manifest_config_hide(m->config, config);
+	if (hidden != NULL)
+		literals_hide(hidden);
 	json_decref(config);
 	v = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o, "
 	    "s:o, s:o, s:o, s:I, s:o, s:o, s:o}",

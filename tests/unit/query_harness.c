@@ -75,7 +75,8 @@ names(void * arg, const char ** out, size_t n)
 	return (k);
 }
 
-const struct query_catalog harness_catalog = { lookup, names, NULL };
+const struct query_catalog harness_catalog = { lookup, names, NULL,
+    NULL };
 
 int
 harness_setup(void ** state)

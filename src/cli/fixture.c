@@ -1,0 +1,194 @@
+#include "cli/fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/rfc3339.h"
+#include "cli/fixture_diff.h"
+#include "cli/fixture_internal.h"
+#include "cli/fixture_peer.h"
+#include "conn/secret.h"
+
+#define SECRET_ENV "FIXTURE_SECRET"
+#define SECRET_VALUE "fixture-secret"
+#define MAX_MS 10000 /* a fixture that takes longer hangs */
+
+static int
+complain(struct fixture_run * run, const struct err * e)
+{
+	if (run->why->len == 0)
+		buf_addf(run->why, "%s %s: %s", err_class_name(e->cls), e->code,
+		    e->msg);
+	return (-1);
+}
+
+/* Whether the error ${e} is the one that is expected. */
+static int
+check_error(struct fixture_run * run, const struct err * e)
+{
+	const json_t * want = json_object_get(run->fx, "error");
+	const char * cls = json_str(want, "class");
+	const char * code = json_str(want, "code");
+	const char * text = json_str(want, "contains");
+
+	if (want == NULL)
+		return (complain(run, e));
+	if ((cls == NULL || strcmp(cls, err_class_name(e->cls)) == 0) &&
+	    (code == NULL || strcmp(code, e->code) == 0) &&
+	    (text == NULL || strstr(e->msg, text) != NULL))
+		return (0);
+	if (run->why->len > 0)
+		return (-1); /* the request was wrong already */
+	buf_addf(run->why, "error: got %s %s: %s, want %s %s %s%s",
+	    err_class_name(e->cls),
+	    e->code, e->msg, cls != NULL ? cls : "any class", code != NULL ?
+	    code : "any code", text != NULL ? "with " : "", text != NULL ?
+	    text : "");
+	return (-1);
+}
+
+static int
+check_value(struct fixture_run * run)
+{
+	const char * key = json_object_get(run->fx, "entity") != NULL ? "rows" :
+	    "result";
+	const json_t * want = json_object_get(run->fx, key);
+
+	if (json_object_get(run->fx, "error") != NULL) {
+		buf_adds(run->why, "it went well, but an error is expected");
+		return (-1);
+	}
+	if (want == NULL && strcmp(key, "result") == 0)
+		return (0);
+	if (want == NULL) {
+		buf_adds(run->why, "the fixture has neither rows nor error");
+		return (-1);
+	}
+	return (fixture_diff_json(key, run->got, want, run->why));
+}
+
+static void
+on_deadline(void * arg)
+{
+	struct fixture_run * run = arg;
+
+	run->done = run->failed = run->hangs = 1;
+	err_set(&run->err, ERR_TRANSIENT, "hangs",
+	    "nothing came of it within %d s", MAX_MS / 1000);
+}
+
+void
+fixture_done(struct fixture_run * run, const struct err * e)
+{
+	run->done = 1;
+	if (e != NULL) {
+		run->failed = 1;
+		run->err = *e;
+	}
+}
+
+int
+fixture_wait(struct fixture_run * run)
+{
+	struct loop_timer * t = loop_timer_new(run->env.loop, on_deadline, run);
+
+	if (t == NULL)
+		return (err_nomem(&run->err, "a timer"));
+	loop_timer_start(t, MAX_MS);
+	while (!run->done && loop_turn(run->env.loop, 1) == 0)
+		;
+	loop_timer_free(t);
+	return (run->failed || !run->done ? -1 : 0);
+}
+
+/* Do what the fixture says: 0 with run->got, or -1 with run->err. */
+static int
+act(struct fixture_run * run)
+{
+	if (json_object_get(run->fx, "entity") != NULL)
+		return (fixture_list(run));
+	if (json_object_get(run->fx, "action") != NULL)
+		return (fixture_action(run));
+	if (json_is_true(json_object_get(run->fx, "test")))
+		return (fixture_test(run));
+	return (err_set(&run->err, ERR_CONFIG, "fixture",
+	    "the fixture has neither entity nor action nor test"));
+}
+
+static int
+set_clock(const json_t * fx, struct err * e)
+{
+	const char * now = json_str(fx, "now");
+	int64_t ms;
+
+	if (now == NULL)
+		return (0);
+	if (rfc3339_parse(now, strlen(now), &ms, e))
+		return (err_set(e, ERR_CONFIG, "fixture",
+		    "now is no RFC 3339 time: %s", now));
+	clock_set_fake(ms, clock_mono_us());
+	return (0);
+}
+
+static int
+set_up(struct fixture_run * run, struct manifest * m,
+    struct fixture_peer * peer)
+{
+	struct http_opts o;
+	struct err * e = &run->err;
+
+	memset(&o, 0, sizeof(o));
+	o.play = fixture_peer_play;
+	o.play_arg = peer;
+	if (setenv(SECRET_ENV, SECRET_VALUE, 1) || set_clock(run->fx, e) ||
+	    (run->env.loop = loop_new(e)) == NULL ||
+	    (run->env.http = http_new(run->env.loop, &o, e)) == NULL ||
+	    (run->secrets = secrets_new(NULL, e)) == NULL)
+		return (-1);
+	run->env.secrets = run->secrets;
+	run->env.limits = limits_new(run->env.loop, NULL);
+	if (run->env.limits == NULL)
+		return (err_nomem(e, "limits"));
+	run->c = connector_new(m, "00000000-0000-0000-0000-000000000000", "it",
+	    json_object_get(run->fx, "config"),
+	    json_object_get(run->fx, "options"), e);
+	return (run->c == NULL ? -1 : 0);
+}
+
+static void
+tear_down(struct fixture_run * run)
+{
+	connector_unref(run->c);
+	limits_free(run->env.limits);
+	http_free(run->env.http);
+	secrets_free(run->secrets);
+	loop_free(run->env.loop);
+	json_decref(run->got);
+	clock_set_fake(-1, -1);
+}
+
+int
+fixture_play(struct manifest * m, const json_t * fx, struct buf * why)
+{
+	struct fixture_peer peer = { .why = why };
+	struct fixture_run run;
+	int rc;
+
+	memset(&run, 0, sizeof(run));
+	run.fx = fx;
+	run.why = why;
+	run.m = m;
+	peer.exchanges = json_object_get(fx, "exchanges");
+	if (set_up(&run, m, &peer))
+		rc = check_error(&run, &run.err);
+	else if (act(&run))
+		rc = check_error(&run, &run.err);
+	else
+		rc = check_value(&run);
+	if (fixture_peer_end(&peer))
+		rc = -1;
+	tear_down(&run);
+	return (rc);
+}

@@ -1,0 +1,106 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/fixture_internal.h"
+#include "conn/action.h"
+#include "conn/answer_rules.h"
+#include "conn/request.h"
+
+#define TIMEOUT_MS 3000
+
+static void
+on_answer(void * arg, const json_t * answer, int status, const struct err * e)
+{
+	struct fixture_run * run = arg;
+
+	(void)status;
+	run->got = answer != NULL ? json_deep_copy(answer) : json_null();
+	fixture_done(run, e);
+}
+
+static const struct manifest_action *
+find(const struct fixture_run * run, struct err * e)
+{
+	const char * name = json_str(run->fx, "action"), * dot;
+	const struct manifest_entity * ent = NULL;
+	const struct manifest_action * act = NULL;
+	char entity[128];
+
+	if (name != NULL && (dot = strchr(name, '.')) != NULL &&
+	    (size_t)(dot - name) < sizeof(entity)) {
+		memcpy(entity, name, (size_t)(dot - name));
+		entity[dot - name] = '\0';
+		ent = manifest_entity(run->m, entity);
+		act = ent != NULL ? manifest_action(ent, dot + 1) : NULL;
+	}
+	if (act == NULL)
+		err_set(e, ERR_CONFIG, "fixture", "there is no action %s; write "
+		    "ENTITY.ACTION", name != NULL ? name : "?");
+	return (act);
+}
+
+int
+fixture_action(struct fixture_run * run)
+{
+	const struct manifest_action * act = find(run, &run->err);
+	struct action * a;
+	json_t * args;
+	int rc;
+
+	if (act == NULL || (args = action_args(run->c, act,
+	    json_object_get(run->fx, "args"), &run->err)) == NULL)
+		return (-1);
+	a = action_start(&run->env, run->c, act, args, TIMEOUT_MS, on_answer,
+	    run);
+	if (a == NULL) {
+		json_decref(args);
+		return (err_nomem(&run->err, "an action"));
+	}
+	rc = fixture_wait(run);
+	if (run->hangs)
+		action_cancel(a);
+	json_decref(args);
+	return (rc);
+}
+
+static void
+on_tested(void * arg, const struct http_res * res, const struct err * e)
+{
+	struct fixture_run * run = arg;
+	struct err why;
+
+	if (e == NULL && answer_judge(run->m, res, NULL, res->url,
+	    clock_wall_ms(), &why) != ANSWER_OK)
+		e = &why;
+	run->got = json_null();
+	fixture_done(run, e);
+}
+
+int
+fixture_test(struct fixture_run * run)
+{
+	struct request_signed sig;
+	struct request * r;
+	struct http_req hr;
+	struct http_call * call = NULL;
+	int rc = -1;
+
+	if ((r = request_test(run->c, &run->err)) == NULL)
+		return (-1);
+	memset(&sig, 0, sizeof(sig));
+	memset(&hr, 0, sizeof(hr));
+	if (request_sign(r, run->secrets, &sig, &run->err) == 0) {
+		request_fill(r, &sig, &hr);
+		call = http_start(run->env.http, &hr, on_tested, run);
+		if (call == NULL)
+			err_nomem(&run->err, "a request");
+	}
+	request_unsign(r, &sig);
+	request_free(r);
+	if (call != NULL)
+		rc = fixture_wait(run);
+	if (run->hangs)
+		http_cancel(call);
+	return (rc);
+}

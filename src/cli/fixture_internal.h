@@ -1,0 +1,38 @@
+#ifndef MOLTLER_CLI_FIXTURE_INTERNAL_H
+#define MOLTLER_CLI_FIXTURE_INTERNAL_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "conn/conn_env.h"
+#include "conn/connector.h"
+#include "conn/limits.h"
+#include "conn/manifest.h"
+
+/* What the files that play a fixture share. */
+struct fixture_run {
+	const json_t * fx;
+	struct manifest * m;
+	struct conn_env env;
+	struct secrets * secrets;
+	struct connector * c;
+	struct buf * why;
+	json_t * got;      /* the rows, or the answer */
+	int done, failed;
+	int hangs;         /* it was waited for in vain: cancel it */
+	struct err err;
+};
+
+/** fixture_done(run, e): What was waited for has come, or failed with ${e}.
+ * fixture_wait(run): Turn the loop until then.  0, or -1 with run->err. */
+void fixture_done(struct fixture_run * run, const struct err * e);
+int fixture_wait(struct fixture_run * run);
+
+/** fixture_list, fixture_action, fixture_test: One kind of fixture each.  0 with
+ * run->got, or -1 with run->err. */
+int fixture_list(struct fixture_run * run);
+int fixture_action(struct fixture_run * run);
+int fixture_test(struct fixture_run * run);
+
+#endif

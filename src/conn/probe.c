@@ -1,0 +1,174 @@
+#include "conn/probe.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rfc3339.h"
+#include "conn/answer_rules.h"
+#include "conn/json_path.h"
+#include "conn/limits.h"
+#include "conn/request.h"
+
+#define MUTABLE(j) ((json_t *)(uintptr_t)(j))
+#define MAX_ANSWER ((size_t)8 << 20)
+
+struct probe {
+	const struct conn_env * env;
+	struct connector * c;
+	struct request * req;
+	struct http_call * call;
+	struct soon soon;
+	struct err e;      /* why nothing was sent */
+	int64_t begun_us;
+	probe_cb * cb;
+	void * arg;
+};
+
+static void
+probe_free(struct probe * p)
+{
+	loop_soon_cancel(p->env->loop, &p->soon);
+	request_free(p->req);
+	connector_unref(p->c);
+	free(p);
+}
+
+/* The end; ${p} is gone afterwards. */
+static void
+finish(struct probe * p, const struct answer_budget * b, const struct err * e)
+{
+	double ms = (double)(clock_mono_us() - p->begun_us) / 1000.0;
+	json_t * answer, * limit = NULL;
+	char when[RFC3339_LEN] = "";
+	probe_cb * cb = p->cb;
+	void * arg = p->arg;
+
+	if (b != NULL && (b->limit >= 0 || b->remaining >= 0)) {
+		if (b->reset_ms > 0)
+			rfc3339_format(b->reset_ms / 1000 * 1000, when);
+		limit = json_pack("{s:o, s:o, s:o}", "limit", b->limit >= 0 ?
+		    json_integer(b->limit) : json_null(), "remaining",
+		    b->remaining >= 0 ? json_integer(b->remaining) :
+		    json_null(), "reset", when[0] != '\0' ? json_string(when) :
+		    json_null());
+	}
+	if (e == NULL)
+		answer = json_pack("{s:b, s:f, s:o*}", "ok", 1, "latency_ms",
+		    ms, "rate_limit", limit);
+	else
+		answer = json_pack("{s:b, s:f, s:{s:s, s:s, s:s}, s:o*}", "ok",
+		    0, "latency_ms", ms, "error", "class",
+		    err_class_name(e->cls), "code", e->code, "message", e->msg,
+		    "rate_limit", limit);
+	probe_free(p);
+	cb(arg, answer);
+	json_decref(answer);
+}
+
+/* Whether the body has what the manifest expects of a good one. */
+static int
+check_expect(const struct manifest * m, const json_t * body, struct err * e)
+{
+	struct json_path * path;
+	const char * k;
+	const json_t * want, * has;
+
+	json_object_foreach(MUTABLE(m->test_expect), k, want) {
+		if ((path = json_path_parse(k, e)) == NULL)
+			return (-1);
+		has = body ? json_path_get(path, body) : NULL;
+		json_path_free(path);
+		if (has == NULL || !json_equal(want, has))
+			return (err_set(e, ERR_CONFIG, "unexpected", "the test "
+			    "call was answered, but without %s as it has to "
+			    "be: check the URL and the credentials", k));
+	}
+	return (0);
+}
+
+static void
+on_answer(void * arg, const struct http_res * res, const struct err * he)
+{
+	struct probe * p = arg;
+	struct answer_budget b;
+	json_t * body;
+	struct err e;
+	int bad;
+
+	p->call = NULL;
+	if (res == NULL) {
+		finish(p, NULL, he);
+		return;
+	}
+	answer_budget(p->c->m, res, clock_wall_ms(), &b);
+	if (p->env->limits != NULL)
+		limits_learn(p->env->limits, p->c, &b);
+	body = res->body_len == 0 ? NULL : json_loadb(res->body, res->body_len,
+	    JSON_DECODE_ANY, NULL);
+	switch (answer_judge(p->c->m, res, body, p->req->url, clock_wall_ms(),
+	    &e)) {
+	case ANSWER_OK:
+	case ANSWER_EMPTY:
+	case ANSWER_SKIP:
+	case ANSWER_NOT_MODIFIED:
+		bad = check_expect(p->c->m, body, &e);
+		break;
+	default:
+		bad = 1;
+		break;
+	}
+	json_decref(body);
+	finish(p, &b, bad ? &e : NULL);
+}
+
+static void
+on_unsent(void * arg)
+{
+	struct probe * p = arg;
+	struct err e = p->e;
+
+	finish(p, NULL, &e);
+}
+
+struct probe *
+probe_start(const struct conn_env * env, struct connector * c, probe_cb * cb,
+    void * arg)
+{
+	struct probe * p = calloc(1, sizeof(*p));
+	struct request_signed sig;
+	struct http_req hr;
+
+	if (p == NULL)
+		return (NULL);
+	p->env = env;
+	p->c = connector_ref(c);
+	p->cb = cb;
+	p->arg = arg;
+	p->begun_us = clock_mono_us();
+	if ((p->req = request_test(c, &p->e)) == NULL ||
+	    request_sign(p->req, env->secrets, &sig, &p->e)) {
+		loop_soon(env->loop, &p->soon, on_unsent, p);
+		return (p);
+	}
+	memset(&hr, 0, sizeof(hr));
+	request_fill(p->req, &sig, &hr);
+	hr.max_body = MAX_ANSWER;
+	p->call = http_start(env->http, &hr, on_answer, p);
+	request_unsign(p->req, &sig);
+	if (p->call == NULL) {
+		probe_free(p);
+		return (NULL);
+	}
+	return (p);
+}
+
+void
+probe_cancel(struct probe * p)
+{
+	if (p == NULL)
+		return;
+	http_cancel(p->call);
+	probe_free(p);
+}
