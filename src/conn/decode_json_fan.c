@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rfc3339.h"
 #include "conn/decode_json_fault.h"
 
 /* Pieces of one record: more would make a cell that no one can use. */
@@ -78,21 +79,57 @@ piece_token(const struct decode_json * d, const struct decode_piece * p)
 	return (t);
 }
 
-/* One value of pieces: the first that is not null. */
+static const char *
+text_at(const struct decode_json * d, const struct value * v)
+{
+	return (((v->i & DECODE_MADE) != 0 ? d->made.p : d->body.p) + v->i / 2);
+}
+
+/* <0, 0, >0: of two values of one column, times in their order. */
 static int
-first_piece(struct decode_json * d, const struct decode_pieces * p,
+compare(const struct decode_json * d, const struct value * a,
+    const struct value * b)
+{
+	double x, y;
+
+	if (a->type == VALUE_TEXT && b->type == VALUE_TEXT)
+		return (rfc3339_compare(text_at(d, a), a->len, text_at(d, b),
+		    b->len));
+	if (a->type == VALUE_INT && b->type == VALUE_INT)
+		return ((a->i > b->i) - (a->i < b->i));
+	x = a->type == VALUE_INT ? (double)a->i : a->d;
+	y = b->type == VALUE_INT ? (double)b->i : b->d;
+	return (a->type == VALUE_TEXT || b->type == VALUE_TEXT ?
+	    a->type - b->type : (x > y) - (x < y));
+}
+
+/* One value of pieces: of those that are not null the first, or the one that the
+ * column picks. */
+static int
+one_piece(struct decode_json * d, const struct decode_pieces * p,
     uint32_t column, struct value * v)
 {
+	const struct manifest_column * c = &d->plan->ent->columns[column];
+	struct value next;
 	struct json_token t;
 	size_t i;
+	int cmp;
 
 	for (i = 0; i < p->n; i++) {
 		if (p->v[i].column != column)
 			continue;
 		t = piece_token(d, &p->v[i]);
-		if (t.kind != TOKEN_NULL)
-			return (decode_value(&d->plan->ent->columns[column], &t,
-			    d->body.p, &d->made, v));
+		if (t.kind == TOKEN_NULL)
+			continue;
+		memset(&next, 0, sizeof(next));
+		if (decode_value(c, &t, d->body.p, &d->made, &next))
+			return (-1);
+		cmp = v->type == VALUE_NULL ? 0 : compare(d, &next, v);
+		if (v->type == VALUE_NULL || (c->pick == PICK_MAX && cmp > 0) ||
+		    (c->pick == PICK_MIN && cmp < 0))
+			*v = next;
+		if (c->pick == PICK_FIRST)
+			return (0);
 	}
 	return (0);
 }
@@ -139,7 +176,7 @@ decode_json_fan_end(struct decode_json * d, int element, struct value * cells)
 		    c->type == COLUMN_TEXT)
 			bad = join_pieces(d, &d->pieces[element], i, &cells[i]);
 		else
-			bad = first_piece(d, &d->pieces[element], i, &cells[i]);
+			bad = one_piece(d, &d->pieces[element], i, &cells[i]);
 		if (bad)
 			return (decode_json_fault_size(d, "the page's texts are larger than 64 MiB"));
 	}

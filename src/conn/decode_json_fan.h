@@ -13,7 +13,7 @@
  * body.
  * _cut(d, a, f): What came for ${a}'s column since ${f} began is void.
  * _end(d, element, cells): Fill the cells: a JSON array for lists, maps and texts, the
- * first that is not null for others; NULL where there was nothing to fan out from.
+ * first that is not null for others (or the column's pick); NULL where there was nothing to fan out from.
  */
 void decode_json_fan_begin(struct decode_json * d, int element);
 int decode_json_fan_add(struct decode_json * d, const struct decode_accept * a,

@@ -379,7 +379,7 @@ secret_text(const struct template_env * env, struct buf * text, struct err * e)
 		buf_addf(&v, "%c%s%c", TEMPLATE_MARK, text->p,
 		    TEMPLATE_MARK_END);
 	} else if (env->secrets == NULL) {
-		buf_adds(&v, secret_is_ref(text->p) ? text->p : "***");
+		buf_adds(&v, secret_shown(text->p));
 	} else if (buf_reserve(&v, 4096) ||
 	    secrets_resolve(env->secrets, text->p, &v, e)) {
 		buf_wipe(&v);

@@ -68,7 +68,7 @@ hide(json_t * v)
 	size_t i;
 
 	if (json_is_string(v)) {
-		if (!secret_is_ref(json_string_value(v)))
+		if (secret_shown(json_string_value(v)) != json_string_value(v))
 			json_string_set(v, "***");
 		return;
 	}

@@ -4,7 +4,7 @@
 
 #define LIST(more) "\"issues\":{\"columns\":{\"repo\":{\"type\":\"text\"," \
 	"\"input\":true},\"id\":{\"type\":\"integer\"}},\"lists\":[{" \
-	"\"url\":\"/{{in.repo}}/i\",\"needs\":[\"repo\"]" more "}" 
+	"\"url\":\"/{{in.repo}}/i\",\"needs\":[\"repo\"]" more "}"
 #define ISSUES LIST("") "]}"
 #define PAGED LIST(",\"paginate\":{\"kind\":\"link\"}") "]}"
 #define REPOS "\"repos\":{\"columns\":{\"org\":{\"type\":\"text\"," \
@@ -180,6 +180,29 @@ test_partition_fails(void ** state)
 	rig_free(g);
 }
 
+#define PART(name, over) "\"" name "\":{\"columns\":{\"id\":{\"type\":" \
+	"\"integer\"},\"up\":{\"type\":\"integer\",\"input\":true}}," \
+	"\"lists\":[{\"url\":\"/" name "/{{in.up}}\",\"needs\":[\"up\"]," \
+	"\"partition\":{\"over\":\"" over "\",\"bind\":{\"up\":\"id\"}}}]}"
+
+static void
+test_nested(void ** state)
+{
+	struct rig * g = rig_new("", "\"a\":{\"columns\":{\"id\":{\"type\":"
+	    "\"integer\"}},\"lists\":[{\"url\":\"/a\"}]}," PART("b", "a") ","
+	    PART("c", "b"), "{}");
+
+	(void)state;
+	rig_script(g, "/a", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/b/1", { .body = "[{\"id\":3}]" });
+	rig_script(g, "/b/2", { .body = "[{\"id\":4}]" });
+	rig_script(g, "/c/3", { .body = "[{\"id\":5}]" });
+	rig_script(g, "/c/4", { .body = "[{\"id\":6}]" });
+	assert_int_equal(rig_read(g, "c", ""), 5);
+	rig_rows(g, "5/3|6/4");
+	rig_free(g);
+}
+
 static void
 test_cancel(void ** state)
 {
@@ -247,6 +270,7 @@ main(void)
 		cmocka_unit_test(test_limit), cmocka_unit_test(test_partition),
 		cmocka_unit_test(test_partition_inputs),
 		cmocka_unit_test(test_partition_fails),
+		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_cancel), cmocka_unit_test(test_wider),
 	};
 
