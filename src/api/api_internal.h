@@ -43,6 +43,7 @@ extern const struct api_route api_connector_routes[];
 extern const struct api_route api_health_routes[];
 extern const struct api_route api_metrics_routes[];
 extern const struct api_route api_query_routes[];
+extern const struct api_route api_secret_routes[];
 extern const struct api_route api_status_routes[];
 extern const struct api_route api_type_routes[];
 
@@ -58,7 +59,7 @@ void api_reply_err(struct httpd_req * q, const struct err * e);
 int api_err_status(const struct err * e);
 
 /** api_body(q): The JSON body (owned by the caller), or NULL after having
- * answered: 415 or 400. */
+ * answered: 415 or 400.  The request's own bytes are overwritten. */
 json_t * api_body(struct httpd_req * q);
 
 /** api_limit(q, key, dflt, max, out): The number in a query parameter; -1

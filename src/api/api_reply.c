@@ -75,7 +75,12 @@ api_body(struct httpd_req * q)
 		return (NULL);
 	}
 	p = httpd_req_body(q, &n);
-	if ((v = json_parse(p, n, "the body", &e)) == NULL)
+	v = json_parse(p, n, "the body", &e);
+	/* It may hold a secret, and nobody reads it again; what jansson made
+	 * of it is overwritten when it is freed (daemon.c). */
+	if (n > 0)
+		explicit_bzero((char *)(uintptr_t)p, n);
+	if (v == NULL)
 		httpd_error(q, 400, "json", "%s", e.msg);
 	return (v);
 }

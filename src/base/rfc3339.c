@@ -235,3 +235,60 @@ rfc3339_compare(const char * a, size_t na, const char * b, size_t nb)
 	d = memcmp(a, b, n);
 	return (d != 0 || na == nb ? d : na < nb ? -1 : 1);
 }
+
+int
+rfc3339_loose(const char * s, size_t n, int64_t * ms)
+{
+	char text[RFC3339_LEN + 24];
+	struct err e;
+
+	/* The longest that is not whole: "2026-01-01 10:00:00.123456789". */
+	if (n < 10 || (n > 10 && n < 16) || n > RFC3339_LEN)
+		return (-1);
+	memcpy(text, s, n);
+	if (n == 10) {
+		memcpy(text + n, "T00:00:00", 9);
+		n += 9;
+	} else if (n == 16 || text[16] != ':') {
+		memmove(text + 19, text + 16, n - 16);
+		memcpy(text + 16, ":00", 3);
+		n += 3;
+	}
+	/* A sign that far behind is a zone's. */
+	if (text[n - 1] != 'Z' && text[n - 1] != 'z' &&
+	    memchr(text + 16, '+', n - 16) == NULL &&
+	    memchr(text + 16, '-', n - 16) == NULL)
+		text[n++] = 'Z';
+	return (rfc3339_parse(text, n, ms, &e));
+}
+
+/* Whether it stands just as rfc3339_format() writes it, or is no time. */
+static int
+is_canonical(const char * s, size_t n)
+{
+	if (n < 20 || s[10] != 'T' || s[17] == '6')
+		return (0);
+	if (n == 20)
+		return (s[19] == 'Z');
+	return (n == 24 && s[19] == '.' && s[23] == 'Z' &&
+	    memcmp(s + 20, "000", 3) != 0);
+}
+
+int
+rfc3339_order(const char * a, size_t na, const char * b, size_t nb)
+{
+	char ta[RFC3339_LEN], tb[RFC3339_LEN];
+	int64_t ms;
+
+	if (!is_canonical(a, na) && rfc3339_loose(a, na, &ms) == 0) {
+		rfc3339_format(ms, ta);
+		a = ta;
+		na = strlen(ta);
+	}
+	if (!is_canonical(b, nb) && rfc3339_loose(b, nb, &ms) == 0) {
+		rfc3339_format(ms, tb);
+		b = tb;
+		nb = strlen(tb);
+	}
+	return (rfc3339_compare(a, na, b, nb));
+}

@@ -34,4 +34,18 @@ int rfc3339_parse(const char * s, size_t n, int64_t * ms, struct err * e)
  */
 int rfc3339_compare(const char * a, size_t na, const char * b, size_t nb);
 
+/**
+ * rfc3339_loose(s, n, ms):
+ * As rfc3339_parse, but a date alone is its midnight, seconds may be left out, and
+ * without a zone it is UTC.  0, or -1: no time.
+ */
+int rfc3339_loose(const char * s, size_t n, int64_t * ms) MUST_CHECK;
+
+/**
+ * rfc3339_order(a, na, b, nb):
+ * As rfc3339_compare, but what rfc3339_loose can read is compared as the instant
+ * it says, so that different texts of one instant are equal.
+ */
+int rfc3339_order(const char * a, size_t na, const char * b, size_t nb);
+
 #endif

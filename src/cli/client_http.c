@@ -321,8 +321,8 @@ run(struct client_http * c, const struct client_http_sink * sink,
 }
 
 static int
-call(struct client_http * c, const char * path, const char * accept,
-    const char * body, size_t len, const struct client_http_sink * sink,
+call(struct client_http * c, const char * method, const char * path,
+    const char * accept, const char * body, size_t len, const struct client_http_sink * sink,
     struct err * e)
 {
 	struct curl_slist * headers = NULL, * more;
@@ -354,6 +354,10 @@ call(struct client_http * c, const char * path, const char * accept,
 		headers = more;
 	}
 	prepare(c, url.p, headers);
+	if (method != NULL) {
+		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, method);
+		curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, GET_MS);
+	}
 	if (body != NULL) {
 		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, body);
 		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -375,7 +379,7 @@ client_http_post(struct client_http * c, const char * path,
     const char * accept, const char * body, size_t len,
     const struct client_http_sink * sink, struct err * e)
 {
-	return (call(c, path, accept, body, len, sink, e));
+	return (call(c, NULL, path, accept, body, len, sink, e));
 }
 
 static int
@@ -396,7 +400,18 @@ client_http_get(struct client_http * c, const char * path,
 	const struct client_http_sink sink = { keep, NULL, out };
 
 	buf_clear(out);
-	return (call(c, path, "application/json", NULL, 0, &sink, e));
+	return (call(c, NULL, path, "application/json", NULL, 0, &sink, e));
+}
+
+int
+client_http_send(struct client_http * c, const char * method,
+    const char * path, const char * body, size_t len, struct buf * out,
+    struct err * e)
+{
+	const struct client_http_sink sink = { keep, NULL, out };
+
+	buf_clear(out);
+	return (call(c, method, path, "application/json", body, len, &sink, e));
 }
 
 const char *

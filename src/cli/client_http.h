@@ -56,6 +56,14 @@ int client_http_post(struct client_http * c, const char * path,
 int client_http_get(struct client_http * c, const char * path,
     struct buf * out, struct err * e) MUST_CHECK;
 
+/**
+ * client_http_send(c, method, path, body, len, out, e):
+ * The same with PUT or DELETE; ${body} is JSON, or NULL.
+ */
+int client_http_send(struct client_http * c, const char * method,
+    const char * path, const char * body, size_t len, struct buf * out,
+    struct err * e) MUST_CHECK;
+
 /** client_http_url(c): The URL as it was given, for messages; borrowed. */
 const char * client_http_url(const struct client_http * c);
 

@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/query_cmd.h"
 #include "cli/screen.h"
+#include "cli/secrets_cmd.h"
 #include "cli/status_cmd.h"
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
@@ -29,6 +30,8 @@ struct options {
 	int format_given;
 	int status;
 	int watch;
+	char ** secrets; /* the words after "secrets", or NULL */
+	int nsecrets;
 	struct query_cmd_source * src;
 	size_t nsrc;
 };
@@ -36,6 +39,7 @@ struct options {
 static const char help[] =
     "usage: moltler [-e SQL] ... [-f FILE] ... [options]\n"
     "       moltler status [--watch] [options]\n"
+    "       moltler secrets set NAME [VALUE] | list | rm NAME [options]\n"
     "       moltler manifest check FILE ... | test DIR ...\n"
     "\n"
     "  -e SQL               run these statements (may be repeated)\n"
@@ -158,6 +162,27 @@ one_option(struct options * o, struct screen * scr, int opt)
 	}
 }
 
+/* The words after "secrets". */
+static void
+read_secrets(struct options * o, struct screen * scr, int n, char ** args)
+{
+	const char * wrong = secrets_cmd_usage(n, args);
+
+	if (wrong != NULL)
+		usage_error(scr, wrong, NULL);
+	if (o->nsrc > 0 || o->watch)
+		usage_error(scr, "secrets takes no statement and no --watch",
+		    NULL);
+	if (o->format_given && o->format != OUTPUT_JSON &&
+	    o->format != OUTPUT_TABLE)
+		usage_error(scr, "secrets list has the formats table and json",
+		    NULL);
+	if (!o->format_given)
+		o->format = OUTPUT_TABLE;
+	o->secrets = args;
+	o->nsecrets = n;
+}
+
 static void
 read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 {
@@ -177,6 +202,10 @@ read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 	if (optind < argc && strcmp(argv[optind], "status") == 0) {
 		o->status = 1;
 		optind++;
+	}
+	if (optind < argc && strcmp(argv[optind], "secrets") == 0) {
+		read_secrets(o, scr, argc - optind - 1, argv + optind + 1);
+		return;
 	}
 	if (optind < argc)
 		usage_error(scr, o->status ? "status takes no" :
@@ -239,7 +268,10 @@ run(struct options * o, struct screen * scr)
 		screen_complain(scr, "%s", e.msg);
 		return (EXIT_CODE_USAGE);
 	}
-	if (o->status)
+	if (o->secrets != NULL)
+		rc = secrets_cmd_run(c, scr, o->format, o->nsecrets,
+		    o->secrets);
+	else if (o->status)
 		rc = status_cmd_run(c, scr, o->format, o->watch);
 	else
 		rc = query_cmd_run(c, scr, o->format, o->src, o->nsrc);
@@ -266,7 +298,7 @@ main(int argc, char ** argv)
 	if (argc > 1 && strcmp(argv[1], "manifest") == 0)
 		return (manifest_cmd_run(&scr, argc - 2, argv + 2));
 	read_options(&o, &scr, argc, argv);
-	if (!o.status && o.nsrc == 0) {
+	if (!o.status && o.secrets == NULL && o.nsrc == 0) {
 		if (isatty(STDIN_FILENO)) {
 			screen_complain(&scr, "no statement: give one with "
 			    "-e, as in  moltler -e \"SELECT 1\"\n\n%s", help);

@@ -14,7 +14,7 @@ struct split_stmt {
  * split_next(p, end, line, s):
  * Find the next statement of the text from ${*p} to ${end}: statements end at
  * semicolons outside quotes ('', "", ``) and comments (-- and slash-star) or
- * with the text; what holds only space and comments is none.  ${*line} is the
+ * with the text, and BEGIN ... END is one; what holds only space and comments is none.  ${*line} is the
  * line of ${*p}, 1 at first; both move on.  Return 1, or 0 when there are no
  * more.
  */

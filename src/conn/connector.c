@@ -169,6 +169,9 @@ connector_unref(struct connector * c)
 	json_decref(c->parsed);
 	free(c->id);
 	free(c->name);
+	/* As it was checked, it may hold literals. */
+	if (c->config != NULL)
+		explicit_bzero(c->config, strlen(c->config));
 	free(c->config);
 	free(c->options);
 	free(c);

@@ -85,7 +85,8 @@ struct plan {
 	                           plan_inputs gives none */
 };
 
-/* One predicate with its values (borrowed by plan_new). */
+/* One predicate with its values (borrowed by plan_new); of OP_PREFIX and OP_SUBSTR
+ * the pattern, with its %. */
 struct plan_given {
 	size_t column;
 	unsigned op;

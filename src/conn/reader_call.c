@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conn/reader_internal.h"
+#include "conn/secret_scrub.h"
 
 #define RETRY_BASE_MS 500
 #define RETRY_MAX_MS 60000
@@ -57,6 +58,8 @@ name(const struct reader_call * c, struct err * e)
 	long long page = (long long)c->part->number + 1;
 	char url[160];
 
+	/* Services cite what they were sent. */
+	secret_scrub(c->part->r->env->secrets, p->c->config, e);
 	if (c->req != NULL && strstr(e->msg, http_url_safe(url, sizeof(url),
 	    c->req->url)) == NULL)
 		err_prefix(e, "%s.%s, page %lld of %s", p->c->name,

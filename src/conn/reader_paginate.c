@@ -362,6 +362,8 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	reader_paginate_end(p);
 	p->cursor = next.cursor;
 	p->next_url = next.url;
+	if (next.no_memory || again)
+		p->number--; /* for the message: it is this page's */
 	if (next.no_memory)
 		return (err_nomem(e, "the next page"));
 	if (again)

@@ -16,7 +16,7 @@ show_line(const char * line, struct buf * out)
 				n = sizeof(ref);
 			memcpy(ref, line + 1, n - 1);
 			ref[n - 1] = '\0';
-			buf_adds(out, secret_is_ref(ref) ? ref : "***");
+			buf_adds(out, secret_shown(ref));
 			line += strcspn(line, "\002");
 			if (*line == '\0')
 				return;

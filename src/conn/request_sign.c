@@ -143,13 +143,13 @@ fill_in(const char * s, const struct secrets * sec, int in_header,
 		if (buf_add(&ref, s, n) || buf_reserve(&v, ROOM))
 			rc = err_nomem(e, "a secret");
 		else if (sec == NULL)
-			buf_adds(&v, secret_is_ref(ref.p) ? ref.p : "***");
+			buf_adds(&v, secret_shown(ref.p));
 		else
 			rc = secrets_resolve(sec, ref.p, &v, e);
 		if (rc == 0 && in_header && v.p != NULL &&
 		    v.p[strcspn(v.p, "\r\n")] != '\0')
 			rc = err_set(e, ERR_CONFIG, "secret", "%.200s holds a "
-			    "line break", ref.p);
+			    "line break", secret_shown(ref.p));
 		if (rc == 0 && v.len > 0)
 			buf_add(out, v.p, v.len);
 	}

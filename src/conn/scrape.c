@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "conn/decode_openmetrics.h"
+#include "conn/secret_scrub.h"
 
 /*
  * Decoders hold scratch space of a page's size, so a few serve all readers: one
@@ -131,9 +132,10 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	struct err e;
 
 	r->call = NULL;
-	if (judge(r, res, he, &page, &e))
+	if (judge(r, res, he, &page, &e)) {
+		secret_scrub(r->env->secrets, r->req->c->config, &e);
 		r->cb(r->arg, NULL, &e);
-	else
+	} else
 		r->cb(r->arg, &page, NULL);
 	sample_layout_unref(page.layout);
 	sample_diff_free(page.diff);

@@ -1,130 +1,101 @@
 #include "conn/secret.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
-#define MAX_ENV_FILE (1 << 20)
+#include "conn/secret_env.h"
+
+#define NAME_MAX_LEN 128
+/* A hidden name has a uuid, a path in a configuration and a number. */
+#define ANY_NAME_MAX 512
+
+struct sealed {
+	UT_hash_handle hh;
+	char * text;
+	char name[];
+};
 
 struct secrets {
-	char * path; /* or NULL */
-	char ** names; /* sorted by nothing: a handful */
-	char ** values;
-	size_t n;
+	char * path; /* the env file's, or NULL */
+	struct secret_env env;
+	struct sealed * sealed;
+	struct secret_key key;
+	int has_key;
+	int has_trouble;
+	struct err trouble;
 };
+
+/* ---- references ---- */
+
+const char *
+secret_ref_name(const char * s, size_t * n)
+{
+	const char * end;
+
+	if (strncmp(s, "{{", 2) != 0)
+		return (NULL);
+	s += 2 + strspn(s + 2, " ");
+	if (strncmp(s, "secrets.", 8) != 0)
+		return (NULL);
+	s += 8;
+	for (end = s; isalnum((unsigned char)*end) ||
+	    (*end != '\0' && strchr("_.-~", *end) != NULL); end++)
+		continue;
+	*n = (size_t)(end - s);
+	return (*n > 0 && *n < ANY_NAME_MAX &&
+	    strcmp(end + strspn(end, " "), "}}") == 0 ? s : NULL);
+}
+
+static int
+is_vault(const char * s)
+{
+	const char * hash;
+
+	if (strncmp(s, "vault:", 6) != 0)
+		return (0);
+	hash = strchr(s + 6, '#');
+	return (hash != NULL && hash > s + 6 && hash[1] != '\0');
+}
 
 int
 secret_is_ref(const char * s)
 {
-	return (strncmp(s, "$env:", 5) == 0 && s[5] != '\0');
-}
-
-static void
-drop(struct secrets * s)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++) {
-		explicit_bzero(s->values[i], strlen(s->values[i]));
-		free(s->values[i]);
-		free(s->names[i]);
-	}
-	free(s->names);
-	free(s->values);
-	s->names = s->values = NULL;
-	s->n = 0;
-}
-
-static int
-add(struct secrets * s, const char * name, size_t nname, const char * v,
-    size_t nv, struct err * e)
-{
-	char ** names = realloc(s->names, (s->n + 1) * sizeof(*names));
-	char ** values;
-
-	if (names != NULL)
-		s->names = names;
-	values = realloc(s->values, (s->n + 1) * sizeof(*values));
-	if (values != NULL)
-		s->values = values;
-	if (names == NULL || values == NULL)
-		return (err_nomem(e, "the env file"));
-	names[s->n] = strndup(name, nname);
-	values[s->n] = strndup(v, nv);
-	if (names[s->n] == NULL || values[s->n] == NULL) {
-		free(names[s->n]);
-		free(values[s->n]);
-		return (err_nomem(e, "the env file"));
-	}
-	s->n++;
-	return (0);
-}
-
-static int
-parse_line(struct secrets * s, char * p, int line, struct err * e)
-{
-	char * end = p + strlen(p), * v;
 	size_t n;
 
-	while (end > p && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	while (isspace((unsigned char)*p))
-		p++;
-	if (*p == '\0' || *p == '#')
-		return (0);
-	if (strncmp(p, "export ", 7) == 0)
-		p += 7 + strspn(p + 7, " ");
-	for (n = 0; isalnum((unsigned char)p[n]) || p[n] == '_'; n++)
-		continue;
-	if (n == 0 || p[n] != '=')
-		return (err_set(e, ERR_CONFIG, "env_file",
-		    "%s line %d: expected NAME=value", s->path, line));
-	v = p + n + 1;
-	if ((*v == '"' || *v == '\'') && end - v >= 2 && end[-1] == *v) {
-		v++;
-		end--;
-	}
-	return (add(s, p, n, v, (size_t)(end - v), e));
+	return ((strncmp(s, "$env:", 5) == 0 && s[5] != '\0') || is_vault(s) ||
+	    secret_ref_name(s, &n) != NULL);
 }
 
-/* Read the file into ${s}, which is empty. */
-static int
-read_file(struct secrets * s, struct err * e)
+int
+secret_is_hidden(const char * s)
 {
-	char * line = NULL;
-	size_t cap = 0, total = 0;
-	ssize_t n;
-	int no = 0, rc = 0;
-	FILE * f;
+	size_t n;
+	const char * name = secret_ref_name(s, &n);
 
-	if ((f = fopen(s->path, "re")) == NULL)
-		return (err_set(e, ERR_CONFIG, "env_file",
-		    "cannot read the env file %s: %s", s->path,
-		    strerror(errno)));
-	while (rc == 0 && (n = getline(&line, &cap, f)) >= 0) {
-		no++;
-		total += (size_t)n;
-		if (total > MAX_ENV_FILE)
-			rc = err_set(e, ERR_CONFIG, "env_file",
-			    "the env file %s is over 1 MiB", s->path);
-		else if (strlen(line) != (size_t)n)
-			rc = err_set(e, ERR_CONFIG, "env_file",
-			    "%s line %d holds a NUL byte", s->path, no);
-		else
-			rc = parse_line(s, line, no, e);
-	}
-	if (rc == 0 && ferror(f))
-		rc = err_set(e, ERR_CONFIG, "env_file",
-		    "cannot read the env file %s: %s", s->path,
-		    strerror(errno));
-	if (line != NULL)
-		explicit_bzero(line, cap);
-	free(line);
-	fclose(f);
-	return (rc);
+	return (name != NULL && *name == '~');
 }
+
+const char *
+secret_shown(const char * s)
+{
+	return (secret_is_ref(s) && !secret_is_hidden(s) ? s : "***");
+}
+
+int
+secret_name_ok(const char * s)
+{
+	size_t n;
+
+	for (n = 0; s[n] != '\0'; n++)
+		if (!isalnum((unsigned char)s[n]) &&
+		    strchr("_.-", s[n]) == NULL)
+			return (0);
+	return (n >= 1 && n <= NAME_MAX_LEN);
+}
+
+/* ---- the object ---- */
 
 struct secrets *
 secrets_new(const char * env_file, struct err * e)
@@ -137,6 +108,7 @@ secrets_new(const char * env_file, struct err * e)
 		err_nomem(e, "secrets");
 		return (NULL);
 	}
+	s->env.path = s->path;
 	if (secrets_reload(s, e)) {
 		secrets_free(s);
 		return (NULL);
@@ -144,12 +116,25 @@ secrets_new(const char * env_file, struct err * e)
 	return (s);
 }
 
+static void
+free_sealed(struct secrets * s, struct sealed * d)
+{
+	HASH_DEL(s->sealed, d);
+	free(d->text);
+	free(d);
+}
+
 void
 secrets_free(struct secrets * s)
 {
+	struct sealed * d, * next;
+
 	if (s == NULL)
 		return;
-	drop(s);
+	HASH_ITER(hh, s->sealed, d, next)
+		free_sealed(s, d);
+	secret_env_wipe(&s->env);
+	secret_box_wipe(&s->key);
 	free(s->path);
 	free(s);
 }
@@ -157,46 +142,140 @@ secrets_free(struct secrets * s)
 int
 secrets_reload(struct secrets * s, struct err * e)
 {
-	struct secrets fresh = { s->path, NULL, NULL, 0 };
+	return (secret_env_read(&s->env, e));
+}
 
-	if (s->path == NULL)
-		return (0);
-	if (read_file(&fresh, e)) {
-		drop(&fresh);
-		return (-1);
+/* ---- the own store ---- */
+
+void
+secrets_key(struct secrets * s, const struct secret_key * key)
+{
+	s->has_key = key != NULL;
+	if (key != NULL)
+		s->key = *key;
+	else
+		secret_box_wipe(&s->key);
+}
+
+const struct secret_key *
+secrets_key_get(const struct secrets * s)
+{
+	return (s->has_key ? &s->key : NULL);
+}
+
+void
+secrets_trouble(struct secrets * s, const struct err * e)
+{
+	s->has_trouble = e != NULL;
+	if (e != NULL)
+		s->trouble = *e;
+}
+
+static struct sealed *
+find(const struct secrets * s, const char * name)
+{
+	struct sealed * d;
+
+	HASH_FIND(hh, s->sealed, name, strlen(name), d);
+	return (d);
+}
+
+int
+secrets_put(struct secrets * s, const char * name, const char * sealed,
+    struct err * e)
+{
+	size_t n = strlen(name);
+	struct sealed * d = find(s, name);
+	char * text = strdup(sealed);
+
+	if (text == NULL)
+		return (err_nomem(e, "a secret"));
+	if (d == NULL) {
+		if ((d = calloc(1, sizeof(*d) + n + 1)) == NULL) {
+			free(text);
+			return (err_nomem(e, "a secret"));
+		}
+		memcpy(d->name, name, n + 1);
+		HASH_ADD_KEYPTR(hh, s->sealed, d->name, n, d);
 	}
-	drop(s);
-	*s = fresh;
+	free(d->text);
+	d->text = text;
 	return (0);
+}
+
+const char *
+secrets_sealed(const struct secrets * s, const char * name)
+{
+	const struct sealed * d = find(s, name);
+
+	return (d ? d->text : NULL);
+}
+
+void
+secrets_drop(struct secrets * s, const char * name)
+{
+	struct sealed * d = find(s, name);
+
+	if (d != NULL)
+		free_sealed(s, d);
+}
+
+void
+secrets_each(struct secrets * s, void (*cb)(void *, const char *,
+    const char *), void * arg)
+{
+	struct sealed * d, * next;
+
+	HASH_ITER(hh, s->sealed, d, next)
+		cb(arg, d->name, d->text);
+}
+
+static int
+resolve_own(const struct secrets * s, const char * ref, struct buf * out,
+    struct err * e)
+{
+	char name[ANY_NAME_MAX];
+	const struct sealed * d;
+	const char * p;
+	size_t n;
+
+	if ((p = secret_ref_name(ref, &n)) == NULL)
+		return (err_set(e, ERR_CONFIG, "secret", "what is given is no "
+		    "reference to a secret"));
+	memcpy(name, p, n);
+	name[n] = '\0';
+	if (*name != '~' && !secret_name_ok(name))
+		return (err_set(e, ERR_CONFIG, "secret", "%.200s: a name holds "
+		    "letters, digits, _ . and -, at most %d of them", ref,
+		    NAME_MAX_LEN));
+	if (s->has_trouble) {
+		*e = s->trouble;
+		return (err_prefix(e, "%.80s", secret_shown(ref)));
+	}
+	if ((d = find(s, name)) == NULL)
+		return (*name == '~' ? err_set(e, ERR_CONFIG, "secret",
+		    "the store does not hold it any more; give it again in "
+		    "CONFIG") : err_set(e, ERR_CONFIG, "secret", "there is no "
+		    "secret %.200s; set it with: moltler secrets set %.100s, "
+		    "and resume", name, name));
+	if (!s->has_key)
+		return (err_set(e, ERR_CONFIG, "secret", "%.200s: there is no "
+		    "master key", secret_shown(ref)));
+	if (secret_box_open(&s->key, name, d->text, out, e) == 0)
+		return (0);
+	return (*name != '~' ? -1 : err_set(e, ERR_CONFIG, "secret", "it does "
+	    "not open with this master key; give the key it was sealed with, "
+	    "or give it again in CONFIG"));
 }
 
 int
 secrets_resolve(const struct secrets * s, const char * ref, struct buf * out,
     struct err * e)
 {
-	const char * v = NULL;
-	size_t i;
-
-	if (strncmp(ref, "$env:", 5) != 0)
-		return (err_set(e, ERR_CONFIG, "secret",
-		    "%.200s: only $env: references are supported so far", ref));
-	/* Whoever may make connectors must not be able to send our own token
-	 * to a host of theirs. */
-	if (strncmp(ref + 5, "MOLTLER_", 8) == 0)
-		return (err_set(e, ERR_CONFIG, "secret", "%.200s: variables "
-		    "that begin with MOLTLER_ are the daemon's own; use "
-		    "another name", ref));
-	/* The last line of a name wins, as in a shell. */
-	for (i = s->n; i-- > 0 && v == NULL;)
-		if (strcmp(s->names[i], ref + 5) == 0)
-			v = s->values[i];
-	if (v == NULL)
-		v = getenv(ref + 5);
-	if (v == NULL || *v == '\0')
-		return (err_set(e, ERR_CONFIG, "secret",
-		    "%.200s is %s; set it in the environment or the env file "
-		    "and resume", ref, v == NULL ? "not set" : "empty"));
-	if (buf_adds(out, v))
-		return (err_nomem(e, "a secret"));
-	return (0);
+	if (strncmp(ref, "$env:", 5) == 0)
+		return (secret_env_get(&s->env, ref, out, e));
+	if (is_vault(ref))
+		return (err_set(e, ERR_CONFIG, "secret", "%.200s: vault is not "
+		    "configured; use {{secrets.NAME}} or $env:NAME", ref));
+	return (resolve_own(s, ref, out, e));
 }

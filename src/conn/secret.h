@@ -1,19 +1,41 @@
 #ifndef MOLTLER_CONN_SECRET_H
 #define MOLTLER_CONN_SECRET_H
 
+#include <jansson.h>
+#include <stddef.h>
+
 #include "base/buf.h"
 #include "base/err.h"
+#include "conn/secret_box.h"
 
 /*
- * References to secrets.  A running process cannot see a change of its
- * parent's environment, so $env:NAME looks into an env file first, which is
- * read again whenever secrets_reload() is called.
+ * References to secrets, and what they stand for:
+ *   {{secrets.NAME}}  the own store, of which sealed texts alone are in memory;
+ *   $env:NAME         a running process cannot see a change of its parent's
+ *                     environment, so an env file comes first, which is read
+ *                     again whenever secrets_reload() is called;
+ *   vault:PATH#KEY    known, but nothing resolves it yet.
+ * Names that begin with "~" are hidden: they hold the literals of connectors'
+ * configurations (run/literals.h) and are shown to nobody.
  */
 struct secrets;
 
-/** secret_is_ref(s): Whether ${s} has the form of a reference that can be
- * resolved: $env:NAME. */
+/** secret_is_ref(s): Whether the whole of ${s} has the form of a reference. */
 int secret_is_ref(const char * s);
+
+/** secret_is_hidden(s): Whether it is one to a hidden name. */
+int secret_is_hidden(const char * s);
+
+/** secret_shown(s): What may be shown of a secret field's value: ${s} itself if
+ * it is a reference, "***" for a literal or a hidden one. */
+const char * secret_shown(const char * s);
+
+/** secret_ref_name(s, n): The NAME of {{secrets.NAME}}, ${*n} bytes in ${s}, or
+ * NULL. */
+const char * secret_ref_name(const char * s, size_t * n);
+
+/** secret_name_ok(s): Letters, digits, _ . and -, 1 to 128. */
+int secret_name_ok(const char * s);
 
 /**
  * secrets_new(env_file, e): ${env_file} may be NULL: the environment alone.
@@ -25,6 +47,27 @@ void secrets_free(struct secrets * s);
 
 /** secrets_reload(s, e): Read the env file again; on -1 the old values stay. */
 int secrets_reload(struct secrets * s, struct err * e);
+
+/*
+ * The own store's part; run/secret_store.h fills it.
+ * secrets_key(s, key): The key from now on (copied); NULL: there is none.
+ * secrets_key_get(s): That key (borrowed), or NULL.
+ * secrets_trouble(s, e): Why sealed texts cannot be opened, which is then what
+ * resolving one says; NULL: no reason.
+ * secrets_put(s, name, sealed, e): Keep a sealed text (copied).
+ * secrets_sealed(s, name): The sealed text (borrowed), or NULL.
+ * secrets_drop(s, name): Forget it.
+ * secrets_each(s, cb, arg): For each, in no order; ${cb} may drop the one it got.
+ */
+void secrets_key(struct secrets * s, const struct secret_key * key);
+const struct secret_key * secrets_key_get(const struct secrets * s);
+void secrets_trouble(struct secrets * s, const struct err * e);
+int secrets_put(struct secrets * s, const char * name, const char * sealed,
+    struct err * e) MUST_CHECK;
+const char * secrets_sealed(const struct secrets * s, const char * name);
+void secrets_drop(struct secrets * s, const char * name);
+void secrets_each(struct secrets * s, void (*cb)(void * arg,
+    const char * name, const char * sealed), void * arg);
 
 /**
  * secrets_resolve(s, ref, out, e):

@@ -76,7 +76,7 @@ split(struct template_expr * x, const char * t, struct err * e)
 		memmove(to, p, n + 1);
 		to += n + 1;
 		x->npaths++;
-		p = or + 2;
+		p = or != NULL ? or + 2 : p;
 	} while (or != NULL);
 	x->path = x->text;
 	if (strncmp(x->path, "now_", 4) == 0 && (end = strchr(x->text, '-')) !=
@@ -379,7 +379,7 @@ secret_text(const struct template_env * env, struct buf * text, struct err * e)
 		buf_addf(&v, "%c%s%c", TEMPLATE_MARK, text->p,
 		    TEMPLATE_MARK_END);
 	} else if (env->secrets == NULL) {
-		buf_adds(&v, secret_is_ref(text->p) ? text->p : "***");
+		buf_adds(&v, secret_shown(text->p));
 	} else if (buf_reserve(&v, 4096) ||
 	    secrets_resolve(env->secrets, text->p, &v, e)) {
 		buf_wipe(&v);

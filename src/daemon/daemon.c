@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #include "conn/reader.h"
 #include "conn/result_cache.h"
 #include "conn/secret.h"
+#include "conn/secret_key.h"
 #include "conn/types.h"
 #include "daemon/egress.h"
 #include "loop/loop.h"
@@ -37,6 +40,7 @@
 #define ANSWERS_MS 5000
 #define LOOK_MS 10
 #define BEAT_MS 5000
+#define LOAD_AGAIN_MS 1000
 /* Connections kept to services between runs: more than that many endpoints
  * connect anew each time. */
 #define MAX_IDLE 20000U
@@ -55,6 +59,7 @@ struct daemon {
 	struct conn_env conn;
 	struct stmt_env stmt;
 	struct secrets * secrets;
+	struct secret_store * secret_store;
 	struct types * types;
 	struct targets * targets;
 	struct runner * runner;
@@ -65,11 +70,22 @@ struct daemon {
 	struct loop_timer * beat;
 	struct loop_timer * drain;
 	struct loop_timer * answers;
+	struct loop_timer * load_again;
 	int answers_left; /* looks at who is not answered yet */
 	int stopping;
 	int load_failed;
 	struct err load_err;
 };
+
+/* What JSON says of a secret, in requests and in configurations that are being
+ * checked, does not stay in memory that is free. */
+static void
+free_json(void * p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
 
 /* A file's one line, or a new one put there: who we are, across restarts. */
 static int
@@ -182,6 +198,8 @@ on_beat(void * arg)
 	loop_timer_start(d->beat, BEAT_MS);
 }
 
+static void on_secrets(void * arg, const struct err * e);
+
 static void
 on_loaded(void * arg, json_t * v, const struct err * e)
 {
@@ -207,6 +225,34 @@ on_loaded(void * arg, json_t * v, const struct err * e)
 	log_event(LOG_INFO, "ready", LOG_I("connectors", st.connected +
 	    st.error + st.disabled + st.pending));
 	api_set_ready(d->api, 1);
+}
+
+static void
+on_load_timer(void * arg)
+{
+	struct daemon * d = arg;
+
+	secret_store_load(d->secret_store, on_secrets, d);
+}
+
+/* The secrets first: connectors run as soon as they are there. */
+static void
+on_secrets(void * arg, const struct err * e)
+{
+	struct daemon * d = arg;
+
+	if (d->stopping)
+		return;
+	if (e == NULL) {
+		runner_load(d->runner, on_loaded, d);
+	} else if (e->cls == ERR_TRANSIENT) {
+		log_event(LOG_WARN, "state_away", LOG_E(e));
+		loop_timer_start(d->load_again, LOAD_AGAIN_MS);
+	} else {
+		d->load_failed = 1;
+		d->load_err = *e;
+		loop_stop(d->loop);
+	}
 }
 
 static void
@@ -264,6 +310,8 @@ on_hup(void * arg)
 
 	if (secrets_reload(d->secrets, &e))
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
+	/* And the master key, if that was what was wrong. */
+	secret_store_load(d->secret_store, NULL, NULL);
 	if (settings_read_token(d->c, &e) ||
 	    (d->c->token != NULL && api_set_token(d->api, d->c->token, &e)))
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
@@ -309,6 +357,32 @@ open_conn(struct daemon * d, struct err * e)
 }
 
 static int
+open_secrets(struct daemon * d, struct err * e)
+{
+	struct secret_store_opts so;
+	struct secret_key key;
+	char path[1024];
+
+	memset(&so, 0, sizeof(so));
+	so.loop = d->loop;
+	so.state = d->state;
+	so.secrets = d->secrets;
+	snprintf(path, sizeof(path), "%s/master.key", d->c->data_dir);
+	so.key_file = d->c->master_key_file ? d->c->master_key_file : path;
+	/* One that was named is somebody's to put there. */
+	so.may_make = d->c->master_key_file == NULL;
+	if (d->c->master_key != NULL) {
+		if (secret_key_parse(d->c->master_key, &key, e))
+			return (-1);
+		so.key = &key;
+	}
+	d->secret_store = secret_store_new(&so, e);
+	if (so.key != NULL)
+		secret_box_wipe(&key);
+	return (d->secret_store == NULL ? -1 : 0);
+}
+
+static int
 open_runner(struct daemon * d, struct err * e)
 {
 	struct runner_opts ro;
@@ -324,6 +398,7 @@ open_runner(struct daemon * d, struct err * e)
 	ro.types = d->types;
 	ro.conn = &d->conn;
 	ro.secrets = d->secrets;
+	ro.secret_store = d->secret_store;
 	ro.targets = d->targets;
 	ro.node = d->node;
 	d->runner = runner_new(&ro, e);
@@ -428,20 +503,21 @@ bring_up(struct daemon * d, struct err * e)
 	if ((d->http = http_new(d->loop, &ho, e)) == NULL ||
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, NULL, e)) == NULL ||
-	    open_state(d, e) || open_conn(d, e) || open_runner(d, e) ||
-	    open_api(d, e))
+	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
+	    open_runner(d, e) || open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
 	d->answers = loop_timer_new(d->loop, on_answers, d);
+	d->load_again = loop_timer_new(d->loop, on_load_timer, d);
 	d->sig_term = loop_signal_new(d->loop, SIGTERM, on_term, d);
 	d->sig_int = loop_signal_new(d->loop, SIGINT, on_term, d);
 	d->sig_hup = loop_signal_new(d->loop, SIGHUP, on_hup, d);
 	if (d->beat == NULL || d->drain == NULL || d->answers == NULL ||
-	    d->sig_term == NULL || d->sig_int == NULL || d->sig_hup == NULL)
+	    d->load_again == NULL || d->sig_term == NULL || d->sig_int == NULL || d->sig_hup == NULL)
 		return (err_nomem(e, "the daemon"));
 	on_beat(d);
-	runner_load(d->runner, on_loaded, d);
+	secret_store_load(d->secret_store, on_secrets, d);
 	return (0);
 }
 
@@ -451,6 +527,7 @@ take_down(struct daemon * d)
 	loop_signal_free(d->sig_hup);
 	loop_signal_free(d->sig_int);
 	loop_signal_free(d->sig_term);
+	loop_timer_free(d->load_again);
 	loop_timer_free(d->answers);
 	loop_timer_free(d->drain);
 	loop_timer_free(d->beat);
@@ -458,13 +535,14 @@ take_down(struct daemon * d)
 	runner_free(d->runner);
 	targets_free(d->targets);
 	types_free(d->types);
-	secrets_free(d->secrets);
 	reader_cleanup();
 	result_cache_free(d->cache);
 	limits_free(d->limits);
 	shared_free(d->shared);
 	if (d->state != NULL)
 		d->state->ops->free(d->state);
+	secret_store_free(d->secret_store);
+	secrets_free(d->secrets);
 	http_free(d->http);
 	egress_free(d->egress);
 	loop_free(d->loop);
@@ -478,6 +556,7 @@ daemon_run(struct settings * c, struct err * e)
 
 	memset(&d, 0, sizeof(d));
 	d.c = c;
+	json_set_alloc_funcs(malloc, free_json);
 	signal(SIGPIPE, SIG_IGN);
 	/* A file at its limit is a failed write like any other. */
 	signal(SIGXFSZ, SIG_IGN);

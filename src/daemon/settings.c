@@ -12,6 +12,7 @@
 #include "base/duration.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "conn/secret_key.h"
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "config", __VA_ARGS__)
 
@@ -36,6 +37,7 @@ static const struct setting {
 	{ "log_level", LEVEL, AT(log_level), "info", 0, 0 },
 	{ "log_format", FORMAT, AT(log_format), "json", 0, 0 },
 	{ "token_file", STRING, AT(token_file), NULL, 0, 0 },
+	{ "master_key_file", STRING, AT(master_key_file), NULL, 0, 0 },
 	{ "tls_cert", STRING, AT(tls_cert), NULL, 0, 0 },
 	{ "tls_key", STRING, AT(tls_key), NULL, 0, 0 },
 	{ "hosts", STRING, AT(hosts), NULL, 0, 0 },
@@ -244,6 +246,9 @@ settings_free(struct settings * c)
 	if (c->token != NULL)
 		explicit_bzero(c->token, strlen(c->token));
 	free(c->token);
+	if (c->master_key != NULL)
+		explicit_bzero(c->master_key, strlen(c->master_key));
+	free(c->master_key);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -372,6 +377,31 @@ check_readable(const struct settings * c, const char * key, const char * path,
 	return (settings_blame(c, key, e));
 }
 
+/* A key that does not do is said now, not at the first secret. */
+static int
+check_master_key(const struct settings * c, struct err * e)
+{
+	struct secret_key key;
+	int rc;
+
+	if (c->master_key != NULL) {
+		rc = secret_key_parse(c->master_key, &key, e);
+		secret_box_wipe(&key);
+		return (rc ? err_prefix(e, "MOLTLER_MASTER_KEY") : 0);
+	}
+	if (c->master_key_file == NULL)
+		return (0);
+	rc = secret_key_read(c->master_key_file, &key, e);
+	secret_box_wipe(&key);
+	if (rc > 0)
+		rc = BAD(e, "there is no %s; make one with: (umask 077; "
+		    "openssl rand -hex 32 > FILE)", c->master_key_file);
+	if (rc == 0)
+		return (0);
+	err_prefix(e, "master_key_file");
+	return (settings_blame(c, "master_key_file", e));
+}
+
 int
 settings_check(struct settings * c, struct err * e)
 {
@@ -402,7 +432,8 @@ settings_check(struct settings * c, struct err * e)
 		    "could ask");
 		return (settings_blame(c, "listen", e));
 	}
-	return (check_readable(c, "env_file", c->env_file, e) ||
+	return (check_master_key(c, e) ||
+	    check_readable(c, "env_file", c->env_file, e) ||
 	    check_readable(c, "tls_cert", c->tls_cert, e) ||
 	    check_readable(c, "tls_key", c->tls_key, e) ? -1 : 0);
 }

@@ -25,6 +25,8 @@ struct settings {
 	char * log_format;
 	char * token_file;      /* or NULL */
 	char * token;           /* from token_file or MOLTLER_TOKEN; or NULL */
+	char * master_key_file; /* or NULL: master.key in data_dir */
+	char * master_key;      /* from MOLTLER_MASTER_KEY; or NULL */
 	char * tls_cert;
 	char * tls_key;
 	char * hosts;           /* blank or comma separated, or NULL */

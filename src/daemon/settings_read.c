@@ -155,6 +155,13 @@ settings_read_env(struct settings * c, struct err * e)
 			free(c->token);
 			if ((c->token = strdup(eq + 1)) == NULL)
 				return (err_nomem(e, "the configuration"));
+		} else if (strcmp(key, "master_key") == 0) {
+			free(c->master_key);
+			if ((c->master_key = strdup(eq + 1)) == NULL)
+				return (err_nomem(e, "the configuration"));
+			/* Out of /proc/PID/environ. */
+			explicit_bzero((char *)(uintptr_t)(eq + 1),
+			    strlen(eq + 1));
 		} else if (settings_index(key) >= 0 &&
 		    settings_set_from(c, from, key, eq + 1, e)) {
 			return (-1);

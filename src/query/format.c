@@ -16,7 +16,8 @@ struct query_format {
 	size_t n;
 	struct buf keys; /* of an object: each as "name":, one after another */
 	size_t * key_end;
-	char * is_json;  /* a flag a column */
+	char * is_json;  /* flags a column */
+	char * is_bool;
 	uint64_t rows;
 	int began;       /* the columns were written */
 	int failed;      /* no memory for them */
@@ -43,6 +44,7 @@ query_format_free(struct query_format * f)
 	buf_free(&f->keys);
 	free(f->key_end);
 	free(f->is_json);
+	free(f->is_bool);
 	free(f);
 }
 
@@ -138,8 +140,9 @@ keep_columns(struct query_format * f, size_t n, const char * const * names,
 
 	f->key_end = calloc(n + 1, sizeof(*f->key_end));
 	f->is_json = calloc(n + 1, 1);
+	f->is_bool = calloc(n + 1, 1);
 	if (nm.sorted == NULL || nm.next == NULL || f->key_end == NULL ||
-	    f->is_json == NULL)
+	    f->is_json == NULL || f->is_bool == NULL)
 		goto done;
 	f->n = n;
 	for (i = 0; i < n; i++)
@@ -147,6 +150,7 @@ keep_columns(struct query_format * f, size_t n, const char * const * names,
 	qsort(nm.sorted, n, sizeof(*nm.sorted), by_name);
 	for (i = 0; i < n; i++) {
 		f->is_json[i] = strcasecmp(types[i], "JSON") == 0;
+		f->is_bool[i] = strcasecmp(types[i], "BOOLEAN") == 0;
 		if ((name = unique(&nm, names[i])) == NULL)
 			break;
 		buf_add_json_str(&f->keys, name, strlen(name));
@@ -320,7 +324,10 @@ add_json_value(struct query_format * f, size_t i, const struct query_value * v)
 		buf_adds(b, "null");
 		break;
 	case QUERY_INT:
-		add_int(b, v->i);
+		if (f->is_bool[i] && (v->i == 0 || v->i == 1))
+			buf_adds(b, v->i ? "true" : "false");
+		else
+			add_int(b, v->i);
 		break;
 	case QUERY_REAL:
 		if (v->d - v->d != 0) /* NaN and infinities are no JSON */

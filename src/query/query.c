@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "query/query_internal.h"
+#include "query/query_live.h"
 
 #define DEADLINE_MS 60000
 #define MAX_MEMORY ((size_t)64 << 20)
@@ -78,8 +79,8 @@ fill_value(sqlite3_stmt * st, int i, struct query_value * v)
 }
 
 /* Sleep until the sink can take more, or there is a reason not to wait. */
-static void
-pause_for_sink(struct query * q)
+void
+query_pause(struct query * q)
 {
 	query_enter(q, QUERY_PAUSED);
 	while (!q->resumed && !q->cancelled && !q->expired)
@@ -103,7 +104,9 @@ send_columns(struct query * q, size_t n, struct err * e)
 	for (i = 0; i < n; i++) {
 		names[i] = sqlite3_column_name(q->stmt, (int)i);
 		type = sqlite3_column_decltype(q->stmt, (int)i);
-		names[n + i] = type == NULL ? "" : type;
+		/* Only SQLite need know that a time is a text. */
+		names[n + i] = type == NULL ? "" :
+		    strcmp(type, "TIMESTAMP TEXT") == 0 ? "TIMESTAMP" : type;
 		if (names[i] == NULL) {
 			free(names);
 			return (query_error(q, SQLITE_NOMEM, e));
@@ -121,7 +124,11 @@ run_rows(struct query * q, struct err * e)
 	size_t n = (size_t)sqlite3_column_count(q->stmt), i;
 	int rc;
 
-	if (send_columns(q, n, e))
+	if (q->opts.explain)
+		return (query_explain(q, e));
+	if (q->live != NULL)
+		query_ops_start(q->live);
+	if (query_stopped(q, e) || send_columns(q, n, e))
 		return (-1);
 	query_enter(q, QUERY_RUN);
 	while ((rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
@@ -130,7 +137,7 @@ run_rows(struct query * q, struct err * e)
 		q->st.rows++;
 		q->resumed = 0;
 		if (q->sink.row != NULL && q->sink.row(q->sink.arg, n, q->row))
-			pause_for_sink(q);
+			query_pause(q);
 		/* A row the sink takes long over, or many cheap ones. */
 		if (query_breathe(q))
 			return (query_stopped(q, e));

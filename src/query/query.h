@@ -23,7 +23,8 @@ struct query;
  */
 struct query_table {
 	int found;          /* 1; or 2: ambiguous, ${schema} lists where; or
-	                     * 3: on another node, which ${schema} names */
+	                     * 3: on another node, which ${schema} names; or
+	                     * 4: there is none, and ${path} says why */
 	char schema[128];   /* the database it is in */
 	char path[1024];    /* its file */
 	char table[128];    /* the table in it */
@@ -38,6 +39,10 @@ struct query_catalog {
 	/* Fill up to ${n} names (borrowed for the call) for "did you mean". */
 	size_t (*names)(void * arg, const char ** names, size_t n);
 	void * arg;
+	/* Fill up to ${n} tables whose names ${pattern} (with *) matches; ${n} + 1
+	 * if there are more.  NULL: there are no patterns. */
+	size_t (*match)(void * arg, const char * schema, const char * pattern,
+	    struct query_table * out, size_t n);
 };
 
 struct query_opts {

@@ -4,6 +4,7 @@
 
 #include "query/query_internal.h"
 #include "query/query_db.h"
+#include "query/query_live.h"
 #include "target/sample_store.h"
 
 /* How many steps of SQLite's machine between two looks at the clock: some
@@ -167,39 +168,87 @@ lookup(struct query * q, const struct sql_name * nm, struct query_table * out)
 	return (out->found);
 }
 
+int
+query_db_schema(struct query * q, const struct sql_name * nm,
+    const char * schema, size_t n, struct err * e)
+{
+	size_t off = q->list.t[nm->first].off;
+
+	if (q->tables_n + n > QUERY_MAX_TABLES)
+		return (token_error(q->sql, q->len, off, e,
+		    "more than %d tables in one query", QUERY_MAX_TABLES));
+	if (have_schema(q, schema))
+		return (0);
+	if (schemas(q) >= QUERY_MAX_ATTACHED)
+		return (token_error(q->sql, q->len, off, e,
+		    "a query can read from %d databases at once, and "
+		    "%s is one more", QUERY_MAX_ATTACHED, schema));
+	return (run(q, sqlite3_mprintf("ATTACH ':memory:' AS \"%w\"", schema),
+	    e));
+}
+
+int
+query_db_target(struct query * q, const char * schema, const char * name,
+    const struct query_table * tab, struct err * e)
+{
+	return (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
+	    "USING %s(%Q, %Q)", schema, name, module_name, tab->path,
+	    tab->table), e));
+}
+
+void
+query_db_added(struct query * q, const char * schema, const char * table)
+{
+	snprintf(q->tables[q->tables_n].schema, SQL_NAME_MAX, "%s", schema);
+	snprintf(q->tables[q->tables_n].table, SQL_NAME_MAX, "%s", table);
+	q->tables_n++;
+}
+
+int
+query_db_run(struct query * q, char * sql, struct err * e)
+{
+	return (run(q, sql, e));
+}
+
+/* An entity: its connector is held from here on, so that nothing may come between
+ * the lookup and this. */
+static int
+attach_entity(struct query * q, const char * schema, const struct sql_name * nm,
+    const struct query_table * tab, struct err * e)
+{
+	int i;
+
+	if (q->live == NULL) {
+		if ((q->live = query_live_new(q)) == NULL)
+			return (err_nomem(e, "a query"));
+		if ((i = query_entity_register(q)) != SQLITE_OK)
+			return (query_error(q, i, e));
+	}
+	if ((i = query_live_add(q->live, tab->c, tab->ent, nm->first)) < 0)
+		return (err_set(e, ERR_PERMANENT, "sql", "more than %d tables "
+		    "in one query", QUERY_MAX_TABLES));
+	return (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
+	    "USING " QUERY_MODULE "(%d)", schema, nm->table, i), e));
+}
+
 static int
 attach(struct query * q, const struct sql_name * nm, struct err * e)
 {
-	const struct token * t = &q->list.t[nm->first];
 	const char * schema = *nm->schema ? nm->schema : "main";
 	struct query_table tab;
 
 	if (*nm->table == '\0' || have_table(q, schema, nm->table))
 		return (0);
-	if (lookup(q, nm, &tab) != 1)
+	if (lookup(q, nm, &tab) != 1 && strchr(nm->table, '*') != NULL)
+		return (query_union(q, nm, e));
+	if (tab.found != 1)
 		return (0); /* a CTE perhaps; if not SQLite will miss it */
-	if (tab.c != NULL)
-		return (err_set(e, ERR_PERMANENT, "no_table", "live entities "
-		    "are not there yet")); 
-	if (q->tables_n >= QUERY_MAX_TABLES)
-		return (token_error(q->sql, q->len, t->off, e,
-		    "more than %d tables in one query", QUERY_MAX_TABLES));
-	if (!have_schema(q, schema)) {
-		if (schemas(q) >= QUERY_MAX_ATTACHED)
-			return (token_error(q->sql, q->len, t->off, e,
-			    "a query can read from %d databases at once, and "
-			    "%s is one more", QUERY_MAX_ATTACHED, schema));
-		if (run(q, sqlite3_mprintf("ATTACH ':memory:' AS \"%w\"",
-		    schema), e))
-			return (-1);
-	}
-	if (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
-	    "USING %s(%Q, %Q)", schema, nm->table, module_name, tab.path,
-	    tab.table), e))
+	if (query_db_schema(q, nm, schema, 1, e) || (tab.c != NULL ?
+	    attach_entity(q, schema, nm, &tab, e) :
+	    query_db_target(q, schema, nm->table, &tab, e)))
 		return (-1);
-	snprintf(q->tables[q->tables_n].schema, SQL_NAME_MAX, "%s", schema);
-	snprintf(q->tables[q->tables_n].table, SQL_NAME_MAX, "%s", nm->table);
-	q->tables_n++;
+	q->tables[q->tables_n].ent = tab.ent;
+	query_db_added(q, schema, nm->table);
 	return (0);
 }
 
@@ -224,4 +273,6 @@ query_db_close(struct query * q)
 	q->stmt = NULL;
 	sqlite3_close(q->db);
 	q->db = NULL;
+	query_live_free(q->live);
+	q->live = NULL;
 }

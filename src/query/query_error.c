@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "query/query_internal.h"
+#include "query/query_live.h"
 
 #define MAX_NAMES ((size_t)16384)
 #define MAX_COLUMNS ((size_t)4096)
@@ -102,6 +103,8 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		token_error(q->sql, q->len, off, e, "%.80s is on node %.64s, "
 		    "which holds its database; ask the daemon there", name,
 		    tab.schema);
+	else if (tab.found == 4)
+		token_error(q->sql, q->len, off, e, "%.240s", tab.path);
 	else {
 		names = malloc(MAX_NAMES * sizeof(*names));
 		if (names != NULL && q->cat->names != NULL)
@@ -125,13 +128,22 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 static size_t
 columns(struct query * q, char ** out, size_t max)
 {
+	const struct manifest_entity * ent;
 	sqlite3_stmt * st;
-	size_t i, n = 0;
+	size_t i, n = 0, c;
 	char * sql;
 	int k;
 
 	sqlite3_set_authorizer(q->db, NULL, NULL);
 	for (i = 0; i < q->tables_n; i++) {
+		/* Hidden ones too; and it need not have its inputs here. */
+		if ((ent = q->tables[i].ent) != NULL) {
+			for (c = 0; c < ent->ncolumns && n < max; c++)
+				if ((out[n] = strdup(ent->columns[c].name)) !=
+				    NULL)
+					n++;
+			continue;
+		}
 		sql = sqlite3_mprintf("SELECT * FROM \"%w\".\"%w\"",
 		    q->tables[i].schema, q->tables[i].table);
 		if (sql == NULL)
@@ -262,7 +274,7 @@ no_memory(struct query * q, struct err * e)
 int
 query_error(struct query * q, int rc, struct err * e)
 {
-	if (query_stopped(q, e))
+	if (query_stopped(q, e) || query_live_error(q->live, rc, e))
 		return (-1);
 	if (rc == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM || q->db == NULL)
 		return (no_memory(q, e));

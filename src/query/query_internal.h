@@ -34,7 +34,10 @@ enum query_state {
 struct query_attached {
 	char schema[SQL_NAME_MAX];
 	char table[SQL_NAME_MAX];
+	const struct manifest_entity * ent; /* NULL: a target's */
 };
+
+struct query_live;
 
 struct query {
 	struct loop * loop;
@@ -60,6 +63,7 @@ struct query {
 	struct query_value * row;
 	struct query_attached tables[QUERY_MAX_TABLES];
 	size_t tables_n;
+	struct query_live * live; /* NULL: it names no entity (query_live.h) */
 	/* What the authorizer refused, for the message. */
 	char refused[96];
 
@@ -75,6 +79,9 @@ extern const char query_key;
  * query must stop (deadline, cancel): then unwind.
  */
 int query_breathe(struct query * q);
+
+/** query_pause(q): Sleep until the sink can take more, or ${q} must stop. */
+void query_pause(struct query * q);
 
 /* query_mem.c: what SQLite holds for one query, counted and capped. */
 
@@ -110,6 +117,28 @@ int query_db_open(struct query * q, struct err * e) MUST_CHECK;
 
 /** query_db_attach(q, e): Make the tables that the statement names. */
 int query_db_attach(struct query * q, struct err * e) MUST_CHECK;
+
+/**
+ * query_db_schema(q, nm, schema, n, e): Be sure that ${schema} is there, for
+ * ${n} more tables.
+ * query_db_target(q, schema, name, tab, e): Make the table ${name} that reads the
+ * target ${tab}.
+ * query_db_run(q, sql, e): Run SQL of our own making (sqlite3_mprintf's; freed).
+ * query_db_added(q, schema, table): Note it; there must be room.
+ */
+int query_db_schema(struct query * q, const struct sql_name * nm,
+    const char * schema, size_t n, struct err * e) MUST_CHECK;
+int query_db_target(struct query * q, const char * schema, const char * name,
+    const struct query_table * tab, struct err * e) MUST_CHECK;
+int query_db_run(struct query * q, char * sql, struct err * e) MUST_CHECK;
+void query_db_added(struct query * q, const char * schema, const char * table);
+
+/* query_union.c */
+
+/** query_union(q, nm, e): Make the name with * in it a view: the union of the
+ * targets it matches. */
+int query_union(struct query * q, const struct sql_name * nm, struct err * e)
+    MUST_CHECK;
 
 /** query_db_close(q): Close it. */
 void query_db_close(struct query * q);

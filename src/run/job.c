@@ -8,6 +8,7 @@
 #include "conn/manifest_schema.h"
 #include "conn/template.h"
 #include "conn/types.h"
+#include "run/literals.h"
 #include "run/runner_internal.h"
 #include "run/schedule.h"
 #include "target/targets.h"
@@ -47,7 +48,8 @@ check_schedule(struct job * j, const json_t * rec, struct err * e)
 			    "an integer from %d to %d", SCHEDULE_MIN_MS,
 			    SCHEDULE_MAX_MS));
 		j->schedule_ms = json_integer_value(v);
-	} else if (j->c->opt.sync_interval_ms != 0) {
+	} else if (j->c->opt.sync_interval_ms != 0 &&
+	    (j->target_table != NULL || j->target_database != NULL)) {
 		j->schedule_ms = j->c->opt.sync_interval_ms;
 		if (j->schedule_ms < SCHEDULE_MIN_MS ||
 		    j->schedule_ms > SCHEDULE_MAX_MS)
@@ -323,6 +325,8 @@ job_show(const struct job * j)
 
 	if (config != NULL && m != NULL)
 		hidden = manifest_config_hide(m->config, config);
+	if (hidden != NULL)
+		literals_hide(hidden);
 	json_decref(config);
 	v = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o, "
 	    "s:o, s:o, s:o, s:I, s:o, s:o, s:o}",

@@ -33,6 +33,7 @@ runner_new(const struct runner_opts * o, struct err * e)
 	r->state = o->state;
 	r->types = o->types;
 	r->secrets = o->secrets;
+	r->secret_store = o->secret_store;
 	r->targets = o->targets;
 	r->conn_env = o->conn;
 	r->tick_env.loop = o->loop;
@@ -112,6 +113,15 @@ lower_bound(const struct runner * r, const char * name)
 			hi = mid;
 	}
 	return (lo);
+}
+
+size_t
+runner_after(const struct runner * r, const char * name)
+{
+	size_t i = lower_bound(r, name);
+
+	return (i < r->n && strcmp(r->sorted[i]->c->name, name) == 0 ? i + 1 :
+	    i);
 }
 
 struct connector *
@@ -206,11 +216,8 @@ runner_list(const struct runner * r, const char * after, size_t limit,
 	json_t * a;
 
 	*next = NULL;
-	if (after != NULL) {
-		i = lower_bound(r, after);
-		if (i < r->n && strcmp(r->sorted[i]->c->name, after) == 0)
-			i++;
-	}
+	if (after != NULL)
+		i = runner_after(r, after);
 	end = r->n - i > limit ? i + limit : r->n;
 	if ((a = json_array()) == NULL)
 		return (NULL);

@@ -10,6 +10,7 @@
 #include "conn/secret.h"
 #include "conn/types.h"
 #include "loop/loop.h"
+#include "run/secret_store.h"
 #include "state/state.h"
 #include "target/targets.h"
 
@@ -26,6 +27,7 @@ struct runner_opts {
 	struct types * types;
 	const struct conn_env * conn;
 	struct secrets * secrets;
+	struct secret_store * secret_store; /* NULL: no literals, no store */
 	struct targets * targets;
 	const char * node; /* this daemon's id */
 };
@@ -70,6 +72,15 @@ const struct types * runner_types(const struct runner * r);
  * or it does not fit its type. */
 struct connector * runner_connector(const struct runner * r, const char * key);
 
+/**
+ * runner_secret_store(r): The store of secrets (borrowed), or NULL.
+ * runner_secret_drop(r, name, cb, arg): Delete a secret; connectors that refer to
+ * it are named in a warning of the log.  Errors: config "not_found".
+ */
+struct secret_store * runner_secret_store(const struct runner * r);
+void runner_secret_drop(struct runner * r, const char * name,
+    secret_store_cb * cb, void * arg);
+
 /** runner_show(r, key): As the API shows it (owned by the caller), or NULL. */
 json_t * runner_show(const struct runner * r, const char * key);
 
@@ -81,6 +92,35 @@ json_t * runner_show(const struct runner * r, const char * key);
  */
 json_t * runner_list(const struct runner * r, const char * after,
     size_t limit, const char ** next);
+
+/** runner_has(r, key): Whether there is one, also one that does not fit. */
+int runner_has(const struct runner * r, const char * key);
+
+/* What a list shows of a connector; borrowed for the call. */
+struct runner_brief {
+	const char * name, * type; /* type "": it does not fit */
+	const char * status;       /* connected, error, disabled, pending */
+	const char * sync;         /* the id of its sync, or NULL: the rest is 0 */
+	const char * target_database, * target_table;
+	int64_t schedule_ms;
+	int64_t last_run_at, last_success_at; /* ms since 1970, 0: never */
+	int64_t last_rows;
+};
+
+/**
+ * runner_each(r, after, n, cb, arg, last):
+ * Call for up to ${n} connectors by name whose names come after ${after} (NULL:
+ * from the first), until ${cb} returns nonzero.  How many were seen; ${*last} is
+ * the last one's name (borrowed).
+ */
+size_t runner_each(const struct runner * r, const char * after, size_t n,
+    int (*cb)(void * arg, const struct runner_brief * b), void * arg,
+    const char ** last);
+
+/** runner_note(r, name, e): A statement just asked ${name}'s service: what came of
+ * it (NULL: it went well) is its status, unless it has a schedule, whose runs
+ * tell that. */
+void runner_note(struct runner * r, const char * name, const struct err * e);
 
 /** runner_elsewhere(r, database, table): The node that holds this target, if it is
  * another one (borrowed); ${database} NULL: any.  NULL: none that is known. */

@@ -17,6 +17,7 @@ struct runner {
 	struct state * state;
 	struct types * types;
 	struct secrets * secrets;
+	struct secret_store * secret_store; /* or NULL */
 	struct targets * targets;
 	char * node;
 	const struct conn_env * conn_env;
@@ -65,6 +66,8 @@ struct runner {
 
 /* runner.c */
 struct job * runner_find(const struct runner * r, const char * key);
+/** runner_after(r, name): The place of the first whose name comes after. */
+size_t runner_after(const struct runner * r, const char * name);
 int runner_insert(struct runner * r, struct job * j, struct err * e);
 void runner_remove(struct runner * r, struct job * j);
 
@@ -112,13 +115,21 @@ void runner_save(struct job * j);
 /** runner_save_rest(r): Try those again. */
 void runner_save_rest(struct runner * r);
 
-/* runner_admin.c */
+/* runner_change.c */
 
 /** runner_put_sync(j): Write the record of its sync, if it has one. */
 void runner_put_sync(struct job * j);
 
+/* runner_admin.c */
+
 /** runner_cancel_tests(r): End the calls of runner_test. */
 void runner_cancel_tests(struct runner * r);
+
+/* runner_secret.c */
+
+/** runner_sweep_literals(r): Delete hidden secrets that no connector refers to;
+ * after loading. */
+void runner_sweep_literals(struct runner * r);
 
 /* runner_poll.c */
 

@@ -96,6 +96,7 @@ load_one_done(struct runner * r)
 {
 	if (--r->load_left > 0)
 		return;
+	runner_sweep_literals(r);
 	if (r->load_cb != NULL)
 		r->load_cb(r->load_arg, NULL, NULL);
 	r->load_cb = NULL;
@@ -471,22 +472,44 @@ on_changed_list(void * arg, json_t * v, const struct err * e)
 	on_slice(r);
 }
 
+/* The secrets are there before the connectors that refer to them. */
+static void
+on_secrets(void * arg, const struct err * e)
+{
+	struct runner * r = arg;
+
+	if (e != NULL || r->stopping) {
+		r->generation = -1;
+		r->ops--;
+		r->polling = 0;
+		runner_maybe_stopped(r);
+		return;
+	}
+	r->list_changes = r->changes;
+	r->state->ops->list(r->state, "connector", on_changed_list, r);
+}
+
 static void
 on_generation(void * arg, json_t * v, const struct err * e)
 {
 	struct runner * r = arg;
 	json_int_t gen = json_integer_value(v);
 
-	r->ops--;
-	if (e == NULL && gen != r->generation && !r->stopping) {
-		r->generation = gen;
-		r->list_changes = r->changes;
-		r->ops++;
-		r->state->ops->list(r->state, "connector", on_changed_list, r);
+	if (e != NULL || gen == r->generation || r->stopping) {
+		r->ops--;
+		r->polling = 0;
+		runner_maybe_stopped(r);
 		return;
 	}
-	r->polling = 0;
-	runner_maybe_stopped(r);
+	r->generation = gen;
+	if (r->secret_store == NULL) {
+		on_secrets(r, NULL);
+	} else if (gen < r->seen) {
+		secret_store_put_back(r->secret_store);
+		on_secrets(r, NULL);
+	} else {
+		secret_store_load(r->secret_store, on_secrets, r);
+	}
 }
 
 static void

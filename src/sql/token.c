@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "sql/lexer.h"
+#include "sql/sql_block.h"
 
 /* Walks forward over a text and counts lines and characters. */
 struct walker {
@@ -215,13 +216,18 @@ split_fill(struct lexer * lx, const char * sql, size_t sql_len,
 {
 	struct walker w = { sql, 0, 1, 1 };
 	struct token_stmt st = { 0, 0, 0, 0 };
+	struct sql_block block = { 0, 0, 0, 0 };
 	size_t cap = 0, off, len;
 	int kind, rc;
 
 	while ((rc = lexer_next(lx, &kind, &off, &len)) == 1) {
 		if (kind >= LEXER_STRING)
 			return (unterminated(kind, sql, sql_len, off, e));
-		if (kind == TOKEN_SEMI) {
+		if (kind == TOKEN_ID)
+			sql_block_word(&block, sql + off, len);
+		else if (kind != TOKEN_SEMI)
+			sql_block_other(&block);
+		else if (sql_block_semi(&block)) {
 			st.ended = 1;
 			if (st.len > 0 && split_add(out, n, &cap, &st, e))
 				return (-1);

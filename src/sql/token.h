@@ -8,8 +8,8 @@
 
 /*
  * Words of moltler's SQL, which are SQLite's, and of its objects: between a
- * "{" and its "}" (CONFIG {...}) brackets are brackets, a colon stands alone and
- * "text" is a JSON string.  Comments (two dashes to the end of the line, C's)
+ * "{" and its "}" (CONFIG {...}), and in the value after a "=>", brackets are
+ * brackets, a colon stands alone and "text" is a JSON string.  Comments (two dashes to the end of the line, C's)
  * are skipped.
  */
 enum token_kind {
@@ -76,7 +76,8 @@ struct token_stmt {
 
 /**
  * token_split(sql, len, out, n, e):
- * Cut a script into its statements; empty ones are left out.  ${*out} is the
+ * Cut a script into its statements; empty ones are left out; BEGIN ... END is
+ * one.  ${*out} is the
  * caller's to free().  Errors as token_list, but for the number of tokens.
  */
 int token_split(const char * sql, size_t len, struct token_stmt ** out,

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "sql/token.h"
+#include "sql/token_mask.h"
 
 #define EXCERPT 80 /* characters */
 #define BEFORE 50  /* of them before the place, where the line is longer */
@@ -35,21 +36,32 @@ chars_back(const char * sql, size_t from, size_t floor, size_t chars)
 	return (from);
 }
 
-/* Write the line that holds ${off} and, below it, a caret. */
+/* Write the line that holds ${off} and, below it, a caret; secrets masked. */
 static void
 put_excerpt(const char * sql, size_t len, size_t off, char * out, size_t cap)
 {
-	size_t start = off, from, at, n = 0, chars = 0, col = 0;
+	size_t start = off, from, at, n = 0, chars = 0, col = 0, end = off, hidden;
 	char text[EXCERPT * 4 + 1];
+	struct token_mask mask;
 
 	while (start > 0 && sql[start - 1] != '\n')
 		start--;
+	while (end < len && sql[end] != '\n')
+		end++;
 	from = chars_back(sql, off, start, BEFORE);
-	for (at = from; at < len && sql[at] != '\n' && chars < EXCERPT;
-	    chars++) {
+	token_mask(sql, len, from, end, &mask);
+	for (at = from; at < end && chars < EXCERPT; chars++) {
 		if (at < off)
 			col = chars + 1;
-		at += put_char(sql + at, len - at, text, &n);
+		if ((hidden = token_mask_end(&mask, at)) != 0) {
+			/* However long it is. */
+			memcpy(text + n, "***", 3);
+			n += 3;
+			chars += 2;
+			at = hidden;
+		} else {
+			at += put_char(sql + at, len - at, text, &n);
+		}
 	}
 	while (n > 0 && text[n - 1] == ' ' && chars > col + 1) {
 		n--;

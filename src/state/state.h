@@ -35,7 +35,8 @@ struct state_ops {
 	int (*is_up)(const struct state *);
 
 	/*
-	 * Records are JSON objects by kind ("connector", "sync") and name.
+	 * Records are JSON objects by kind ("connector", "sync", "secret") and
+	 * name.
 	 * put with must_be_new: Config "exists" if the name is taken.
 	 * get: the object, or NULL.  list: an array ordered by name.
 	 * del: deleting what is not there is no error.

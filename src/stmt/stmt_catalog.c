@@ -1,7 +1,9 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "stmt/stmt_internal.h"
 
 /* What can be named after FROM: connectors' entities and targets' tables. */
@@ -36,21 +38,57 @@ on_table(void * arg, const char * database, const char * path,
 }
 
 static void
+note_used(struct stmt_catalog * cat, const char * name)
+{
+	size_t i;
+
+	for (i = 0; i < cat->nused; i++)
+		if (strcmp(cat->used[i], name) == 0)
+			return;
+	if (cat->nused < STMT_MAX_USED)
+		snprintf(cat->used[cat->nused++], sizeof(cat->used[0]), "%s",
+		    name);
+}
+
+/* The connector is there, but not what it was asked for. */
+static void
+no_entity(const struct connector * c, const char * table,
+    struct query_table * out)
+{
+	const char * names[64] = { NULL }, * near;
+	size_t i, n = 0, at;
+
+	for (i = 0; i < c->m->nentities && n < 64; i++)
+		if (!c->m->entities[i].hidden)
+			names[n++] = c->m->entities[i].name;
+	near = json_nearest(table, names, n);
+	at = (size_t)snprintf(out->path, sizeof(out->path),
+	    "connector %.60s (type %.30s) has no entity %.60s%s%.60s%s; there "
+	    "are: ", c->name, c->m->type, table, near ? " (did you mean " : "",
+	    near ? near : "", near ? "?)" : "");
+	for (i = 0; i < n && at < sizeof(out->path); i++)
+		at += (size_t)snprintf(out->path + at, sizeof(out->path) - at,
+		    "%s%s", i ? ", " : "", names[i]);
+}
+
+static void
 lookup(void * arg, const char * schema, const char * table,
     struct query_table * out)
 {
-	const struct stmt_env * env = arg;
+	struct stmt_catalog * cat = arg;
+	const struct stmt_env * env = cat->env;
 	struct lookup l = { schema, out };
 	const struct manifest_entity * ent;
 	struct connector * c;
 	const char * node;
 
 	memset(out, 0, sizeof(*out));
+	c = schema == NULL ? NULL : runner_connector(env->runner, schema);
 	/* An entity of a connector comes before a database of the same name; its
 	 * tables can still be read by their bare names. */
-	if (schema != NULL && (c = runner_connector(env->runner, schema)) !=
-	    NULL && (ent = manifest_entity(c->m, table)) != NULL &&
+	if (c != NULL && (ent = manifest_entity(c->m, table)) != NULL &&
 	    !ent->hidden) {
+		note_used(cat, c->name);
 		out->found = 1;
 		out->c = c;
 		out->ent = ent;
@@ -62,44 +100,142 @@ lookup(void * arg, const char * schema, const char * table,
 	    (node = runner_elsewhere(env->runner, schema, table)) != NULL) {
 		out->found = 3;
 		snprintf(out->schema, sizeof(out->schema), "%s", node);
+	} else if (!out->found && c != NULL) {
+		out->found = 4;
+		no_entity(c, table, out);
 	}
 }
 
-#define MAX_NAMES 1000
+/* Names are borrowed by who asked until it asks again. */
+#define MAX_NAMES 8000
+static char name_text[MAX_NAMES][200];
+
 struct names {
 	const char ** v;
 	size_t n, max;
-	char (*text)[200];
+	const struct runner * runner;
 };
+
+static int
+add_name(struct names * ns, const char * schema, const char * table)
+{
+	if (ns->n == ns->max)
+		return (1);
+	snprintf(name_text[ns->n], sizeof(name_text[0]), "%s.%s", schema,
+	    table);
+	ns->v[ns->n] = name_text[ns->n];
+	ns->n++;
+	return (0);
+}
 
 static int
 on_name(void * arg, const char * database, const char * table)
 {
-	struct names * ns = arg;
+	return (add_name(arg, database, table));
+}
 
-	if (ns->n == ns->max)
-		return (1);
-	snprintf(ns->text[ns->n], sizeof(ns->text[0]), "%s.%s", database,
-	    table);
-	ns->v[ns->n] = ns->text[ns->n];
-	ns->n++;
+static int
+on_connector(void * arg, const struct runner_brief * b)
+{
+	struct names * ns = arg;
+	struct connector * c = runner_connector(ns->runner, b->name);
+	size_t i;
+
+	for (i = 0; c != NULL && i < c->m->nentities; i++)
+		if (!c->m->entities[i].hidden &&
+		    add_name(ns, c->name, c->m->entities[i].name))
+			return (1);
 	return (0);
 }
 
 static size_t
 names(void * arg, const char ** v, size_t max)
 {
-	static char text[MAX_NAMES][200];
-	struct names ns = { v, 0, max < MAX_NAMES ? max : MAX_NAMES, text };
+	const struct stmt_catalog * cat = arg;
+	struct names ns = { v, 0, max < MAX_NAMES ? max : MAX_NAMES,
+	    cat->env->runner };
+	const char * next;
 
-	targets_each_table(((const struct stmt_env *)arg)->targets, on_name, &ns);
+	targets_each_table(cat->env->targets, on_name, &ns);
+	(void)runner_each(cat->env->runner, NULL, MAX_NAMES, on_connector, &ns,
+	    &next);
 	return (ns.n);
 }
 
-void
-stmt_catalog(const struct stmt_env * env, struct query_catalog * cat)
+/* ---- wildcards ---- */
+
+struct matches {
+	const char * schema, * pattern;
+	const struct targets * targets;
+	struct query_table * out;
+	size_t n, max;
+};
+
+/* Whether ${s} is what ${p} says, in any case; * stands for anything. */
+static int
+matches(const char * p, const char * s)
 {
-	cat->lookup = lookup;
-	cat->names = names;
-	cat->arg = (void *)(uintptr_t)env;
+	const char * star = NULL, * back = s;
+
+	while (*s != '\0') {
+		if (*p == '*') {
+			star = p++;
+			back = s;
+		} else if (tolower((unsigned char)*p) ==
+		    tolower((unsigned char)*s)) {
+			p++;
+			s++;
+		} else if (star != NULL) {
+			p = star + 1;
+			s = ++back;
+		} else {
+			return (0);
+		}
+	}
+	while (*p == '*')
+		p++;
+	return (*p == '\0');
+}
+
+static int
+on_match(void * arg, const char * database, const char * table)
+{
+	struct matches * m = arg;
+	struct query_table one;
+	struct lookup l = { database, &one };
+
+	if ((m->schema != NULL && strcasecmp(m->schema, database) != 0) ||
+	    !matches(m->pattern, table))
+		return (0);
+	if (m->n == m->max) {
+		m->n++;
+		return (1);
+	}
+	memset(&one, 0, sizeof(one));
+	targets_find(m->targets, table, on_table, &l);
+	if (one.found == 1)
+		m->out[m->n++] = one;
+	return (0);
+}
+
+static size_t
+match(void * arg, const char * schema, const char * pattern,
+    struct query_table * out, size_t max)
+{
+	const struct stmt_catalog * cat = arg;
+	struct matches m = { schema, pattern, cat->env->targets, out, 0, max };
+
+	targets_each_table(m.targets, on_match, &m);
+	return (m.n);
+}
+
+void
+stmt_catalog(const struct stmt_env * env, struct stmt_catalog * c)
+{
+	c->env = env;
+	c->nused = 0;
+	c->cat.lookup = lookup;
+	c->cat.names = names;
+	c->cat.match = match;
+	c->cat.arg = c;
 }

@@ -14,6 +14,7 @@
 #include "series_vtab.h"
 
 struct loop * harness_loop;
+const struct query_catalog * harness_use = &harness_catalog;
 static struct run last;
 
 static const struct {
@@ -74,7 +75,8 @@ names(void * arg, const char ** out, size_t n)
 	return (k);
 }
 
-const struct query_catalog harness_catalog = { lookup, names, NULL };
+const struct query_catalog harness_catalog = { lookup, names, NULL,
+    NULL };
 
 int
 harness_setup(void ** state)
@@ -171,15 +173,25 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	r->q = NULL;
 }
 
+static void
+on_progress(void * arg, const struct query_stats * st)
+{
+	struct run * r = arg;
+
+	assert_int_equal(r->done, 0);
+	r->progress++;
+	r->st = *st;
+}
+
 void
 harness_start(struct run * r, const char * sql, size_t len,
     const struct query_opts * opts)
 {
-	struct query_sink sink = { on_columns, on_row, on_done, r, NULL };
+	struct query_sink sink = { on_columns, on_row, on_done, r, on_progress };
 	struct err e;
 
 	buf_adds(&r->out, "");
-	r->q = query_start(harness_loop, sql, len, &harness_catalog, opts,
+	r->q = query_start(harness_loop, sql, len, harness_use, opts,
 	    &sink, &e);
 	assert_non_null(r->q);
 	assert_int_equal(r->columns_n + r->done, 0);

@@ -21,6 +21,7 @@ struct run {
 	/* Knobs. */
 	uint64_t pause_every; /* row returns 1 on each such row */
 	int pauses;
+	int progress;      /* how often progress came */
 	uint64_t cancel_at;   /* query_cancel from within that row */
 	int quiet;            /* do not keep the rows */
 };
@@ -34,6 +35,9 @@ extern struct loop * harness_loop;
  * "x.y"(2), s0..s11.t(1), dup (ambiguous), dbstat(7), sqlite_like(1).
  */
 extern const struct query_catalog harness_catalog;
+
+/* The catalog that queries get; harness_catalog unless a test says else. */
+extern const struct query_catalog * harness_use;
 
 int harness_setup(void ** state);
 int harness_teardown(void ** state);

@@ -598,13 +598,13 @@ test_bad_json(void ** state)
 	refused(&r, "[{\"a\":1,", "json", "cut off");
 	refused(&r, "[tru", "json", "cut off");
 	refused(&r, "[{\"a\":1},\n {\"a\" 2}]", "json",
-	    "line 2, column 7 (byte 17): this may not stand here");
+	    "line 2, column 7 (byte 16): ':' expected");
 	refused(&r, "[{\"a\":1},\n {\"é\":1,\"a\":trux}]", "json",
-	    "line 2, column 15 (byte 26)");
+	    "line 2, column 16 (byte 26)");
 	refused(&r, "[]]", "json", "(byte 2): there is more after the end");
 	refused(&r, "[] {\"a\":1}", "json", "(byte 3): there is more");
 	refused(&r, "[1]\n{\"a\":1}", "json", "line 2, column 1 (byte 4)");
-	refused(&r, "[01]", "json", "(byte 2)");
+	refused(&r, "[01]", "json", "(byte 1): ',' or ']' expected");
 	refused(&r, "[1.]", "json", "byte");
 	refused(&r, "[,1]", "json", "(byte 1)");
 	refused(&r, "[1,]", "json", "(byte 3)");

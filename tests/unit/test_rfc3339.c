@@ -228,6 +228,71 @@ test_compare(void ** state)
 	}
 }
 
+static void
+test_loose(void ** state)
+{
+	static const struct {
+		const char * s, * as; /* NULL: no time */
+	} v[] = {
+		{ "2026-01-01", "2026-01-01T00:00:00Z" },
+		{ "2026-01-01 10:00", "2026-01-01T10:00:00Z" },
+		{ "2026-01-01T10:00Z", "2026-01-01T10:00:00Z" },
+		{ "2026-01-01T10:00+02:00", "2026-01-01T08:00:00Z" },
+		{ "2026-01-01T10:00:05", "2026-01-01T10:00:05Z" },
+		{ "2026-01-01 10:00:05.25", "2026-01-01T10:00:05.250Z" },
+		{ "2026-01-01T10:00:05.000Z", "2026-01-01T10:00:05Z" },
+		{ "2026-01-01T10:00:05-00:30", "2026-01-01T10:30:05Z" },
+		{ "2026-01-01T23:59:60Z", NULL }, { "2026-01", NULL },
+		{ "2026-01-01T", NULL }, { "2026-01-01T10", NULL },
+		{ "2026-02-30", NULL }, { "", NULL }, { "2026-01-01 10:00x",
+		NULL }, { "2026-01-01Z", NULL }
+	};
+	char text[RFC3339_LEN];
+	int64_t ms;
+	size_t i;
+	int rc;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		rc = rfc3339_loose(v[i].s, strlen(v[i].s), &ms);
+		if ((rc == 0) != (v[i].as != NULL))
+			fail_msg("%s: %d", v[i].s, rc);
+		if (rc != 0)
+			continue;
+		rfc3339_format(ms, text);
+		assert_string_equal(text, v[i].as);
+		assert_int_equal(rfc3339_order(v[i].s, strlen(v[i].s), text,
+		    strlen(text)), 0);
+	}
+}
+
+static void
+test_order(void ** state)
+{
+	/* In their order; a leading = is the same instant as the one before. */
+	static const char * const v[] = { "", "2025-12-31T23:59:59Z",
+	    "2026-01-01", "=2026-01-01T00:00:00Z", "=2026-01-01 00:00",
+	    "=2026-01-01T00:00:00.000Z", "=2026-01-01T01:00:00+01:00",
+	    "2026-01-01T00:00:00.001Z", "2026-01-01 00:01",
+	    "2026-01-01T09:00", "=2026-01-01T10:00:00+01:00",
+	    "2026-02-30", "2026-03-01", "Z" };
+	int n = sizeof(v) / sizeof(v[0]), rank[32] = { 0 }, i, k, d;
+	const char * a, * b;
+
+	(void)state;
+	for (i = 1; i < n; i++)
+		rank[i] = rank[i - 1] + (v[i][0] != '=');
+	for (i = 0; i < n; i++)
+		for (k = 0; k < n; k++) {
+			a = v[i] + (v[i][0] == '=');
+			b = v[k] + (v[k][0] == '=');
+			d = rfc3339_order(a, strlen(a), b, strlen(b));
+			if ((d > 0) - (d < 0) != (rank[i] > rank[k]) -
+			    (rank[i] < rank[k]))
+				fail_msg("%s and %s: %d", a, b, d);
+		}
+}
+
 int
 main(void)
 {
@@ -235,7 +300,8 @@ main(void)
 		cmocka_unit_test(test_every_day_of_ten_thousand_years),
 		cmocka_unit_test(test_beyond), cmocka_unit_test(test_civil),
 		cmocka_unit_test(test_same), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_compare), cmocka_unit_test(test_loose),
+		cmocka_unit_test(test_order),
 	};
 
 	return (cmocka_run_group_tests_name("rfc3339", tests, NULL, NULL));

@@ -401,6 +401,41 @@ test_split(void ** state)
 }
 
 /* Ten megabytes take part of a second, not more: nothing is quadratic. */
+/* What may be a secret is not cited. */
+static void
+test_masked(void ** state)
+{
+	static const struct {
+		const char * sql, * at, * want;
+	} v[] = {
+		{ "SET SECRET x = 'hunter2", "'", "\n  SET SECRET x =***\n" },
+		{ "set secret x = hunter2", "hun", "\n  set secret x =***\n" },
+		{ "SET x = 'hunter2' y", "y", "\n  SET x = '***' y\n" },
+		{ "STE SECRET x = 'it''s' 'hunter2'", "STE",
+		    "x = '***' '***'\n" },
+		{ "CREATE CONNECTOR c CONFIG {\"token\": \"hun\\\"ter2\" x}",
+		    "x}", "CONFIG {\"token\": \"***\" x}\n" },
+		{ "ALTER c SET CONFIG {\"a\": 'hunter2', -- hunter2\n}", "'",
+		    "{\"a\": '***', --***\n" },
+		{ "ALTER c SET CONFIG {\"a\": \"hunter2\nhunter2\" x}", " x",
+		    "\n  ***\" x}\n" },
+		{ "SELECT 1; SET SECRET x = 'hunter2' z", "z", "'***' z\n" },
+		{ "CREATE /* hunter2 */ \"hunter2\" x", "x",
+		    "CREATE /*****/ \"***\" x\n" },
+		{ "SELECT 'hunter' x", "x", "SELECT 'hunter' x\n" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		token_error(v[i].sql, strlen(v[i].sql),
+		    (size_t)(strstr(v[i].sql, v[i].at) - v[i].sql), &e, "no");
+		if (strstr(e.msg, v[i].want) == NULL)
+			fail_msg("%s: %s", v[i].sql, e.msg);
+		assert_null(strstr(e.msg, "hunter2"));
+	}
+}
+
 static void
 test_large_texts(void ** state)
 {
@@ -445,6 +480,7 @@ main(void)
 		cmocka_unit_test(test_rewrite),
 		cmocka_unit_test(test_offsets_map_back),
 		cmocka_unit_test(test_split), cmocka_unit_test(test_large_texts),
+		cmocka_unit_test(test_masked),
 	};
 
 	return (cmocka_run_group_tests_name("token", tests, NULL, NULL));

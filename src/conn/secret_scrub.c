@@ -1,0 +1,185 @@
+#include "conn/secret_scrub.h"
+
+#include <ctype.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+#define MIN 6
+/* A message is shorter, so what comes later in a value cannot stand in it. */
+#define HEAD 480
+#define FORM_MAX (HEAD * 6 + 8)
+#define REFS_MAX 64
+#define DEPTH_MAX 16
+
+struct scrub {
+	const struct secrets * s;
+	struct err * e;
+	int left; /* references still looked at */
+	char form[FORM_MAX]; /* one form of a value; wiped */
+};
+
+/* Put *** in place of msg[from..to). */
+static void
+blot(struct err * e, size_t from, size_t to)
+{
+	char rest[sizeof(e->msg)];
+
+	snprintf(rest, sizeof(rest), "%s", e->msg + to);
+	/* As long as before or, after a very short one, cut. */
+	snprintf(e->msg + from, sizeof(e->msg) - from, "***%s", rest);
+}
+
+static size_t
+common(const char * a, const char * b, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && a[i] == b[i]; i++)
+		continue;
+	return (i);
+}
+
+static int
+is_base64(char c)
+{
+	return (isalnum((unsigned char)c) || (c != '\0' &&
+	    strchr("+/-_=", c) != NULL));
+}
+
+/* Look for the ${n} bytes of ${form}, or at least their beginning: an excerpt
+ * may end inside.  ${wide}: what is around them in the same base64 goes too. */
+static void
+blot_all(struct err * e, const char * form, size_t n, int wide)
+{
+	size_t at, from, to;
+
+	if (n < MIN)
+		return;
+	for (at = 0; e->msg[at] != '\0'; at++) {
+		if ((to = common(e->msg + at, form, n)) < MIN)
+			continue;
+		from = at;
+		to += at;
+		while (wide && from > 0 && is_base64(e->msg[from - 1]))
+			from--;
+		while ((wide && is_base64(e->msg[to])) ||
+		    ((unsigned char)e->msg[to] & 0xc0) == 0x80)
+			to++;
+		blot(e, from, to);
+		at = from + 2;
+	}
+}
+
+static size_t
+percent(char * to, const char * v, size_t n)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < n; i++) {
+		if (isalnum((unsigned char)v[i]) || memchr("-._~", v[i], 4))
+			to[k++] = v[i];
+		else
+			k += (size_t)snprintf(to + k, 4, "%%%02X",
+			    (unsigned char)v[i]);
+	}
+	return (k);
+}
+
+static size_t
+json_form(char * to, const char * v, size_t n)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < n; i++) {
+		if (v[i] == '"' || v[i] == '\\' || v[i] == '\n') {
+			to[k++] = '\\';
+			to[k++] = v[i] == '\n' ? 'n' : v[i];
+		} else {
+			to[k++] = v[i];
+		}
+	}
+	return (k);
+}
+
+/*
+ * "user:password" in base64 holds the password at one of three places within a
+ * group of three bytes; the characters that it alone decides are looked for.
+ */
+static void
+blot_base64(struct scrub * c, const char * v, size_t n)
+{
+	unsigned char in[HEAD + 2];
+	size_t lead, from, to, i;
+
+	for (lead = 0; lead < 3; lead++) {
+		memset(in, 0, lead);
+		memcpy(in + lead, v, n);
+		EVP_EncodeBlock((unsigned char *)c->form, in,
+		    (int)(lead + n));
+		from = lead == 0 ? 0 : lead + 1;
+		to = (lead + n) * 8 / 6;
+		blot_all(c->e, c->form + from, to - from, 1);
+		for (i = from; i < to; i++)
+			c->form[i] = c->form[i] == '+' ? '-' :
+			    c->form[i] == '/' ? '_' : c->form[i];
+		blot_all(c->e, c->form + from, to - from, 1);
+	}
+	explicit_bzero(in, sizeof(in));
+}
+
+static void
+scrub_value(struct scrub * c, const char * v, size_t n)
+{
+	size_t k;
+
+	if (n < MIN)
+		return;
+	if (n > HEAD)
+		n = HEAD;
+	blot_all(c->e, v, n, 0);
+	k = percent(c->form, v, n);
+	blot_all(c->e, c->form, k, 0);
+	k = json_form(c->form, v, n);
+	blot_all(c->e, c->form, k, 0);
+	blot_base64(c, v, n);
+}
+
+static void
+scrub_refs(struct scrub * c, json_t * v, int depth)
+{
+	struct buf value = BUF_INIT((size_t)1 << 20);
+	const char * key;
+	struct err why;
+	json_t * x;
+	size_t i;
+
+	if (depth > DEPTH_MAX || c->left == 0)
+		return;
+	json_array_foreach(v, i, x)
+		scrub_refs(c, x, depth + 1);
+	json_object_foreach(v, key, x)
+		scrub_refs(c, x, depth + 1);
+	if (!json_is_string(v) || !secret_is_ref(json_string_value(v)))
+		return;
+	c->left--;
+	if (secrets_resolve(c->s, json_string_value(v), &value, &why) == 0)
+		scrub_value(c, value.p, value.len);
+	buf_wipe(&value);
+}
+
+void
+secret_scrub(const struct secrets * s, const char * config, struct err * e)
+{
+	struct scrub c = { .s = s, .e = e, .left = REFS_MAX };
+	json_t * v;
+
+	if (s == NULL || config == NULL || e == NULL)
+		return;
+	v = json_loads(config, JSON_DECODE_ANY, NULL);
+	scrub_refs(&c, v, 0);
+	json_decref(v);
+	explicit_bzero(c.form, sizeof(c.form));
+}

@@ -1,0 +1,184 @@
+/*
+ * EXPLAIN in terms of the services: a row a scan, in the order of the program.
+ * Nothing is asked.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "conn/request.h"
+#include "query/query_live.h"
+
+enum { C_ENTITY, C_REQUEST, C_PUSHED, C_LOCAL, C_ORDER, C_LIMIT, C_CALLS, C_CACHE,
+	C_COUNT };
+
+/* The parts of one row. */
+struct line {
+	struct buf text[C_COUNT];
+};
+
+static void
+line_free(struct line * l)
+{
+	size_t i;
+
+	for (i = 0; i < C_COUNT; i++)
+		buf_free(&l->text[i]);
+}
+
+/* The columns that orders name. */
+static void
+say_order(const struct query_live * v, const struct query_choice * ch,
+    struct buf * out)
+{
+	const struct manifest_entity * ent = v->ents[ch->h.entity].ent;
+	size_t i;
+
+	if (ch->h.sorts)
+		buf_adds(out, "here");
+	else if (ch->h.ordered) {
+		buf_adds(out, "by the service: ");
+		for (i = 0; i < ch->h.norders; i++)
+			buf_addf(out, "%s%s%s", i > 0 ? ", " : "",
+			    ent->columns[ch->h.orders[i].column].name,
+			    ch->h.orders[i].desc ? " DESC" : "");
+	}
+}
+
+/* Whether a value comes from the tables before it. */
+static int
+is_asked_a_row(const struct query_choice * ch)
+{
+	return (ch->inner && !ch->known && ch->h.nasks > 0);
+}
+
+static void
+say_calls(const struct query_choice * ch, const char * before,
+    const struct plan * p, struct buf * out)
+{
+	const struct manifest_paginate * pg = &p->list->paginate;
+	int size = pg->size;
+
+	if (pg->kind == PAGE_NONE)
+		buf_adds(out, "1");
+	else if (size > 0)
+		buf_addf(out, "1 a page of %d", size);
+	else
+		buf_adds(out, "1 a page");
+	if (p->list->partition != NULL)
+		buf_addf(out, ", for each of %s", p->list->partition);
+	if (is_asked_a_row(ch) && before != NULL)
+		buf_addf(out, ", for each different row of %s", before);
+}
+
+static int
+fill(struct query_live * v, const struct query_choice * ch, size_t number,
+    const char * before, struct line * l, struct err * e)
+{
+	const struct query_entity * en = &v->ents[ch->h.entity];
+	struct page_pos pos = { 0 };
+	struct request * r = NULL;
+	struct plan * p;
+	json_t * in = NULL;
+	int64_t age = -1;
+	size_t n = 0;
+
+	query_key_known(&v->key, number, ch);
+	if (ch->limit == -2) {
+		int64_t all = -1;
+
+		memcpy(v->key.p + sizeof(uint32_t), &all, sizeof(all));
+	}
+	if ((p = query_key_plan(v, ch, &v->key, 1, e)) == NULL)
+		return (-1);
+	buf_addf(&l->text[C_ENTITY], "%s.%s", en->c->name, en->ent->name);
+	if ((in = plan_inputs(p, &n, e)) == NULL)
+		goto fail;
+	/* A partition's inputs come from its parent's rows. */
+	if (p->list->partition == NULL) {
+		if ((r = request_page(p, json_array_get(in, 0), &pos, e)) ==
+		    NULL)
+			goto fail;
+		buf_addf(&l->text[C_REQUEST], "%s %s", r->method, r->url);
+		if (n > 1)
+			buf_addf(&l->text[C_REQUEST], " (and %zu more)", n - 1);
+		if (r->body != NULL) {
+			buf_addc(&l->text[C_REQUEST], ' ');
+			buf_add(&l->text[C_REQUEST], r->body, r->body_len);
+		}
+	} else
+		buf_addf(&l->text[C_REQUEST], "%s %s", p->list->method,
+		    p->list->url);
+	plan_describe(p, &l->text[C_PUSHED]);
+	if (ch->local.len > 0)
+		buf_add(&l->text[C_LOCAL], ch->local.p, ch->local.len);
+	say_order(v, ch, &l->text[C_ORDER]);
+	if (ch->limit >= 0)
+		buf_addf(&l->text[C_LIMIT], "%lld rows%s",
+		    (long long)ch->limit, p->exact ? "" : " at least");
+	say_calls(ch, before, p, &l->text[C_CALLS]);
+	if (v->q->opts.conn != NULL && ch->known)
+		age = reader_cached(v->q->opts.conn, p);
+	if (age >= 0)
+		buf_addf(&l->text[C_CACHE], "fresh, %lld s old",
+		    (long long)(age / 1000));
+	else
+		buf_adds(&l->text[C_CACHE], "none");
+	request_free(r);
+	json_decref(in);
+	plan_free(p);
+	return (0);
+
+fail:
+	json_decref(in);
+	plan_free(p);
+	return (-1);
+}
+
+static void
+send_line(struct query * q, const struct line * l)
+{
+	struct query_value row[C_COUNT];
+	size_t i;
+
+	memset(row, 0, sizeof(row));
+	for (i = 0; i < C_COUNT; i++) {
+		row[i].type = l->text[i].len > 0 ? QUERY_TEXT : QUERY_NULL;
+		row[i].s = l->text[i].p != NULL ? l->text[i].p : "";
+		row[i].len = l->text[i].len;
+	}
+	q->st.rows++;
+	q->resumed = 0;
+	if (q->sink.row != NULL && q->sink.row(q->sink.arg, C_COUNT, row))
+		query_pause(q);
+}
+
+int
+query_explain(struct query * q, struct err * e)
+{
+	static const char * const names[C_COUNT] = { "entity", "request",
+	    "pushed", "local", "order", "limit", "calls", "cache" };
+	static const char * const types[C_COUNT] = { "TEXT", "TEXT", "TEXT",
+	    "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
+	size_t scan[QUERY_MAX_TABLES], i;
+	const char * before = NULL;
+	struct query_choice * ch;
+	struct line l;
+	int n = 0, rc = 0;
+
+	if (q->live != NULL && (n = query_ops_look(q->live, scan,
+	    QUERY_MAX_TABLES)) < 0)
+		return (query_stopped(q, e) ? -1 : err_nomem(e, "EXPLAIN"));
+	if (q->sink.columns != NULL)
+		q->sink.columns(q->sink.arg, C_COUNT, names, types);
+	for (i = 0; i < (size_t)n && rc == 0; i++) {
+		ch = q->live->choices[scan[i]];
+		memset(&l, 0, sizeof(l));
+		if ((rc = fill(q->live, ch, scan[i], before, &l, e)) == 0)
+			send_line(q, &l);
+		line_free(&l);
+		before = q->live->ents[ch->h.entity].ent->name;
+		if (rc == 0 && query_breathe(q))
+			rc = query_stopped(q, e);
+	}
+	return (rc);
+}

@@ -1,0 +1,62 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "run/runner_internal.h"
+
+/* All connectors, a few at a time, and what statements learn of them. */
+
+int
+runner_has(const struct runner * r, const char * key)
+{
+	return (runner_find(r, key) != NULL);
+}
+
+static void
+brief(const struct job * j, struct runner_brief * b)
+{
+	memset(b, 0, sizeof(*b));
+	b->name = j->c->name;
+	b->type = j->c->m == NULL ? "" : j->c->m->type;
+	b->status = job_status_name(j);
+	b->last_run_at = j->last_run_at;
+	b->last_success_at = j->last_success_at;
+	b->last_rows = j->last_rows;
+	if (j->schedule_ms == 0 || j->sync == NULL)
+		return;
+	b->sync = j->sync;
+	b->target_database = j->target_database;
+	b->target_table = j->target_table;
+	b->schedule_ms = j->schedule_ms;
+}
+
+size_t
+runner_each(const struct runner * r, const char * after, size_t n,
+    int (*cb)(void * arg, const struct runner_brief * b), void * arg,
+    const char ** last)
+{
+	struct runner_brief b;
+	size_t i = after == NULL ? 0 : runner_after(r, after), seen = 0;
+
+	for (*last = NULL; i < r->n && seen < n; i++) {
+		brief(r->sorted[i], &b);
+		*last = b.name;
+		seen++;
+		if (cb(arg, &b))
+			break;
+	}
+	return (seen);
+}
+
+void
+runner_note(struct runner * r, const char * name, const struct err * e)
+{
+	struct job * j = runner_find(r, name);
+
+	if (j == NULL || j->misfit != NULL || j->schedule_ms > 0)
+		return;
+	job_set_error(j, e);
+	j->last_run_at = clock_wall_ms();
+	if (e == NULL)
+		j->last_success_at = j->last_run_at;
+	runner_dirty(j, 0);
+}

@@ -1,0 +1,871 @@
+/*
+ * Statements.  Keywords are names too wherever a name may stand; SELECT and its
+ * kin come as one word (TEXT), which the words' own adaptor at the end cuts.
+ */
+%code top {
+/* What bison generates is not held to all our warnings. */
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wswitch-enum"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+}
+
+%define api.pure full
+%define api.prefix {parser_}
+%define api.token.prefix {P_}
+%define parse.error custom
+%define parse.lac full
+%param {struct parser * p}
+%expect 0
+
+%code requires {
+#include "sql/parser_internal.h"
+}
+
+%code {
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+
+#define YYMAXDEPTH 2000
+#define NONE SIZE_MAX /* no such tokens */
+#define YYERROR_IF(x) do { if (x) YYABORT; } while (0)
+
+static int yylex(YYSTYPE *, struct parser *);
+static void yyerror(struct parser *, const char *);
+static struct ast * finish(struct parser *, struct ast *, int);
+static struct ast * named(struct parser *, enum ast_kind, size_t, size_t);
+static int open_block(struct parser *);
+static struct ast * sync_rest(struct parser *, struct ast *,
+    struct parser_range, struct parser_range, struct parser_range);
+}
+
+%union {
+	struct parser_range r;
+	json_t * json;
+	struct ast * ast;
+	struct parser_list list;
+	struct ast_catch * caught;
+	enum ast_class cls;
+}
+%destructor { json_decref($$); } <json>
+
+%token END_OF_TEXT 0 "the end of the statement"
+%token <r> ID "a name" QUOTED "a quoted name" STRING "a text in quotes ('...')"
+%token <r> JSTRING "a text in quotes" NUMBER "a number" TEXT "SELECT"
+%token <r> TARGET "a target" WHERE "WHERE" ARROW "=>" BAD "something else"
+%token <r> LBRACE "{" RBRACE "}" LBRACKET "[" RBRACKET "]" LPAREN "(" RPAREN ")"
+%token <r> COMMA "," COLON ":" DOT "." SEMI ";" EQUAL "=" MINUS "-" PLUS "+"
+
+%token <r> ALTER "ALTER" BEGIN_ "BEGIN" CATCH "CATCH" CONFIG "CONFIG"
+%token <r> CONNECTOR "CONNECTOR" EXEC "CONNECTOR_EXEC" CONNECTORS "CONNECTORS"
+%token <r> CREATE "CREATE" DESCRIBE "DESCRIBE" DISABLE "DISABLE" DROP "DROP"
+%token <r> ENABLE "ENABLE" END "END" EXISTS "EXISTS" EXPLAIN "EXPLAIN"
+%token <r> FINALLY "FINALLY" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
+%token <r> OPTIONS "OPTIONS" OR "OR" PAUSE "PAUSE" REPLACE "REPLACE"
+%token <r> RESUME "RESUME" RUN "RUN" SCHEDULE "SCHEDULE" SECRET "SECRET"
+%token <r> SECRETS "SECRETS" SET "SET" SHOW "SHOW" STATUS "STATUS" SYNC "SYNC"
+%token <r> SYNCS "SYNCS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE"
+%token <r> TYPES "TYPES"
+
+%type <r> name keyword key sync_id open sync_where sync_on sync_schedule
+%type <ast> stmt simple item block try sync create_head
+%type <list> items finally
+%type <caught> catches catch
+%type <cls> class
+%type <json> object members value array elements args pairs
+
+%%
+
+text: semis stmt				{ p->root = $2; }
+    | semis stmt SEMI semis			{ p->root = $2; }
+    ;
+semis: %empty | semis SEMI ;
+
+stmt: simple					{ $$ = finish(p, $1,
+						      yychar == P_PARSER_EMPTY); }
+    | block					{ $$ = finish(p, $1,
+						      yychar == P_PARSER_EMPTY); }
+    ;
+item: stmt
+    | try					{ $$ = finish(p, $1,
+						      yychar == P_PARSER_EMPTY); }
+    ;
+items: item SEMI				{ $$.first = $$.last = $1; }
+    | items item SEMI				{ $$.first = $1.first;
+						  $1.last->next = $2;
+						  $$.last = $2; }
+    | items SEMI				{ $$ = $1; }
+    ;
+
+open: %empty					{ YYERROR_IF(open_block(p));
+						  $$.first = $$.last = 0; }
+    ;
+block: BEGIN_ open items END {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_BLOCK, $1.first)) ==
+		    NULL);
+		$$->body = $3.first;
+		p->blocks--;
+	}
+    ;
+try: TRY open items catches finally END TRY {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_TRY, $1.first)) == NULL);
+		$$->body = $3.first;
+		$$->catches = $4;
+		$$->finally = $5.first;
+		p->blocks--;
+	}
+    ;
+catches: catch
+    | catch catches				{ $$ = $1; $$->next = $2; }
+    ;
+catch: CATCH class THEN items {
+		YYERROR_IF(($$ = parser_new_catch(p)) == NULL);
+		$$->cls = $2;
+		$$->body = $4.first;
+	}
+    ;
+class: %empty					{ $$ = CLASS_OTHERS; }
+    | ID					{ YYERROR_IF(parser_class(p,
+						      $1.first, &$$)); }
+    ;
+finally: %empty					{ $$.first = $$.last = NULL; }
+    | FINALLY items				{ $$ = $2; }
+    ;
+
+simple: TEXT {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SELECT, $1.first)) ==
+		    NULL);
+	}
+    | EXPLAIN TEXT {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_EXPLAIN, $1.first)) ==
+		    NULL);
+		$$->where_off = p->list->t[$2.first].off;
+	}
+    | create_head CONFIG object {
+		$$ = $1;
+		$$->config = $3;
+	}
+    | create_head CONFIG object OPTIONS object {
+		$$ = $1;
+		$$->config = $3;
+		$$->options = $5;
+	}
+    | ALTER CONNECTOR name SET OPTIONS object {
+		$$ = named(p, AST_ALTER_CONNECTOR, $1.first, $3.first);
+		if ($$ == NULL)
+			json_decref($6);
+		YYERROR_IF($$ == NULL);
+		$$->alter = ALTER_OPTIONS;
+		$$->options = $6;
+	}
+    | ALTER CONNECTOR name SET CONFIG object {
+		$$ = named(p, AST_ALTER_CONNECTOR, $1.first, $3.first);
+		if ($$ == NULL)
+			json_decref($6);
+		YYERROR_IF($$ == NULL);
+		$$->alter = ALTER_CONFIG;
+		$$->config = $6;
+	}
+    | ALTER CONNECTOR name ENABLE {
+		YYERROR_IF(($$ = named(p, AST_ALTER_CONNECTOR, $1.first,
+		    $3.first)) == NULL);
+		$$->alter = ALTER_ENABLE;
+	}
+    | ALTER CONNECTOR name DISABLE {
+		YYERROR_IF(($$ = named(p, AST_ALTER_CONNECTOR, $1.first,
+		    $3.first)) == NULL);
+		$$->alter = ALTER_DISABLE;
+	}
+    | DROP CONNECTOR name {
+		YYERROR_IF(($$ = named(p, AST_DROP_CONNECTOR, $1.first,
+		    $3.first)) == NULL);
+	}
+    | DROP CONNECTOR IF EXISTS name {
+		YYERROR_IF(($$ = named(p, AST_DROP_CONNECTOR, $1.first,
+		    $5.first)) == NULL);
+		$$->if_exists = 1;
+	}
+    | SHOW CONNECTORS {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_CONNECTORS,
+		    $1.first)) == NULL);
+	}
+    | SHOW CONNECTOR name {
+		YYERROR_IF(($$ = named(p, AST_SHOW_CONNECTOR, $1.first,
+		    $3.first)) == NULL);
+	}
+    | SHOW CONNECTOR name STATUS {
+		YYERROR_IF(($$ = named(p, AST_SHOW_CONNECTOR, $1.first,
+		    $3.first)) == NULL);
+		$$->status = 1;
+	}
+    | TEST CONNECTOR name {
+		YYERROR_IF(($$ = named(p, AST_TEST_CONNECTOR, $1.first,
+		    $3.first)) == NULL);
+	}
+    | SHOW TYPES {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_TYPES, $1.first)) ==
+		    NULL);
+	}
+    | DESCRIBE name {
+		YYERROR_IF(($$ = named(p, AST_DESCRIBE, $1.first, $2.first)) ==
+		    NULL);
+	}
+    | DESCRIBE name DOT name {
+		YYERROR_IF(($$ = named(p, AST_DESCRIBE, $1.first, $2.first)) ==
+		    NULL || parser_word(p, $4.first, &$$->entity));
+	}
+    | EXEC name DOT name DOT name LPAREN args RPAREN {
+		$$ = named(p, AST_EXEC, $1.first, $2.first);
+		if ($$ == NULL || parser_word(p, $4.first, &$$->entity) ||
+		    parser_word(p, $6.first, &$$->action)) {
+			json_decref($8);
+			YYABORT;
+		}
+		$$->args = $8;
+	}
+    | EXPLAIN EXEC name DOT name DOT name LPAREN args RPAREN {
+		$$ = named(p, AST_EXPLAIN_EXEC, $1.first, $3.first);
+		if ($$ == NULL || parser_word(p, $5.first, &$$->entity) ||
+		    parser_word(p, $7.first, &$$->action)) {
+			json_decref($9);
+			YYABORT;
+		}
+		$$->args = $9;
+	}
+    | sync
+    | SHOW SYNCS {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNCS, $1.first)) ==
+		    NULL);
+	}
+    | SHOW SYNC sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNC, $1.first)) ==
+		    NULL || parser_words(p, $3, &$$->name));
+	}
+    | RUN SYNC sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_RUN_SYNC, $1.first)) ==
+		    NULL || parser_words(p, $3, &$$->name));
+	}
+    | PAUSE SYNC sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_PAUSE_SYNC, $1.first)) ==
+		    NULL || parser_words(p, $3, &$$->name));
+	}
+    | RESUME SYNC sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_RESUME_SYNC,
+		    $1.first)) == NULL || parser_words(p, $3, &$$->name));
+	}
+    | DROP SYNC sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_DROP_SYNC, $1.first)) ==
+		    NULL || parser_words(p, $3, &$$->name));
+	}
+    | SET SECRET name EQUAL STRING {
+		YYERROR_IF(($$ = named(p, AST_SET_SECRET, $1.first,
+		    $3.first)) == NULL ||
+		    parser_word(p, $5.first, &$$->value));
+	}
+    | SHOW SECRETS {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SECRETS,
+		    $1.first)) == NULL);
+	}
+    | DROP SECRET name {
+		YYERROR_IF(($$ = named(p, AST_DROP_SECRET, $1.first,
+		    $3.first)) == NULL);
+	}
+    ;
+
+create_head: CREATE CONNECTOR name TYPE STRING {
+		YYERROR_IF(($$ = named(p, AST_CREATE_CONNECTOR, $1.first,
+		    $3.first)) == NULL || parser_word(p, $5.first, &$$->type));
+	}
+    | CREATE CONNECTOR IF NOT EXISTS name TYPE STRING {
+		YYERROR_IF(($$ = named(p, AST_CREATE_CONNECTOR, $1.first,
+		    $6.first)) == NULL || parser_word(p, $8.first, &$$->type));
+		$$->if_not_exists = 1;
+	}
+    | CREATE OR REPLACE CONNECTOR name TYPE STRING {
+		YYERROR_IF(($$ = named(p, AST_CREATE_CONNECTOR, $1.first,
+		    $5.first)) == NULL || parser_word(p, $7.first, &$$->type));
+		$$->or_replace = 1;
+	}
+    ;
+
+sync: SYNC CONNECTOR name TO TARGET sync_where sync_on sync_schedule {
+		YYERROR_IF(($$ = named(p, AST_SYNC, $1.first, $3.first)) ==
+		    NULL || parser_words(p, $5, &$$->target) ||
+		    sync_rest(p, $$, $6, $7, $8) == NULL);
+	}
+    | SYNC CONNECTOR name DOT name TO TARGET sync_where sync_on sync_schedule {
+		YYERROR_IF(($$ = named(p, AST_SYNC, $1.first, $3.first)) ==
+		    NULL || parser_word(p, $5.first, &$$->entity) ||
+		    parser_words(p, $7, &$$->target) ||
+		    sync_rest(p, $$, $8, $9, $10) == NULL);
+	}
+    ;
+sync_where: %empty				{ $$.first = NONE; $$.last = 0; }
+    | WHERE
+    ;
+sync_on: %empty					{ $$.first = NONE; $$.last = 0; }
+    | INCREMENTAL ON name			{ $$ = $3; }
+    ;
+sync_schedule: %empty				{ $$.first = NONE; $$.last = 0; }
+    | SCHEDULE STRING				{ $$ = $2; }
+    ;
+
+sync_id: name
+    | name DOT name				{ $$.first = $1.first;
+						  $$.last = $3.last; }
+    | STRING
+    ;
+
+args: %empty					{ YYERROR_IF(($$ =
+						      json_object()) == NULL); }
+    | object
+    | pairs
+    ;
+pairs: name ARROW value {
+		$$ = json_object();
+		if ($$ == NULL || parser_put(p, $$, $1.first, $3)) {
+			json_decref($$);
+			YYABORT;
+		}
+	}
+    | pairs COMMA name ARROW value {
+		$$ = $1;
+		if (parser_put(p, $$, $3.first, $5)) {
+			json_decref($$);
+			YYABORT;
+		}
+	}
+    ;
+
+object: LBRACE RBRACE				{ YYERROR_IF(($$ =
+						      json_object()) == NULL); }
+    | LBRACE members RBRACE			{ $$ = $2; }
+    ;
+members: key COLON value {
+		$$ = json_object();
+		if ($$ == NULL || parser_put(p, $$, $1.first, $3)) {
+			json_decref($$);
+			YYABORT;
+		}
+	}
+    | members COMMA key COLON value {
+		$$ = $1;
+		if (parser_put(p, $$, $3.first, $5)) {
+			json_decref($$);
+			YYABORT;
+		}
+	}
+    ;
+key: JSTRING | STRING | name ;
+
+array: LBRACKET RBRACKET			{ YYERROR_IF(($$ =
+						      json_array()) == NULL); }
+    | LBRACKET elements RBRACKET		{ $$ = $2; }
+    ;
+elements: value {
+		$$ = json_array();
+		if ($$ == NULL || json_array_append_new($$, $1)) {
+			json_decref($$);
+			YYABORT;
+		}
+	}
+    | elements COMMA value {
+		$$ = $1;
+		if (json_array_append_new($$, $3)) {
+			json_decref($$);
+			YYABORT;
+		}
+	}
+    ;
+
+value: JSTRING		{ YYERROR_IF(($$ = parser_text(p, $1.first)) == NULL); }
+    | STRING		{ YYERROR_IF(($$ = parser_text(p, $1.first)) == NULL); }
+    | NUMBER		{ YYERROR_IF(($$ = parser_number(p, $1.first, 0)) ==
+			      NULL); }
+    | MINUS NUMBER	{ YYERROR_IF(($$ = parser_number(p, $2.first, 1)) ==
+			      NULL); }
+    | ID		{ YYERROR_IF(($$ = parser_bare(p, $1.first)) == NULL); }
+    | ID DOT ID		{ YYERROR_IF(($$ = parser_error_value(p, $1.first)) ==
+			      NULL);
+			  p->uses_error = 1; }
+    | object
+    | array
+    ;
+
+name: ID | QUOTED | keyword ;
+keyword: ALTER | BEGIN_ | CATCH | CONFIG | CONNECTOR | EXEC | CONNECTORS
+    | CREATE | DESCRIBE | DISABLE | DROP | ENABLE | END | EXISTS | EXPLAIN
+    | FINALLY | IF | INCREMENTAL | NOT | ON | OPTIONS | OR | PAUSE | REPLACE
+    | RESUME | RUN | SCHEDULE | SECRET | SECRETS | SET | SHOW | STATUS | SYNC
+    | SYNCS | TEST | THEN | TO | TRY | TYPE | TYPES
+    ;
+
+%%
+
+static const struct {
+	const char * word;
+	int token;
+} keywords[] = {
+	{ "alter", P_ALTER }, { "begin", P_BEGIN_ }, { "catch", P_CATCH },
+	{ "config", P_CONFIG }, { "connector", P_CONNECTOR },
+	{ "connector_exec", P_EXEC }, { "connectors", P_CONNECTORS },
+	{ "create", P_CREATE }, { "describe", P_DESCRIBE },
+	{ "disable", P_DISABLE }, { "drop", P_DROP }, { "enable", P_ENABLE },
+	{ "end", P_END }, { "exec", P_EXEC }, { "exists", P_EXISTS },
+	{ "explain", P_EXPLAIN }, { "finally", P_FINALLY }, { "if", P_IF },
+	{ "incremental", P_INCREMENTAL }, { "not", P_NOT }, { "on", P_ON },
+	{ "options", P_OPTIONS }, { "or", P_OR }, { "pause", P_PAUSE },
+	{ "replace", P_REPLACE }, { "resume", P_RESUME }, { "run", P_RUN },
+	{ "schedule", P_SCHEDULE }, { "secret", P_SECRET },
+	{ "secrets", P_SECRETS }, { "set", P_SET }, { "show", P_SHOW },
+	{ "status", P_STATUS }, { "sync", P_SYNC }, { "syncs", P_SYNCS },
+	{ "test", P_TEST }, { "then", P_THEN }, { "to", P_TO }, { "try", P_TRY },
+	{ "type", P_TYPE }, { "types", P_TYPES },
+};
+#define NKEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
+
+/* What a statement that stays text begins with: what reads, and what only
+ * query/ refuses in fitting words. */
+static const char * const texts[] = {
+	"select", "with", "values", "analyze", "attach", "commit", "delete",
+	"detach", "insert", "pragma", "reindex", "release", "rollback",
+	"savepoint", "update", "vacuum", NULL
+};
+
+/* ---- what the rules call ---- */
+
+static struct ast *
+finish(struct parser * p, struct ast * a, int no_lookahead)
+{
+	const struct token * t = &p->list->t[no_lookahead ? p->last :
+	    p->before];
+
+	a->len = t->off + t->len - a->off;
+	a->uses_error = p->uses_error & 1;
+	p->uses_error = 0;
+	return (a);
+}
+
+static struct ast *
+named(struct parser * p, enum ast_kind kind, size_t first, size_t name)
+{
+	struct ast * a = parser_new_ast(p, kind, first);
+
+	if (a == NULL || parser_word(p, name, &a->name))
+		return (NULL);
+	return (a);
+}
+
+static int
+open_block(struct parser * p)
+{
+	if (p->blocks++ < AST_MAX_BLOCKS)
+		return (0);
+	return (parser_fail(p, p->cur, "blocks nested more than %d deep",
+	    AST_MAX_BLOCKS));
+}
+
+static struct ast *
+sync_rest(struct parser * p, struct ast * a, struct parser_range where,
+    struct parser_range on, struct parser_range schedule)
+{
+	const struct token * last;
+
+	if (where.first != NONE) {
+		last = &p->list->t[where.last];
+		a->where_off = p->list->t[where.first].off;
+		a->where_len = last->off + last->len - a->where_off;
+	}
+	if ((on.first != NONE && parser_word(p, on.first, &a->incremental)) ||
+	    (schedule.first != NONE && parser_word(p, schedule.first,
+	    &a->schedule)))
+		return (NULL);
+	return (a);
+}
+
+/* ---- words ---- */
+
+static int
+is_word(const struct parser * p, size_t i, const char * word)
+{
+	return (i < p->list->n && p->list->t[i].kind == TOKEN_ID &&
+	    token_is(p->list, i, word));
+}
+
+static int
+compare(const void * key, const void * entry)
+{
+	return (strcasecmp(key, *(const char * const *)entry));
+}
+
+static int
+keyword_of(const struct parser * p, size_t i)
+{
+	const struct token * t = &p->list->t[i];
+	const char * at;
+	char w[16];
+
+	if (t->len >= sizeof(w))
+		return (P_ID);
+	memcpy(w, token_text(p->list, i), t->len);
+	w[t->len] = '\0';
+	at = bsearch(w, keywords, NKEYWORDS, sizeof(keywords[0]), compare);
+	return (at == NULL ? P_ID : ((const __typeof__(keywords[0]) *)
+	    (const void *)at)->token);
+}
+
+static int
+operator_of(const struct parser * p, size_t i)
+{
+	static const struct {
+		char text[3];
+		int token;
+	} ops[] = {
+		{ "{", P_LBRACE }, { "}", P_RBRACE }, { "[", P_LBRACKET },
+		{ "]", P_RBRACKET }, { "(", P_LPAREN }, { ")", P_RPAREN },
+		{ ",", P_COMMA }, { ":", P_COLON }, { ".", P_DOT },
+		{ "=", P_EQUAL }, { "-", P_MINUS }, { "+", P_PLUS },
+		{ "=>", P_ARROW },
+	};
+	size_t k;
+
+	for (k = 0; k < sizeof(ops) / sizeof(ops[0]); k++)
+		if (token_is(p->list, i, ops[k].text))
+			return (ops[k].token);
+	return (P_BAD);
+}
+
+/* Whether a statement that begins at token ${i} stays text. */
+static int
+stays_text(const struct parser * p, size_t i)
+{
+	size_t k;
+
+	for (k = 0; texts[k] != NULL; k++)
+		if (is_word(p, i, texts[k]))
+			return (1);
+	return (is_word(p, i, "explain") && is_word(p, i + 1, "query") &&
+	    is_word(p, i + 2, "plan"));
+}
+
+/* The last token before the semicolon. */
+static size_t
+text_end(struct parser * p, size_t i)
+{
+	for (; i < p->list->n && p->list->t[i].kind != TOKEN_SEMI; i++)
+		if (ast_error_field(p->list, i))
+			p->uses_error = 1;
+	return (i - 1);
+}
+
+/* The last token of the target's name that begins at ${i}: github-issues-*,
+ * es:issues. */
+static size_t
+target_end(const struct parser * p, size_t i)
+{
+	const struct token * t = p->list->t;
+
+	if (t[i].kind != TOKEN_ID)
+		return (i);
+	while (i + 1 < p->list->n && t[i].off + t[i].len == t[i + 1].off &&
+	    (t[i + 1].kind == TOKEN_ID || t[i + 1].kind == TOKEN_NUMBER ||
+	    t[i + 1].kind == TOKEN_PARAM || t[i + 1].kind == TOKEN_BAD ||
+	    token_is(p->list, i + 1, "-") || token_is(p->list, i + 1, ".") ||
+	    token_is(p->list, i + 1, "*")))
+		i++;
+	return (i);
+}
+
+/* The last token of SYNC's WHERE, which is SQLite's to read. */
+static size_t
+where_end(const struct parser * p, size_t i)
+{
+	const struct token * t = p->list->t;
+
+	for (i++; i < p->list->n && t[i].kind != TOKEN_SEMI; i++)
+		if ((is_word(p, i, "incremental") && is_word(p, i + 1, "on")) ||
+		    (is_word(p, i, "schedule") && i + 1 < p->list->n &&
+		    t[i + 1].kind == TOKEN_STRING))
+			break;
+	return (i - 1);
+}
+
+/* What a word is: ${*last} moves to the last token it takes. */
+static int
+word_of(struct parser * p, size_t i, int begins, size_t * last)
+{
+	int token;
+
+	if (begins && stays_text(p, i)) {
+		*last = text_end(p, i);
+		return (P_TEXT);
+	}
+	if (p->sync == 3 && is_word(p, i, "where")) {
+		*last = where_end(p, i);
+		return (P_WHERE);
+	}
+	token = keyword_of(p, i);
+	if (begins) {
+		p->sync = token == P_SYNC;
+		p->boundary = token == P_BEGIN_ || token == P_TRY ||
+		    token == P_FINALLY || token == P_EXPLAIN;
+		p->sync_at = i;
+		p->catching = token == P_CATCH;
+	} else if (token == P_THEN && p->catching) {
+		p->catching = 0;
+		p->boundary = 1;
+	} else if (token == P_TO && p->sync == 1 && i != p->sync_at + 2 &&
+	    !token_is(p->list, i - 1, ".")) {
+		p->sync = 2;
+	}
+	return (token);
+}
+
+static int
+token_of(struct parser * p, size_t i, int begins, size_t * last)
+{
+	switch (p->list->t[i].kind) {
+	case TOKEN_ID:
+		return (word_of(p, i, begins, last));
+	case TOKEN_QUOTED:
+		return (P_QUOTED);
+	case TOKEN_STRING:
+		return (P_STRING);
+	case TOKEN_JSTRING:
+		return (P_JSTRING);
+	case TOKEN_NUMBER:
+		return (P_NUMBER);
+	case TOKEN_OP:
+		return (operator_of(p, i));
+	case TOKEN_SEMI:
+		p->boundary = 1;
+		p->sync = 0;
+		return (P_SEMI);
+	case TOKEN_BLOB:
+	case TOKEN_PARAM:
+	case TOKEN_BAD:
+		break;
+	}
+	return (P_BAD);
+}
+
+static int
+yylex(YYSTYPE * v, struct parser * p)
+{
+	size_t i = p->at, last = i;
+	int begins = p->boundary, token;
+
+	p->before = p->last;
+	p->cur = i;
+	if (i >= p->list->n)
+		return (P_END_OF_TEXT);
+	p->boundary = 0;
+	if (p->sync == 2) {
+		/* After TO: a target, whatever it is called. */
+		p->sync = 3;
+		token = p->list->t[i].kind == TOKEN_ID ||
+		    p->list->t[i].kind == TOKEN_QUOTED ||
+		    p->list->t[i].kind == TOKEN_STRING ? P_TARGET :
+		    token_of(p, i, 0, &last);
+		if (token == P_TARGET)
+			last = target_end(p, i);
+	} else {
+		token = token_of(p, i, begins, &last);
+	}
+	if (token == P_LBRACE || token == P_LBRACKET || token == P_LPAREN)
+		p->nesting++;
+	else if ((token == P_RBRACE || token == P_RBRACKET ||
+	    token == P_RPAREN) && p->nesting > 0)
+		p->nesting--;
+	if (p->nesting > AST_MAX_NESTING) {
+		(void)parser_fail(p, i, "nested more than %d deep",
+		    AST_MAX_NESTING);
+		return (P_PARSER_error);
+	}
+	v->r.first = i;
+	v->r.last = p->last = last;
+	p->at = last + 1;
+	return (token);
+}
+
+/* ---- errors ---- */
+
+static void
+yyerror(struct parser * p, const char * msg)
+{
+	(void)msg; /* only when bison's stack is full */
+	(void)parser_fail(p, p->cur, "nested too deeply");
+}
+
+struct report {
+	unsigned char expected[YYNTOKENS];
+	char text[256];
+	size_t n;
+	const char * words[YYNTOKENS];
+	size_t nwords;
+};
+
+static void
+add(struct report * r, const char * word)
+{
+	if (r->nwords < YYNTOKENS)
+		r->words[r->nwords++] = word;
+}
+
+static int
+is_keyword(int symbol)
+{
+	return (symbol >= YYSYMBOL_ALTER && symbol <= YYSYMBOL_TYPES);
+}
+
+/* A statement may stand here: what it may begin with. */
+static void
+add_statements(struct report * r)
+{
+	static const char * const begins[] = {
+		"SELECT", "WITH", "VALUES", "EXPLAIN", "CREATE", "ALTER", "DROP",
+		"SHOW", "DESCRIBE", "TEST", "SYNC", "RUN", "PAUSE", "RESUME",
+		"SET", "CONNECTOR_EXEC", "BEGIN"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		add(r, begins[i]);
+	for (i = 0; i < YYNTOKENS; i++)
+		if (r->expected[i] && (i == YYSYMBOL_END || i == YYSYMBOL_TRY ||
+		    i == YYSYMBOL_CATCH || i == YYSYMBOL_FINALLY))
+			add(r, yysymbol_name((yysymbol_kind_t)i));
+}
+
+/* What is expected, for people: names and values as such. */
+static void
+add_expected(struct report * r)
+{
+	int name = r->expected[YYSYMBOL_QUOTED];
+	int value = r->expected[YYSYMBOL_NUMBER];
+	int i;
+
+	if (r->expected[YYSYMBOL_TEXT] && r->expected[YYSYMBOL_CREATE]) {
+		add_statements(r);
+		return;
+	}
+	if (value)
+		add(r, "a value");
+	else if (name)
+		add(r, r->expected[YYSYMBOL_JSTRING] ? "a key" : "a name");
+	else if (r->expected[YYSYMBOL_ID])
+		add(r, "a class of errors");
+	for (i = 0; i < YYNTOKENS; i++) {
+		if (!r->expected[i] || i == YYSYMBOL_ID ||
+		    i == YYSYMBOL_QUOTED || (name && is_keyword(i)) ||
+		    i == YYSYMBOL_JSTRING || (i == YYSYMBOL_STRING &&
+		    r->expected[YYSYMBOL_JSTRING]) || (value &&
+		    (i == YYSYMBOL_NUMBER || i == YYSYMBOL_MINUS ||
+		    i == YYSYMBOL_LBRACE || i == YYSYMBOL_LBRACKET)))
+			continue;
+		add(r, yysymbol_name((yysymbol_kind_t)i));
+	}
+}
+
+/* Where a secret's value should be. */
+static int
+after_equal(const struct parser * p)
+{
+	return (p->cur > 0 && p->cur < p->list->n &&
+	    token_is(p->list, p->cur - 1, "="));
+}
+
+/* What stands at the place.  No text in quotes, and nothing after SET SECRET
+ * x =, which may be a secret. */
+static const char *
+found(const struct parser * p, char out[64])
+{
+	const struct token * t = &p->list->t[p->cur];
+
+	if (p->cur >= p->list->n)
+		return ("the end of the statement");
+	switch (t->kind) {
+	case TOKEN_STRING:
+	case TOKEN_JSTRING:
+	case TOKEN_BLOB:
+		return ("a text in quotes");
+	case TOKEN_QUOTED:
+		return ("a quoted name");
+	case TOKEN_NUMBER:
+		return ("a number");
+	case TOKEN_ID:
+	case TOKEN_PARAM:
+	case TOKEN_OP:
+	case TOKEN_SEMI:
+	case TOKEN_BAD:
+		break;
+	}
+	if (after_equal(p))
+		return ("something without quotes");
+	snprintf(out, 64, "%.*s%s", t->len > 40 ? 40 : (int)t->len,
+	    token_text(p->list, p->cur), t->len > 40 ? "..." : "");
+	return (out);
+}
+
+static void
+write_report(struct report * r, const struct parser * p)
+{
+	int starts = r->nwords > 10;
+	const char * near = NULL;
+	char word[64];
+	size_t i;
+
+	r->n = (size_t)snprintf(r->text, sizeof(r->text), "found %s",
+	    found(p, word));
+	if (p->cur < p->list->n && p->list->t[p->cur].kind == TOKEN_ID)
+		near = json_nearest(word, r->words, r->nwords);
+	if (near != NULL)
+		r->n += (size_t)snprintf(r->text + r->n,
+		    sizeof(r->text) - r->n, " (did you mean %s?)", near);
+	r->n += (size_t)snprintf(r->text + r->n, sizeof(r->text) - r->n,
+	    starts ? ", but a statement begins with " : ", but expected ");
+	for (i = 0; i < r->nwords && r->n < sizeof(r->text); i++)
+		r->n += (size_t)snprintf(r->text + r->n,
+		    sizeof(r->text) - r->n, "%s%s", i == 0 ? "" :
+		    i + 1 == r->nwords ? " or " : ", ", r->words[i]);
+}
+
+static int
+yyreport_syntax_error(const yypcontext_t * ctx, struct parser * p)
+{
+	yysymbol_kind_t v[YYNTOKENS];
+	struct report r;
+	int n, i;
+
+	if (p->failed)
+		return (0);
+	memset(&r, 0, sizeof(r));
+	if ((n = yypcontext_expected_tokens(ctx, v, YYNTOKENS)) < 0)
+		return (n);
+	for (i = 0; i < n; i++)
+		r.expected[v[i]] = 1;
+	if (p->root == NULL && p->blocks == 0 && p->cur > 0 &&
+	    r.expected[YYSYMBOL_YYEOF] &&
+	    p->list->t[p->cur - 1].kind == TOKEN_SEMI) {
+		(void)parser_fail(p, p->cur, "more than one statement: send "
+		    "one at a time, or put them between BEGIN and END");
+		return (0);
+	}
+	add_expected(&r);
+	write_report(&r, p);
+	if (after_equal(p)) {
+		/* The line would show the secret. */
+		p->failed = 1;
+		err_set(p->e, ERR_PERMANENT, "sql", "line %u, column %u: %s",
+		    p->list->t[p->cur].line, p->list->t[p->cur].col, r.text);
+	} else {
+		(void)parser_fail(p, p->cur, "%s", r.text);
+	}
+	return (0);
+}

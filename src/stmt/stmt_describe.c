@@ -1,0 +1,183 @@
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "stmt/stmt_internal.h"
+
+/* DESCRIBE type, connector, connector.entity */
+
+static const char *
+bool_text(int yes)
+{
+	return (yes ? "yes" : "");
+}
+
+static void
+describe_type(struct stmt_run * r, const struct manifest * m)
+{
+	static const char * const cols[] = { "kind", "name", "type",
+	    "required", "description", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
+	const struct manifest_entity * ent;
+	json_t * rows = json_array(), * f;
+	const char * key;
+	char name[200];
+	size_t i, k;
+
+	json_object_foreach((json_t *)(uintptr_t)m->config, key, f)
+		json_array_append_new(rows, json_pack("[s, s, s?, s, s?]",
+		    "config", key, json_str(f, "type"), bool_text(json_is_true(
+		    json_object_get(f, "required"))),
+		    json_str(f, "description")));
+	for (i = 0; i < m->nentities; i++) {
+		ent = &m->entities[i];
+		if (ent->hidden)
+			continue;
+		json_array_append_new(rows, json_pack("[s, s, n, s, s?]",
+		    "entity", ent->name, "", ent->description));
+		for (k = 0; k < ent->nactions; k++) {
+			snprintf(name, sizeof(name), "%s.%s", ent->name,
+			    ent->actions[k].name);
+			json_array_append_new(rows, json_pack(
+			    "[s, s, n, s, s?]", "action", name, "",
+			    ent->actions[k].description));
+		}
+	}
+	stmt_rows(r, 5, cols, rows, NULL);
+}
+
+/* What can be pushed of a column, over all lists. */
+static void
+pushdown(const struct manifest_entity * ent, size_t col, struct buf * b)
+{
+	static const char * const ops[OP_COUNT] = { "=", "!=", "IN", "<", "<=",
+	    ">", ">=", "LIKE 'x%'", "LIKE '%x%'", "CONTAINS", "IS NULL",
+	    "IS NOT NULL" };
+	const struct manifest_list * l;
+	unsigned all = ent->columns[col].is_input ? OP_EQ | OP_IN : 0;
+	size_t i, k;
+	int order = 0;
+
+	for (i = 0; i < ent->nlists; i++) {
+		l = &ent->lists[i];
+		for (k = 0; k < l->npushes; k++)
+			if (l->pushes[k].column == col)
+				all |= l->pushes[k].ops;
+		for (k = 0; k < l->norders; k++)
+			order |= l->orders[k].column == col;
+	}
+	for (i = 0; i < OP_COUNT; i++)
+		if (all & (1u << i))
+			buf_addf(b, "%s%s", b->len > 0 ? ", " : "", ops[i]);
+	if (order)
+		buf_adds(b, b->len > 0 ? ", ORDER BY" : "ORDER BY");
+}
+
+static void
+add_column(json_t * rows, const struct manifest_entity * ent, size_t i)
+{
+	const struct manifest_column * c = &ent->columns[i];
+	struct buf push = BUF_INIT(1024), text = BUF_INIT(1 << 16);
+	const char * cursor = json_str(ent->cursor, "column");
+
+	pushdown(ent, i, &push);
+	if (c->is_input && c->dflt != NULL)
+		buf_addf(&text, "Input, by default %s. ", c->dflt);
+	else if (c->is_input)
+		buf_addf(&text, "Input: WHERE %s = ... gives it. ", c->name);
+	buf_adds(&text, c->description == NULL ? "" : c->description);
+	json_array_append_new(rows, json_pack("[s, s, s, s, s, s]", c->name,
+	    c->type_name, push.p == NULL ? "" : push.p, bool_text(c->is_key),
+	    bool_text(cursor != NULL && strcasecmp(cursor, c->name) == 0),
+	    text.p == NULL ? "" : text.p));
+	buf_free(&push);
+	buf_free(&text);
+}
+
+static const char *
+arg_type_name(enum arg_type type)
+{
+	static const char * const names[] = { "string", "integer", "number",
+	    "boolean", "array", "object", "any" };
+
+	return (names[type]);
+}
+
+/* An action as one writes it: create(title string, [labels array]). */
+static void
+add_action(json_t * rows, const struct manifest_action * act)
+{
+	struct buf b = BUF_INIT(1 << 16);
+	const struct manifest_arg * a;
+	size_t i;
+
+	buf_addc(&b, '(');
+	for (i = 0; i < act->nargs; i++) {
+		a = &act->args[i];
+		buf_addf(&b, "%s%s%s %s%s", i > 0 ? ", " : "",
+		    a->required ? "" : "[", a->name, arg_type_name(a->type),
+		    a->required ? "" : "]");
+	}
+	buf_adds(&b, act->description == NULL ? ")" : "): ");
+	buf_adds(&b, act->description == NULL ? "" : act->description);
+	json_array_append_new(rows, json_pack("[s, s, s, s, s, s]", act->name,
+	    "action", "", "", "", b.p == NULL ? "" : b.p));
+	buf_free(&b);
+}
+
+static void
+describe_entity(struct stmt_run * r, const struct manifest_entity * ent)
+{
+	static const char * const cols[] = { "column", "type", "pushdown",
+	    "key", "cursor", "description", "TEXT", "TEXT", "TEXT", "TEXT",
+	    "TEXT", "TEXT" };
+	json_t * rows = json_array();
+	size_t i;
+
+	for (i = 0; i < ent->ncolumns; i++)
+		add_column(rows, ent, i);
+	for (i = 0; i < ent->nactions; i++)
+		add_action(rows, &ent->actions[i]);
+	stmt_rows(r, 6, cols, rows, NULL);
+}
+
+static void
+neither(struct stmt_run * r)
+{
+	const struct types * t = runner_types(r->env->runner);
+	const char * names[256] = { NULL }, * near;
+	size_t i, n = 0;
+
+	for (i = 0; i < types_count(t) && n < 256; i++)
+		names[n++] = types_at(t, i)->type;
+	near = json_nearest(r->ast->name.s, names, n);
+	stmt_error(r, r->ast->name.off, "not_found", "there is no type or "
+	    "connector %.80s%s%s%s", r->ast->name.s, near ? " (did you mean " :
+	    "", near ? near : "", near ? "?)" : "");
+}
+
+static void
+start(struct stmt_run * r)
+{
+	const struct ast * a = r->ast;
+	const struct manifest_entity * ent;
+	const struct manifest * m;
+	struct connector * c;
+
+	c = runner_connector(r->env->runner, a->name.s);
+	m = types_get(runner_types(r->env->runner), a->name.s);
+	/* With an entity it is first of all a connector's. */
+	if (c != NULL && (a->entity.s != NULL || m == NULL))
+		m = c->m;
+	if (m == NULL)
+		neither(r);
+	else if (a->entity.s == NULL)
+		describe_type(r, m);
+	else if ((ent = stmt_entity(r, m)) != NULL)
+		describe_entity(r, ent);
+}
+
+const struct stmt_entry stmt_describe_entry = {
+	AST_DESCRIBE, "describe", 0, start, NULL, NULL, NULL
+};

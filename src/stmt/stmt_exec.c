@@ -1,0 +1,219 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "conn/action.h"
+#include "conn/request.h"
+#include "stmt/stmt_internal.h"
+
+/* CONNECTOR_EXEC n.entity.action(...), and EXPLAIN of it, which sends nothing. */
+#define TIMEOUT_MS 30000
+
+struct exec {
+	struct connector * c; /* a reference: it may be dropped meanwhile */
+	const struct manifest_action * act;
+	struct action * action;
+	json_t * args;
+};
+
+static void
+end(struct stmt_run * r)
+{
+	struct exec * x = r->own;
+
+	if (x == NULL)
+		return;
+	action_cancel(x->action);
+	connector_unref(x->c);
+	json_decref(x->args);
+	free(x);
+}
+
+static void
+no_action(struct stmt_run * r, const struct manifest_entity * ent)
+{
+	const struct ast_word * w = &r->ast->action;
+	const char * names[64] = { NULL }, * near;
+	char all[128] = "";
+	size_t i, n = 0, at = 0;
+
+	for (i = 0; i < ent->nactions && n < 64; i++) {
+		names[n++] = ent->actions[i].name;
+		if (at < sizeof(all))
+			at += (size_t)snprintf(all + at, sizeof(all) - at,
+			    "%s%s", i > 0 ? ", " : "", ent->actions[i].name);
+	}
+	near = json_nearest(w->s, names, n);
+	if (n == 0)
+		stmt_error(r, w->off, "not_found", "nothing can be done to "
+		    "%.60s.%.60s: it has no actions", r->ast->name.s,
+		    ent->name);
+	else
+		stmt_error(r, w->off, "not_found", "%.60s.%.40s has no action "
+		    "%.40s%s%s%s; there are: %s", r->ast->name.s, ent->name,
+		    w->s, near ? " (did you mean " : "", near ? near : "",
+		    near ? "?)" : "", all);
+}
+
+/* Find what is to be done, and check its arguments; NULL: failed. */
+static struct exec *
+prepare(struct stmt_run * r)
+{
+	const struct manifest_entity * ent;
+	const struct manifest_action * act;
+	struct connector * c;
+	struct exec * x;
+	struct err e;
+
+	if ((c = stmt_connector(r)) == NULL ||
+	    (ent = stmt_entity(r, c->m)) == NULL)
+		return (NULL);
+	if ((act = manifest_action(ent, r->ast->action.s)) == NULL) {
+		no_action(r, ent);
+		return (NULL);
+	}
+	if ((x = calloc(1, sizeof(*x))) == NULL) {
+		err_nomem(&e, "an action");
+		stmt_fail(r, &e);
+		return (NULL);
+	}
+	r->own = x;
+	x->c = connector_ref(c);
+	x->act = act;
+	if ((x->args = action_args(c, act, r->ast->args, &e)) == NULL) {
+		stmt_fail(r, &e);
+		return (NULL);
+	}
+	return (x);
+}
+
+/* Arguments that say which failed are the statement's, not the service's. */
+static void
+on_acted(void * arg, const json_t * answer, int status, const struct err * e)
+{
+	struct stmt_run * r = arg;
+	struct exec * x = r->own;
+
+	x->action = NULL;
+	r->st.api.calls++;
+	if (e == NULL || stmt_class_is_service(e))
+		runner_note(r->env->runner, x->c->name, e);
+	if (e != NULL)
+		stmt_fail(r, e);
+	else if (json_is_object(answer) && json_object_size(answer) > 0)
+		stmt_answer(r, json_incref((json_t *)(uintptr_t)answer));
+	else if (answer == NULL || json_is_null(answer) ||
+	    json_is_object(answer))
+		stmt_answer(r, json_pack("{s:i}", "status", status));
+	else
+		stmt_answer(r, json_pack("{s:O}", "answer", answer));
+}
+
+static void
+start(struct stmt_run * r)
+{
+	struct exec * x = prepare(r);
+	int64_t timeout_ms;
+	struct err e;
+
+	if (x == NULL)
+		return;
+	timeout_ms = x->c->opt.timeout_ms > 0 ? x->c->opt.timeout_ms :
+	    TIMEOUT_MS;
+	x->action = action_start(r->env->conn, x->c, x->act, x->args,
+	    timeout_ms, on_acted, r);
+	if (x->action == NULL) {
+		err_nomem(&e, "an action");
+		stmt_fail(r, &e);
+	}
+}
+
+static void
+cancel(struct stmt_run * r)
+{
+	struct exec * x = r->own;
+	struct err e;
+
+	if (x == NULL || x->action == NULL)
+		return;
+	action_cancel(x->action);
+	x->action = NULL;
+	err_set(&e, ERR_CANCELLED, "cancelled", "the statement was cancelled; "
+	    "what was sent to the service was sent");
+	stmt_fail_soon(r, &e);
+}
+
+/* ---- EXPLAIN ---- */
+
+/* Method, URL, headers and body, out of the text for people. */
+static void
+add_request(json_t * rows, const struct request * q)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	const char * url, * nl, * head, * body;
+
+	request_show(q, &b);
+	if (b.p == NULL || b.failed || (url = strchr(b.p, ' ')) == NULL) {
+		buf_free(&b);
+		return;
+	}
+	nl = strchr(url, '\n');
+	head = nl == NULL ? b.p + b.len : nl + 1;
+	body = strstr(nl == NULL ? head : nl, "\n\n");
+	json_array_append_new(rows, json_pack("[s%, s%, s%, s]", b.p,
+	    (size_t)(url - b.p), url + 1, (size_t)((nl == NULL ? head : nl) -
+	    url - 1), head, (size_t)(body == NULL ? b.p + b.len - head :
+	    body < head ? 0 : body - head), body == NULL ? "" : body + 2));
+	buf_free(&b);
+}
+
+static int
+add_requests(const struct exec * x, json_t * rows, struct err * e)
+{
+	struct request * q;
+	json_t * found = NULL;
+
+	if (x->act->lookup != NULL) {
+		if ((q = request_lookup(x->c, x->act, x->args, e)) == NULL)
+			return (-1);
+		add_request(rows, q);
+		request_free(q);
+		found = json_string("<what the call before finds>");
+	}
+	q = request_action(x->c, x->act, x->args, found, e);
+	json_decref(found);
+	if (q == NULL)
+		return (-1);
+	add_request(rows, q);
+	request_free(q);
+	return (0);
+}
+
+static void
+start_explain(struct stmt_run * r)
+{
+	static const char * const cols[] = { "method", "url", "headers",
+	    "body", "TEXT", "TEXT", "TEXT", "TEXT" };
+	struct exec * x = prepare(r);
+	json_t * rows;
+	struct err e;
+
+	if (x == NULL)
+		return;
+	rows = json_array();
+	if (add_requests(x, rows, &e)) {
+		json_decref(rows);
+		stmt_fail(r, &e);
+		return;
+	}
+	stmt_rows(r, 4, cols, rows, NULL);
+}
+
+const struct stmt_entry stmt_exec_entry = {
+	AST_EXEC, "connector_exec", 1, start, NULL, cancel, end
+};
+
+const struct stmt_entry stmt_explain_exec_entry = {
+	AST_EXPLAIN_EXEC, "explain_exec", 0, start_explain, NULL, NULL, end
+};

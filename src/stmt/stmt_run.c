@@ -1,0 +1,456 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "stmt/stmt_internal.h"
+
+/* The life of one statement, and the way of its rows. */
+
+static const struct stmt_entry * const entries[] = {
+	&stmt_select_entry, &stmt_explain_entry, &stmt_create_entry,
+	&stmt_alter_entry, &stmt_drop_entry, &stmt_show_connectors_entry,
+	&stmt_show_connector_entry, &stmt_test_entry, &stmt_show_types_entry,
+	&stmt_describe_entry, &stmt_exec_entry, &stmt_explain_exec_entry,
+	&stmt_sync_entry, &stmt_show_syncs_entry, &stmt_show_sync_entry,
+	&stmt_run_sync_entry, &stmt_pause_sync_entry, &stmt_resume_sync_entry,
+	&stmt_drop_sync_entry, &stmt_set_secret_entry,
+	&stmt_show_secrets_entry, &stmt_drop_secret_entry, &stmt_script_entry,
+};
+
+static const struct stmt_entry *
+entry_of(enum ast_kind kind)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+		if (entries[i]->kind == kind)
+			return (entries[i]);
+	return (NULL);
+}
+
+static void
+free_texts(struct stmt_run * r)
+{
+	size_t i;
+
+	for (i = 0; i < r->ncells; i++) {
+		free(r->texts[i]);
+		r->texts[i] = NULL;
+	}
+}
+
+static void
+run_free(struct stmt_run * r)
+{
+	if (r->entry->free != NULL)
+		r->entry->free(r);
+	loop_soon_cancel(r->env->loop, &r->soon);
+	if (r->texts != NULL)
+		free_texts(r);
+	free(r->texts);
+	free(r->cells);
+	free(r->cols);
+	json_decref(r->rows);
+	json_decref(r->keep);
+	free(r);
+}
+
+static void
+audit(const struct stmt_run * r, const struct err * e)
+{
+	const struct ast * a = r->ast;
+
+	if (e == NULL)
+		log_event(LOG_INFO, "stmt", LOG_S("statement", r->entry->name),
+		    LOG_S("name", a->name.s), LOG_S("entity", a->entity.s),
+		    LOG_S("action", a->action.s), LOG_S("result", "ok"),
+		    LOG_S("request_id", r->text->request_id),
+		    LOG_I("duration_ms", r->st.ms));
+	else
+		log_event(LOG_INFO, "stmt", LOG_S("statement", r->entry->name),
+		    LOG_S("name", a->name.s), LOG_S("entity", a->entity.s),
+		    LOG_S("action", a->action.s), LOG_S("result", e->code),
+		    LOG_S("request_id", r->text->request_id),
+		    LOG_I("duration_ms", r->st.ms), LOG_S("error_class",
+		    err_class_name(e->cls)));
+}
+
+static void
+finish(struct stmt_run * r, const struct err * e)
+{
+	if (r->done)
+		return;
+	r->done = 1;
+	if (r->st.ms == 0)
+		r->st.ms = (clock_mono_us() - r->t0_us) / 1000;
+	if (r->entry->changes)
+		audit(r, e);
+	r->sink.done(r->sink.arg, &r->st, e);
+	if (r->pending == 0)
+		run_free(r);
+}
+
+void
+stmt_done(struct stmt_run * r)
+{
+	finish(r, NULL);
+}
+
+void
+stmt_fail(struct stmt_run * r, const struct err * e)
+{
+	finish(r, e);
+}
+
+void
+stmt_wait(struct stmt_run * r)
+{
+	r->pending++;
+}
+
+int
+stmt_back(struct stmt_run * r)
+{
+	r->pending--;
+	if (!r->done)
+		return (0);
+	if (r->pending == 0)
+		run_free(r);
+	return (1);
+}
+
+static void
+nomem(struct stmt_run * r)
+{
+	struct err e;
+
+	err_nomem(&e, "a statement");
+	finish(r, &e);
+}
+
+/* ---- rows ---- */
+
+static void
+fill_cell(struct stmt_run * r, size_t i, const json_t * v)
+{
+	struct query_value * c = &r->cells[i];
+
+	memset(c, 0, sizeof(*c));
+	c->s = "";
+	switch (v == NULL ? JSON_NULL : json_typeof(v)) {
+	case JSON_STRING:
+		c->type = QUERY_TEXT;
+		c->s = json_string_value(v);
+		c->len = json_string_length(v);
+		break;
+	case JSON_INTEGER:
+		c->type = QUERY_INT;
+		c->i = json_integer_value(v);
+		break;
+	case JSON_REAL:
+		c->type = QUERY_REAL;
+		c->d = json_real_value(v);
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		c->type = QUERY_INT;
+		c->i = json_is_true(v);
+		break;
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+		r->texts[i] = json_dumps(v, JSON_COMPACT);
+		c->type = r->texts[i] == NULL ? QUERY_NULL : QUERY_TEXT;
+		c->s = r->texts[i] == NULL ? "" : r->texts[i];
+		c->len = strlen(c->s);
+		break;
+	case JSON_NULL:
+		c->type = QUERY_NULL;
+		break;
+	}
+}
+
+/* Nonzero: the sink wants no more for now. */
+static int
+send_row(struct stmt_run * r, const json_t * row)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < r->ncols; i++)
+		fill_cell(r, i, json_array_get(row, i));
+	r->st.rows++;
+	if (r->sink.row != NULL)
+		rc = r->sink.row(r->sink.arg, r->ncols, r->cells);
+	free_texts(r);
+	return (rc);
+}
+
+static void
+emit(struct stmt_run * r)
+{
+	struct err e;
+
+	if (!r->columns_out) {
+		r->columns_out = 1;
+		if (r->sink.columns != NULL)
+			r->sink.columns(r->sink.arg, r->ncols, r->cols,
+			    r->cols + r->ncols);
+	}
+	for (;;) {
+		while (r->next < json_array_size(r->rows) && !r->cancelled)
+			if (send_row(r, json_array_get(r->rows, r->next++))) {
+				r->paused = 1;
+				return;
+			}
+		if (r->cancelled || r->more == NULL)
+			break;
+		r->next = 0;
+		json_array_clear(r->rows);
+		if (!r->more(r))
+			break;
+	}
+	if (r->cancelled) {
+		err_set(&e, ERR_CANCELLED, "cancelled",
+		    "the statement was cancelled");
+		finish(r, &e);
+	} else {
+		finish(r, NULL);
+	}
+}
+
+void
+stmt_rows(struct stmt_run * r, size_t n, const char * const * cols,
+    json_t * rows, json_t * keep)
+{
+	r->rows = rows;
+	r->keep = keep;
+	r->ncols = r->ncells = n;
+	r->cols = calloc(n * 2 + 1, sizeof(*r->cols));
+	r->cells = calloc(n + 1, sizeof(*r->cells));
+	r->texts = calloc(n + 1, sizeof(*r->texts));
+	if (rows == NULL || r->cols == NULL || r->cells == NULL ||
+	    r->texts == NULL) {
+		r->ncells = r->texts == NULL ? 0 : n;
+		nomem(r);
+		return;
+	}
+	memcpy(r->cols, cols, n * 2 * sizeof(*cols));
+	emit(r);
+}
+
+static const char *
+type_of(const json_t * v)
+{
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+		return ("JSON");
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return ("BOOLEAN");
+	case JSON_INTEGER:
+		return ("INTEGER");
+	case JSON_REAL:
+		return ("REAL");
+	case JSON_STRING:
+		return ("TEXT");
+	case JSON_NULL:
+		break;
+	}
+	return ("");
+}
+
+void
+stmt_answer(struct stmt_run * r, json_t * o)
+{
+	size_t n = json_object_size(o), i = 0;
+	const char ** cols = calloc(n * 2 + 1, sizeof(*cols)), * key;
+	json_t * rows = json_pack("[[]]"), * row = json_array_get(rows, 0), * v;
+
+	if (o == NULL || cols == NULL || row == NULL) {
+		free(cols);
+		json_decref(rows);
+		json_decref(o);
+		nomem(r);
+		return;
+	}
+	json_object_foreach(o, key, v) {
+		cols[i] = key;
+		cols[n + i++] = type_of(v);
+		json_array_append(row, v);
+	}
+	stmt_rows(r, n, cols, rows, o);
+	free(cols);
+}
+
+/* ---- begin, go on, end ---- */
+
+static void
+on_soon(void * arg)
+{
+	struct stmt_run * r = arg;
+	struct err e;
+
+	if (!r->started && !r->cancelled) {
+		r->started = 1;
+		r->entry->start(r);
+	} else if (r->columns_out) {
+		r->paused = 0;
+		emit(r);
+	} else {
+		if (r->why.code[0] == '\0')
+			err_set(&r->why, ERR_CANCELLED, "cancelled",
+			    "the statement was cancelled");
+		e = r->why;
+		finish(r, &e);
+	}
+}
+
+void
+stmt_fail_soon(struct stmt_run * r, const struct err * e)
+{
+	r->why = *e;
+	r->cancelled = 1;
+	loop_soon(r->env->loop, &r->soon, on_soon, r);
+}
+
+struct stmt_run *
+stmt_run_new(const struct stmt_env * env, const struct stmt_text * text,
+    const struct ast * ast, const struct query_sink * sink, struct err * e)
+{
+	struct stmt_run * r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL) {
+		err_nomem(e, "a statement");
+		return (NULL);
+	}
+	r->env = env;
+	r->text = text;
+	r->ast = ast;
+	r->sink = *sink;
+	r->t0_us = clock_mono_us();
+	if ((r->entry = entry_of(ast->kind)) == NULL) {
+		err_set(e, ERR_PERMANENT, "sql", "TRY stands within BEGIN ... "
+		    "END");
+		free(r);
+		return (NULL);
+	}
+	loop_soon(env->loop, &r->soon, on_soon, r);
+	return (r);
+}
+
+void
+stmt_run_resume(struct stmt_run * r)
+{
+	if (r->done)
+		return;
+	if (r->entry->resume != NULL)
+		r->entry->resume(r);
+	else if (r->paused)
+		loop_soon(r->env->loop, &r->soon, on_soon, r);
+}
+
+void
+stmt_run_cancel(struct stmt_run * r)
+{
+	if (r->done || r->cancelled)
+		return;
+	r->cancelled = 1;
+	if (r->started && r->entry->cancel != NULL && !r->columns_out)
+		r->entry->cancel(r);
+	else if (!r->columns_out || r->paused)
+		loop_soon(r->env->loop, &r->soon, on_soon, r);
+}
+
+/* ---- what many need ---- */
+
+void
+stmt_error(struct stmt_run * r, size_t off, const char * code,
+    const char * fmt, ...)
+{
+	char what[256];
+	struct err e;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	token_error(r->text->sql, r->text->len, off, &e, "%s", what);
+	e.cls = ERR_CONFIG;
+	snprintf(e.code, sizeof(e.code), "%s", code);
+	finish(r, &e);
+}
+
+struct nearest {
+	const char * name;
+	char best[129];
+	const char * cand[1];
+};
+
+static int
+on_near(void * arg, const struct runner_brief * b)
+{
+	struct nearest * n = arg;
+
+	n->cand[0] = b->name;
+	if (json_nearest(n->name, n->cand, 1) == NULL)
+		return (0);
+	snprintf(n->best, sizeof(n->best), "%s", b->name);
+	return (1);
+}
+
+void
+stmt_no_connector(struct stmt_run * r)
+{
+	struct nearest n = { .name = r->ast->name.s };
+	const char * next;
+
+	(void)runner_each(r->env->runner, NULL, 100000, on_near, &n, &next);
+	stmt_error(r, r->ast->name.off, "not_found",
+	    "there is no connector %.80s%s%.80s%s", r->ast->name.s,
+	    n.best[0] ? " (did you mean " : "", n.best, n.best[0] ? "?)" : "");
+}
+
+struct connector *
+stmt_connector(struct stmt_run * r)
+{
+	struct connector * c;
+
+	c = runner_connector(r->env->runner, r->ast->name.s);
+	if (c == NULL && runner_has(r->env->runner, r->ast->name.s))
+		stmt_error(r, r->ast->name.off, "misfit", "connector %.80s "
+		    "does not fit its type; SHOW CONNECTOR says why",
+		    r->ast->name.s);
+	else if (c == NULL)
+		stmt_no_connector(r);
+	return (c);
+}
+
+const struct manifest_entity *
+stmt_entity(struct stmt_run * r, const struct manifest * m)
+{
+	const struct ast_word * w = &r->ast->entity;
+	const struct manifest_entity * ent = manifest_entity(m, w->s);
+	const char * names[64] = { NULL }, * near;
+	char all[128] = "";
+	size_t i, n = 0, at = 0;
+
+	if (ent != NULL && !ent->hidden)
+		return (ent);
+	for (i = 0; i < m->nentities && n < 64; i++)
+		if (!m->entities[i].hidden)
+			names[n++] = m->entities[i].name;
+	for (i = 0; i < n && at < sizeof(all); i++)
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s",
+		    i ? ", " : "", names[i]);
+	near = json_nearest(w->s, names, n);
+	stmt_error(r, w->off, "not_found", "%.60s (type %.30s) has no entity "
+	    "%.60s%s%s%s; there are: %s", r->ast->name.s, m->type, w->s,
+	    near ? " (did you mean " : "", near ? near : "", near ? "?)" : "",
+	    all);
+	return (NULL);
+}

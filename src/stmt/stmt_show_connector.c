@@ -1,0 +1,68 @@
+#include <string.h>
+
+#include "stmt/stmt_internal.h"
+
+/* SHOW CONNECTOR n [STATUS]: a row a property, secrets hidden. */
+
+static const char * const status_keys[] = {
+	"status", "enabled", "disabled_reason", "last_run_at",
+	"last_success_at", "last_error", "last_rows_ingested", NULL
+};
+
+static void
+add(json_t * rows, const char * prefix, const char * key, json_t * v)
+{
+	char name[200];
+
+	snprintf(name, sizeof(name), "%s%s", prefix, key);
+	if (json_is_boolean(v))
+		json_array_append_new(rows, json_pack("[s, s]", name,
+		    json_is_true(v) ? "true" : "false"));
+	else
+		json_array_append_new(rows, json_pack("[s, O]", name, v));
+}
+
+static void
+add_all(json_t * rows, json_t * shown)
+{
+	const char * key, * sub;
+	char prefix[32];
+	json_t * v, * w;
+
+	json_object_foreach(shown, key, v) {
+		if (!json_is_object(v)) {
+			add(rows, "", key, v);
+			continue;
+		}
+		snprintf(prefix, sizeof(prefix), "%.30s.", key);
+		json_object_foreach(v, sub, w)
+			add(rows, prefix, sub, w);
+	}
+}
+
+static void
+start(struct stmt_run * r)
+{
+	static const char * const cols[] = { "property", "value", "TEXT", "" };
+	json_t * shown = runner_show(r->env->runner, r->ast->name.s);
+	json_t * rows = json_array();
+	size_t i;
+
+	if (shown == NULL) {
+		json_decref(rows);
+		stmt_no_connector(r);
+		return;
+	}
+	if (r->ast->status)
+		for (i = 0; status_keys[i] != NULL; i++)
+			add(rows, "", status_keys[i],
+			    json_object_get(shown, status_keys[i]));
+	else
+		add_all(rows, shown);
+	json_decref(shown);
+	stmt_rows(r, 2, cols, rows, NULL);
+}
+
+const struct stmt_entry stmt_show_connector_entry = {
+	AST_SHOW_CONNECTOR, "show_connector", 0, start, NULL, NULL, NULL
+};
