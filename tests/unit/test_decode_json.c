@@ -357,7 +357,7 @@ test_records(void ** state)
 	    "{\"items\":{\"a\":3}}]}", "1;2;3;", 3);
 	rows_raw(&r, "{\"pages\":[]}", "", 0);
 	refused(&r, "{\"pages\":[{\"item\":[]}]}", "records",
-	    "pages[0] is an object with the keys item" + 9);
+	    "pages[*] is an object with the keys item");
 	rig_free(&r);
 
 	rig_init(&r, "vms.*", "a:integer v:text:$");
