@@ -346,7 +346,7 @@ check_jql(const char * body, const struct plan * p, const json_t * in)
 			s = eat_clause(eat(s, sep), &p->preds[i]);
 			sep = " AND ";
 		}
-	if (json_object_get(in, "jql") != NULL && *s != '\0') {
+	if (json_object_get(in, "jql") != NULL) {
 		s = eat(s, sep);
 		CHECK(*s == '(');
 		s = skip_bracket(s);
