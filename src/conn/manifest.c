@@ -32,6 +32,7 @@ read_head(struct mread * r, const json_t * d)
 	manifest_schema_read(r, d);
 	manifest_auth_read(r, d);
 	m->base_url = mread_template(r, d, "base_url", 0, &s);
+	m->base_url_or = mread_template(r, d, "base_url_or", 0, &s);
 	m->headers = mread_params(r, d, "headers", 1, &s);
 	manifest_error_limits(r, d);
 	manifest_error_read(r, d);

@@ -52,9 +52,11 @@ declare(sqlite3 * db, const struct manifest_entity * ent)
 
 	for (i = 0; i < ent->ncolumns; i++) {
 		col = &ent->columns[i];
+		/* HIDDEN is a word of the type: before any COLLATE. */
 		more = sqlite3_mprintf("%z%s\"%w\" %s%s", sql,
-		    i == 0 ? "CREATE TABLE x(" : ", ", col->name, decl(col),
-		    col->is_input && col->path == NULL ? " HIDDEN" : "");
+		    i == 0 ? "CREATE TABLE x(" : ", ", col->name,
+		    col->is_input && col->path == NULL ? "HIDDEN " : "",
+		    decl(col));
 		if ((sql = more) == NULL)
 			return (SQLITE_NOMEM);
 	}

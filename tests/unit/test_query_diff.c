@@ -259,6 +259,31 @@ test_same_answers(void ** state)
 	service_free();
 }
 
+/* What the service was told shows in its rows, though they have no such thing. */
+static void
+test_inputs(void ** state)
+{
+	char * out;
+
+	(void)state;
+	service_reset();
+	service_make(harness_loop, 1, 60);
+	out = answer("SELECT count(*), min(repo), max(repo) FROM svc.comments "
+	    "WHERE repo = 'core'", 0, 1);
+	assert_string_equal(out, "30|core|core\n");
+	free(out);
+	out = answer("SELECT count(*), count(DISTINCT id), min(repo), max(repo) "
+	    "FROM svc.comments WHERE repo IN ('core', 'core')", 0, 1);
+	assert_string_equal(out, "30|30|core|core\n");
+	free(out);
+	out = answer("SELECT i.id, count(*) FROM svc.issues i JOIN svc.comments "
+	    "c ON c.repo = substr('core', 1 + (i.id > 2) * 2) WHERE i.id = 1 OR "
+	    "i.id = 2 GROUP BY 1", 0, 1);
+	assert_string_equal(out, "1|30\n2|30\n");
+	free(out);
+	service_free();
+}
+
 static int
 begin(void ** state)
 {
@@ -271,6 +296,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_answers),
+		cmocka_unit_test(test_inputs),
 	};
 
 	return (cmocka_run_group_tests_name("query_diff", tests, begin,
