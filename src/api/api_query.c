@@ -145,8 +145,20 @@ on_row(void * arg, size_t n, const struct query_value * v)
 	}
 	if (op->out.len < FLUSH_BYTES)
 		return (0);
-	flush(op);
+	if (!op->writing)
+		flush(op);
 	return (1);
+}
+
+/* The next page takes its time: the rows of the last are for reading now. */
+static void
+on_progress(void * arg, const struct query_stats * st)
+{
+	struct api_query * op = arg;
+
+	if (st->rows > 0 && op->out.len > 0 && !op->writing && !op->over &&
+	    !op->out.failed)
+		flush(op);
 }
 
 static void
@@ -204,7 +216,8 @@ start(const struct api_call * c, const char * sql, size_t len, int format,
 {
 	struct stmt_opts so = { .request_id = httpd_req_id(c->q),
 	    .max_api_calls = max_calls };
-	struct query_sink sink = { on_columns, on_row, on_done, NULL, NULL };
+	struct query_sink sink = { on_columns, on_row, on_done, NULL,
+	    on_progress };
 	struct api_query * op;
 	struct err e;
 
