@@ -32,12 +32,21 @@ http_call_enter(struct http_call * c, enum call_state s)
 	c->state = s;
 }
 
+/* Its headers and body may hold what signs a request. */
+static void
+wipe_arena(struct http_call * c)
+{
+	if (c->arena != NULL)
+		explicit_bzero(c->arena, c->arena_cap);
+}
+
 static void
 call_free(struct http_call * c)
 {
 	curl_slist_free_all(c->resolve);
 	buf_wipe(&c->body);
 	buf_wipe(&c->hdrs.text);
+	wipe_arena(c);
 	free(c->arena);
 	free(c);
 }
@@ -56,6 +65,7 @@ call_recycle(struct http_call * c)
 	size_t keeps = call_keeps(c);
 
 	LIST_REMOVE(c, all);
+	wipe_arena(c);
 	curl_slist_free_all(c->resolve);
 	c->resolve = NULL;
 	if (H->n_free_calls >= FREE_CALLS_MAX || keeps > KEEP_ONE ||
