@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "conn/decode_json_events.h"
 #include "conn/decode_json_fault.h"
 #include "conn/decode_json_internal.h"
 #include "conn/decode_json_rows.h"
@@ -13,222 +14,6 @@
 
 /* Memory of an unusual page is not kept for the usual ones. */
 #define KEEP ((size_t)4 << 20)
-
-/* The byte after the token that yajl is calling back for: it counts in the piece
- * it was given, also for a token that began in an earlier one. */
-static size_t
-token_end(const struct decode_json * d)
-{
-	return (d->base + yajl_get_bytes_consumed(d->yajl));
-}
-
-static uint32_t
-if_live(const struct decode_json * d, uint32_t state)
-{
-	return (state != DECODE_DEAD && d->live[state] ? state : DECODE_DEAD);
-}
-
-/* The state of the value that comes now. */
-static uint32_t
-next_state(struct decode_json * d)
-{
-	const struct decode_state * st;
-	struct decode_frame * f;
-	size_t i;
-
-	if (d->nframes == 0)
-		return (0);
-	f = &d->frames[d->nframes - 1];
-	if (!f->is_array)
-		return (d->next);
-	st = &d->plan->states[f->state];
-	for (i = 0; i < st->nplaces; i++)
-		if (st->places[i].index == f->index) {
-			f->index++;
-			return (if_live(d, st->places[i].state));
-		}
-	f->index++;
-	return (if_live(d, st->other_place));
-}
-
-static int
-scalar(struct decode_json * d, uint32_t state, enum json_token_kind kind,
-    size_t at, size_t len)
-{
-	struct json_token t = { kind, at, len };
-
-	return (decode_json_rows_scalar(d, &d->plan->states[state], &t) == 0);
-}
-
-static int
-word(struct decode_json * d, enum json_token_kind kind, size_t len)
-{
-	uint32_t state;
-
-	d->events = 1;
-	if (d->skip > 0 || (state = next_state(d)) == DECODE_DEAD)
-		return (1);
-	return (scalar(d, state, kind, token_end(d) - len, len));
-}
-
-static int
-on_null(void * arg)
-{
-	return (word(arg, TOKEN_NULL, 4));
-}
-
-static int
-on_boolean(void * arg, int v)
-{
-	return (word(arg, v ? TOKEN_TRUE : TOKEN_FALSE, v ? 4 : 5));
-}
-
-static int
-on_number(void * arg, const char * s, size_t n)
-{
-	(void)s;
-	return (word(arg, TOKEN_NUMBER, n));
-}
-
-static int
-on_string(void * arg, const unsigned char * str, size_t n)
-{
-	struct decode_json * d = arg;
-	const char * body = d->body.p, * s = (const char *)str;
-	uint32_t state;
-	size_t at, end, i;
-
-	d->events = 1;
-	if (d->skip > 0 || (state = next_state(d)) == DECODE_DEAD)
-		return (1);
-	end = token_end(d) - 1;
-	at = end - n;
-	/*
-	 * Undecoded it stands in the body, just before the closing quote.  yajl
-	 * points there unless it was in pieces or had escapes.
-	 */
-	if (s == body + at || (at > 0 && at < end && body[at - 1] == '"' &&
-	    memcmp(s, body + at, n) == 0))
-		return (scalar(d, state, TOKEN_STRING, at, n));
-	/* A quote with an even number of backslashes before it opens. */
-	for (at = end; ; at--) {
-		if (body[at - 1] != '"')
-			continue;
-		for (i = at - 1; i > 0 && body[i - 1] == '\\'; i--)
-			;
-		if ((at - 1 - i) % 2 == 0)
-			break;
-	}
-	return (scalar(d, state, at == end ? TOKEN_STRING : TOKEN_ESCAPED, at,
-	    end - at));
-}
-
-static int
-on_key(void * arg, const unsigned char * str, size_t n)
-{
-	struct decode_json * d = arg;
-	const struct decode_state * st;
-	const struct decode_key * k;
-	const char * s = (const char *)str;
-	struct decode_frame * f;
-	uint32_t i;
-	uint64_t bit, * seen;
-
-	d->events = 1;
-	if (d->skip > 0)
-		return (1);
-	f = &d->frames[d->nframes - 1];
-	st = &d->plan->states[f->state];
-	d->next = if_live(d, st->other_key);
-	for (i = st->bucket[decode_plan_hash(s, n)]; i != 0; i = k->next) {
-		k = &st->keys[i - 1];
-		if (k->len != n || memcmp(k->key, s, n) != 0)
-			continue;
-		seen = &d->seen[(d->nframes - 1) * d->words + (i - 1) / 64];
-		bit = UINT64_C(1) << ((i - 1) % 64);
-		if (*seen & bit)
-			decode_json_rows_forget(d, k->state, f);
-		*seen |= bit;
-		d->next = if_live(d, k->state);
-		break;
-	}
-	return (1);
-}
-
-static int
-open_tree(struct decode_json * d, int is_array)
-{
-	const struct decode_state * st;
-	struct decode_frame * f;
-	uint32_t state;
-
-	d->events = 1;
-	if (d->nframes + d->skip == DECODE_DEPTH) {
-		decode_json_fault_nesting(d, token_end(d) - 1);
-		return (0);
-	}
-	if (d->skip > 0 || (state = next_state(d)) == DECODE_DEAD) {
-		d->skip++;
-		return (1);
-	}
-	st = &d->plan->states[state];
-	if (st->nkeys > 0)
-		memset(d->seen + d->nframes * d->words, 0,
-		    (st->nkeys + 63) / 64 * sizeof(*d->seen));
-	f = &d->frames[d->nframes++];
-	f->state = state;
-	f->index = 0;
-	f->start = (uint32_t)(token_end(d) - 1);
-	f->rows = (uint32_t)d->page->nrows;
-	f->raw = (uint32_t)d->raw;
-	f->is_array = (uint8_t)is_array;
-	return (decode_json_rows_open(d, st, f) == 0);
-}
-
-static int
-close_tree(struct decode_json * d)
-{
-	const struct decode_frame * f;
-
-	d->events = 1;
-	if (d->skip > 0) {
-		d->skip--;
-		return (1);
-	}
-	f = &d->frames[--d->nframes];
-	return (decode_json_rows_close(d, &d->plan->states[f->state], f,
-	    token_end(d)) == 0);
-}
-
-static int
-on_start_map(void * arg)
-{
-	return (open_tree(arg, 0));
-}
-
-static int
-on_start_array(void * arg)
-{
-	return (open_tree(arg, 1));
-}
-
-static int
-on_end(void * arg)
-{
-	return (close_tree(arg));
-}
-
-static const yajl_callbacks callbacks = {
-	.yajl_null = on_null,
-	.yajl_boolean = on_boolean,
-	.yajl_number = on_number,
-	.yajl_string = on_string,
-	.yajl_start_map = on_start_map,
-	.yajl_map_key = on_key,
-	.yajl_end_map = on_end,
-	.yajl_start_array = on_start_array,
-	.yajl_end_array = on_end
-};
 
 struct decode_json *
 decode_json_new(void)
@@ -277,7 +62,7 @@ reset(struct decode_json * d)
 	d->nframes = d->skip = 0;
 	d->next = DECODE_DEAD;
 	d->row = NULL;
-	d->first = d->raw = 0;
+	d->first = d->raw = d->cuts = 0;
 	d->in_record = d->in_element = 0;
 	d->drop_record = d->drop_element = 0;
 	d->top_seen = d->piece_seen = d->list_seen = d->list_bad = 0;
@@ -349,8 +134,8 @@ mark_live(struct decode_json * d)
 
 	while (i-- > 0) {
 		st = &d->plan->states[i];
-		live = if_live(d, st->other_key) != DECODE_DEAD ||
-		    if_live(d, st->other_place) != DECODE_DEAD;
+		live = decode_json_live(d, st->other_key) != DECODE_DEAD ||
+		    decode_json_live(d, st->other_place) != DECODE_DEAD;
 		for (k = 0; k < st->naccepts && !live; k++) {
 			a = &st->accepts[k];
 			live = (a->event != ON_COLUMN && a->event != ON_FAN) ||
@@ -372,7 +157,7 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	decode_plan_ref(plan);
 	decode_plan_unref(d->plan);
 	d->plan = plan;
-	d->yajl = yajl_alloc(&callbacks, NULL, d);
+	d->yajl = yajl_alloc(&decode_json_events, NULL, d);
 	d->page = page_new(plan->ent->ncolumns);
 	if (d->yajl == NULL || d->page == NULL || make_room(d)) {
 		d->failed = 1;
@@ -389,40 +174,6 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	return (0);
 }
 
-/* Say what yajl found. */
-static int
-fault(struct decode_json * d, size_t at)
-{
-	unsigned char * s;
-	const char * why;
-	char words[160];
-
-	if (d->failed)
-		return (-1);
-	s = yajl_get_error(d->yajl, 0, NULL, 0);
-	why = s != NULL ? (const char *)s : "";
-	if (strncmp(why, "parse error: ", 13) == 0) {
-		why = strstr(why, "trailing") != NULL ?
-		    "there is more after the end of the value" :
-		    "this may not stand here";
-		/* The token was read already: go back to where it begins. */
-		if (at > 0 && d->body.p[at - 1] == '"')
-			for (at--; at > 0 && d->body.p[at - 1] != '"'; at--)
-				;
-		if (at > 0)
-			at--;
-		while (at > 0 && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyz"
-		    "E", d->body.p[at]) != NULL &&
-		    strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE",
-		    d->body.p[at - 1]) != NULL)
-			at--;
-	} else if (strchr(why, ':') != NULL)
-		why = strchr(why, ':') + 2;
-	snprintf(words, sizeof(words), "%.*s", (int)strcspn(why, ".\n"), why);
-	yajl_free_error(d->yajl, s);
-	return (decode_json_fault_syntax(d, at, words));
-}
-
 /* Parse what was not yet parsed, up to byte ${to}. */
 static int
 parse(struct decode_json * d, size_t to)
@@ -436,7 +187,7 @@ parse(struct decode_json * d, size_t to)
 	d->events = 0;
 	st = yajl_parse(d->yajl, (const unsigned char *)d->body.p + d->fed, n);
 	if (st != yajl_status_ok)
-		return (fault(d, token_end(d)));
+		return (d->failed ? -1 : decode_json_fault_parse(d));
 	d->fed = to;
 	/*
 	 * yajl reads a token that is in pieces from its beginning again with
@@ -451,9 +202,11 @@ static int
 check(struct decode_json * d, int last)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	size_t n = d->body.len, good;
+	size_t n = d->body.len, good, tags;
 
-	if (d->fed == 0 && n < 3 && !last)
+	/* For a byte order mark, and to see what a page of tags is. */
+	tags = d->nframes == 0 ? decode_json_fault_tags(d) : 0;
+	if (!last && ((d->fed == 0 && n < 3) || (tags > 0 && tags < 5)))
 		return (0);
 	if (d->fed == 0 && n >= 3 && memcmp(d->body.p, bom, 3) == 0)
 		d->fed = 3;
@@ -472,11 +225,10 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 	if (d->failed)
 		return (-1);
 	if (buf_add(&d->body, p, n)) {
-		d->failed = 1;
 		if (d->body.len + n > BODY_MAX)
-			return (err_set(&d->err, ERR_PERMANENT, "too_big",
-			    "the page is larger than %zu MiB: ask for fewer "
-			    "records a page", BODY_MAX >> 20));
+			return (decode_json_fault_size(d,
+			    "the page is larger than 64 MiB"));
+		d->failed = 1;
 		return (err_nomem(&d->err, "a page"));
 	}
 	if (d->body.len - d->fed < d->stall)

@@ -1,5 +1,6 @@
 #include "conn/decode_json_fault.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -21,38 +22,115 @@ place_of(const char * s, size_t at, size_t * line, size_t * column)
 	}
 }
 
-/* Whether the body begins with ${word}, whatever the case. */
-static int
-begins(const struct decode_json * d, const char * word)
+/* More blanks are not looked through before each piece of a body. */
+#define BLANKS_MAX 4096
+
+size_t
+decode_json_fault_tags(const struct decode_json * d)
 {
 	const char * s = d->body.p;
-	size_t n = d->body.len;
+	size_t n = d->body.len, i = 0;
 
-	while (n > 0 && memchr(" \t\r\n\xef\xbb\xbf", *s, 7) != NULL) {
-		s++;
-		n--;
-	}
-	return (n >= strlen(word) && strncasecmp(s, word, strlen(word)) == 0);
+	if (n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
+		i = 3;
+	while (i < n && i < BLANKS_MAX && (s[i] == ' ' || s[i] == '\t' ||
+	    s[i] == '\r' || s[i] == '\n'))
+		i++;
+	return (i < n && s[i] == '<' ? n - i : 0);
 }
 
 int
 decode_json_fault_syntax(struct decode_json * d, size_t at, const char * why)
 {
-	size_t line, column;
+	size_t line, column, tags = decode_json_fault_tags(d);
 
 	d->failed = 1;
 	if (d->body.len == 0)
 		return (err_set(&d->err, ERR_PERMANENT, "json",
 		    "the page is empty, not JSON"));
-	if (begins(d, "<"))
+	if (tags > 0)
 		return (err_set(&d->err, ERR_PERMANENT, "json",
 		    "the page is %s, not JSON: a proxy's or a sign-in page, or "
 		    "the URL is none of an API",
-		    begins(d, "<?xml") ? "XML" : "HTML"));
+		    tags >= 5 && strncasecmp(d->body.p + d->body.len - tags,
+		    "<?xml", 5) == 0 ? "XML" : "HTML"));
 	place_of(d->body.p, at, &line, &column);
 	return (err_set(&d->err, ERR_PERMANENT, "json", "the page is not valid "
 	    "JSON at line %zu, column %zu (byte %zu): %s", line, column, at,
 	    why));
+}
+
+/* Where the token begins that ends before byte ${at}. */
+static size_t
+token_start(const char * s, size_t at)
+{
+	static const char word[] = "+-.0123456789abcdefghijklmnopqrstuvwxyzE";
+
+	if (at > 0)
+		at--;
+	if (at > 0 && s[at] == '"')
+		for (at--; at > 0 && (s[at] != '"' || s[at - 1] == '\\'); at--)
+			;
+	else if (s[at] != '\0' && strchr(word, s[at]) != NULL)
+		while (at > 0 && s[at - 1] != '\0' &&
+		    strchr(word, s[at - 1]) != NULL)
+			at--;
+	return (at);
+}
+
+int
+decode_json_fault_parse(struct decode_json * d)
+{
+	static const char * const say[][2] = {
+		{ "trailing", "there is more after the end of the value" },
+		{ "unallowed", "this may not stand here" },
+		{ "array element", "',' or ']' expected" },
+		{ "key and value, inside", "',' or '}' expected" },
+		{ "colon", "':' expected" },
+		{ "object key", "a key in quotes expected" },
+		{ "invalid char in json", "this may not stand here" },
+		{ "invalid string in", "true, false or null expected" }
+	};
+	size_t i, at, bom = d->fed > 2 && memcmp(d->body.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	unsigned char * s = NULL;
+	const char * why;
+	char words[160];
+	yajl_handle h;
+
+	/*
+	 * Once more in one piece: how near yajl comes to the place depends on how
+	 * it was fed.
+	 */
+	if ((h = yajl_alloc(NULL, NULL, NULL)) == NULL) {
+		d->failed = 1;
+		return (err_nomem(&d->err, "a page"));
+	}
+	yajl_config(h, yajl_dont_validate_strings, 1);
+	if (yajl_parse(h, (const unsigned char *)d->body.p + bom,
+	    d->body.len - bom) != yajl_status_ok)
+		s = yajl_get_error(h, 0, NULL, 0);
+	at = yajl_get_bytes_consumed(h) + bom;
+	why = s != NULL ? (const char *)s : "parse error";
+	if (strstr(why, "key and value, inside") != NULL)
+		/* Here alone yajl goes back, by a token's length without its
+		 * quotes. */
+		at -= at > 1 && d->body.p[at - 2] == '"' ? 2 : 0;
+	else if (strstr(why, "invalid char in json") != NULL)
+		at -= at > 0;
+	else if (strncmp(why, "parse error", 11) == 0)
+		at = token_start(d->body.p, at);
+	if (strncmp(why, "lexical error: ", 15) == 0)
+		why += 15;
+	snprintf(words, sizeof(words), "%.*s", (int)strcspn(why, ".\n"), why);
+	for (i = 0; i < sizeof(say) / sizeof(say[0]); i++)
+		if (strstr(why, say[i][0]) != NULL) {
+			snprintf(words, sizeof(words), "%s", say[i][1]);
+			break;
+		}
+	if (s != NULL)
+		yajl_free_error(h, s);
+	yajl_free(h);
+	return (decode_json_fault_syntax(d, at, words));
 }
 
 int
@@ -65,6 +143,14 @@ decode_json_fault_nesting(struct decode_json * d, size_t at)
 	return (err_set(&d->err, ERR_PERMANENT, "nesting", "the page is nested "
 	    "more than %d levels deep at line %zu, column %zu (byte %zu)",
 	    DECODE_DEPTH, line, column, at));
+}
+
+int
+decode_json_fault_size(struct decode_json * d, const char * what)
+{
+	d->failed = 1;
+	return (err_set(&d->err, ERR_PERMANENT, "too_big", "%s: ask for fewer "
+	    "records a page", what));
 }
 
 /* Write ${p}'s first ${n} steps as a manifest has them. */

@@ -3,15 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pieces of one record: more would make a cell that no one can use. */
-#define PIECES_MAX ((size_t)4 << 20)
-
-static int
-fail(struct decode_json * d, const char * what)
-{
-	d->failed = 1;
-	return (err_set(&d->err, ERR_PERMANENT, "too_big", "%s", what));
-}
+#include "conn/decode_json_fan.h"
+#include "conn/decode_json_fault.h"
 
 static int
 fits(const struct decode_accept * a, int is_array)
@@ -31,146 +24,7 @@ static int
 new_row(struct decode_json * d)
 {
 	if ((d->row = page_row(d->page)) == NULL)
-		return (fail(d, "the page has more rows than fit into memory"));
-	return (0);
-}
-
-static void
-forget_pieces(struct decode_json * d, int element)
-{
-	const struct manifest_entity * ent = d->plan->ent;
-	size_t i;
-
-	d->pieces[element].n = 0;
-	for (i = 0; i < ent->ncolumns; i++)
-		if (ent->columns[i].path != NULL &&
-		    ent->columns[i].path->of_element == element)
-			d->there[i] = 0;
-}
-
-static int
-add_piece(struct decode_json * d, const struct decode_accept * a, size_t at,
-    size_t end)
-{
-	struct decode_pieces * p = &d->pieces[a->element];
-	struct decode_piece * v;
-	size_t cap;
-
-	if (p->n == p->cap) {
-		cap = p->cap ? 2 * p->cap : 256;
-		if (cap > PIECES_MAX ||
-		    (v = realloc(p->v, cap * sizeof(*v))) == NULL)
-			return (fail(d, "a record's list has more elements than "
-			    "fit into a cell"));
-		p->v = v;
-		p->cap = cap;
-	}
-	v = p->v + p->n++;
-	v->column = a->index;
-	v->at = (uint32_t)at;
-	v->end = (uint32_t)end;
-	return (0);
-}
-
-/* The token that a piece is. */
-static struct json_token
-piece_token(const struct decode_json * d, const struct decode_piece * p)
-{
-	struct json_token t = { TOKEN_NUMBER, p->at, p->end - p->at };
-	const char * s = d->body.p + p->at;
-
-	switch (*s) {
-	case '"':
-		t.at++;
-		t.len -= 2;
-		t.kind = memchr(s, '\\', t.len + 1) != NULL ? TOKEN_ESCAPED :
-		    TOKEN_STRING;
-		break;
-	case '{':
-	case '[':
-		t.kind = TOKEN_TREE;
-		break;
-	case 'n':
-		t.kind = TOKEN_NULL;
-		break;
-	case 't':
-		t.kind = TOKEN_TRUE;
-		break;
-	case 'f':
-		t.kind = TOKEN_FALSE;
-		break;
-	default:
-		break;
-	}
-	return (t);
-}
-
-/* One value of pieces: the first that is not null. */
-static int
-first_piece(struct decode_json * d, const struct decode_pieces * p,
-    uint32_t column, struct value * v)
-{
-	struct json_token t;
-	size_t i;
-
-	for (i = 0; i < p->n; i++) {
-		if (p->v[i].column != column)
-			continue;
-		t = piece_token(d, &p->v[i]);
-		if (t.kind != TOKEN_NULL)
-			return (decode_value(&d->plan->ent->columns[column], &t,
-			    d->body.p, &d->made, v));
-	}
-	return (0);
-}
-
-/* All pieces as a JSON array. */
-static int
-join_pieces(struct decode_json * d, const struct decode_pieces * p,
-    uint32_t column, struct value * v)
-{
-	size_t at = d->made.len, i;
-	const struct decode_piece * x;
-
-	buf_addc(&d->made, '[');
-	for (i = 0; i < p->n; i++) {
-		x = &p->v[i];
-		if (x->column != column)
-			continue;
-		if (d->made.len > at + 1)
-			buf_addc(&d->made, ',');
-		buf_add(&d->made, d->body.p + x->at, x->end - x->at);
-	}
-	if (buf_addc(&d->made, ']'))
-		return (-1);
-	v->type = VALUE_TEXT;
-	v->len = (uint32_t)(d->made.len - at);
-	v->i = (int64_t)at * 2 + DECODE_MADE;
-	return (0);
-}
-
-/* Give the cells whose paths fan out their values. */
-static int
-join(struct decode_json * d, int element, struct value * cells)
-{
-	const struct manifest_entity * ent = d->plan->ent;
-	const struct manifest_column * c;
-	uint32_t i;
-	int bad;
-
-	for (i = 0; i < ent->ncolumns; i++) {
-		c = &ent->columns[i];
-		if (!d->there[i] || c->path == NULL ||
-		    c->path->of_element != element)
-			continue;
-		if (c->type == COLUMN_LIST || c->type == COLUMN_MAP ||
-		    c->type == COLUMN_TEXT)
-			bad = join_pieces(d, &d->pieces[element], i, &cells[i]);
-		else
-			bad = first_piece(d, &d->pieces[element], i, &cells[i]);
-		if (bad)
-			return (fail(d, "the page's texts are larger than 64 MiB"));
-	}
+		return (decode_json_fault_size(d, "the page has more rows than fit into memory"));
 	return (0);
 }
 
@@ -194,7 +48,7 @@ begin_record(struct decode_json * d)
 	d->drop_record = 0;
 	d->first = d->page->nrows;
 	if (d->plan->fans)
-		forget_pieces(d, 0);
+		decode_json_fan_begin(d, 0);
 	if (d->plan->ent->explode == NULL)
 		return (new_row(d));
 	memset(d->parent, 0, d->page->ncols * sizeof(*d->parent));
@@ -210,7 +64,7 @@ end_record(struct decode_json * d)
 
 	if (!d->in_record)
 		return (0);
-	if (d->plan->fans && join(d, 0, cells_of(d, 0)))
+	if (d->plan->fans && decode_json_fan_end(d, 0, cells_of(d, 0)))
 		return (-1);
 	d->in_record = 0;
 	if (d->drop_record) {
@@ -237,7 +91,7 @@ begin_element(struct decode_json * d)
 	d->in_element = 1;
 	d->drop_element = 0;
 	if (d->plan->fans)
-		forget_pieces(d, 1);
+		decode_json_fan_begin(d, 1);
 	return (new_row(d));
 }
 
@@ -246,7 +100,7 @@ end_element(struct decode_json * d)
 {
 	if (!d->in_element)
 		return (0);
-	if (d->plan->fans && join(d, 1, d->row))
+	if (d->plan->fans && decode_json_fan_end(d, 1, d->row))
 		return (-1);
 	d->in_element = 0;
 	if (d->drop_element)
@@ -279,11 +133,11 @@ take(struct decode_json * d, const struct decode_accept * a,
 		if (cells == NULL || !d->wanted[a->index])
 			break;
 		if (a->fan)
-			return (add_piece(d, a, t->at - quote,
+			return (decode_json_fan_add(d, a, t->at - quote,
 			    t->at + t->len + quote));
 		if (decode_value(&d->plan->ent->columns[a->index], t, d->body.p,
 		    &d->made, &cells[a->index]))
-			return (fail(d, "the page's texts are larger than 64 MiB"));
+			return (decode_json_fault_size(d, "the page's texts are larger than 64 MiB"));
 		break;
 	default:
 		break;
@@ -391,20 +245,6 @@ decode_json_rows_scalar(struct decode_json * d, const struct decode_state * st,
 	return (rv);
 }
 
-/* Take the pieces of ${a}'s column back that came since ${f} began. */
-static void
-cut_pieces(struct decode_json * d, const struct decode_accept * a,
-    const struct decode_frame * f)
-{
-	struct decode_pieces * p = &d->pieces[a->element];
-	size_t i, k = 0;
-
-	for (i = 0; i < p->n; i++)
-		if (p->v[i].column != a->index || p->v[i].at < f->start)
-			p->v[k++] = p->v[i];
-	p->n = k;
-}
-
 static void
 forget_one(struct decode_json * d, const struct decode_accept * a,
     const struct decode_frame * f)
@@ -443,7 +283,7 @@ forget_one(struct decode_json * d, const struct decode_accept * a,
 	case ON_COLUMN:
 		cells = cells_of(d, a->element);
 		if (a->fan)
-			cut_pieces(d, a, f);
+			decode_json_fan_cut(d, a, f);
 		else if (cells != NULL)
 			memset(&cells[a->index], 0, sizeof(*cells));
 		break;

@@ -162,10 +162,12 @@ check_order(struct mread * r, const struct manifest_entity * ent,
 	mread_leave(r, at);
 	for (i = 0; i < list->nclauses; i++)
 		sorted |= list->clauses[i].order != NULL;
-	if (order != NULL && strcmp(order, "none") != 0 && !sorted)
-		mread_warn(r, "order", "the cursor says %s, but nothing asks "
+	/* Newest first and unordered ones are committed at the end anyway. */
+	if (order != NULL && strcmp(order, "asc") == 0 && !sorted &&
+	    list->partition == NULL)
+		mread_warn(r, "order", "the cursor says asc, but nothing asks "
 		    "for that order: a sync that stops midway would lose rows; "
-		    "send the order, or say \"none\"", order);
+		    "send the order, or say \"none\"");
 }
 
 static void

@@ -12,7 +12,7 @@ struct page_text {
 };
 
 #define BLOCK ((size_t)16 << 10)
-#define FIRST_ROWS 64
+#define FIRST_ROWS 128
 
 /* Rows of many columns and few bytes could else be made to cost 100 times the
  * page they came in. */

@@ -13,6 +13,7 @@
 #include "base/rfc3339.h"
 #include "base/utf8.h"
 #include "conn/quote.h"
+#include "conn/template.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 
@@ -354,6 +355,22 @@ one_value(const struct manifest_column * col, const struct manifest_push * rule,
 	return (mapped(col, rule->values, out));
 }
 
+/* Whether the rule's template can write it: |number cannot write every text. */
+static int
+can_write(const struct manifest_push * rule, const json_t * v)
+{
+	struct template_env env = { .value = v };
+	struct buf b = BUF_INIT(1 << 16);
+	struct err e;
+	int bad;
+
+	if (rule->text == NULL || strstr(rule->text, "|number") == NULL)
+		return (1);
+	bad = template_expand(rule->text, &env, QUOTE_NONE, &b, &e);
+	buf_free(&b);
+	return (!bad);
+}
+
 /* Whether it can stand where the rule puts it; ${n}: with how many others. */
 static int
 fits(const struct manifest_push * rule, const json_t * v)
@@ -363,6 +380,8 @@ fits(const struct manifest_push * rule, const json_t * v)
 
 	if (s == NULL)
 		return (!json_is_object(v) && !json_is_null(v));
+	if (!can_write(rule, v))
+		return (0);
 	if ((rule->where == IN_CLAUSE || rule->where == IN_HEADER) &&
 	    quote_has_control(s, n))
 		return (0);

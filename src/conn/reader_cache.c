@@ -15,6 +15,10 @@
 /* What a reader holds back for the cache, whatever that would take: a result
  * of millions of rows streams. */
 #define COLLECT_MAX ((size_t)6 << 20)
+/* And all of them together. */
+#define COLLECT_ALL ((size_t)32 << 20)
+
+static size_t collected;
 
 static void
 add_value(struct buf * b, const struct value * v)
@@ -129,6 +133,7 @@ reader_cache_look(struct reader * r)
 	    r->plan->c->opt.cache_ttl_ms, r->begun_ms, &n, &at);
 	if (pages == NULL || take(r, pages, n)) {
 		r->collects = 1;
+		r->drops = result_cache_drops(r->env->cache);
 		return (0);
 	}
 	st->cache_hits++;
@@ -145,6 +150,7 @@ drop_pages(struct reader * r)
 		page_unref(r->pages[--r->npages]);
 	free(r->pages);
 	r->pages = NULL;
+	collected -= r->bytes;
 	r->pages_cap = r->bytes = 0;
 	r->collects = 0;
 }
@@ -161,7 +167,8 @@ reader_cache_collect(struct reader * r, struct page * p)
 	if (room > COLLECT_MAX)
 		room = COLLECT_MAX;
 	r->bytes += p->bytes;
-	if (r->bytes > room) {
+	collected += p->bytes;
+	if (r->bytes > room || collected > COLLECT_ALL) {
 		drop_pages(r);
 		return;
 	}
@@ -181,7 +188,7 @@ reader_cache_collect(struct reader * r, struct page * p)
 void
 reader_cache_done(struct reader * r)
 {
-	if (r->collects)
+	if (r->collects && r->drops == result_cache_drops(r->env->cache))
 		result_cache_put(r->env->cache, r->key.p, r->pages, r->npages,
 		    r->begun_ms);
 	drop_pages(r);

@@ -123,6 +123,7 @@ struct reader {
 	struct reader_part * head, ** tail;
 	size_t nparts;
 	size_t width;              /* calls side by side */
+	unsigned depth;            /* of partitions over partitions */
 	int64_t rows;              /* given */
 	/* reader_cache.c: pages of the result, kept or to be kept */
 	struct buf key;
@@ -130,6 +131,7 @@ struct reader {
 	struct page ** pages;
 	size_t npages, pages_cap, at_page, bytes;
 	int64_t begun_ms;
+	uint64_t drops;            /* of the cache, when it began */
 };
 
 /* reader.c */

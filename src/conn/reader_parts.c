@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "conn/reader_internal.h"
 
+#define DEPTH_MAX 4
+
 /* A plan for the entity that is partitioned over: only what is bound and what
  * is looked at, for the inputs ${in} that it has too. */
 static struct plan *
@@ -102,16 +104,18 @@ open_parent(struct reader * r, struct err * e)
 
 	if (p == NULL)
 		return (-1);
-	/* A partition of a partition would be without end if it came back. */
-	if (p->list->partition != NULL) {
+	/* One that comes back to where it began would be without end. */
+	if (r->depth == DEPTH_MAX) {
 		plan_free(p);
-		return (err_set(e, ERR_CONFIG, "manifest", "%s.%s: the entity "
-		    "%s it is partitioned over is itself partitioned",
-		    r->plan->c->name, r->plan->ent->name, s->ent->name));
+		return (err_set(e, ERR_CONFIG, "manifest", "%s.%s: more than "
+		    "%d partitions over one another; mend the manifest",
+		    r->plan->c->name, r->plan->ent->name, DEPTH_MAX));
 	}
 	want_bound(r, p);
-	s->parent = reader_open(r->env, p, r->ctx, e);
-	return (s->parent == NULL ? -1 : 0);
+	if ((s->parent = reader_open(r->env, p, r->ctx, e)) == NULL)
+		return (-1);
+	s->parent->depth = r->depth + 1;
+	return (0);
 }
 
 static json_t *

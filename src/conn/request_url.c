@@ -9,12 +9,11 @@
 static void
 add_param(struct buf * out, const char * name, const json_t * v)
 {
-	const char * old = out->p ? out->p : "";
-	size_t n = strlen(old);
+	char last = out->len > 0 ? out->p[out->len - 1] : '\0';
 
-	buf_addc(out, strchr(old, '?') == NULL ? '?' : '&');
-	if (n > 0 && (old[n - 1] == '?' || old[n - 1] == '&'))
-		out->p[--out->len] = '\0';
+	if (last != '?' && last != '&')
+		buf_addc(out, out->p != NULL && strchr(out->p, '?') != NULL ?
+		    '&' : '?');
 	quote_percent(out, name, strlen(name), "");
 	buf_addc(out, '=');
 	quote_percent(out, json_string_value(v), json_string_length(v), ",:");

@@ -17,6 +17,8 @@ struct cursor {
 	size_t at_page, at_row;
 	size_t half;        /* of the page's rows; SIZE_MAX: was told */
 	struct query_rowids rowids;
+	int64_t rowid;
+	int has_rowid;
 };
 
 static const char *
@@ -52,9 +54,11 @@ declare(sqlite3 * db, const struct manifest_entity * ent)
 
 	for (i = 0; i < ent->ncolumns; i++) {
 		col = &ent->columns[i];
+		/* HIDDEN is a word of the type: before any COLLATE. */
 		more = sqlite3_mprintf("%z%s\"%w\" %s%s", sql,
-		    i == 0 ? "CREATE TABLE x(" : ", ", col->name, decl(col),
-		    col->is_input && col->path == NULL ? " HIDDEN" : "");
+		    i == 0 ? "CREATE TABLE x(" : ", ", col->name,
+		    col->is_input && col->path == NULL ? "HIDDEN " : "",
+		    decl(col));
 		if ((sql = more) == NULL)
 			return (SQLITE_NOMEM);
 	}
@@ -129,6 +133,7 @@ leave(struct cursor * c)
 	c->page = NULL;
 	c->row = NULL;
 	query_rowid_clear(&c->rowids);
+	c->has_rowid = 0;
 }
 
 static int
@@ -217,6 +222,7 @@ e_next(sqlite3_vtab_cursor * base)
 {
 	struct cursor * c = (struct cursor *)base;
 
+	c->has_rowid = 0;
 	if (++c->at_row >= c->page->nrows)
 		return (enter_page(c, c->at_page + 1));
 	c->row += c->page->ncols;
@@ -266,12 +272,13 @@ static int
 e_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * out)
 {
 	struct cursor * c = (struct cursor *)base;
-	int64_t id = 0;
 
-	if (c->row != NULL && query_rowid(&c->rowids, c->row, c->page->ncols,
-	    &id))
+	/* Once a row: each counts. */
+	if (!c->has_rowid && c->row != NULL && query_rowid(&c->rowids, c->row,
+	    c->page->ncols, &c->rowid))
 		return (SQLITE_NOMEM);
-	*out = id;
+	c->has_rowid = 1;
+	*out = c->rowid;
 	return (SQLITE_OK);
 }
 

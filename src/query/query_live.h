@@ -1,5 +1,5 @@
-#ifndef MOLTLER_QUERY_LIVE_H
-#define MOLTLER_QUERY_LIVE_H
+#ifndef MOLTLER_QUERY_QUERY_LIVE_H
+#define MOLTLER_QUERY_QUERY_LIVE_H
 
 #include <sqlite3.h>
 #include <stddef.h>

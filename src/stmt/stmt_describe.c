@@ -146,7 +146,7 @@ static void
 neither(struct stmt_run * r)
 {
 	const struct types * t = runner_types(r->env->runner);
-	const char * names[256], * near;
+	const char * names[256] = { NULL }, * near;
 	size_t i, n = 0;
 
 	for (i = 0; i < types_count(t) && n < 256; i++)

@@ -34,7 +34,7 @@ static void
 no_action(struct stmt_run * r, const struct manifest_entity * ent)
 {
 	const struct ast_word * w = &r->ast->action;
-	const char * names[64], * near;
+	const char * names[64] = { NULL }, * near;
 	char all[128] = "";
 	size_t i, n = 0, at = 0;
 

@@ -435,7 +435,7 @@ stmt_entity(struct stmt_run * r, const struct manifest * m)
 {
 	const struct ast_word * w = &r->ast->entity;
 	const struct manifest_entity * ent = manifest_entity(m, w->s);
-	const char * names[64], * near;
+	const char * names[64] = { NULL }, * near;
 	char all[128] = "";
 	size_t i, n = 0, at = 0;
 

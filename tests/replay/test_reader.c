@@ -18,7 +18,7 @@ test_none(void ** state)
 	assert_int_equal(g->ctx.st.calls, 1);
 	assert_int_equal(g->ctx.st.pages, 1);
 	assert_int_equal(g->ctx.st.rows, 2);
-	assert_int_equal(g->ctx.st.bytes, 29);
+	assert_int_equal(g->ctx.st.bytes, 28);
 	rig_free(g);
 	/* Nothing there is no error. */
 	g = rig_new("", ITEMS("\"records\":\"data\""), "{}");
@@ -51,6 +51,53 @@ test_link(void ** state)
 	    .header = "Link: <" BASE "/i>; rel=\"first\"" });
 	assert_int_equal(rig_read(g, "items", ""), 3);
 	rig_rows(g, "1|2|3");
+	rig_free(g);
+}
+
+static void
+test_odd_links(void ** state)
+{
+	static const char * const odd[] = { "", "<", "<>", "<x", "x>", "<x>",
+	    "<x>;", "<x>; rel", "<x>; rel=", "<x>; rel=\"", "<x>; rel=\"nex",
+	    "<x>; rel=nextt", "<x>; rel=\"nex t\"", "<x>; norel=next",
+	    "<x>; title=\"; rel=next", ",,<,>;;rel==next", "<x> rel=;next",
+	    "<x>; rel=prev, ; rel=next", "<x>; title=\"a, <y>; rel=next\"" };
+	static const struct {
+		const char * link, * url;
+	} good[] = {
+		{ "<x>;rel=next", BASE "/d/x" },
+		{ "<x>; a=b; rel=\"next\"", BASE "/d/x" },
+		{ "<x>; rel = \"last next\"", BASE "/d/x" },
+		{ "<y>; rel=last,<x>; rel=NEXT", BASE "/d/x" },
+		{ "</x>; rel=next", BASE "/x" },
+		{ "<//svc.test/x>; rel=next", BASE "/x" },
+		{ "<?x>; rel=next", BASE "/d/i?x" },
+		{ "<" BASE "/x,;y>; rel=next", BASE "/x,;y" },
+	};
+	struct fake_answer a = { .body = "[{\"id\":1}]" };
+	static const struct fake_answer two = { .body = "[{\"id\":2}]" };
+	struct rig * g = rig_new("", "\"items\":{" COLS ",\"lists\":[{\"url\":"
+	    "\"/d/i?k=1/2\",\"paginate\":{\"kind\":\"link\"}}]}",
+	    "{\"cache_ttl\":0,\"retry_count\":0}");
+	char line[200];
+	size_t i;
+
+	(void)state;
+	a.header = line;
+	fake_http_script(g->http, BASE "/d/i?k=1/2", &a, 1);
+	fake_http_script(g->http, BASE "/d/i?k=1%2F2", &a, 1);
+	for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		snprintf(line, sizeof(line), "Link: %s", odd[i]);
+		if (rig_read(g, "items", "") != 1)
+			fail_msg("%s was followed", odd[i]);
+		rig_rows(g, "1");
+	}
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		snprintf(line, sizeof(line), "Link: %s", good[i].link);
+		fake_http_script(g->http, good[i].url, &two, 1);
+		rig_read(g, "items", "");
+		rig_rows(g, "1|2");
+	}
 	rig_free(g);
 }
 
@@ -120,11 +167,11 @@ test_offset(void ** state)
 
 	(void)state;
 	g->ctx.no_cache = 1;
-	rig_script(g, "/i?o=0&l=2", { .body =
+	rig_script(g, "/i?l=2&o=0", { .body =
 	    "{\"d\":[{\"id\":1},{\"id\":2}],\"n\":5}" });
-	rig_script(g, "/i?o=2&l=2", { .body =
+	rig_script(g, "/i?l=2&o=2", { .body =
 	    "{\"d\":[{\"id\":3},{\"id\":4}],\"n\":\"5\"}" });
-	rig_script(g, "/i?o=4&l=2", { .body = "{\"d\":[{\"id\":5}],\"n\":5}" });
+	rig_script(g, "/i?l=2&o=4", { .body = "{\"d\":[{\"id\":5}],\"n\":5}" });
 	assert_int_equal(rig_read(g, "items", ""), 3);
 	rig_rows(g, "1 2|3 4|5");
 	rig_free(g);
@@ -133,9 +180,9 @@ test_offset(void ** state)
 	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"offset\","
 	    "\"query\":\"o\",\"size\":{\"query\":\"l\",\"default\":2,"
 	    "\"max\":2}}"), "{}");
-	rig_script(g, "/i?o=0&l=2", { .body = "[{\"id\":1},{\"id\":2}]" });
-	rig_script(g, "/i?o=2&l=2", { .body = "[{\"id\":3}]" });
-	rig_script(g, "/i?o=3&l=2", { .body = "[]" });
+	rig_script(g, "/i?l=2&o=0", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/i?l=2&o=2", { .body = "[{\"id\":3}]" });
+	rig_script(g, "/i?l=2&o=3", { .body = "[]" });
 	assert_int_equal(rig_read(g, "items", ""), 3);
 	rig_rows(g, "1 2|3");
 	rig_free(g);
@@ -151,11 +198,11 @@ test_short_page(void ** state)
 
 	(void)state;
 	/* Records that are dropped count: the page was full. */
-	rig_script(g, "/i?p=1&l=2", { .body =
+	rig_script(g, "/i?l=2&p=1", { .body =
 	    "[{\"id\":1,\"pr\":{}},{\"id\":2,\"pr\":{}}]" });
-	rig_script(g, "/i?p=2&l=2", { .body =
+	rig_script(g, "/i?l=2&p=2", { .body =
 	    "[{\"id\":3,\"pr\":{}},{\"id\":4}]" });
-	rig_script(g, "/i?p=3&l=2", { .body = "[{\"id\":5}]" });
+	rig_script(g, "/i?l=2&p=3", { .body = "[{\"id\":5}]" });
 	assert_int_equal(rig_read(g, "items", ""), 3);
 	rig_rows(g, "4|5");
 	rig_free(g);
@@ -207,14 +254,14 @@ test_repeats(void ** state)
 	assert_int_equal(rig_read(g, "items", ""), 3);
 	assert_string_equal(g->rows, "1|2");
 	rig_error(g, ERR_PERMANENT, "page_repeats",
-	    "it.items, page 4 of http://svc.test/i");
+	    "it.items, page 3 of http://svc.test/i");
 	rig_free(g);
 	/* An empty page that leads to itself. */
 	g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
 	    "\"kind\":\"cursor\",\"query\":\"c\",\"from\":\"n\"}"), "{}");
 	rig_script(g, "/i", { .body = "{\"d\":[],\"n\":\"x\"}" });
 	rig_script(g, "/i?c=x", { .body = "{\"d\":[],\"n\":\"x\"}" });
-	assert_int_equal(rig_read(g, "items", ""), 3);
+	assert_int_equal(rig_read(g, "items", ""), 2);
 	rig_error(g, ERR_PERMANENT, "page_repeats", "paging would not end");
 	rig_free(g);
 }
@@ -227,9 +274,9 @@ test_caps(void ** state)
 	    "\"default\":2,\"max\":2}}"), "{}");
 
 	(void)state;
-	rig_script(g, "/i?o=0&l=2", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/i?l=2&o=0", { .body = "[{\"id\":1},{\"id\":2}]" });
 	/* No more than the cap allows is asked for. */
-	rig_script(g, "/i?o=2&l=1", { .body = "[{\"id\":3}]" });
+	rig_script(g, "/i?l=1&o=2", { .body = "[{\"id\":3}]" });
 	assert_int_equal(rig_read(g, "items", ""), 2);
 	assert_string_equal(g->rows, "1 2|3");
 	rig_error(g, ERR_PERMANENT, "page_cap", "offset 3");
@@ -278,14 +325,14 @@ test_limit_and_size(void ** state)
 	size_t before;
 
 	(void)state;
-	rig_script(g, "/i?p=1&l=1", { .body = "[{\"id\":1}]" });
-	rig_script(g, "/i?p=1&l=4", { .body =
+	rig_script(g, "/i?l=1&p=1", { .body = "[{\"id\":1}]" });
+	rig_script(g, "/i?l=4&p=1", { .body =
 	    "[{\"id\":1},{\"id\":2},{\"id\":3},{\"id\":4}]" });
-	rig_script(g, "/i?p=2&l=4", { .body =
+	rig_script(g, "/i?l=4&p=2", { .body =
 	    "[{\"id\":5},{\"id\":6},{\"id\":7}]" });
-	rig_script(g, "/i?p=1&l=3", { .body =
+	rig_script(g, "/i?l=3&p=1", { .body =
 	    "[{\"id\":1},{\"id\":2},{\"id\":3}]" });
-	rig_script(g, "/i?p=2&l=3", { .body = "[]" });
+	rig_script(g, "/i?l=3&p=2", { .body = "[]" });
 	/* A page as small as the limit, if all was pushed. */
 	p = rig_plan(g, "items", "");
 	p->limit = 1;
@@ -419,6 +466,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_none), cmocka_unit_test(test_link),
+		cmocka_unit_test(test_odd_links),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_cursor_ends),
 		cmocka_unit_test(test_offset),

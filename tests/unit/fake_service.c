@@ -13,6 +13,7 @@
 #include "conn/page.h"
 #include "conn/plan.h"
 #include "conn/request.h"
+#include "service_data.h"
 
 #define MAXCOLS 10
 
@@ -21,9 +22,6 @@ struct rule {
 	unsigned ops;
 	int order;
 };
-
-enum { ISSUES, COMMENTS, USERS, NTABLES };
-enum { ID, TITLE, STATE, POINTS, SCORE, DRAFT, CREATED, LABELS, ASSIGNEE, ORG };
 
 #define ALL_RANGES (OP_LT | OP_LE | OP_GT | OP_GE)
 #define P (struct json_path *)(uintptr_t)1 /* only that there is one */
@@ -60,6 +58,8 @@ static const struct rule issue_rules[] = {
 static const struct rule comment_rules[] = { { OP_EQ, 1 }, { OP_EQ | OP_IN, 0 },
 	{ 0, 0 }, { OP_EQ, 0 }, { 0, 0 } };
 static const struct rule user_rules[] = { { OP_EQ | OP_IN, 0 }, { 0, 0 } };
+static const struct rule * const rules[NTABLES] = { issue_rules, comment_rules,
+	user_rules };
 static struct manifest_list lists[NTABLES] = {
 	{ .name = "all", .method = "GET", .url = "/issues", .paginate =
 	    { .kind = PAGE_LINK, .size = 10 } },
@@ -81,141 +81,25 @@ static struct connector svc = { .refs = 1, .name = svc_name,
 static struct connector big = { .refs = 1, .name = big_name,
 	.opt = { .max_api_calls = 3 } };
 
-static struct table {
-	size_t rows, cols;
-	struct value * cells;
-	const struct rule * rules;
-} tables[NTABLES];
-
+static struct loop * service_loop;
 struct conn_env service_env;
 struct service_log service_log;
 size_t service_page = 10;
 int64_t service_ms;
 unsigned service_fail;
 const char * service_connector_gone;
-static struct loop * service_loop;
-static char * texts[65536];
-static size_t ntexts;
 
-static unsigned rnd_state;
-static unsigned
-rnd(unsigned n)
+void
+service_make(struct loop * L, unsigned seed, size_t n)
 {
-	rnd_state = rnd_state * 1103515245U + 12345U;
-	return ((rnd_state >> 16) % n);
-}
-
-static void
-set_text(struct value * v, const char * s)
-{
-	size_t i;
-
-	v->type = VALUE_TEXT;
-	v->len = (uint32_t)strlen(s);
-	for (i = ntexts; i-- > 0 && ntexts - i < 64;)
-		if (strcmp(texts[i], s) == 0) {
-			v->s = texts[i];
-			return;
-		}
-	assert_true(ntexts < 65536);
-	v->s = texts[ntexts++] = strdup(s);
-}
-
-static void
-set_int(struct value * v, int64_t i)
-{
-	v->type = VALUE_INT;
-	v->i = i;
-}
-
-static void
-make_issue(struct value * v, size_t i)
-{
-	static const char * const states[] = { "open", "Open", "closed",
-	    "CLOSED", "blocked" };
-	static const char * const words[] = { "crash", "Crash", "slow", "disk",
-	    "OPS-1", "OPS-2", "100%", "a_b" };
-	static const char * const lab[] = { "[]", "[\"bug\"]",
-	    "[\"debug\",\"ui\"]", "[\"bug\",\"ui\"]", "[\"b\\\"x\"]" };
-	static const char * const who[] = { "ann", "Ann", "bob", "", "eve" };
-	char text[64];
-
-	set_int(&v[ID], (int64_t)i + 1);
-	snprintf(text, sizeof(text), "%s %s %u", words[rnd(8)], words[rnd(8)],
-	    rnd(20));
-	if (rnd(12))
-		set_text(&v[TITLE], text);
-	if (rnd(15))
-		set_text(&v[STATE], states[rnd(5)]);
-	if (rnd(4))
-		set_int(&v[POINTS], (int64_t)rnd(9) - 2);
-	if (rnd(5)) {
-		v[SCORE].type = VALUE_REAL;
-		v[SCORE].d = (double)rnd(40) / 4.0;
-	}
-	if (rnd(6))
-		set_int(&v[DRAFT], rnd(2));
-	rfc3339_format(INT64_C(1767225600000) + (int64_t)rnd(30) * 43200000 +
-	    (rnd(3) ? 0 : rnd(2000)), text);
-	set_text(&v[CREATED], text);
-	if (rnd(8))
-		set_text(&v[LABELS], lab[rnd(5)]);
-	if (rnd(3))
-		set_text(&v[ASSIGNEE], who[rnd(5)]);
-	set_text(&v[ORG], "acme");
-}
-
-static void
-make(struct table * t, size_t rows, size_t cols, const struct rule * rules)
-{
-	t->rows = rows;
-	t->cols = cols;
-	t->rules = rules;
-	t->cells = calloc(rows * cols + 1, sizeof(*t->cells));
-	assert_non_null(t->cells);
+	service_loop = service_env.loop = L;
+	service_data_make(seed, n);
 }
 
 void
 service_free(void)
 {
-	size_t i;
-
-	for (i = 0; i < NTABLES; i++)
-		free(tables[i].cells);
-	memset(tables, 0, sizeof(tables));
-	for (i = 0; i < ntexts; i++)
-		free(texts[i]);
-	ntexts = 0;
-}
-
-void
-service_make(struct loop * L, unsigned seed, size_t rows)
-{
-	static const char * const names[] = { "ann", "bob", "eve", "joe" };
-	struct value * v;
-	size_t i;
-
-	service_free();
-	service_loop = service_env.loop = L;
-	rnd_state = seed;
-	make(&tables[ISSUES], rows, 10, issue_rules);
-	for (i = 0; i < rows; i++)
-		make_issue(tables[ISSUES].cells + i * 10, i);
-	make(&tables[COMMENTS], 30, 5, comment_rules);
-	for (i = 0; i < 30; i++) {
-		v = tables[COMMENTS].cells + i * 5;
-		set_int(&v[0], 1000 + (int64_t)i);
-		set_int(&v[1], 1 + rnd(20));
-		set_text(&v[2], rnd(2) ? "me too" : "fixed");
-		set_text(&v[3], names[rnd(4)]);
-		set_text(&v[4], "core");
-	}
-	make(&tables[USERS], 4, 2, user_rules);
-	for (i = 0; i < 4; i++) {
-		v = tables[USERS].cells + i * 2;
-		set_text(&v[0], names[i]);
-		set_text(&v[1], i % 2 ? "blue" : "red");
-	}
+	service_data_free();
 }
 
 void
@@ -266,7 +150,7 @@ names(void * arg, const char ** out, size_t n)
 	return (i);
 }
 
-const struct query_catalog service_catalog = { lookup, names, NULL };
+const struct query_catalog service_catalog = { .lookup = lookup, .names = names };
 
 /* plan.h */
 
@@ -280,7 +164,7 @@ void
 plan_choose(const struct connector * c, const struct manifest_entity * ent,
     const struct plan_shape * s, struct plan_choice * out)
 {
-	const struct table * t = &tables[which(ent)];
+	const struct service_table * t = &service_tables[which(ent)];
 	size_t i, k;
 	int have;
 
@@ -294,7 +178,7 @@ plan_choose(const struct connector * c, const struct manifest_entity * ent,
 
 		if (col->is_input && s->asks[i].op & (OP_EQ | OP_IN))
 			out->inputs |= UINT64_C(1) << i;
-		else if (!(t->rules[s->asks[i].column].ops & s->asks[i].op))
+		else if (!(rules[which(ent)][s->asks[i].column].ops & s->asks[i].op))
 			continue;
 		out->used |= UINT64_C(1) << i;
 		out->rows = s->asks[i].op == OP_EQ ? out->rows / 10 :
@@ -312,7 +196,7 @@ plan_choose(const struct connector * c, const struct manifest_entity * ent,
 		}
 	}
 	out->order_pushed = s->norders == 1 &&
-	    t->rules[s->orders[0].column].order;
+	    rules[which(ent)][s->orders[0].column].order;
 	out->calls = 1 + out->rows / 10;
 }
 
@@ -597,7 +481,7 @@ static int
 by_order(const void * a, const void * b)
 {
 	const struct plan * p = sorting->p;
-	const struct table * t = &tables[which(p->ent)];
+	const struct service_table * t = &service_tables[which(p->ent)];
 	size_t ra = *(const size_t *)a, rb = *(const size_t *)b;
 	const struct value * va = &t->cells[ra * t->cols + p->orders[0].column];
 	const struct value * vb = &t->cells[rb * t->cols + p->orders[0].column];
@@ -633,7 +517,7 @@ struct reader *
 reader_open(const struct conn_env * env, struct plan * p, struct read_ctx * ctx,
     struct err * e)
 {
-	const struct table * t = &tables[which(p->ent)];
+	const struct service_table * t = &service_tables[which(p->ent)];
 	struct reader * r = calloc(1, sizeof(*r));
 	size_t i, k;
 
@@ -664,7 +548,7 @@ reader_open(const struct conn_env * env, struct plan * p, struct read_ctx * ctx,
 static void
 copy_row(struct reader * r, struct page * p, size_t from, char ** text)
 {
-	const struct table * t = &tables[which(r->p->ent)];
+	const struct service_table * t = &service_tables[which(r->p->ent)];
 	const struct value * v = &t->cells[from * t->cols];
 	struct value * o = &p->cells[p->nrows++ * p->ncols];
 	size_t i;
@@ -695,7 +579,7 @@ copy_row(struct reader * r, struct page * p, size_t from, char ** text)
 static struct page *
 make_page(struct reader * r)
 {
-	const struct table * t = &tables[which(r->p->ent)];
+	const struct service_table * t = &service_tables[which(r->p->ent)];
 	struct page * p = calloc(1, sizeof(*p));
 	size_t size = service_page, k;
 	char * text;

@@ -357,7 +357,7 @@ test_records(void ** state)
 	    "{\"items\":{\"a\":3}}]}", "1;2;3;", 3);
 	rows_raw(&r, "{\"pages\":[]}", "", 0);
 	refused(&r, "{\"pages\":[{\"item\":[]}]}", "records",
-	    "pages[0] is an object with the keys item" + 9);
+	    "pages[*] is an object with the keys item");
 	rig_free(&r);
 
 	rig_init(&r, "vms.*", "a:integer v:text:$");
@@ -518,6 +518,42 @@ test_duplicate_keys(void ** state)
 }
 
 static void
+test_keys_again_and_again(void ** state)
+{
+	struct buf b = BUF_INIT(0);
+	struct decode_body body;
+	struct page * p;
+	struct rig r;
+	struct err e;
+	int i;
+
+	(void)state;
+	rig_init(&r, "$", "a:list:a[*] l:list:l[*]");
+	rig_plan(&r);
+	buf_adds(&b, "{\"a\":[0");
+	for (i = 0; i < 100000; i++)
+		buf_adds(&b, ",1");
+	buf_addc(&b, ']');
+	for (i = 0; i < 100; i++)
+		buf_adds(&b, ",\"l\":[1]");
+	buf_addc(&b, '}');
+	assert_int_equal(decode(&r, b.p, b.len, SIZE_MAX, NULL, &p, &body, &e), 0);
+	assert_int_equal(page_at(p, 0)[0].len, 200003);
+	assert_memory_equal(page_at(p, 0)[1].s, "[1]", 3);
+	page_unref(p);
+	b.len--;
+	for (i = 0; i < 100000; i++)
+		buf_adds(&b, ",\"l\":[1]");
+	buf_addc(&b, '}');
+	assert_int_equal(decode(&r, b.p, b.len, SIZE_MAX, NULL, &p, &body, &e),
+	    -1);
+	assert_string_equal(e.code, "too_big");
+	assert_non_null(strstr(e.msg, "the same keys too often"));
+	buf_free(&b);
+	rig_free(&r);
+}
+
+static void
 test_body_fields(void ** state)
 {
 	static const char body[] = "{\"meta\":{\"next\":\"a\\u0041\",\"more\":true,"
@@ -598,13 +634,13 @@ test_bad_json(void ** state)
 	refused(&r, "[{\"a\":1,", "json", "cut off");
 	refused(&r, "[tru", "json", "cut off");
 	refused(&r, "[{\"a\":1},\n {\"a\" 2}]", "json",
-	    "line 2, column 7 (byte 17): this may not stand here");
+	    "line 2, column 7 (byte 16): ':' expected");
 	refused(&r, "[{\"a\":1},\n {\"é\":1,\"a\":trux}]", "json",
-	    "line 2, column 15 (byte 26)");
+	    "line 2, column 16 (byte 26)");
 	refused(&r, "[]]", "json", "(byte 2): there is more after the end");
 	refused(&r, "[] {\"a\":1}", "json", "(byte 3): there is more");
 	refused(&r, "[1]\n{\"a\":1}", "json", "line 2, column 1 (byte 4)");
-	refused(&r, "[01]", "json", "(byte 2)");
+	refused(&r, "[01]", "json", "(byte 1): ',' or ']' expected");
 	refused(&r, "[1.]", "json", "byte");
 	refused(&r, "[,1]", "json", "(byte 1)");
 	refused(&r, "[1,]", "json", "(byte 3)");
@@ -827,6 +863,7 @@ main(void)
 		cmocka_unit_test(test_explode),
 		cmocka_unit_test(test_element_path_without_explode),
 		cmocka_unit_test(test_duplicate_keys),
+		cmocka_unit_test(test_keys_again_and_again),
 		cmocka_unit_test(test_body_fields),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_bad_json),

@@ -88,7 +88,9 @@ static const struct {
 	  "\"token_ref\":\"$env:T\"}}", NULL },
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"basic\","
 	  "\"username\":\"u\",\"password_ref\":\"$env:P\"}}", NULL },
-	{ "{}", "config.endpoint is missing" },
+	{ "{}", "config.endpoint is missing (or give api_url)" },
+	{ "{\"api_url\":\"http://h:9090\"}", NULL },
+	{ "{\"api_url\":\"h:9090\"}", "config.api_url must be an http" },
 	{ "{\"endpoint\":\"ftp://h\"}", "config.endpoint must be an http" },
 	{ "{\"endpoint\":\"http://\"}", "config.endpoint must be an http" },
 	{ "{\"endpoint\":\"http://a b\"}", "config.endpoint must be an http" },
@@ -119,6 +121,8 @@ static const struct {
 	  "\"token_ref\":\"{{secrets.a}}\"}}", NULL },
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
 	  "\"token_ref\":\"x {{secrets.a}}\"}}", "must be a reference" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"$env:\"}}", "must be a reference" },
 	{ "{\"a\":1,\"b\":2}", "config.a is not known; config.b is not known; "
 	  "config.endpoint is missing" },
 	{ "[]", "config must be an object" },
@@ -307,6 +311,98 @@ test_shown_config_has_no_password(void ** state)
 	json_decref(c);
 }
 
+/* Every type of field, and a variant. */
+#define SCHEMA "{\"site\":{\"type\":\"string\",\"values\":[\"eu\",\"us\"]}," \
+	"\"org\":{\"type\":\"string\",\"pattern\":\"^[a-z]{2,4}$\"}," \
+	"\"name\":{\"type\":\"string\",\"min\":2,\"max\":3}," \
+	"\"n\":{\"type\":\"integer\",\"values\":[1,5]}," \
+	"\"token\":{\"type\":\"secret\",\"min\":4}," \
+	"\"auth\":{\"type\":\"variant\",\"variants\":{\"k\":{\"key\":{\"type\":" \
+	"\"secret\",\"required\":true},\"url\":{\"type\":\"url\"}}}}}"
+
+static const struct {
+	const char * config;
+	const char * want; /* NULL: good */
+} fields[] = {
+	{ "{\"site\":\"eu\",\"org\":\"abc\",\"name\":\"ab\",\"n\":5}", NULL },
+	{ "{\"site\":\"EU\"}", "site must be one of: eu, us" },
+	{ "{\"n\":2}", "n must be one of: 1, 5" },
+	{ "{\"org\":\"abcde\"}", "org must match ^[a-z]{2,4}$" },
+	{ "{\"name\":\"a\"}", "name must have 2 to 3 bytes" },
+	{ "{\"name\":\"abcd\"}", "name must have 2 to 3 bytes" },
+	{ "{\"name\":\"\"}", "name must be a string that is not empty" },
+	{ "{\"token\":\"hunter2\"}", NULL },
+	{ "{\"token\":\"hun\"}", "token must have 4 to" },
+	{ "{\"token\":\"$env:T\"}", NULL },
+	{ "{\"token\":7}", "token must be a string" },
+	{ "{\"auth\":{\"type\":\"k\"}}", "auth.key is missing" },
+	{ "{\"auth\":{\"type\":\"k\",\"key\":\"hunter2\"}}", NULL },
+};
+
+static void
+test_fields_hold_what_they_say(void ** state)
+{
+	json_t * schema = J(SCHEMA), * config, * out;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		config = J(fields[i].config);
+		out = manifest_config_apply(schema, config, "config", &e);
+		if ((out != NULL) != (fields[i].want == NULL) || (out == NULL &&
+		    (strstr(e.msg, fields[i].want) == NULL ||
+		    strstr(e.msg, "hun") != NULL)))
+			fail_msg("%s: %s", fields[i].config, out ? "taken" :
+			    e.msg);
+		json_decref(out);
+		json_decref(config);
+	}
+	json_decref(schema);
+}
+
+static void
+test_secrets_are_hidden(void ** state)
+{
+	json_t * schema = J(SCHEMA), * c, * h;
+
+	(void)state;
+	c = J("{\"token\":\"hunter2\",\"site\":\"eu\",\"auth\":{\"type\":\"k\","
+	    "\"key\":\"hunter2\",\"url\":\"http://a:hunter2@h/\"}}");
+	h = manifest_config_hide(schema, c);
+	assert_string_equal(json_str(h, "token"), "***");
+	assert_string_equal(json_str(h, "site"), "eu");
+	assert_string_equal(json_str(json_object_get(h, "auth"), "key"),
+	    "***");
+	assert_string_equal(json_str(json_object_get(h, "auth"), "url"),
+	    "http://***@h/");
+	assert_string_equal(json_str(c, "token"), "hunter2");
+	json_decref(h);
+	json_object_set_new(c, "token", json_string("$env:T"));
+	json_object_set_new(json_object_get(c, "auth"), "key",
+	    json_string("{{secrets.~id.key}}"));
+	h = manifest_config_hide(schema, c);
+	assert_string_equal(json_str(h, "token"), "$env:T");
+	assert_string_equal(json_str(json_object_get(h, "auth"), "key"),
+	    "***");
+	json_decref(h);
+	json_decref(c);
+	json_decref(schema);
+}
+
+static void
+test_alerts_are_the_servers(void ** state)
+{
+	const struct manifest_entity * ent = manifest_entity(prom, "alerts");
+
+	(void)state;
+	assert_non_null(ent);
+	assert_int_equal(ent->decode, DECODE_JSON);
+	assert_int_equal(ent->ncolumns, 7);
+	assert_true(manifest_column(ent, "fingerprint") == -1);
+	assert_int_equal(ent->lists[0].records->n, 2);
+}
+
 static void
 test_types_of_two_directories(void ** state)
 {
@@ -341,6 +437,69 @@ test_types_of_two_directories(void ** state)
 	assert_int_equal(e.cls, ERR_CONFIG);
 }
 
+static void
+run(const char * what, const char * dir, const char * below)
+{
+	char cmd[600];
+
+	snprintf(cmd, sizeof(cmd), "%s %s%s", what, dir, below);
+	assert_int_equal(system(cmd), 0);
+}
+
+static void
+test_bad_types_of_users_are_left_out(void ** state)
+{
+	char dir[] = "/tmp/moltler-types-XXXXXX", own[64], user[64];
+	char path[256];
+	const char * dirs[2] = { own, user };
+	struct types * t, * t2;
+	struct err e;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	run("mkdir -p", dir, "/own/t");
+	run("mkdir -p", dir, "/user/t");
+	run("mkdir -p", dir, "/user/notes");
+	snprintf(own, sizeof(own), "%s/own", dir);
+	snprintf(user, sizeof(user), "%s/user", dir);
+	snprintf(path, sizeof(path), "%s/own/t/manifest.json", dir);
+	write_file(path, GOOD);
+	snprintf(path, sizeof(path), "%s/user/t/manifest.json", dir);
+	write_file(path, "{}");
+	assert_null(types_load(dirs, 2, &e));
+	assert_non_null(strstr(e.msg, "/user/t/manifest.json: $"));
+	/* The one that came with moltler stays; nothing hangs on the bad one. */
+	t = types_reload(dirs, 2, NULL, &e);
+	assert_non_null(t);
+	assert_int_equal(types_count(t), 1);
+	assert_string_equal(types_get(t, "t")->title, "T");
+	types_free(t);
+	/* A user's that was good stays as it was when it goes bad. */
+	write_file(path, "{\"format\":1,\"type\":\"t\",\"title\":\"Mine\","
+	    "\"drive_model\":\"on_demand\",\"config\":{},\"entities\":{\"e\":{"
+	    "\"lists\":[{\"url\":\"http://h/\"}],\"columns\":{\"a\":{\"type\":"
+	    "\"text\"}}}}}");
+	t = types_reload(dirs, 2, NULL, &e);
+	assert_string_equal(types_get(t, "t")->title, "Mine");
+	write_file(path, "nonsense");
+	t2 = types_reload(dirs, 2, t, &e);
+	assert_string_equal(types_get(t2, "t")->title, "Mine");
+	assert_ptr_equal(types_get(t2, "t"), types_get(t, "t"));
+	types_free(t);
+	/* And when it is gone, it is gone. */
+	unlink(path);
+	t = types_reload(dirs, 2, t2, &e);
+	assert_string_equal(types_get(t, "t")->title, "T");
+	types_free(t2);
+	/* What comes with moltler must be good. */
+	snprintf(path, sizeof(path), "%s/own/t/manifest.json", dir);
+	write_file(path, "{}");
+	assert_null(types_reload(dirs, 2, t, &e));
+	assert_int_equal(e.cls, ERR_CONFIG);
+	types_free(t);
+	run("rm -r", dir, "");
+}
+
 int
 main(void)
 {
@@ -351,7 +510,11 @@ main(void)
 		cmocka_unit_test(test_request_and_secrets),
 		cmocka_unit_test(test_env_file),
 		cmocka_unit_test(test_shown_config_has_no_password),
+		cmocka_unit_test(test_fields_hold_what_they_say),
+		cmocka_unit_test(test_secrets_are_hidden),
+		cmocka_unit_test(test_alerts_are_the_servers),
 		cmocka_unit_test(test_types_of_two_directories),
+		cmocka_unit_test(test_bad_types_of_users_are_left_out),
 	};
 
 	return (cmocka_run_group_tests_name("manifest", tests, setup,

@@ -67,7 +67,7 @@ test_rows_have_a_bound(void ** state)
 	(void)state;
 	while (page_row(p) != NULL)
 		n++;
-	assert_in_range(n, 64, 256 * 1024 * 1024 / 100000 / 16);
+	assert_in_range(n, 128, 256 * 1024 * 1024 / 100000 / 16);
 	page_unref(p);
 	assert_null(page_new(SIZE_MAX / 8));
 }

@@ -15,7 +15,7 @@
 #include "fake_service.h"
 #include "query_harness.h"
 
-#define STATEMENTS 600
+#define STATEMENTS 800
 
 static unsigned seed;
 
@@ -41,7 +41,7 @@ static void
 predicate(struct buf * b, const char * t)
 {
 	static const char * const ints[] = { "0", "3", "7", "-1", "2.5", "'4'",
-	    "'x'", "NULL", "50", "99", "1e3", "' 5 '", "3.0", "true" };
+	    "'x'", "NULL", "50", "99", "1e3", "' 5 '", "'5' || char(10)", "3.0", "true" };
 	static const char * const texts[] = { "'open'", "'OPEN'", "'closed'",
 	    "'blocked'", "'ann'", "'Ann'", "'bob'", "''", "NULL", "'crash'",
 	    "5" };
@@ -123,8 +123,11 @@ make(struct buf * b)
 	    "min(i.id)", "sum(i.points)", "min(i.title)", "count(DISTINCT "
 	    "i.state)", "max(i.labels)" };
 
+	static const char * const any[] = { "id", "title", "state", "points",
+	    "score", "draft", "created", "assignee" };
+
 	buf_clear(b);
-	switch (rnd(10)) {
+	switch (rnd(14)) {
 	case 0:
 		buf_addf(b, "SELECT %s, %s FROM svc.issues i", PICK(aggs),
 		    PICK(aggs));
@@ -167,6 +170,25 @@ make(struct buf * b)
 		where(b, "i", "WHERE");
 		if (rnd(2))
 			buf_adds(b, " ORDER BY i.created DESC");
+		return (0);
+	case 7:
+		buf_addf(b, "SELECT u.name, i.id FROM svc.users u %s JOIN "
+		    "svc.issues i ON i.assignee = u.name",
+		    rnd(2) ? "RIGHT" : "FULL");
+		where(b, "i", "AND");
+		return (0);
+	case 8:
+		/* Sides of other types and collations. */
+		buf_addf(b, "SELECT x.id, i.id FROM svc.issues x JOIN svc.issues "
+		    "i ON x.%s %s i.%s", PICK(any), PICK(compare), PICK(any));
+		where(b, "i", "AND");
+		buf_adds(b, " WHERE x.id < 9");
+		return (0);
+	case 9:
+		buf_addf(b, "SELECT i.id FROM svc.issues i WHERE i.%s %sIN "
+		    "(SELECT x.%s FROM svc.issues x WHERE x.id > 40)", PICK(any),
+		    rnd(4) ? "" : "NOT ", PICK(any));
+		where(b, "i", "AND");
 		return (0);
 	default:
 		break;
@@ -259,6 +281,31 @@ test_same_answers(void ** state)
 	service_free();
 }
 
+/* What the service was told shows in its rows, though they have no such thing. */
+static void
+test_inputs(void ** state)
+{
+	char * out;
+
+	(void)state;
+	service_reset();
+	service_make(harness_loop, 1, 60);
+	out = answer("SELECT count(*), min(repo), max(repo) FROM svc.comments "
+	    "WHERE repo = 'core'", 0, 1);
+	assert_string_equal(out, "30|core|core\n");
+	free(out);
+	out = answer("SELECT count(*), count(DISTINCT id), min(repo), max(repo) "
+	    "FROM svc.comments WHERE repo IN ('core', 'core')", 0, 1);
+	assert_string_equal(out, "30|30|core|core\n");
+	free(out);
+	out = answer("SELECT i.id, count(*) FROM svc.issues i JOIN svc.comments "
+	    "c ON c.repo = substr('core', 1 + (i.id > 2) * 2) WHERE i.id = 1 OR "
+	    "i.id = 2 GROUP BY 1", 0, 1);
+	assert_string_equal(out, "1|30\n2|30\n");
+	free(out);
+	service_free();
+}
+
 static int
 begin(void ** state)
 {
@@ -271,6 +318,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_answers),
+		cmocka_unit_test(test_inputs),
 	};
 
 	return (cmocka_run_group_tests_name("query_diff", tests, begin,

@@ -1,0 +1,297 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode_rig.h"
+
+/*
+ * The first byte chooses an entity, the second how the page is cut; the rest is
+ * the page.  With an entity of 255, up to a newline stands a path of a column, and
+ * another one of the records, and that column must be what a tree of the page has
+ * there.  However a page is cut it gives the same rows, or
+ * the same error at the same place; and what jansson takes for good JSON is not
+ * called bad.
+ */
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static struct decode_json * d;
+
+static void
+die(const char * what)
+{
+	fprintf(stderr, "fuzz_json_rows: %s\n", what);
+	abort();
+}
+
+#define FIXED 6
+
+static struct rig *
+fixed(unsigned which)
+{
+	static const struct {
+		const char * records, * columns, * explode, * drop;
+	} spec[FIXED] = {
+		{ "$", "a:text b:integer c:timestamp l:list:l[*].n m:map u:text:u.a",
+		    NULL, "d" },
+		{ "data", "a:adf b:boolean c:epoch_s r:real v:text:$ i:text:x[1]",
+		    NULL, NULL },
+		{ "a[*]", "a:text t:epoch_ms:@[0] v:real:@[1] l:list:l[*]", "p",
+		    "d" },
+		{ "a.*", "a:text x:list:*.b w:list:@.l[*] e:text:@", "a.*",
+		    "@.d" },
+		{ "a[*].a", "a:integer:$[0] b:text:b.b.b c:list:b.* d:list:*.b[*]",
+		    NULL, "a[0]" },
+		{ "$", "a:text:$[0] b:text:\"\" c:timestamp:a.a.a", NULL, NULL }
+	};
+	static struct rig rigs[FIXED];
+	struct rig * r = &rigs[which];
+
+	if (r->plan != NULL)
+		return (r);
+	rig_init(r, spec[which].records, spec[which].columns);
+	if (spec[which].explode != NULL)
+		r->ent.explode = rig_path(spec[which].explode);
+	if (spec[which].drop != NULL)
+		r->ent.drop_if = rig_path(spec[which].drop);
+	r->list.paginate.field[BODY_CURSOR] = rig_path("a.a");
+	r->list.paginate.field[BODY_TOTAL] = rig_path("t");
+	r->list.paginate.field[BODY_LAST] = rig_path("a[*].b");
+	rig_plan(r);
+	return (r);
+}
+
+/* A path that the input gives, up to a newline; NULL: it is bad, and is gone. */
+static struct json_path *
+given_path(const uint8_t ** p, size_t * n)
+{
+	const uint8_t * nl = *n > 0 ? memchr(*p, '\n', *n) : NULL;
+	size_t len = nl != NULL ? (size_t)(nl - *p) : *n;
+	struct json_path * path;
+	struct err e;
+	char * s;
+
+	if ((s = malloc(len + 1)) == NULL)
+		abort();
+	if (len > 0)
+		memcpy(s, *p, len);
+	s[len] = '\0';
+	*p += len + (nl != NULL);
+	*n -= len + (nl != NULL);
+	path = json_path_parse(s, &e);
+	if (path == NULL && strcmp(e.code, "path") != 0)
+		die("a bad path without a place");
+	free(s);
+	return (path);
+}
+
+static int
+given(struct rig * r, const uint8_t ** p, size_t * n)
+{
+	struct err e;
+
+	memset(r, 0, sizeof(*r));
+	r->ent.name = "given";
+	r->ent.columns = r->columns;
+	rig_columns(r, "a:text b:list");
+	json_path_free(r->columns[1].path);
+	r->columns[1].path = given_path(p, n);
+	r->list.records = given_path(p, n);
+	if (r->columns[1].path == NULL || r->list.records == NULL)
+		return (-1);
+	if (r->columns[1].path->of_element)
+		r->ent.explode = rig_path("a");
+	return ((r->plan = decode_plan_new(&r->ent, &r->list, &e)) == NULL ?
+	    -1 : 0);
+}
+
+/* Everything that decoding gives, as text. */
+static int
+decode(struct rig * r, const uint8_t * p, size_t n, unsigned pieces,
+    struct buf * out)
+{
+	struct decode_body body;
+	struct page * page;
+	struct err e;
+	size_t i, take;
+	char * copy;
+	int bad = 0;
+
+	if (decode_json_begin(d, r->plan, NULL))
+		abort();
+	for (i = 0; i < n && !bad; i += take) {
+		take = n - i;
+		if (pieces > 0 && take > 1 + (pieces * 7 + i * 3) % 61)
+			take = 1 + (pieces * 7 + i * 3) % 61;
+		if (pieces == 1)
+			take = 1;
+		if ((copy = malloc(take)) == NULL)
+			abort();
+		memcpy(copy, p + i, take);
+		bad = decode_json_feed(d, copy, take);
+		free(copy);
+	}
+	if (decode_json_end(d, &page, &body, &e)) {
+		if (page != NULL || e.cls != ERR_PERMANENT)
+			die("an error that is none of a page");
+		buf_addf(out, "%s: %s", e.code, e.msg);
+		return (-1);
+	}
+	if (bad)
+		die("a page that was bad is good in the end");
+	rig_show(page, out);
+	buf_addf(out, "raw %zu", page->raw);
+	for (i = 0; i < BODY_FIELDS; i++) {
+		copy = body.field[i] == NULL ? NULL :
+		    json_dumps(body.field[i], JSON_ENCODE_ANY);
+		buf_addf(out, " %s", copy != NULL ? copy : "-");
+		free(copy);
+	}
+	page_unref(page);
+	return (0);
+}
+
+/* What must be in the cell of the list that ${path} leads to in ${rec}; NULL: NULL. */
+static json_t *
+expected(const struct json_path * path, json_t * rec)
+{
+	struct json_path part = *path;
+	json_t * at;
+	int each;
+
+	if (path->neach == 0) {
+		at = json_path_get(path, rec);
+		return (json_is_null(at) ? NULL : json_incref(at));
+	}
+	for (part.n = 0; path->steps[part.n].kind == PATH_KEY ||
+	    path->steps[part.n].kind == PATH_INDEX; part.n++)
+		;
+	at = json_path_get(&part, rec);
+	each = path->steps[part.n].kind == PATH_EACH;
+	if (!(each ? json_is_array(at) : json_is_object(at)))
+		return (NULL);
+	return (json_path_all(path, rec));
+}
+
+static void
+compare(const struct value * v, json_t * want)
+{
+	json_t * got;
+
+	if ((v->type == VALUE_NULL) != (want == NULL))
+		die("a value where there is none, or none where there is one");
+	if (want == NULL)
+		return;
+	got = json_loadb(v->s, v->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	if (got == NULL || !json_equal(got, want))
+		die("another value than in the tree");
+	json_decref(got);
+	json_decref(want);
+}
+
+/* Whether a path goes through all values of maps, whose order and doubles a tree
+ * does not keep. */
+static int
+through_maps(const struct json_path * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->steps[i].kind == PATH_VALUES)
+			return (1);
+	return (0);
+}
+
+/* Column 1 of the rows must be what a tree of the page says. */
+static void
+compare_tree(struct rig * r, const uint8_t * p, size_t n)
+{
+	const struct json_path * path = r->columns[1].path;
+	const struct json_path * recs = r->list.records;
+	size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL, i, k, row = 0;
+	int fan = recs->n > 0 && recs->steps[recs->n - 1].kind == PATH_EACH;
+	json_t * v, * all, * list, * rec;
+	struct decode_body body;
+	struct page * page;
+	struct err e;
+
+	if (r->ent.explode != NULL || through_maps(path) || through_maps(recs))
+		return;
+	v = json_loadb((const char *)p, n, flags, NULL);
+	if (v == NULL)
+		return;
+	if (decode_json_begin(d, r->plan, NULL))
+		abort();
+	if (decode_json_feed(d, (const char *)p, n) ||
+	    decode_json_end(d, &page, &body, &e)) {
+		json_decref(v);
+		return;
+	}
+	all = json_path_all(recs, v);
+	for (i = 0; i < json_array_size(all); i++) {
+		rec = json_array_get(all, i);
+		list = json_is_array(rec) && !fan ? json_incref(rec) :
+		    json_pack("[O]", rec);
+		for (k = 0; k < json_array_size(list); k++) {
+			rec = json_array_get(list, k);
+			if (json_is_null(rec))
+				continue;
+			if (row == page->nrows)
+				die("a row is missing");
+			compare(&page_at(page, row++)[1], expected(path, rec));
+		}
+		json_decref(list);
+	}
+	if (row != page->nrows)
+		die("a row too many");
+	json_decref(all);
+	json_decref(v);
+	page_unref(page);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t * p, size_t n)
+{
+	struct buf whole = BUF_INIT(0), cut = BUF_INIT(0);
+	struct rig own, * r = &own;
+	unsigned which, pieces;
+	json_t * v;
+	int bad;
+
+	if (n < 2)
+		return (0);
+	if (d == NULL && (d = decode_json_new()) == NULL)
+		abort();
+	which = p[0];
+	pieces = p[1];
+	p += 2;
+	n -= 2;
+	if (which == 255) {
+		if (given(r, &p, &n)) {
+			rig_free(r);
+			return (0);
+		}
+	} else
+		r = fixed(which % FIXED);
+	bad = decode(r, p, n, 0, &whole);
+	if (decode(r, p, n, pieces, &cut) != bad || cut.len != whole.len ||
+	    memcmp(cut.p, whole.p, cut.len) != 0) {
+		fprintf(stderr, "%s\n%s\n", whole.p, cut.p);
+		die("other rows when cut");
+	}
+	if (bad && strncmp(whole.p, "json:", 5) == 0) {
+		v = json_loadb((const char *)p, n, JSON_DECODE_ANY, NULL);
+		if (v != NULL && memchr(p, '\0', n) == NULL) {
+			fprintf(stderr, "%s\n", whole.p);
+			die("good JSON is bad");
+		}
+		json_decref(v);
+	}
+	buf_free(&whole);
+	buf_free(&cut);
+	if (r == &own && !bad)
+		compare_tree(r, p, n);
+	if (r == &own)
+		rig_free(r);
+	return (0);
+}

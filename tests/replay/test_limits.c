@@ -1,0 +1,267 @@
+#include "reader_rig.h"
+
+#include "base/clock.h"
+
+/* Budgets: rates, blocks, deadlines, scopes and what is shared. */
+
+#define ITEMS "\"items\":{\"columns\":{\"id\":{\"type\":\"integer\"}}," \
+	"\"lists\":[{\"url\":\"/i\"}]}"
+
+struct taker {
+	struct rig * g;
+	struct limit_wait * w;
+	int calls, has_failed;
+	int64_t at, waited;
+	struct err e;
+};
+
+static void
+on_taken(void * arg, int64_t waited_ms, const struct err * e)
+{
+	struct taker * t = arg;
+
+	t->w = NULL;
+	t->calls++;
+	t->at = fake_loop_ms(t->g->L);
+	t->waited = waited_ms;
+	t->has_failed = e != NULL;
+	if (e != NULL)
+		t->e = *e;
+}
+
+static void
+take(struct rig * g, struct taker * t, int64_t max_ms)
+{
+	memset(t, 0, sizeof(*t));
+	t->g = g;
+	t->w = limits_take(g->env.limits, g->c, max_ms, on_taken, t);
+	assert_non_null(t->w);
+	assert_int_equal(t->calls, 0);
+}
+
+static void
+test_rate(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"rate\":10,\"burst\":2},", ITEMS,
+	    "{}");
+	struct taker t[6];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 6; i++)
+		take(g, &t[i], 0);
+	fake_loop_advance(g->L, 1000);
+	for (i = 0; i < 6; i++) {
+		assert_int_equal(t[i].calls, 1);
+		assert_false(t[i].has_failed);
+		assert_in_range(t[i].at, i < 2 ? 0 : (i - 1) * 100,
+		    i < 2 ? 0 : (i - 1) * 100 + 1);
+		assert_in_range(t[i].waited + 1, t[i].at, t[i].at + 1);
+	}
+	rig_free(g);
+	/* OPTIONS go before the manifest. */
+	g = rig_new("\"limits\":{\"rate\":10,\"burst\":2},", ITEMS,
+	    "{\"rate_limit\":2}");
+	for (i = 0; i < 4; i++)
+		take(g, &t[i], 0);
+	fake_loop_advance(g->L, 5000);
+	assert_int_equal(t[1].at, 0);
+	assert_in_range(t[2].at, 500, 501);
+	assert_in_range(t[3].at, 1000, 1001);
+	rig_free(g);
+	/* No bound at all. */
+	g = rig_new("", ITEMS, "{}");
+	for (i = 0; i < 6; i++)
+		take(g, &t[i], 0);
+	fake_loop_settle(g->L);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(t[i].calls, 1);
+	rig_free(g);
+}
+
+static void
+test_refused(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"rate\":1,\"burst\":1},", ITEMS,
+	    "{}");
+	struct taker t[4];
+
+	(void)state;
+	take(g, &t[0], 500);
+	take(g, &t[1], 0);
+	/* Behind another it would be two seconds. */
+	take(g, &t[2], 1500);
+	take(g, &t[3], 2500);
+	fake_loop_settle(g->L);
+	assert_int_equal(t[0].calls, 1);
+	assert_false(t[0].has_failed);
+	assert_int_equal(t[2].calls, 1);
+	assert_true(t[2].has_failed);
+	assert_string_equal(t[2].e.code, "rate_limit");
+	assert_int_equal(t[2].e.cls, ERR_TRANSIENT);
+	assert_in_range(t[2].e.retry_after_ms, 1990, 2001);
+	assert_non_null(strstr(t[2].e.msg, "2023-11-14T22:13:22Z"));
+	assert_int_equal(t[3].calls, 0);
+	/* A block tells those that wait already. */
+	limits_block(g->env.limits, g->c, 60000);
+	fake_loop_settle(g->L);
+	assert_int_equal(t[3].calls, 1);
+	assert_true(t[3].has_failed);
+	assert_int_equal(t[1].calls, 0);
+	fake_loop_advance(g->L, 59000);
+	assert_int_equal(t[1].calls, 0);
+	fake_loop_advance(g->L, 1010);
+	assert_int_equal(t[1].calls, 1);
+	rig_free(g);
+}
+
+static void
+test_cancelled(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"rate\":1,\"burst\":1},", ITEMS,
+	    "{}");
+	struct taker t[4];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		take(g, &t[i], i == 3 ? 1 : 0);
+	/* One that waits, the first, and one that was refused. */
+	limits_cancel(t[1].w);
+	limits_cancel(t[0].w);
+	limits_cancel(t[3].w);
+	limits_cancel(NULL);
+	fake_loop_advance(g->L, 5000);
+	assert_int_equal(t[0].calls + t[1].calls + t[3].calls, 0);
+	assert_int_equal(t[2].calls, 1);
+	/* The token of who went is the next one's. */
+	assert_int_equal(t[2].at, 0);
+	rig_free(g);
+	/* The head goes while the next waits for its turn. */
+	g = rig_new("\"limits\":{\"rate\":1,\"burst\":1},", ITEMS, "{}");
+	for (i = 0; i < 3; i++)
+		take(g, &t[i], 0);
+	fake_loop_advance(g->L, 200);
+	limits_cancel(t[1].w);
+	fake_loop_advance(g->L, 5000);
+	assert_in_range(t[2].at, 1000, 1001);
+	rig_free(g);
+}
+
+static void
+test_learnt(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS, "{}");
+	struct answer_budget b = { 100, 0, RIG_START + 30000 };
+	struct taker t;
+
+	(void)state;
+	limits_learn(g->env.limits, g->c, &b);
+	take(g, &t, 0);
+	fake_loop_advance(g->L, 29990);
+	assert_int_equal(t.calls, 0);
+	fake_loop_advance(g->L, 20);
+	assert_int_equal(t.calls, 1);
+	/* Past its reset the budget is whole. */
+	assert_int_equal(limits_known(g->env.limits, g->c, &b), 0);
+	assert_int_equal(b.remaining, 100);
+	assert_int_equal(b.reset_ms, -1);
+	/* Headers that say nothing are nothing. */
+	b.limit = b.remaining = -1;
+	limits_learn(g->env.limits, g->c, &b);
+	assert_int_equal(limits_known(g->env.limits, g->c, &b), 0);
+	assert_int_equal(b.limit, 100);
+	/* A reset that is past, or far beyond all reason. */
+	b = (struct answer_budget){ 100, 0, RIG_START };
+	limits_learn(g->env.limits, g->c, &b);
+	take(g, &t, 0);
+	fake_loop_settle(g->L);
+	assert_int_equal(t.calls, 1);
+	b = (struct answer_budget){ 100, 0, -1 };
+	limits_learn(g->env.limits, g->c, &b);
+	take(g, &t, 0);
+	fake_loop_settle(g->L);
+	assert_int_equal(t.calls, 1);
+	rig_free(g);
+}
+
+static void
+test_shared(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"rate\":10,\"burst\":1},", ITEMS,
+	    "{}");
+	struct taker t[3];
+	int i;
+
+	(void)state;
+	g->shared.is_shared = 1;
+	g->fake.delay_ms = 3;
+	g->fake.wait_ms = 40;
+	g->fake.waits = 1;
+	for (i = 0; i < 3; i++)
+		take(g, &t[i], 0);
+	fake_loop_advance(g->L, 1000);
+	assert_in_range(t[0].at, 46, 47);
+	assert_in_range(t[1].at, 49, 50);
+	assert_in_range(t[2].at, 52, 53);
+	assert_int_equal(g->fake.takes, 4);
+	/* Told to wait longer than he may. */
+	g->fake.waits = 1;
+	g->fake.wait_ms = 900;
+	take(g, &t[0], 500);
+	fake_loop_advance(g->L, 5);
+	assert_int_equal(t[0].calls, 1);
+	assert_true(t[0].has_failed);
+	/* The state is away: this process alone keeps to the rate. */
+	g->fake.is_away = 1;
+	fake_loop_advance(g->L, 1000);
+	for (i = 0; i < 3; i++)
+		take(g, &t[i], 0);
+	fake_loop_advance(g->L, 1000);
+	assert_in_range(t[1].at - t[0].at, 99, 110);
+	assert_in_range(t[2].at - t[1].at, 99, 110);
+	/* Gone while the question is under way. */
+	take(g, &t[0], 0);
+	fake_loop_settle(g->L);
+	limits_cancel(t[0].w);
+	fake_loop_advance(g->L, 1000);
+	assert_int_equal(t[0].calls, 0);
+	rig_free(g);
+}
+
+static void
+test_scope(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"rate\":1,\"burst\":1,"
+	    "\"scope\":\"all\"},", ITEMS, "{}");
+	struct connector * other, * own = g->c;
+	struct taker a, b;
+	struct err e;
+
+	(void)state;
+	/* Two connectors, one budget. */
+	other = connector_new(g->m, "id-2", "other", NULL, NULL, &e);
+	assert_non_null(other);
+	take(g, &a, 0);
+	g->c = other;
+	take(g, &b, 0);
+	g->c = own;
+	fake_loop_advance(g->L, 5000);
+	assert_int_equal(a.at, 0);
+	assert_in_range(b.at, 1000, 1001);
+	connector_unref(other);
+	rig_free(g);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rate), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_learnt), cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_scope),
+	};
+
+	return (cmocka_run_group_tests_name("limits", tests, NULL, NULL));
+}
