@@ -114,7 +114,8 @@ push_one(struct plan * p, size_t n, size_t * left)
 	size_t i, size;
 	json_t * v;
 
-	for (i = 0; i < p->list->npushes; i++) {
+	/* What an input was told by another predicate is sent, no more. */
+	for (i = 0; i < p->list->npushes && !is_told(p, d->column); i++) {
 		r = &p->list->pushes[i];
 		if (r->column != d->column || (r->ops & d->op) == 0 ||
 		    is_taken(p, n, r, d->op))

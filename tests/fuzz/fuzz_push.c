@@ -323,6 +323,10 @@ eat_clause(const char * s, const struct plan_pred * d)
 	json_t * one;
 	size_t i;
 
+	if (hole == NULL) {
+		CHECK(*s == '(');
+		return (skip_bracket(s));
+	}
 	snprintf(before, sizeof(before), "%.*s", (int)(hole - t), t);
 	s = eat(s, before);
 	if (!json_is_array(d->sent))
