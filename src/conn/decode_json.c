@@ -62,7 +62,7 @@ reset(struct decode_json * d)
 	d->nframes = d->skip = 0;
 	d->next = DECODE_DEAD;
 	d->row = NULL;
-	d->first = d->raw = 0;
+	d->first = d->raw = d->cuts = 0;
 	d->in_record = d->in_element = 0;
 	d->drop_record = d->drop_element = 0;
 	d->top_seen = d->piece_seen = d->list_seen = d->list_bad = 0;
@@ -202,11 +202,11 @@ static int
 check(struct decode_json * d, int last)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	size_t n = d->body.len, good;
+	size_t n = d->body.len, good, tags;
 
 	/* For a byte order mark, and to see what a page of tags is. */
-	if (d->fed == 0 && !last &&
-	    (n < 3 || (n < 64 && decode_json_fault_tags(d))))
+	tags = d->nframes == 0 ? decode_json_fault_tags(d) : 0;
+	if (!last && ((d->fed == 0 && n < 3) || (tags > 0 && tags < 5)))
 		return (0);
 	if (d->fed == 0 && n >= 3 && memcmp(d->body.p, bom, 3) == 0)
 		d->fed = 3;

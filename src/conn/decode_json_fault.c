@@ -22,40 +22,38 @@ place_of(const char * s, size_t at, size_t * line, size_t * column)
 	}
 }
 
-/* Whether the body begins with ${word}, whatever the case. */
-static int
-begins(const struct decode_json * d, const char * word)
-{
-	const char * s = d->body.p;
-	size_t n = d->body.len;
+/* More blanks are not looked through before each piece of a body. */
+#define BLANKS_MAX 4096
 
-	while (n > 0 && memchr(" \t\r\n\xef\xbb\xbf", *s, 7) != NULL) {
-		s++;
-		n--;
-	}
-	return (n >= strlen(word) && strncasecmp(s, word, strlen(word)) == 0);
-}
-
-int
+size_t
 decode_json_fault_tags(const struct decode_json * d)
 {
-	return (begins(d, "<"));
+	const char * s = d->body.p;
+	size_t n = d->body.len, i = 0;
+
+	if (n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
+		i = 3;
+	while (i < n && i < BLANKS_MAX && (s[i] == ' ' || s[i] == '\t' ||
+	    s[i] == '\r' || s[i] == '\n'))
+		i++;
+	return (i < n && s[i] == '<' ? n - i : 0);
 }
 
 int
 decode_json_fault_syntax(struct decode_json * d, size_t at, const char * why)
 {
-	size_t line, column;
+	size_t line, column, tags = decode_json_fault_tags(d);
 
 	d->failed = 1;
 	if (d->body.len == 0)
 		return (err_set(&d->err, ERR_PERMANENT, "json",
 		    "the page is empty, not JSON"));
-	if (decode_json_fault_tags(d))
+	if (tags > 0)
 		return (err_set(&d->err, ERR_PERMANENT, "json",
 		    "the page is %s, not JSON: a proxy's or a sign-in page, or "
 		    "the URL is none of an API",
-		    begins(d, "<?xml") ? "XML" : "HTML"));
+		    tags >= 5 && strncasecmp(d->body.p + d->body.len - tags,
+		    "<?xml", 5) == 0 ? "XML" : "HTML"));
 	place_of(d->body.p, at, &line, &column);
 	return (err_set(&d->err, ERR_PERMANENT, "json", "the page is not valid "
 	    "JSON at line %zu, column %zu (byte %zu): %s", line, column, at,

@@ -45,7 +45,9 @@ append(struct mread * r, const char * fmt, ...)
 size_t
 mread_enter(struct mread * r, const char * key)
 {
-	return (append(r, is_plain(key) ? ".%.80s" : "[\"%.80s\"]", key));
+	if (is_plain(key))
+		return (append(r, ".%.80s", key));
+	return (append(r, "[\"%.80s\"]", key));
 }
 
 size_t
@@ -60,6 +62,9 @@ mread_leave(struct mread * r, size_t at)
 	r->len = at;
 	r->path[at] = '\0';
 }
+
+static void tell(struct mread *, int, const char *, const char *, va_list)
+    __attribute__((format(printf, 4, 0)));
 
 static void
 tell(struct mread * r, int is_warning, const char * key, const char * fmt,

@@ -15,6 +15,10 @@
 /* What a reader holds back for the cache, whatever that would take: a result
  * of millions of rows streams. */
 #define COLLECT_MAX ((size_t)6 << 20)
+/* And all of them together. */
+#define COLLECT_ALL ((size_t)32 << 20)
+
+static size_t collected;
 
 static void
 add_value(struct buf * b, const struct value * v)
@@ -145,6 +149,7 @@ drop_pages(struct reader * r)
 		page_unref(r->pages[--r->npages]);
 	free(r->pages);
 	r->pages = NULL;
+	collected -= r->bytes;
 	r->pages_cap = r->bytes = 0;
 	r->collects = 0;
 }
@@ -161,7 +166,8 @@ reader_cache_collect(struct reader * r, struct page * p)
 	if (room > COLLECT_MAX)
 		room = COLLECT_MAX;
 	r->bytes += p->bytes;
-	if (r->bytes > room) {
+	collected += p->bytes;
+	if (r->bytes > room || collected > COLLECT_ALL) {
 		drop_pages(r);
 		return;
 	}

@@ -17,6 +17,8 @@ struct cursor {
 	size_t at_page, at_row;
 	size_t half;        /* of the page's rows; SIZE_MAX: was told */
 	struct query_rowids rowids;
+	int64_t rowid;
+	int has_rowid;
 };
 
 static const char *
@@ -131,6 +133,7 @@ leave(struct cursor * c)
 	c->page = NULL;
 	c->row = NULL;
 	query_rowid_clear(&c->rowids);
+	c->has_rowid = 0;
 }
 
 static int
@@ -219,6 +222,7 @@ e_next(sqlite3_vtab_cursor * base)
 {
 	struct cursor * c = (struct cursor *)base;
 
+	c->has_rowid = 0;
 	if (++c->at_row >= c->page->nrows)
 		return (enter_page(c, c->at_page + 1));
 	c->row += c->page->ncols;
@@ -268,12 +272,13 @@ static int
 e_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * out)
 {
 	struct cursor * c = (struct cursor *)base;
-	int64_t id = 0;
 
-	if (c->row != NULL && query_rowid(&c->rowids, c->row, c->page->ncols,
-	    &id))
+	/* Once a row: each counts. */
+	if (!c->has_rowid && c->row != NULL && query_rowid(&c->rowids, c->row,
+	    c->page->ncols, &c->rowid))
 		return (SQLITE_NOMEM);
-	*out = id;
+	c->has_rowid = 1;
+	*out = c->rowid;
 	return (SQLITE_OK);
 }
 

@@ -8,7 +8,8 @@
 /*
  * The first byte chooses an entity, the second how the page is cut; the rest is
  * the page.  With an entity of 255, up to a newline stands a path of a column, and
- * another one of the records.  However a page is cut it gives the same rows, or
+ * another one of the records, and that column must be what a tree of the page has
+ * there.  However a page is cut it gives the same rows, or
  * the same error at the same place; and what jansson takes for good JSON is not
  * called bad.
  */
@@ -150,6 +151,104 @@ decode(struct rig * r, const uint8_t * p, size_t n, unsigned pieces,
 	return (0);
 }
 
+/* What must be in the cell of the list that ${path} leads to in ${rec}; NULL: NULL. */
+static json_t *
+expected(const struct json_path * path, json_t * rec)
+{
+	struct json_path part = *path;
+	json_t * at;
+	int each;
+
+	if (path->neach == 0) {
+		at = json_path_get(path, rec);
+		return (json_is_null(at) ? NULL : json_incref(at));
+	}
+	for (part.n = 0; path->steps[part.n].kind == PATH_KEY ||
+	    path->steps[part.n].kind == PATH_INDEX; part.n++)
+		;
+	at = json_path_get(&part, rec);
+	each = path->steps[part.n].kind == PATH_EACH;
+	if (!(each ? json_is_array(at) : json_is_object(at)))
+		return (NULL);
+	return (json_path_all(path, rec));
+}
+
+static void
+compare(const struct value * v, json_t * want)
+{
+	json_t * got;
+
+	if ((v->type == VALUE_NULL) != (want == NULL))
+		die("a value where there is none, or none where there is one");
+	if (want == NULL)
+		return;
+	got = json_loadb(v->s, v->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	if (got == NULL || !json_equal(got, want))
+		die("another value than in the tree");
+	json_decref(got);
+	json_decref(want);
+}
+
+/* Whether a path goes through all values of maps, whose order and doubles a tree
+ * does not keep. */
+static int
+through_maps(const struct json_path * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->steps[i].kind == PATH_VALUES)
+			return (1);
+	return (0);
+}
+
+/* Column 1 of the rows must be what a tree of the page says. */
+static void
+compare_tree(struct rig * r, const uint8_t * p, size_t n)
+{
+	const struct json_path * path = r->columns[1].path;
+	const struct json_path * recs = r->list.records;
+	size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL, i, k, row = 0;
+	int fan = recs->n > 0 && recs->steps[recs->n - 1].kind == PATH_EACH;
+	json_t * v, * all, * list, * rec;
+	struct decode_body body;
+	struct page * page;
+	struct err e;
+
+	if (r->ent.explode != NULL || through_maps(path) || through_maps(recs))
+		return;
+	v = json_loadb((const char *)p, n, flags, NULL);
+	if (v == NULL)
+		return;
+	if (decode_json_begin(d, r->plan, NULL))
+		abort();
+	if (decode_json_feed(d, (const char *)p, n) ||
+	    decode_json_end(d, &page, &body, &e)) {
+		json_decref(v);
+		return;
+	}
+	all = json_path_all(recs, v);
+	for (i = 0; i < json_array_size(all); i++) {
+		rec = json_array_get(all, i);
+		list = json_is_array(rec) && !fan ? json_incref(rec) :
+		    json_pack("[O]", rec);
+		for (k = 0; k < json_array_size(list); k++) {
+			rec = json_array_get(list, k);
+			if (json_is_null(rec))
+				continue;
+			if (row == page->nrows)
+				die("a row is missing");
+			compare(&page_at(page, row++)[1], expected(path, rec));
+		}
+		json_decref(list);
+	}
+	if (row != page->nrows)
+		die("a row too many");
+	json_decref(all);
+	json_decref(v);
+	page_unref(page);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t * p, size_t n)
 {
@@ -190,6 +289,8 @@ LLVMFuzzerTestOneInput(const uint8_t * p, size_t n)
 	}
 	buf_free(&whole);
 	buf_free(&cut);
+	if (r == &own && !bad)
+		compare_tree(r, p, n);
 	if (r == &own)
 		rig_free(r);
 	return (0);
