@@ -13,6 +13,7 @@
 #include "conn/answer_rules.h"
 #include "conn/limits.h"
 #include "conn/result_cache.h"
+#include "conn/secret_scrub.h"
 
 #define MAX_ANSWER ((size_t)8 << 20)
 #define DEFAULT_MS 60000
@@ -78,8 +79,10 @@ finish(struct action * a, const json_t * answer, int status, struct err * e)
 	void * arg = a->arg;
 
 	enter(a, ACTION_DONE);
-	if (e != NULL)
+	if (e != NULL) {
+		secret_scrub(a->env->secrets, a->c->config, e);
 		err_prefix(e, "%s: %s", a->c->name, a->act->name);
+	}
 	action_free(a);
 	cb(arg, answer, status, e);
 }

@@ -10,6 +10,7 @@
 #include "conn/json_path.h"
 #include "conn/limits.h"
 #include "conn/request.h"
+#include "conn/secret_scrub.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_ANSWER ((size_t)8 << 20)
@@ -120,6 +121,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 		break;
 	}
 	json_decref(body);
+	if (bad)
+		secret_scrub(p->env->secrets, p->c->config, &e);
 	finish(p, &b, bad ? &e : NULL);
 }
 

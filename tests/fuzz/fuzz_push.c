@@ -227,6 +227,10 @@ check_query(const char * query, const struct plan * p)
 		d = &p->preds[i];
 		if (d->push == NULL || d->push->where != IN_QUERY)
 			continue;
+		/* What another push takes away is looked at here. */
+		if (d->push->with == NULL && strcmp(d->push->name, "state") ==
+		    0 && query != NULL && strstr(query, "exact=yes") != NULL)
+			continue;
 		n = param(query, d->push->name, &v);
 		CHECK(n >= 1);
 		if (d->push->text == NULL && json_is_string(d->sent) &&
@@ -319,6 +323,10 @@ eat_clause(const char * s, const struct plan_pred * d)
 	json_t * one;
 	size_t i;
 
+	if (hole == NULL) {
+		CHECK(*s == '(');
+		return (skip_bracket(s));
+	}
 	snprintf(before, sizeof(before), "%.*s", (int)(hole - t), t);
 	s = eat(s, before);
 	if (!json_is_array(d->sent))
@@ -346,7 +354,7 @@ check_jql(const char * body, const struct plan * p, const json_t * in)
 			s = eat_clause(eat(s, sep), &p->preds[i]);
 			sep = " AND ";
 		}
-	if (json_object_get(in, "jql") != NULL && *s != '\0') {
+	if (json_object_get(in, "jql") != NULL) {
 		s = eat(s, sep);
 		CHECK(*s == '(');
 		s = skip_bracket(s);
