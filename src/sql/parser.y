@@ -541,8 +541,14 @@ add_expected(struct report * r)
 static int
 after_equal(const struct parser * p)
 {
-	return (p->cur > 0 && p->cur < p->list->n &&
-	    token_is(p->list, p->cur - 1, "="));
+	size_t i = p->cur;
+
+	if (i == 0 || i >= p->list->n)
+		return (0);
+	return (token_is(p->list, i - 1, "=") ||
+	    (i > 1 && token_is(p->list, i - 2, "=")) || (i > 2 &&
+	    token_is(p->list, i - 2, "secret") &&
+	    token_is(p->list, i - 3, "set")));
 }
 
 /* What stands at the place.  No text in quotes, and nothing after SET SECRET

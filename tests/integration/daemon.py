@@ -155,7 +155,7 @@ class Daemon:
             rows = [out]
         else:
             rows = [json.loads(x) for x in (out or b"").splitlines()]
-        if rows and "error" in rows[-1]:
+        if rows and list(rows[-1]) == ["error"]:
             raise RuntimeError(rows[-1]["error"])
         return rows
 

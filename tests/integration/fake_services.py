@@ -200,6 +200,7 @@ class Services:
                 "X-RateLimit-Remaining": str(self.remaining),
                 "X-RateLimit-Reset": str(int(time.time()) + 1800)}
         if path == "/rate_limit":
+            self.remaining += 1
             return self.send(h, 200, head, {"resources": {}})
         if path == "/user":
             return self.send(h, 200, head, {"login": "me"})

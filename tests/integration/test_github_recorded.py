@@ -1,11 +1,14 @@
 """Answers of GitHub as they were recorded: a list of issues that comes in many pages
 comes out whole.  MOLTLER_NODE_MODULES names the folder where npm has put
 @octokit/fixtures-server."""
+import http.client
+import http.server
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 
@@ -24,6 +27,7 @@ if not have("node") or not os.path.exists(SERVER) or \
     Tap.skip_all("@octokit/fixtures-server is not in " + NODE)
 
 t = Tap()
+TOKEN = "0" * 39 + "1"
 
 
 class Server:
@@ -54,6 +58,46 @@ class Server:
         return wait(ask, 30, 0.2)
 
 
+class Between:
+    """What was recorded was asked by another client, and is given out only to who
+    asks the very same: other headers, and no word of the state."""
+
+    def __init__(self, port):
+        outer = self
+        self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.asked.append(self.path)
+                c = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                c.request("GET", self.path.replace("state=all&", "").replace(
+                    "&state=all", ""), headers={
+                    "Accept": "application/vnd.github.v3+json",
+                    "Authorization": "token " + TOKEN})
+                r = c.getresponse()
+                old, new = "127.0.0.1:%d" % port, outer.base[7:]
+                out = r.read().replace(old.encode(), new.encode())
+                self.send_response(r.status)
+                for k, v in r.getheaders():
+                    if k.lower() in ("link", "content-type", "etag",
+                                     "x-ratelimit-remaining"):
+                        self.send_header(k, v.replace(old, new))
+                self.send_header("Content-Length", str(len(out)))
+                self.end_headers()
+                self.wfile.write(out)
+                c.close()
+
+            def log_message(self, *a):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.base = "http://127.0.0.1:%d" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
 with open(SCENARIO, encoding="utf-8") as f:
     recorded = json.load(f)
 want = [i["number"] for x in recorded for i in (x["response"] if
@@ -69,7 +113,9 @@ owner, repo = first["path"].split("/")[2:4]
 size = int(first["path"].split("per_page=")[1].split("&")[0])
 t.note("%d answers, %d issues, %d a page: %s" % (len(recorded), len(want), size,
                                                first["path"]))
-d = Daemon(env={"GH": "0" * 39 + "1"})
+b = Between(s.port)
+url = b.base + "/" + url.split("/", 3)[3]
+d = Daemon(env={"GH": TOKEN})
 d.query("CREATE CONNECTOR gh TYPE 'github' CONFIG {\"token\": \"$env:GH\", "
         "\"owner\": \"%s\", \"repo\": \"%s\", \"api_url\": \"%s\"} OPTIONS "
         "{\"cache_ttl\": 0, \"retry_count\": 0, \"batch_size\": %d}" %
@@ -80,6 +126,7 @@ except RuntimeError as e:
     rows = []
     t.note(e)
 t.eq(sorted(r["number"] for r in rows), sorted(want), "all issues came out")
+t.ok(len(b.asked) == len(recorded), "page by page", b.asked)
 t.eq(d.close(), 0, "the daemon ends well")
 s.proc.kill()
 s.proc.wait()

@@ -45,7 +45,7 @@ OPTIONS { "cache_ttl": 0, -- always ask
   "retry_count": 1 };""" % s.base)
 t.eq(got, [{"status": "created", "connector": "github_org", "type": "github"}],
      "CREATE CONNECTOR answers")
-run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"base_url": '
+run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"url": '
     '"%s/jira", "email": "me@example.com", "api_token": "$env:JIRA_TOKEN"} '
     'OPTIONS {"cache_ttl": 0}' % s.base)
 run('CREATE CONNECTOR datadog_prod TYPE \'datadog\' CONFIG {"api_url": '
@@ -196,12 +196,18 @@ s.fail["/github/repos/acme/web/issues"] = [
     (200, {"Content-Type": "text/html"}, b"<html>maintenance</html>")]
 status, e = fails("SELECT number FROM github_org.issues")
 t.ok("HTML" in e["message"], "a page that is not JSON", e)
+run('CREATE CONNECTOR gh3 TYPE \'github\' CONFIG {"token": "$env:GH_TOKEN", '
+    '"org": "acme", "repo": "web", "api_url": "%s/github"}' % s.base)
 s.fail["/github/repos/acme/web/issues"] = [
     (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset":
            str(int(time.time()) + 3000)}, {"message": "API rate limit"})]
-status, e = fails("SELECT number FROM github_org.issues")
-t.ok(e["code"] == "rate_limit", "a 403 that is a rate limit", e)
-d.post("/v1/connectors/github_org/resume")
+status, e = fails("SELECT number FROM gh3.issues")
+t.ok(e["code"] == "rate_limit" and status == 503,
+     "a 403 that is a rate limit", e)
+s.forget()
+status, e = fails("SELECT number FROM gh3.issues")
+t.ok(e["code"] == "rate_limit" and sent() == [],
+     "nobody asks before the reset", e)
 run('CREATE OR REPLACE CONNECTOR gh2 TYPE \'github\' CONFIG {"token": '
     '"$env:GH_TOKEN", "org": "acme", "repo": "web", "api_url": "%s/github"} '
     'OPTIONS {"retry_count": 0}' % s.base)
@@ -214,7 +220,7 @@ last = json.loads(out[2].splitlines()[-1])
 t.ok("error" in last and "page 2" in last["error"]["message"],
      "a failure after some rows says which page", last)
 status, e = fails("SELECT number FROM gh2.issues WHERE repo = 'nothing'")
-t.ok(e["code"] == "http_404", "a repository that is not there", e)
+t.ok(e["code"] == "not_found", "a repository that is not there", e)
 
 # ---- cache ----
 s.forget()

@@ -79,8 +79,10 @@ class Prism:
 
     def forward(self, h):
         body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
-        head = {k: v for k, v in h.headers.items()
-                if k.lower() not in ("host", "accept-encoding", "connection")}
+        # The descriptions call every answer application/json; the services
+        # know their own media types too.
+        head = {k: v for k, v in h.headers.items() if k.lower() not in
+                ("host", "accept", "accept-encoding", "connection")}
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         c.request(h.command, h.path, body or None, head)
         r = c.getresponse()

@@ -418,6 +418,9 @@ test_masked(void ** state)
 	} v[] = {
 		{ "SET SECRET x = 'hunter2", "'", "\n  SET SECRET x =***\n" },
 		{ "set secret x = hunter2", "hun", "\n  set secret x =***\n" },
+		{ "SET SECRET x hunter2", "hun", "\n  SET SECRET x ***\n" },
+		{ "CREATE x CONFIG {\"a\": hunter2, \"b\": {c: hunter2}}",
+		    "hun", "CONFIG {\"a\": ***, \"b\": {c: ***}}\n" },
 		{ "SET x = 'hunter2' y", "y", "\n  SET x = '***' y\n" },
 		{ "STE SECRET x = 'it''s' 'hunter2'", "STE",
 		    "x = '***' '***'\n" },
