@@ -45,7 +45,7 @@ OPTIONS { "cache_ttl": 0, -- always ask
   "retry_count": 1 };""" % s.base)
 t.eq(got, [{"status": "created", "connector": "github_org", "type": "github"}],
      "CREATE CONNECTOR answers")
-run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"url": '
+run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"base_url": '
     '"%s/jira", "email": "me@example.com", "api_token": "$env:JIRA_TOKEN"} '
     'OPTIONS {"cache_ttl": 0}' % s.base)
 run('CREATE CONNECTOR datadog_prod TYPE \'datadog\' CONFIG {"api_url": '
@@ -220,7 +220,7 @@ last = json.loads(out[2].splitlines()[-1])
 t.ok("error" in last and "page 2" in last["error"]["message"],
      "a failure after some rows says which page", last)
 status, e = fails("SELECT number FROM gh2.issues WHERE repo = 'nothing'")
-t.ok(e["code"] == "not_found", "a repository that is not there", e)
+t.ok(e["code"] == "http_404", "a repository that is not there", e)
 
 # ---- cache ----
 s.forget()
