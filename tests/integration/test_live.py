@@ -180,6 +180,9 @@ status, e = fails("EXEC github_org.issues.update(issue_number => 'x', data "
 t.ok("issue_number" in e["message"], "an ill-typed one too", e)
 t.eq(sent(), [], "and nothing was sent")
 
+t.ok((d.metric("moltler_http_requests_total", type="github", code="200") or 0)
+     > 5, "/metrics counts what services were asked")
+
 # ---- errors ----
 status, e = fails("SELECT tilte FROM github_org.issues")
 t.ok("title" in e["message"], "did you mean", e)
