@@ -243,6 +243,11 @@ run("SELECT number FROM github_org.issues WHERE state = 'open'")
 before = s.remaining
 run("SELECT number FROM github_org.issues WHERE state = 'open'")
 t.eq(s.remaining, before, "304 costs no quota")
+status, out = d.post("/v1/query", {
+    "sql": "SELECT number FROM github_org.issues WHERE state = 'open'",
+    "format": "json"})
+t.ok(out["stats"].get("not_modified", 0) > 0, "and is in the statistics",
+     out["stats"])
 s.etags = False
 
 # ---- scripts ----
