@@ -413,6 +413,9 @@ test_actions(void ** state)
 	assert_null(act("alert", "{\"text\": \"\\u0001$env:HOME\\u0002\"}", NULL,
 	    &e));
 	assert_string_equal(e.code, "template");
+	assert_null(act("alert", "{\"text\": {\"x\": [1, \"\\u0001$env:HOME"
+	    "\\u0002\"]}}", NULL, &e));
+	assert_string_equal(e.code, "template");
 	secrets_free(s);
 	buf_free(&shown);
 	unsetenv("TKN");
