@@ -131,6 +131,12 @@ request_build_set(struct request_build * b, enum param_where where,
 	int rc = -1;
 
 	if (where == IN_BODY) {
+		/* References in there are resolved when it is sent. */
+		if (b->body_marked && v != NULL && template_has_mark(v)) {
+			json_decref(v);
+			return (err_set(e, ERR_CONFIG, "template", "what goes "
+			    "into %s holds a control character", name));
+		}
 		if (b->body == NULL)
 			b->body = json_object();
 		rc = v == NULL ? -1 : set_path(b->body, name, v);

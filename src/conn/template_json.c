@@ -132,9 +132,8 @@ any_secret(const struct template_expr * x, const struct template_env * env)
 	return (0);
 }
 
-/* Whether a string anywhere in ${v} would pass for a marked reference. */
-static int
-any_mark(const json_t * v)
+int
+template_has_mark(const json_t * v)
 {
 	const char * s = json_string_value(v), * k;
 	const json_t * sub;
@@ -143,10 +142,10 @@ any_mark(const json_t * v)
 	if (s != NULL)
 		return (s[strcspn(s, "\001\002")] != '\0');
 	json_object_foreach(MUTABLE(v), k, sub)
-		if (any_mark(sub))
+		if (template_has_mark(sub))
 			return (1);
 	json_array_foreach(v, i, sub)
-		if (any_mark(sub))
+		if (template_has_mark(sub))
 			return (1);
 	return (0);
 }
@@ -166,7 +165,7 @@ string(const char * t, const struct template_env * env, struct err * e)
 		    x.path);
 		return (NULL);
 	}
-	if (env->mark && any_mark(v)) {
+	if (env->mark && template_has_mark(v)) {
 		err_set(e, ERR_CONFIG, "template", "{{%s}} holds a control "
 		    "character", x.path);
 		out = NULL;

@@ -421,6 +421,45 @@ test_actions(void ** state)
 	unsetenv("TKN");
 }
 
+/* What is put into a body that holds a secret is no reference either, be it of
+ * the asker or the service's own cursor. */
+static void
+test_body_push(void ** state)
+{
+	static const char doc[] = "{\"format\":1,\"type\":\"t\",\"title\":\"T\","
+	    "\"description\":\"d\",\"drive_model\":\"on_demand\",\"config\":{"
+	    "\"token\":{\"type\":\"secret\",\"required\":true}},\"entities\":{"
+	    "\"e\":{\"columns\":{\"a\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
+	    "\"https://h/e\",\"method\":\"POST\",\"body\":{\"key\":"
+	    "\"{{config.token}}\"},\"push\":{\"a\":{\"body\":\"q.a\"}},"
+	    "\"paginate\":{\"kind\":\"cursor\",\"body\":\"at\",\"from\":"
+	    "\"next\"}}]}}}";
+	struct page_pos pos = { "\001$env:HOME\002", NULL, 1, 1, 0 };
+	struct manifest * own;
+	struct connector * was = c;
+	const struct manifest_entity * ent;
+	struct request * r;
+	struct err e = { .msg = "" };
+
+	(void)state;
+	if ((own = manifest_parse(doc, sizeof(doc) - 1, "t", &e)) == NULL)
+		fail_msg("%s", e.msg);
+	ent = manifest_entity(own, "e");
+	c = service_connector(own, "{\"token\": \"$env:TKN\"}", &e);
+	where(ent, "a", OP_EQ, "x");
+	r = page(ent, NULL, &e);
+	assert_non_null(r);
+	request_free(r);
+	where(ent, "a", OP_EQ, "\001$env:HOME\002");
+	assert_null(page(ent, NULL, &e));
+	assert_string_equal(e.code, "template");
+	assert_null(page(ent, &pos, &e));
+	assert_string_equal(e.code, "template");
+	connector_unref(c);
+	manifest_unref(own);
+	c = was;
+}
+
 static void
 test_test_call(void ** state)
 {
@@ -447,6 +486,7 @@ main(void)
 		cmocka_unit_test(test_next_url),
 		cmocka_unit_test(test_signing),
 		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_body_push),
 		cmocka_unit_test(test_test_call),
 	};
 
