@@ -22,6 +22,7 @@ request_build_begin(struct request_build * b, struct connector * c,
 	b->env.schema = c->m->config;
 	b->env.in = in;
 	b->env.now_ms = clock_wall_ms();
+	b->auth = c->m->auth;
 	b->query = json_object();
 	b->headers = json_object();
 	if ((b->r = calloc(1, sizeof(*b->r))) == NULL || config == NULL ||
@@ -361,7 +362,7 @@ request_build_end(struct request_build * b, const char * method, int ok,
 	struct request * r = b->r;
 
 	if (ok && (begin_sign(b, e) || end_url(b, e) || end_body(b, e) ||
-	    end_headers(b, e) || request_sign_auth(b, r->c->m->auth, e)))
+	    end_headers(b, e) || request_sign_auth(b, b->auth, e)))
 		ok = 0;
 	if (ok) {
 		end_sign(r);

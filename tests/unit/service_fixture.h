@@ -74,7 +74,9 @@ static const char service_manifest[] =
 "   'method': 'POST', 'url': '/t/{{in.id}}/move', 'body': {'id': '{{lookup}}'},"
 "   'lookup': {'url': '/t/{{in.id}}/moves', 'records': 'moves', 'match': {'name': '{{in.to}}'}, 'value': 'id'}},"
 "  'alert': {'args': {'text': {'type': 'string', 'required': true}}, 'method': 'POST', 'url': 'https://other.example/alert',"
-"   'body': {'key': '{{config.token}}', 'text': '{{in.text}}'}, 'safe_to_retry': true}}}},"
+"   'body': {'key': '{{config.token}}', 'text': '{{in.text}}'}, 'safe_to_retry': true},"
+"  'page': {'method': 'GET', 'url': 'https://other.example/page', 'auth': {'kind': 'headers', 'headers': {'X-Page': '{{config.token}}'}},"
+"   'lookup': {'url': 'https://other.example/find', 'value': 'id'}}}}},"
 "'test': {'url': '/me', 'expect': {'ok': true}}}";
 
 static inline struct manifest *

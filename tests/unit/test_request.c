@@ -378,6 +378,7 @@ test_actions(void ** state)
 	struct request * r;
 	json_t * found = json_integer(31);
 	struct err e;
+	int i;
 
 	(void)state;
 	r = act("create", "{\"org\": \"a/b\", \"title\": \"T \\\"x\\\"\", "
@@ -399,6 +400,10 @@ test_actions(void ** state)
 	assert_null(r->body);
 	request_show(r, &shown);
 	assert_non_null(strstr(shown.p, "{\"key\":\"$env:TKN\",\"text\":\"hi\"}"));
+	/* Another host gets nothing of what the service is signed with. */
+	assert_null(strstr(shown.p, "Authorization"));
+	assert_null(strstr(shown.p, "X-Key"));
+	assert_non_null(strstr(shown.p, "Content-Type: application/json"));
 	setenv("TKN", "se\"same", 1);
 	s = secrets_new(NULL, &e);
 	assert_int_equal(request_sign(r, s, &sig, &e), 0);
@@ -409,6 +414,17 @@ test_actions(void ** state)
 	assert_string_equal(header(&hr, "Content-Type: "), "application/json");
 	request_unsign(r, &sig);
 	request_free(r);
+	/* But what the manifest gives it. */
+	for (i = 0; i < 2; i++) {
+		r = i == 0 ? act("page", "{}", NULL, &e) : request_lookup(c,
+		    manifest_action(tickets, "page"), NULL, &e);
+		buf_clear(&shown);
+		request_show(r, &shown);
+		assert_string_equal(shown.p, i == 0 ?
+		    "GET https://other.example/page\nX-Page: $env:TKN" :
+		    "GET https://other.example/find\nX-Page: $env:TKN");
+		request_free(r);
+	}
 	/* A value cannot pass for a reference. */
 	assert_null(act("alert", "{\"text\": \"\\u0001$env:HOME\\u0002\"}", NULL,
 	    &e));
