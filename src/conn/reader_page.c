@@ -194,30 +194,21 @@ ruled_body(const struct reader_call * c, const struct http_res * res)
 
 /*
  * The service knows one of the values asked for not at all.  Where the others
- * may have rows the list is asked again without them, and all is looked at
- * here.
+ * may have rows this part's list is asked again without them, and all is looked
+ * at here.
  */
 static int
 ask_wider(struct reader_part * p)
 {
 	struct plan * plan = p->r->plan;
-	struct plan_pred * d;
-	size_t i;
-	int any = 0;
 
-	for (i = 0; i < plan->npreds && p->number == 0; i++) {
-		d = &plan->preds[i];
-		if (d->push == NULL || !(d->op == OP_NE ||
-		    (d->op == OP_IN && d->nvalues > 1)))
-			continue;
-		d->push = NULL;
-		any = 1;
-	}
-	if (any) {
-		plan->exact = 0;
-		p->size = 0;
-	}
-	return (any);
+	if (p->number > 0 || p->is_wide || !plan_widen(plan, 1))
+		return (0);
+	(void)plan_widen(plan, 0);
+	p->is_wide = 1;
+	p->size = 0;
+	plan->exact = 0;
+	return (1);
 }
 
 static void
