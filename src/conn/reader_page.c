@@ -211,6 +211,18 @@ ask_wider(struct reader_part * p)
 	return (1);
 }
 
+/* Whether the statement itself gave a value that the service may not know. */
+static int
+has_asked(const struct plan * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->npreds; i++)
+		if (p->preds[i].sent != NULL)
+			return (1);
+	return (p->list->partition != NULL);
+}
+
 static void
 judged(struct reader_call * c, const struct http_res * res)
 {
@@ -251,6 +263,14 @@ judged(struct reader_call * c, const struct http_res * res)
 	case ANSWER_EMPTY:
 		if (ask_wider(c->part)) {
 			reader_call_again(c);
+			break;
+		}
+		/* Then it is one of the configuration, and no rows would
+		 * hide that. */
+		if (res->status / 100 != 2 && !has_asked(r->plan)) {
+			answer_failed(r->plan->c->m, res, c->req->url, &e);
+			reader_page_forget(c);
+			reader_call_failed(c, &e);
 			break;
 		}
 		/* FALLTHROUGH */

@@ -151,7 +151,7 @@ static void
 test_error_rules(void ** state)
 {
 	struct rig * g = rig_new("\"errors\":[{\"status\":[410],\"do\":"
-	    "\"empty\"},{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
+	    "\"skip\"},{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
 	    "\"class\":\"permanent\",\"code\":\"slack\"}],"
 	    "\"error_text\":[\"error\"],", LIST(",\"records\":\"d\""), "{}");
 

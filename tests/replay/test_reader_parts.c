@@ -258,6 +258,12 @@ test_wider(void ** state)
 	/* The only one is: there are none. */
 	assert_int_equal(rig_read(g, "items", "s=z"), 1);
 	rig_rows(g, "");
+	/* Nobody asked for a value: then it is what the connector is configured
+	 * with, and no rows would hide that. */
+	g->ctx.no_cache = 1;
+	rig_script(g, "/i", { .status = 400, .body = "no such s" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_error(g, ERR_PERMANENT, "http_400", "answered 400");
 	rig_free(g);
 }
 
