@@ -100,6 +100,8 @@ read_doc(struct mread * r)
 	read_test(r, d);
 }
 
+static uint64_t serials;
+
 struct manifest *
 manifest_check(const char * s, size_t n, const char * file,
     manifest_fault_cb * fault, void * arg, struct err * e)
@@ -113,6 +115,7 @@ manifest_check(const char * s, size_t n, const char * file,
 		return (NULL);
 	}
 	r.m->refs = 1;
+	r.m->serial = ++serials;
 	r.len = (size_t)snprintf(r.path, sizeof(r.path), "$");
 	if ((r.m->doc = json_parse(s, n, "the manifest", r.e)) == NULL) {
 		r.nfaults++;
