@@ -90,6 +90,7 @@ struct reader_part {
 	char * cursor, * next_url;
 	int64_t offset, number;
 	int size;                  /* asked for; 0: the manifest's */
+	int is_wide;               /* asks without what may widen */
 	uint64_t hash;             /* of the page before */
 };
 

@@ -72,23 +72,29 @@ full_size(const struct reader_part * p)
 	return (p->size ? p->size : p->r->plan->list->paginate.size);
 }
 
+/* What the page at ${offset} is asked for; 0: as the manifest says. */
+static int
+asked_size(const struct reader_part * p, int64_t offset)
+{
+	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
+	int64_t left = pg->offset_cap - offset;
+
+	/* The last page before the cap is smaller. */
+	if (pg->offset_cap > 0 && pg->kind == PAGE_OFFSET && left > 0 &&
+	    pg->size_param != NULL && left < full_size(p))
+		return ((int)left);
+	return (p->size);
+}
+
 void
 reader_paginate_pos(const struct reader_part * p, struct page_pos * pos)
 {
-	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
-	int64_t left;
-
 	memset(pos, 0, sizeof(*pos));
 	pos->cursor = p->cursor;
 	pos->next_url = p->next_url;
 	pos->offset = p->offset;
 	pos->number = p->number;
-	pos->size = p->size;
-	/* The last page before the cap is smaller. */
-	left = pg->offset_cap - p->offset;
-	if (pg->offset_cap > 0 && pg->kind == PAGE_OFFSET && left > 0 &&
-	    pg->size_param != NULL && left < full_size(p))
-		pos->size = (int)left;
+	pos->size = asked_size(p, p->offset);
 }
 
 void
@@ -271,7 +277,7 @@ has_more(struct reader_part * p, const struct reader_answer * a,
     struct next * next)
 {
 	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
-	int64_t raw = (int64_t)a->page->raw, total;
+	int64_t raw = (int64_t)a->page->raw, total, full;
 
 	if (pg->kind == PAGE_NONE || a->is_end)
 		return (0);
@@ -282,7 +288,8 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	total = count_of(field(p, a, BODY_TOTAL));
 	if (total >= 0 && p->offset >= total)
 		return (0);
-	if (pg->short_page_ends && raw < full_size(p))
+	full = asked_size(p, p->offset - raw);
+	if (pg->short_page_ends && raw < (full > 0 ? full : full_size(p)))
 		return (0);
 	switch (pg->kind) {
 	case PAGE_NONE:

@@ -25,6 +25,7 @@ struct secrets {
 	int has_key;
 	int has_trouble;
 	struct err trouble;
+	uint64_t changes;
 };
 
 /* ---- references ---- */
@@ -119,6 +120,7 @@ secrets_new(const char * env_file, struct err * e)
 static void
 free_sealed(struct secrets * s, struct sealed * d)
 {
+	s->changes += *d->name != '~';
 	HASH_DEL(s->sealed, d);
 	free(d->text);
 	free(d);
@@ -142,7 +144,16 @@ secrets_free(struct secrets * s)
 int
 secrets_reload(struct secrets * s, struct err * e)
 {
-	return (secret_env_read(&s->env, e));
+	if (secret_env_read(&s->env, e))
+		return (-1);
+	s->changes += s->path != NULL;
+	return (0);
+}
+
+uint64_t
+secrets_changes(const struct secrets * s)
+{
+	return (s->changes);
 }
 
 /* ---- the own store ---- */
@@ -198,6 +209,8 @@ secrets_put(struct secrets * s, const char * name, const char * sealed,
 		memcpy(d->name, name, n + 1);
 		HASH_ADD_KEYPTR(hh, s->sealed, d->name, n, d);
 	}
+	s->changes += *name != '~' && (d->text == NULL ||
+	    strcmp(d->text, text) != 0);
 	free(d->text);
 	d->text = text;
 	return (0);
