@@ -584,6 +584,15 @@ test_found(void ** state)
 		"WITH w AS MATERIALIZED (SELECT * FROM svc.issues) SELECT w.id, "
 		    "u.name FROM svc.users u CROSS JOIN w WHERE w.created = "
 		    "'2026-01-05'",
+		/* LIMIT beside what SQLite does not tell of. */
+		"SELECT id FROM svc.issues WHERE state > title ORDER BY id "
+		    "LIMIT 2",
+		"SELECT id FROM svc.issues WHERE id < 50 AND points BETWEEN 0 "
+		    "AND (id - 20) ORDER BY id LIMIT 2",
+		"SELECT id FROM (SELECT id, points > id - 9 AS x FROM "
+		    "svc.issues) WHERE x ORDER BY id LIMIT 4",
+		"SELECT id FROM svc.issues WHERE (id, 1) > (points + 40, 1) "
+		    "ORDER BY id LIMIT 2",
 	};
 	size_t i;
 
