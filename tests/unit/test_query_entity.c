@@ -178,11 +178,11 @@ test_order_and_limit(void ** state)
 	    "issues state='open' LIMIT 2 exact;");
 	assert_int_equal(service_log.calls, 1);
 	assert_asked("SELECT i.id FROM svc.issues AS i WHERE (i.state = 'open' "
-	    "AND id < 99) AND draft = 0 AND state != 'a' COLLATE NOCASE LIMIT 2",
-	    "issues state='open' id<99 draft=0 LIMIT 2;");
+	    "AND id < 99) AND draft = 0 AND assignee > 'a' COLLATE BINARY LIMIT "
+	    "2", "issues state='open' id<99 draft=0 LIMIT 2;");
 	assert_asked("SELECT i.id FROM svc.issues AS i WHERE (i.state = 'open' "
-	    "AND 99 > id) AND draft = 0 AND 'a' != state LIMIT 2",
-	    "issues state='open' id<99 draft=0 state!='a' LIMIT 2 exact;");
+	    "AND 99 > id) AND draft = 0 LIMIT 2",
+	    "issues state='open' id<99 draft=0 LIMIT 2 exact;");
 	assert_asked("SELECT id FROM svc.issues WHERE state > title LIMIT 2",
 	    "issues  LIMIT 2;");
 	assert_asked("SELECT id FROM svc.issues LIMIT 0", "");
