@@ -91,6 +91,8 @@ struct reader_part {
 	int64_t offset, number;
 	int size;                  /* asked for; 0: the manifest's */
 	uint64_t hash;             /* of the page before */
+	uint64_t place;            /* a page and where it led, ... */
+	int64_t place_at;          /* ... by number; 0: none */
 };
 
 /* Where parts come from (reader_parts.c). */

@@ -21,6 +21,7 @@ struct secrets {
 	char * path; /* the env file's, or NULL */
 	struct secret_env env;
 	struct sealed * sealed;
+	uint64_t changes;
 	struct secret_key key;
 	int has_key;
 	int has_trouble;
@@ -142,7 +143,14 @@ secrets_free(struct secrets * s)
 int
 secrets_reload(struct secrets * s, struct err * e)
 {
+	s->changes++;
 	return (secret_env_read(&s->env, e));
+}
+
+uint64_t
+secrets_changes(const struct secrets * s)
+{
+	return (s->changes);
 }
 
 /* ---- the own store ---- */
@@ -198,6 +206,8 @@ secrets_put(struct secrets * s, const char * name, const char * sealed,
 		memcpy(d->name, name, n + 1);
 		HASH_ADD_KEYPTR(hh, s->sealed, d->name, n, d);
 	}
+	if (*name != '~' && (d->text == NULL || strcmp(d->text, text) != 0))
+		s->changes++;
 	free(d->text);
 	d->text = text;
 	return (0);
@@ -216,8 +226,11 @@ secrets_drop(struct secrets * s, const char * name)
 {
 	struct sealed * d = find(s, name);
 
-	if (d != NULL)
-		free_sealed(s, d);
+	if (d == NULL)
+		return;
+	if (*name != '~')
+		s->changes++;
+	free_sealed(s, d);
 }
 
 void

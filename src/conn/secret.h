@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -57,6 +58,8 @@ int secrets_reload(struct secrets * s, struct err * e);
  * secrets_put(s, name, sealed, e): Keep a sealed text (copied).
  * secrets_sealed(s, name): The sealed text (borrowed), or NULL.
  * secrets_drop(s, name): Forget it.
+ * secrets_changes(s): How often what references stand for may have changed; what
+ * was read with other values is known by it.  Hidden names are never set anew.
  * secrets_each(s, cb, arg): For each, in no order; ${cb} may drop the one it got.
  */
 void secrets_key(struct secrets * s, const struct secret_key * key);
@@ -66,6 +69,7 @@ int secrets_put(struct secrets * s, const char * name, const char * sealed,
     struct err * e) MUST_CHECK;
 const char * secrets_sealed(const struct secrets * s, const char * name);
 void secrets_drop(struct secrets * s, const char * name);
+uint64_t secrets_changes(const struct secrets * s);
 void secrets_each(struct secrets * s, void (*cb)(void * arg,
     const char * name, const char * sealed), void * arg);
 
