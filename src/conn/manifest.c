@@ -104,6 +104,7 @@ struct manifest *
 manifest_check(const char * s, size_t n, const char * file,
     manifest_fault_cb * fault, void * arg, struct err * e)
 {
+	static uint64_t serial;
 	struct mread r = { .fault = fault, .arg = arg };
 	struct err mine;
 
@@ -113,6 +114,7 @@ manifest_check(const char * s, size_t n, const char * file,
 		return (NULL);
 	}
 	r.m->refs = 1;
+	r.m->serial = ++serial;
 	r.len = (size_t)snprintf(r.path, sizeof(r.path), "$");
 	if ((r.m->doc = json_parse(s, n, "the manifest", r.e)) == NULL) {
 		r.nfaults++;

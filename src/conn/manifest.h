@@ -274,6 +274,7 @@ struct manifest_limits {
 
 struct manifest {
 	unsigned refs;
+	uint64_t serial; /* no other manifest ever has it */
 	json_t * doc; /* everything below points into it */
 	const char * type;
 	const char * title;

@@ -62,9 +62,11 @@ make_key(const struct conn_env * env, const struct plan * p, struct buf * b)
 	b->max = KEY_MAX;
 	buf_addf(b, "%s/", p->c->id);
 	add_digest(b, p->c->config);
-	/* References that stay may stand for other credentials. */
-	buf_addf(b, "/%llu/%s/%zu/", env->secrets == NULL ? 0ULL :
-	    (unsigned long long)secrets_changes(env->secrets), p->ent->name,
+	/* References that stay may stand for other credentials, and the type may
+	 * have been read anew: then columns are others. */
+	buf_addf(b, "/%llu.%llu/%s/%zu/", env->secrets == NULL ? 0ULL :
+	    (unsigned long long)secrets_changes(env->secrets),
+	    (unsigned long long)p->c->m->serial, p->ent->name,
 	    (size_t)(p->list - p->ent->lists));
 	for (i = 0; i < p->npreds; i++) {
 		d = &p->preds[i];

@@ -227,7 +227,14 @@ def until_gone(w, seconds=60):
 
 
 def hang(s, w, a):
-    return until_gone(w)
+    """state["hung"] says how many wait in vain."""
+    with s.lock:
+        s.state["hung"] = s.state.get("hung", 0) + 1
+    try:
+        return until_gone(w)
+    finally:
+        with s.lock:
+            s.state["hung"] -= 1
 
 
 def reset(w):
