@@ -190,6 +190,9 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 {
 	if (d->failed)
 		return (-1);
+	/* A failure is buf_add's, too. */
+	if (d->body.cap == 0 && d->last_len > n)
+		(void)buf_reserve(&d->body, d->last_len);
 	if (buf_add(&d->body, p, n)) {
 		if (d->body.len + n > BODY_MAX)
 			return (decode_json_fault_size(d,
@@ -288,6 +291,7 @@ int
 decode_json_end(struct decode_json * d, struct page ** page,
     struct decode_body * body, struct err * e)
 {
+	size_t len = d->body.len;
 	int rv = finish(d, page, body);
 
 	if (rv) {
@@ -300,5 +304,6 @@ decode_json_end(struct decode_json * d, struct page ** page,
 	d->failed = 1;
 	page_unref(d->page);
 	d->page = NULL;
+	d->last_len = len < KEEP ? len : 0;
 	return (rv);
 }

@@ -56,6 +56,7 @@ struct decode_json {
 
 	/* The bytes: ${fed} of them are read. */
 	struct buf body;
+	size_t last_len; /* of the answer before: this one may be as long */
 	size_t fed;
 	size_t look;     /* a string that is not whole was seen up to here */
 	size_t stall;    /* wait for so many bytes before reading on */

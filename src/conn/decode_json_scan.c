@@ -228,6 +228,23 @@ open_tree(struct scan * c, int is_map)
 	return (SCAN_ON);
 }
 
+/* A value ended: what comes next, and often is there already. */
+static inline enum scan_rc
+after(struct scan * c)
+{
+	struct decode_json * d = c->d;
+	size_t depth = d->nframes + d->skip;
+
+	if (depth == 0)
+		d->expect = EXPECT_NOTHING;
+	else if (c->i < c->n && c->s[c->i] == ',') {
+		c->i++;
+		d->expect = d->is_map[depth - 1] ? EXPECT_KEY : EXPECT_VALUE;
+	} else
+		d->expect = EXPECT_COMMA;
+	return (SCAN_ON);
+}
+
 static inline enum scan_rc
 close_tree(struct scan * c)
 {
@@ -238,8 +255,19 @@ close_tree(struct scan * c)
 		d->skip--;
 	else if (decode_json_events_close(d, c->i))
 		return (SCAN_BAD);
-	d->expect = d->nframes + d->skip > 0 ? EXPECT_COMMA : EXPECT_NOTHING;
-	return (SCAN_ON);
+	return (after(c));
+}
+
+static inline enum scan_rc
+comma(struct scan * c)
+{
+	int is_map = c->d->is_map[c->d->nframes + c->d->skip - 1];
+
+	if (c->s[c->i] == ',')
+		return (after(c));
+	if (c->s[c->i] == (is_map ? '}' : ']'))
+		return (close_tree(c));
+	return (bad(c, is_map ? "',' or '}' expected" : "',' or ']' expected"));
 }
 
 static inline enum scan_rc
@@ -280,11 +308,10 @@ value(struct scan * c)
 	}
 	if (rc != SCAN_ON)
 		return (rc);
-	d->expect = d->nframes + d->skip > 0 ? EXPECT_COMMA : EXPECT_NOTHING;
 	if (d->skip == 0 && decode_json_events_scalar(d, kind, from + quote,
 	    c->i - from - 2 * quote))
 		return (SCAN_BAD);
-	return (SCAN_ON);
+	return (after(c));
 }
 
 static inline enum scan_rc
@@ -301,24 +328,13 @@ key(struct scan * c)
 	if (d->skip == 0 && decode_json_events_key(d, from + 1,
 	    c->i - from - 2))
 		return (SCAN_BAD);
-	d->expect = EXPECT_COLON;
-	return (SCAN_ON);
-}
-
-static inline enum scan_rc
-comma(struct scan * c)
-{
-	struct decode_json * d = c->d;
-	int is_map = d->is_map[d->nframes + d->skip - 1];
-
-	if (c->s[c->i] == ',') {
+	/* Nearly always there already. */
+	if (c->i < c->n && c->s[c->i] == ':') {
 		c->i++;
-		d->expect = is_map ? EXPECT_KEY : EXPECT_VALUE;
-		return (SCAN_ON);
-	}
-	if (c->s[c->i] == (is_map ? '}' : ']'))
-		return (close_tree(c));
-	return (bad(c, is_map ? "',' or '}' expected" : "',' or ']' expected"));
+		d->expect = EXPECT_VALUE;
+	} else
+		d->expect = EXPECT_COLON;
+	return (SCAN_ON);
 }
 
 static inline enum scan_rc
