@@ -10,7 +10,7 @@
 #include "conn/page.h"
 
 /*
- * JSON to rows, as the bytes arrive and without a tree (yajl).  The manifest's
+ * JSON to rows, as the bytes arrive and without a tree.  The manifest's
  * paths are compiled to an automaton once per entity; cells take their values
  * when they pass, and point into the page's own copy of the body where nothing
  * had to be unescaped.
