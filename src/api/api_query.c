@@ -5,6 +5,7 @@
 
 #include "api/api_internal.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "query/format.h"
@@ -18,6 +19,8 @@
 /* One row may be far larger than a buffer's worth, but not without bound. */
 #define MAX_BUFFER ((size_t)64 << 20)
 #define MAX_QUERIES 200
+/* How far it is is told this often, to who can be told. */
+#define PROGRESS_MS 500
 
 struct api_query {
 	struct api * a;
@@ -28,6 +31,7 @@ struct api_query {
 	int streaming;
 	int writing;  /* a piece is on its way to the client */
 	int over;     /* the query has ended: op ends with the last piece */
+	int64_t told_us; /* when it began, or progress was told */
 	int broken;   /* in a way the client must notice by the connection */
 	struct api_query * next;
 	struct api_query ** prevp;
@@ -145,8 +149,25 @@ on_row(void * arg, size_t n, const struct query_value * v)
 	}
 	if (op->out.len < FLUSH_BYTES)
 		return (0);
-	flush(op);
+	/* Not while progress is on its way; then that wakes us. */
+	if (!op->writing)
+		flush(op);
 	return (1);
+}
+
+/* Also rows that came go out with it, though their buffer is not full. */
+static void
+on_progress(void * arg, const struct query_stats * st)
+{
+	struct api_query * op = arg;
+	int64_t now = clock_mono_us();
+
+	if (op->writing || op->over || op->out.failed ||
+	    now - op->told_us < PROGRESS_MS * 1000)
+		return;
+	op->told_us = now;
+	if (query_format_progress(op->f, st) && !op->out.failed)
+		flush(op);
 }
 
 static void
@@ -204,7 +225,8 @@ start(const struct api_call * c, const char * sql, size_t len, int format,
 {
 	struct stmt_opts so = { .request_id = httpd_req_id(c->q),
 	    .max_api_calls = max_calls };
-	struct query_sink sink = { on_columns, on_row, on_done, NULL, NULL };
+	struct query_sink sink = { on_columns, on_row, on_done, NULL,
+	    on_progress };
 	struct api_query * op;
 	struct err e;
 
@@ -213,6 +235,7 @@ start(const struct api_call * c, const char * sql, size_t len, int format,
 		return;
 	}
 	op->a = c->a;
+	op->told_us = clock_mono_us();
 	op->q = c->q;
 	op->out.max = MAX_BUFFER;
 	op->next = c->a->queries;
