@@ -140,6 +140,9 @@ add_wanted(struct gather * g, const struct prompt_source * src,
 	}
 	if (c->want & PROMPT_WANT_COLUMNS)
 		add_columns(g, src, c);
+	/* Columns first: who wants a function or a keyword types more of it. */
+	if ((c->want & PROMPT_WANT_COLUMNS) && json_array_size(g->out->list) > 0)
+		return;
 	for (i = 0; i < 3; i++) {
 		/* All functions of SQL are no help where nothing is typed. */
 		if (c->words[i] != NULL && g->len == 0 && strchr(
@@ -178,7 +181,7 @@ finish(struct gather * g)
 	/* Not into the middle of a character. */
 	while (common > 0 && ((unsigned char)first[common] & 0xc0) == 0x80)
 		common--;
-	if (n == 1 || common > g->len)
+	if (n == 1 || common > g->len || out->insert.len > 0)
 		buf_add(&out->insert, first, common);
 	if (n == 1)
 		buf_adds(&out->insert, g->behind);
@@ -211,16 +214,10 @@ prompt_complete(const struct prompt_source * src, const char * s,
 	if (begin(&g, out, s, c.word, at))
 		return (-1);
 	g.quote = c.quote;
+	add_wanted(&g, src, &c);
 	/* TYPE without its quote yet: it comes with the name. */
 	if (c.quote == '\'' && (c.word == 0 || s[c.word - 1] != '\''))
-		g.quote = 0;
-	if (c.quote == '\'' && g.quote == 0 && g.len == 0) {
-		g.quote = '\'';
-		add_wanted(&g, src, &c);
 		buf_addc(&out->insert, '\'');
-		return (finish(&g));
-	}
-	add_wanted(&g, src, &c);
 	return (finish(&g));
 }
 

@@ -490,7 +490,7 @@ prompt_context(const char * s, size_t len, size_t at,
 	c->word = word;
 	if (st.open_at != NULL) {
 		/* What is typed in quotes may be anything, a comment is none. */
-		if (st.open == '*' || st.open == '[')
+		if (st.open == '*' || st.open == '-' || st.open == '[')
 			return;
 		c->word = (size_t)(st.open_at + 1 - s);
 	}

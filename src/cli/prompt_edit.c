@@ -293,6 +293,9 @@ prompt_edit_line(struct prompt_edit * ed, const char * prompt,
 	ed->prompt = prompt;
 	ed->interrupted = 0;
 	memset(&ed->mb, 0, sizeof(ed->mb));
+	/* el_gets would do so only behind the prompt: what is typed between would
+	 * be echoed twice, and Ctrl-D lost. */
+	el_set(ed->el, EL_PREP_TERM, 1);
 	s = el_gets(ed->el, &n);
 	if (ed->interrupted)
 		return (PROMPT_EDIT_INTERRUPT);

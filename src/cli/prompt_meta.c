@@ -384,7 +384,9 @@ prompt_meta_run(struct prompt * p, const char * line, size_t len)
 		screen_complain(p->scr, "there is no command %s (\\? shows "
 		    "all)", name);
 	} else {
-		prompt_history_add(p->history, line, strcspn(line, "\r\n"));
+		if (m->run != do_quit)
+			prompt_history_add(p->history, line,
+			    strcspn(line, "\r\n"));
 		m->run(p, arg);
 		fflush(stdout);
 	}

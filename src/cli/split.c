@@ -62,6 +62,7 @@ skip_lexeme(struct place * pl, const char * p, const char * end)
 	if (q == '-' && p < end && *p == '-') {
 		while (p < end && *p != '\n')
 			p++;
+		pl->closed = p < end;
 		return (p);
 	}
 	if (q == '/' && p < end && *p == '*')

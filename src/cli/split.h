@@ -10,7 +10,7 @@ struct split_stmt {
 	unsigned line; /* the line of its first byte, from 1 */
 	int ended;     /* by a semicolon */
 	/* What the text leaves open: the quote's character ('[' for a name in
-	 * brackets), '*' for a comment, '{' or '(', 'b' for BEGIN; 0: nothing.
+	 * brackets), '*' or '-' for a comment, '{' or '(', 'b' for BEGIN; 0: nothing.
 	 * And where a quote or comment begins. */
 	char open;
 	const char * open_at;
