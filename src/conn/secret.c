@@ -231,8 +231,6 @@ secrets_drop(struct secrets * s, const char * name)
 
 	if (d == NULL)
 		return;
-	if (*name != '~')
-		s->changes++;
 	free_sealed(s, d);
 }
 
