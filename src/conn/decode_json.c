@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash64.h"
 #include "conn/decode_json_events.h"
 #include "conn/decode_json_fault.h"
 #include "conn/decode_json_internal.h"
@@ -11,6 +12,8 @@
 #include "conn/openmetrics_number.h"
 
 #define BODY_MAX ((size_t)64 << 20)
+
+#define HASH_KEY UINT64_C(0x6d6f6c746c657204)
 
 /* Memory of an unusual page is not kept for the usual ones. */
 #define KEEP ((size_t)4 << 20)
@@ -284,6 +287,7 @@ finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 		return (decode_json_fault_records(d));
 	if (take_fields(d, body))
 		return (-1);
+	body->hash = hash64(HASH_KEY, d->body.p, d->body.len);
 	return (decode_json_rows_finish(d, page));
 }
 

@@ -33,9 +33,10 @@ struct decode_plan * decode_plan_ref(struct decode_plan * p);
 void decode_plan_unref(struct decode_plan * p);
 
 /* What pagination reads from the body, by enum body_field of manifest.h: a
- * scalar (borrowed from the decoder), or NULL. */
+ * scalar (borrowed from the decoder), or NULL; and a hash of all its bytes. */
 struct decode_body {
 	const json_t * field[BODY_FIELDS];
+	uint64_t hash;
 };
 
 struct decode_json;

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/hash64.h"
 #include "conn/reader_internal.h"
 
 /*
@@ -13,39 +12,6 @@
  */
 
 #define DEFAULT_MAX_PAGES 100000
-#define HASH_KEY UINT64_C(0x6d6f6c746c657204)
-
-void
-reader_paginate_hash(struct reader_hash * h, const char * p, size_t n)
-{
-	size_t take;
-
-	h->total += n;
-	while (n > 0) {
-		if (h->n == 0 && n >= sizeof(h->block)) {
-			h->h = hash64(h->h ^ HASH_KEY, p, sizeof(h->block));
-			p += sizeof(h->block);
-			n -= sizeof(h->block);
-			continue;
-		}
-		take = sizeof(h->block) - h->n < n ?
-		    sizeof(h->block) - h->n : n;
-		memcpy(h->block + h->n, p, take);
-		h->n += take;
-		p += take;
-		n -= take;
-		if (h->n == sizeof(h->block)) {
-			h->h = hash64(h->h ^ HASH_KEY, h->block, h->n);
-			h->n = 0;
-		}
-	}
-}
-
-uint64_t
-reader_paginate_hash_end(struct reader_hash * h)
-{
-	return (hash64(h->h ^ HASH_KEY ^ h->total, h->block, h->n));
-}
 
 void
 reader_paginate_begin(struct reader_part * p)
