@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash64.h"
 #include "conn/reader_internal.h"
 
 /*
@@ -370,7 +371,7 @@ goes_round(struct reader_part * p, const struct next * next, uint64_t hash)
 
 	if (to == NULL)
 		return (0);
-	place = hash64(hash ^ HASH_KEY, to, strlen(to));
+	place = hash64(hash, to, strlen(to));
 	if (p->place_at > 0 && place == p->place)
 		return (1);
 	if (p->number >= 2 * p->place_at) {
