@@ -50,6 +50,7 @@ struct scope {
 	struct soon soon;
 	struct ask * ask;      /* under way */
 	UT_hash_handle hh;
+	char shared_key[KEY_MAX]; /* "<host>:<connector or scope>" */
 	char key[];
 };
 
@@ -124,6 +125,34 @@ scope_key(const struct connector * c, char key[KEY_MAX])
 	json_decref(config);
 }
 
+/* As people find it in the shared state: by the host that is asked. */
+static void
+shared_key(const struct connector * c, const char * key, char out[KEY_MAX])
+{
+	const struct manifest * m = c->m;
+	const struct manifest_entity * ent = m->main ? m->main : m->entities;
+	const char * t = m->base_url ? m->base_url :
+	    ent->nlists > 0 ? ent->lists[0].url : "", * host;
+	struct template_env env = { .schema = m->config };
+	struct buf b = BUF_INIT(KEY_MAX);
+	json_t * config = connector_config(c);
+
+	env.config = config;
+	if (config != NULL && m->base_url_or != NULL &&
+	    !template_knows(t, &env))
+		t = m->base_url_or;
+	if (config == NULL || template_expand(t, &env, QUOTE_URL, &b, NULL))
+		buf_clear(&b);
+	host = b.p != NULL ? strstr(b.p, "://") : NULL;
+	host = host != NULL ? host + 3 : "";
+	if (strchr(host, '@') != NULL)
+		host = strchr(host, '@') + 1;
+	snprintf(out, KEY_MAX, "%.*s:%s", (int)strcspn(host, "/?#"), host,
+	    m->limits.scope != NULL ? key : c->name);
+	buf_free(&b);
+	json_decref(config);
+}
+
 static struct scope *
 scope_find(const struct limits * l, const struct connector * c)
 {
@@ -166,6 +195,7 @@ scope_get(struct limits * l, const struct connector * c)
 	s->l = l;
 	s->tail = &s->head;
 	memcpy(s->key, key, n);
+	shared_key(c, key, s->shared_key);
 	HASH_ADD_KEYPTR(hh, l->scopes, s->key, n, s);
 	if (s->hh.tbl == NULL) {
 		free(s);
@@ -344,7 +374,7 @@ ask_shared(struct scope * s)
 	    (s->ask = malloc(sizeof(*s->ask))) == NULL)
 		return (0);
 	s->ask->s = s;
-	sh->limit_take(sh->arg, s->key, s->rate, s->burst, on_shared, s->ask);
+	sh->limit_take(sh->arg, s->shared_key, s->rate, s->burst, on_shared, s->ask);
 	return (1);
 }
 
