@@ -204,10 +204,22 @@ scope_get(struct limits * l, const struct connector * c)
 	return (s);
 }
 
-/* Who asked last says how fast; a change begins with a full bucket. */
+/* What is in the bucket at ${us}. */
+static double
+saved_up(const struct scope * s, int64_t us)
+{
+	double have = s->tb.have + (double)(us - s->tb.at_us) / 1e6 * s->rate;
+
+	return (have < s->burst ? have : s->burst);
+}
+
+/* Who asked last says how fast; a bucket begins full, and keeps what is in it
+ * when that changes: others of the scope may have it otherwise. */
 static void
 set_rate(struct scope * s, const struct connector * c)
 {
+	int64_t now = clock_mono_us();
+	double had = s->rate > 0 ? saved_up(s, now) : -1;
 	double rate = c->opt.rate_limit > 0 ? c->opt.rate_limit :
 	    c->m->limits.rate;
 	double burst = c->opt.rate_limit_burst > 0 ? c->opt.rate_limit_burst :
@@ -222,7 +234,9 @@ set_rate(struct scope * s, const struct connector * c)
 	s->rate = rate;
 	s->burst = burst;
 	if (rate > 0)
-		tokenbucket_init(&s->tb, rate, burst, clock_mono_us());
+		tokenbucket_init(&s->tb, rate, burst, now);
+	if (rate > 0 && had >= 0 && had < burst)
+		s->tb.have = had;
 }
 
 static void
@@ -274,14 +288,11 @@ static int64_t
 turn_of(const struct scope * s, size_t at, int64_t now)
 {
 	int64_t from = s->blocked_us > now ? s->blocked_us : now;
-	double have, lack;
+	double lack;
 
 	if (s->rate <= 0)
 		return (from);
-	have = s->tb.have + (double)(from - s->tb.at_us) / 1e6 * s->rate;
-	if (have > s->burst)
-		have = s->burst;
-	lack = (double)(at + 1) - have;
+	lack = (double)(at + 1) - saved_up(s, from);
 	return (lack <= 1e-6 ? from : from + (int64_t)(lack / s->rate * 1e6));
 }
 

@@ -14,6 +14,8 @@
 #define MAX_PLANS 32
 /* A copy for error rules: answers that are errors are small. */
 #define COPY_MAX ((size_t)1 << 20)
+/* All headers of an answer are less. */
+#define LINKS_MAX ((size_t)1 << 20)
 
 static struct decode_json * spare[MAX_SPARE];
 static size_t nspare;
@@ -144,15 +146,25 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	const char * head = p->r->plan->list->paginate.cursor_header;
 	struct reader_answer a;
 	struct decode_body body;
+	struct buf link = BUF_INIT(LINKS_MAX);
 	struct page * page = NULL;
 	struct err e;
 
 	memset(&body, 0, sizeof(body));
+	/* A list that seems to end would be taken for whole. */
+	if (p->r->plan->list->paginate.kind == PAGE_LINK &&
+	    http_hdrs_all(res, "Link", &link) > 0 && link.failed) {
+		buf_free(&link);
+		err_nomem(&e, "a Link header");
+		reader_call_failed(c, &e);
+		return;
+	}
 	if ((c->decoder == NULL && begin(c, &e)) ||
 	    decode_json_end(c->decoder, &page, &body, &e) ||
 	    reader_parts_fill(p, page)) {
 		if (page != NULL)
 			err_nomem(&e, "a page");
+		buf_free(&link);
 		page_unref(page);
 		reader_call_failed(c, &e);
 		return;
@@ -165,19 +177,20 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	a.body = &body;
 	a.url = c->req->url;
 	a.hash = body.hash;
-	a.link = http_res_header(res, "Link");
+	a.link = link.p;
 	a.cursor = head ? http_res_header(res, head) : NULL;
 	if (is_kept) {
 		a.link = kept_or(c, "link", a.link);
 		a.cursor = kept_or(c, "cursor", a.cursor);
 	} else {
-		reader_kept_put(c, res);
+		reader_kept_put(c, res, link.p);
 	}
 	log_event(LOG_DEBUG, "page", LOG_S("connector", p->r->plan->c->name),
 	    LOG_S("entity", p->r->plan->ent->name),
 	    LOG_I("page", p->number + 1), LOG_I("rows", page->nrows),
 	    LOG_I("bytes", res->bytes), LOG_I("kept", is_kept));
 	reader_call_done(c, &a);
+	buf_free(&link);
 }
 
 /* A good answer's body, where a rule looks into it. */
