@@ -231,9 +231,7 @@ bad_sql(struct query * q, struct err * e)
 		return (no_column(q, name, (size_t)off, e));
 	if (off >= 0 && (name = after(msg, "no such function: ")) != NULL)
 		return (no_function(q, name, (size_t)off, e));
-	if (off >= 0)
-		return (token_error(q->sql, q->len, (size_t)off, e, "%s", msg));
-	return (err_set(e, ERR_PERMANENT, "sql", "%s", msg));
+	return (query_syntax(q, msg, off, e));
 }
 
 static int
