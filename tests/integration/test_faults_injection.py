@@ -244,7 +244,7 @@ for v in VALUES:
                                re.I) and "evil" not in a.query
                  for a in s.asked), "github %s%r" % (sql, v[:30]),
              (e, [a.target for a in s.asked]))
-for v in ("x) OR (project = SECRET", 'a = "x', "a) --", "(a", "a\\"):
+for v in ('\\" ) OR (project=S " \\" "', "x) OR (project = SECRET", 'a = "x', "a) --", "(a", "a\\"):
     s.forget()
     rows, e = ask("SELECT key FROM j.issues WHERE jql = " + quote(v))
     t.ok(e and not s.asked or not any(
