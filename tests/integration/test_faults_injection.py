@@ -163,7 +163,7 @@ t.ok(not e and s.asked[0].path == "/root/plain/x", "but a host", e)
 
 # ---- URLs in a configuration ----
 for url in ("file:///etc/passwd", "gopher://%s/" % at, "ftp://%s/" % at,
-            "http://", "http://%s\r\nX-Evil: 1/" % at, "unix:/tmp/x", "//" + at,
+            "http://", "http://%s\r\nX-Evil: 1/" % at, "unix:/run/x", "//" + at,
             "javascript:1", "http://u:p@%s/" % at, "dict://%s/" % at,
             "http://%s/?x=" % at, "http://%s/#" % at):
     s.forget()
