@@ -106,8 +106,8 @@ special(struct scan * c)
  * Go past the string at c->i.  Of one that is in pieces d->look says how far it
  * was seen, so that it is looked at once.
  */
-static inline enum scan_rc
-string(struct scan * c)
+static enum scan_rc
+long_string(struct scan * c)
 {
 	struct decode_json * d = c->d;
 	enum scan_rc rc = SCAN_ON;
@@ -134,6 +134,22 @@ string(struct scan * c)
 	c->i++;
 	d->look = 0;
 	return (SCAN_ON);
+}
+
+/* Most strings, keys above all, end within 16 bytes. */
+static inline enum scan_rc
+string(struct scan * c)
+{
+	const char * s = c->s + c->i + 1;
+	size_t n;
+
+	if (c->n - c->i > 16 && c->d->look == 0 &&
+	    (n = plain_short(s)) < 16 && s[n] == '"') {
+		c->i += n + 2;
+		c->d->escaped = 0;
+		return (SCAN_ON);
+	}
+	return (long_string(c));
 }
 
 static size_t
