@@ -149,24 +149,28 @@ on_row(void * arg, size_t n, const struct query_value * v)
 	}
 	if (op->out.len < FLUSH_BYTES)
 		return (0);
-	/* Not while progress is on its way; then that wakes us. */
+	/* Not while a piece is on its way; then that wakes us. */
 	if (!op->writing)
 		flush(op);
 	return (1);
 }
 
-/* Also rows that came go out with it, though their buffer is not full. */
+/* The next page takes its time: the rows of the last are for reading now, and
+ * how far it is. */
 static void
 on_progress(void * arg, const struct query_stats * st)
 {
 	struct api_query * op = arg;
 	int64_t now = clock_mono_us();
+	int told = 0;
 
-	if (op->writing || op->over || op->out.failed ||
-	    now - op->told_us < PROGRESS_MS * 1000)
+	if (op->writing || op->over || op->out.failed)
 		return;
-	op->told_us = now;
-	if (query_format_progress(op->f, st) && !op->out.failed)
+	if (now - op->told_us >= PROGRESS_MS * 1000) {
+		op->told_us = now;
+		told = query_format_progress(op->f, st);
+	}
+	if (op->out.len > 0 && !op->out.failed && (told || st->rows > 0))
 		flush(op);
 }
 

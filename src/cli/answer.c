@@ -116,6 +116,8 @@ read_counts(struct answer * a, const json_t * v)
 	a->stats.pages = count_at(v, "pages");
 	a->stats.calls = count_at(v, "calls");
 	a->stats.cache_hits = count_at(v, "cache_hits");
+	a->stats.cache_age_ms = (int64_t)count_at(v, "cache_age_ms");
+	a->stats.not_modified = count_at(v, "not_modified");
 	a->stats.ms = (int64_t)json_number_value(ms);
 }
 

@@ -22,7 +22,8 @@ struct answer_column {
 };
 
 struct answer_stats {
-	uint64_t rows, pages, calls, cache_hits;
+	uint64_t rows, pages, calls, cache_hits, not_modified;
+	int64_t cache_age_ms;
 	int64_t ms;
 };
 

@@ -188,7 +188,11 @@ footer(struct run * r)
 	    st->rows == 1 ? "" : "s", (intmax_t)st->ms);
 	add_count(&r->out, st->calls, "call", "calls");
 	add_count(&r->out, st->pages, "page", "pages");
+	add_count(&r->out, st->not_modified, "not modified", "not modified");
 	add_count(&r->out, st->cache_hits, "cache hit", "cache hits");
+	if (st->cache_age_ms > 0)
+		buf_addf(&r->out, " up to %jd s old",
+		    (intmax_t)((st->cache_age_ms + 999) / 1000));
 	buf_adds(&r->out, ")\n");
 }
 

@@ -295,6 +295,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	struct action * a = arg;
 
 	a->call = NULL;
+	call_counts_answer(a->env->counts, a->c->m->type, res, e);
 	if (res == NULL)
 		unanswered(a, e);
 	else

@@ -62,7 +62,7 @@ reset(struct decode_json * d)
 	d->nframes = d->skip = 0;
 	d->next = DECODE_DEAD;
 	d->row = NULL;
-	d->first = d->raw = 0;
+	d->first = d->raw = d->cuts = 0;
 	d->in_record = d->in_element = 0;
 	d->drop_record = d->drop_element = 0;
 	d->top_seen = d->piece_seen = d->list_seen = d->list_bad = 0;

@@ -19,8 +19,13 @@ struct decode_plan; /* the automaton: one per entity, shared, counted */
 
 /**
  * decode_plan_new(ent, list, e): Compile the paths of ${ent}'s columns,
- * records, explode, drop and what ${list}'s pagination needs of the body.
- * Errors: config.
+ * records, explode, drop and what ${list}'s pagination needs of the body.  Both
+ * are borrowed as long as the plan lives.  Errors: config "path".
+ *
+ * What the record path leads to is a record if it is an object, a list of records
+ * if it is an array, and none if it is null; where the path ends by fanning out
+ * ("series[*]", "vms.*") each thing is a record.  The same holds for explode, which
+ * gives no row where it leads to nothing.
  */
 struct decode_plan * decode_plan_new(const struct manifest_entity * ent,
     const struct manifest_list * list, struct err * e) MUST_CHECK;

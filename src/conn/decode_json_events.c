@@ -137,7 +137,7 @@ on_key(void * arg, const unsigned char * str, size_t n)
 		d->next = decode_json_live(d, k->state);
 		break;
 	}
-	return (1);
+	return (!d->failed);
 }
 
 static int

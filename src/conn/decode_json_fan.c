@@ -9,6 +9,10 @@
 /* Pieces of one record: more would make a cell that no one can use. */
 #define PIECES_MAX ((size_t)4 << 20)
 
+/* Pieces that a page's keys may void by coming again; else a page could be made
+ * that takes hours. */
+#define CUTS_MAX ((size_t)64 << 20)
+
 void
 decode_json_fan_begin(struct decode_json * d, int element)
 {
@@ -190,6 +194,11 @@ decode_json_fan_cut(struct decode_json * d, const struct decode_accept * a,
 	struct decode_pieces * p = &d->pieces[a->element];
 	size_t i, k = 0;
 
+	if ((d->cuts += p->n) > CUTS_MAX) {
+		decode_json_fault_size(d, "the page's objects have the same keys "
+		    "too often");
+		return;
+	}
 	for (i = 0; i < p->n; i++)
 		if (p->v[i].column != a->index || p->v[i].at < f->start)
 			p->v[k++] = p->v[i];

@@ -3,7 +3,7 @@
 
 #include "conn/decode_json_internal.h"
 
-/*
+/**
  * Columns whose paths fan out ("labels[*].name"): what such a path leads to is
  * noted piece by piece, and becomes a cell when its record (${element}: its
  * exploded element) ends.

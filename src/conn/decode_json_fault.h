@@ -3,7 +3,7 @@
 
 #include "conn/decode_json_internal.h"
 
-/*
+/**
  * What to say of a bad page.  Nothing a body holds is cited but keys: it may be
  * secret.  All fail the decoder and return -1.
  *

@@ -73,6 +73,7 @@ struct decode_json {
 	struct value * row;
 	struct buf made;
 	struct decode_pieces pieces[2]; /* the record's, the element's */
+	size_t cuts;     /* pieces looked at because keys came again */
 	size_t first;    /* row of the record */
 	size_t raw;
 	uint8_t in_record, in_element, drop_record, drop_element;

@@ -3,7 +3,7 @@
 
 #include "conn/decode_json_internal.h"
 
-/*
+/**
  * What is done where a path ends.  All return 0, or -1 with the decoder failed.
  *
  * _open(d, st, f): The array or object ${f} begins, and is where ${st} stands.

@@ -32,7 +32,10 @@ read_head(struct mread * r, const json_t * d)
 	manifest_schema_read(r, d);
 	manifest_auth_read(r, d);
 	m->base_url = mread_template(r, d, "base_url", 0, &s);
-	m->base_url_else = mread_template(r, d, "base_url_else", 0, &s);
+	m->base_url_or = mread_template(r, d, "base_url_or", 0, &s);
+	if (m->base_url_or != NULL && m->base_url == NULL)
+		mread_fault(r, "base_url_or", "stands in for base_url, which "
+		    "there is none of");
 	m->headers = mread_params(r, d, "headers", 1, &s);
 	manifest_error_limits(r, d);
 	manifest_error_read(r, d);
@@ -54,7 +57,7 @@ read_test(struct mread * r, const json_t * d)
 	at = mread_enter(r, "test");
 	if (mread_is_object(r, t, KEYS_TEST)) {
 		m->test_entity = mread_str(r, t, "entity", 0);
-		m->test_url = mread_template(r, t, "url", 0, &s);
+		m->test_url = mread_url(r, t, "url", 0, &s);
 		m->test_expect = mread_map(r, t, "expect", 0);
 		if (json_object_get(t, "entity") != NULL &&
 		    json_object_get(t, "url") != NULL)

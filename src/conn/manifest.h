@@ -282,7 +282,7 @@ struct manifest {
 	const json_t * config;      /* key -> field schema */
 	const json_t * auth;        /* or NULL */
 	const char * base_url;      /* a template, or NULL: urls are whole */
-	const char * base_url_else; /* where that has no value; or NULL */
+	const char * base_url_or;   /* the one where that misses something */
 	const json_t * headers;     /* of every request, or NULL */
 	const json_t * error_text;  /* array of paths tried for a service's own
 	                               words, or NULL */

@@ -171,7 +171,7 @@ read_lookup(struct mread * r, struct manifest_action * act, const json_t * v,
 	at = mread_enter(r, "lookup");
 	if (mread_is_object(r, l, KEYS_LOOKUP)) {
 		act->lookup = l;
-		mread_template(r, l, "url", 1, s);
+		mread_url(r, l, "url", 1, s);
 		json_path_free(mread_path(r, l, "records", 0));
 		json_path_free(mread_path(r, l, "value", 1));
 		mread_params(r, l, "match", 0, s);
@@ -219,7 +219,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	read_lookup(r, act, v, &s);
 	if (act->lookup != NULL)
 		s.roots |= ROOT_LOOKUP;
-	act->url = mread_template(r, v, "url", 1, &s);
+	act->url = mread_url(r, v, "url", 1, &s);
 	act->query = mread_params(r, v, "query", 0, &s);
 	act->headers = mread_params(r, v, "headers", 1, &s);
 	act->body = mread_body(r, v, "body", &s);

@@ -322,15 +322,6 @@ hide_url(const char * s)
 	return (out);
 }
 
-/* Names that begin with ~ are the store's own, made for literals. */
-static int
-is_shown(const char * s)
-{
-	return ((secret_is_ref(s) || strncmp(s, "vault:", 6) == 0 ||
-	    strncmp(s, "{{secrets.", 10) == 0) &&
-	    strncmp(s, "{{secrets.~", 11) != 0);
-}
-
 json_t *
 manifest_config_hide(const json_t * schema, const json_t * config)
 {
@@ -351,7 +342,7 @@ manifest_config_hide(const json_t * schema, const json_t * config)
 			    json_object_get(f, "variants"), json_str(v, "type")
 			    ? json_str(v, "type") : ""), v);
 		else if (strncmp(type, "secret", 6) == 0 &&
-		    (s == NULL || !is_shown(s)))
+		    (s == NULL || !secret_is_ref(s) || secret_is_hidden(s)))
 			shown = json_string("***");
 		else if (strcmp(type, "url") == 0 && s != NULL)
 			shown = hide_url(s);

@@ -151,7 +151,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 		return;
 	read_needs(r, ent, list, v);
 	list->method = mread_method(r, v, methods, "GET");
-	list->url = mread_template(r, v, "url", 1, &s);
+	list->url = mread_url(r, v, "url", 1, &s);
 	list->name = mread_str(r, v, "name", 0);
 	if (list->name == NULL)
 		list->name = list->url != NULL ? list->url : "";

@@ -105,6 +105,11 @@ void mread_text_ok(struct mread * r, const char * key, const char * t,
 const char * mread_template(struct mread * r, const json_t * o,
     const char * key, int required, const struct mread_scope * s);
 
+/** mread_url(r, o, key, required, s): The same, of a URL: whole, or after the
+ * base URL. */
+const char * mread_url(struct mread * r, const json_t * o, const char * key,
+    int required, const struct mread_scope * s);
+
 /** mread_body(r, o, key, s): Any JSON with templates in its strings. */
 const json_t * mread_body(struct mread * r, const json_t * o,
     const char * key, const struct mread_scope * s);

@@ -3,8 +3,8 @@
 /* The format's objects and their keys; manifest.schema.json holds the same. */
 
 static const char * const manifest_keys[] = { "format", "type", "title",
-    "description", "drive_model", "config", "auth", "base_url", "base_url_else",
-    "headers",
+    "description", "drive_model", "config", "auth", "base_url",
+    "base_url_or", "headers",
     "limits", "errors", "error_text", "entities", "test", "$schema", NULL };
 static const char * const field_keys[] = { "type", "required", "default",
     "description", "min", "max", "values", "pattern", "variants", NULL };

@@ -143,6 +143,24 @@ mread_template(struct mread * r, const json_t * o, const char * key,
 	return (t);
 }
 
+const char *
+mread_url(struct mread * r, const json_t * o, const char * key, int required,
+    const struct mread_scope * s)
+{
+	const char * t = mread_template(r, o, key, required, s);
+
+	if (t == NULL)
+		return (NULL);
+	if (*t == '/' && json_object_get(r->m->doc, "base_url") == NULL)
+		mread_fault(r, key, "begins with /, but there is no base_url "
+		    "for it to follow");
+	else if (*t != '/' && strncmp(t, "{{", 2) != 0 &&
+	    strncmp(t, "http://", 7) != 0 && strncmp(t, "https://", 8) != 0)
+		mread_fault(r, key, "must begin with /, http://, https:// or "
+		    "a template");
+	return (t);
+}
+
 static void
 body_ok(struct mread * r, const json_t * v, const struct mread_scope * s,
     int depth)

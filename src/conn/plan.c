@@ -57,13 +57,46 @@ copy_values(struct plan_pred * d, const struct plan_given * g, struct err * e)
 	return (0);
 }
 
-/* Whether an earlier predicate has what ${rule} wants. */
+/* Whether it says what ${col} is, so that no default does. */
+static int
+asks_for(const struct plan_pred * d, size_t col)
+{
+	return (d->column == col && (d->op == OP_EQ || d->op == OP_IN));
+}
+
+/* Whether ${col} is told by a push of its own, which predicates leave to it. */
+static int
+is_told(const struct plan * p, size_t col)
+{
+	struct template_env env = { .config = p->config };
+	const char * dflt = p->ent->columns[col].dflt;
+	size_t i;
+	int asked = 0;
+
+	if (plan_choose_use(p->list, p->ent, col) != USE_PUSH)
+		return (0);
+	for (i = 0; i < p->npreds; i++) {
+		if (asks_for(&p->preds[i], col) && p->preds[i].sent != NULL &&
+		    p->preds[i].push == NULL)
+			return (1);
+		asked |= asks_for(&p->preds[i], col);
+	}
+	return (!asked && dflt != NULL && template_knows(dflt, &env));
+}
+
+/* Whether an input or an earlier predicate has what ${rule} wants. */
 static int
 is_taken(const struct plan * p, size_t n, const struct manifest_push * rule,
     unsigned op)
 {
+	const struct manifest_push * own;
 	size_t i;
 
+	for (i = 0; i < p->ent->ncolumns; i++)
+		if (i != rule->column && p->ent->columns[i].is_input &&
+		    (own = plan_choose_rule(p->list, i, OP_EQ)) != NULL &&
+		    plan_push_same(own, rule) && is_told(p, i))
+			return (1);
 	for (i = 0; i < n; i++)
 		if (p->preds[i].push != NULL &&
 		    plan_push_same(p->preds[i].push, rule) &&
@@ -81,7 +114,8 @@ push_one(struct plan * p, size_t n, size_t * left)
 	size_t i, size;
 	json_t * v;
 
-	for (i = 0; i < p->list->npushes; i++) {
+	/* What an input was told by another predicate is sent, no more. */
+	for (i = 0; i < p->list->npushes && !is_told(p, d->column); i++) {
 		r = &p->list->pushes[i];
 		if (r->column != d->column || (r->ops & d->op) == 0 ||
 		    is_taken(p, n, r, d->op))
@@ -103,12 +137,58 @@ push_one(struct plan * p, size_t n, size_t * left)
 	d->exact = 0;
 }
 
+/* Whether what an optional input is told can be sent, each value for itself. */
+static int
+can_tell(const struct plan * p, const struct plan_pred * d)
+{
+	const struct manifest_push * rule;
+	struct plan_pred one = { .op = OP_EQ, .nvalues = 1 };
+	json_t * v;
+	size_t i;
+	int exact;
+
+	if (plan_choose_use(p->list, p->ent, d->column) != USE_PUSH)
+		return (1);
+	rule = plan_choose_rule(p->list, d->column, OP_EQ);
+	for (i = 0; i < d->nvalues; i++) {
+		one.values = &d->values[i];
+		if (plan_push_never(&one))
+			continue;
+		v = plan_push_value(&p->ent->columns[d->column], rule, &one,
+		    &exact);
+		if (v == NULL)
+			return (0);
+		json_decref(v);
+	}
+	return (1);
+}
+
+/* The values of an input. */
+static int
+fill_input(struct plan * p, struct plan_pred * d, struct err * e)
+{
+	const struct manifest_column * col = &p->ent->columns[d->column];
+
+	d->exact = 1;
+	if (can_tell(p, d))
+		d->sent = plan_push_input(col, d);
+	else if (col->path != NULL)
+		return (0); /* rows show it, and are looked at here */
+	if (d->sent != NULL)
+		return (0);
+	if (d->nvalues > MAX_INPUTS)
+		return (err_set(e, ERR_PERMANENT, "input", "%s has %zu values, "
+		    "and each is a listing of its own; at most %d can be asked "
+		    "in one statement", col->name, d->nvalues, MAX_INPUTS));
+	return (err_set(e, ERR_PERMANENT, "input", "the value of %s is none that "
+	    "%s.%s can be asked with", col->name, p->c->name, p->ent->name));
+}
+
 static int
 fill_preds(struct plan * p, const struct plan_given * given, size_t n,
     uint64_t inputs, struct err * e)
 {
 	size_t left[2] = { MAX_PUSHED_URL, MAX_PUSHED_BODY }, i, j;
-	const struct manifest_column * col;
 	struct plan_pred * d;
 
 	if ((p->preds = calloc(n + 1, sizeof(*p->preds))) == NULL)
@@ -120,16 +200,8 @@ fill_preds(struct plan * p, const struct plan_given * given, size_t n,
 		p->nothing |= plan_push_never(d);
 		if (i >= PLAN_MAX_ASKS || (inputs >> i & 1) == 0)
 			continue;
-		col = &p->ent->columns[d->column];
-		d->exact = 1;
-		if ((d->sent = plan_push_input(col, d)) == NULL)
-			return (d->nvalues > MAX_INPUTS ? err_set(e,
-			    ERR_PERMANENT, "input", "%s has %zu values, and "
-			    "each is a listing of its own; at most %d can be "
-			    "asked in one statement", col->name, d->nvalues,
-			    MAX_INPUTS) : err_set(e, ERR_PERMANENT, "input",
-			    "the value of %s is none that %s.%s can be asked "
-			    "with", col->name, p->c->name, p->ent->name));
+		if (fill_input(p, d, e))
+			return (-1);
 	}
 	for (j = 0; j < n; j++)
 		if (p->preds[j].sent == NULL &&
@@ -245,12 +317,17 @@ values_of(const struct plan * p, size_t col, struct err * e)
 	const char * dflt = p->ent->columns[col].dflt;
 	json_t * t, * v, * list;
 	size_t i;
+	int asked = 0;
 
 	e->code[0] = '\0';
-	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].column == col && p->preds[i].sent != NULL)
-			return (p->preds[i].push != NULL ? NULL :
-			    json_incref(p->preds[i].sent));
+	for (i = 0; i < p->npreds; i++) {
+		if (asks_for(&p->preds[i], col) && p->preds[i].sent != NULL &&
+		    p->preds[i].push == NULL)
+			return (json_incref(p->preds[i].sent));
+		asked |= asks_for(&p->preds[i], col);
+	}
+	if (asked)
+		return (NULL);
 	if (dflt == NULL || !template_knows(dflt, &env))
 		return (NULL);
 	if ((t = json_string(dflt)) == NULL) {

@@ -105,7 +105,7 @@ known(const struct connector * c, const struct manifest_entity * ent,
     const char * input, int * ask)
 {
 	int col = manifest_column(ent, input);
-	struct template_env env = { NULL };
+	struct template_env env = { .config = NULL };
 	size_t i;
 
 	*ask = -1;

@@ -34,8 +34,10 @@ struct read_ctx {
 	uint64_t max_calls;   /* beyond: permanent "max_api_calls" */
 	int64_t deadline_ms;  /* clock_mono_us()/1000; 0: none.  A wait that would
 	                         last longer fails at once. */
-	int no_cache;         /* neither use nor fill the result cache */
-	/* Called when ${st} changed, or NULL: for progress. */
+	int no_cache;         /* neither use nor fill the result cache; what the
+	                         service itself says is unchanged is no such */
+	/* Called when ${st} changed, or NULL: for progress.  It may not close
+	 * a reader. */
 	void (*progress)(void * arg, const struct read_stats * st);
 	void * arg;
 };

@@ -133,6 +133,7 @@ reader_cache_look(struct reader * r)
 	    r->plan->c->opt.cache_ttl_ms, r->begun_ms, &n, &at);
 	if (pages == NULL || take(r, pages, n)) {
 		r->collects = 1;
+		r->drops = result_cache_drops(r->env->cache);
 		return (0);
 	}
 	st->cache_hits++;
@@ -187,7 +188,7 @@ reader_cache_collect(struct reader * r, struct page * p)
 void
 reader_cache_done(struct reader * r)
 {
-	if (r->collects)
+	if (r->collects && r->drops == result_cache_drops(r->env->cache))
 		result_cache_put(r->env->cache, r->key.p, r->pages, r->npages,
 		    r->begun_ms);
 	drop_pages(r);

@@ -131,6 +131,7 @@ struct reader {
 	struct page ** pages;
 	size_t npages, pages_cap, at_page, bytes;
 	int64_t begun_ms;
+	uint64_t drops;            /* of the cache, when it began */
 };
 
 /* reader.c */

@@ -60,7 +60,7 @@ reader_kept_ask(struct reader_call * c)
 	const struct reader * r = c->part->r;
 	const struct conn_shared * sh = r->env->shared;
 
-	if (sh == NULL || sh->cache_get == NULL || r->ctx->no_cache ||
+	if (sh == NULL || sh->cache_get == NULL ||
 	    !r->plan->list->revalidate || r->plan->ent->decode != DECODE_JSON ||
 	    make_key(c, c->kept.key) ||
 	    (c->kept.ask = malloc(sizeof(*c->kept.ask))) == NULL) {

@@ -282,6 +282,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	struct err e;
 
 	c->http = NULL;
+	call_counts_answer(c->part->r->env->counts,
+	    c->part->r->plan->c->m->type, res, he);
 	if (c->has_failed) {
 		e = c->e;
 		reader_page_forget(c);

@@ -147,28 +147,56 @@ count_of(const json_t * v)
 	return (json_is_number(v) ? (int64_t)json_number_value(v) : -1);
 }
 
-/* Whether the parameters of one link (up to its comma) say rel. */
+/* Whether ${word} is one of those in the ${n} bytes at ${s}. */
 static int
-has_rel(const char * s, size_t n, const char * rel)
+has_word(const char * s, size_t n, const char * word)
 {
-	const char * p = s, * end = s + n, * word;
-	size_t len = strlen(rel), w;
+	const char * end = s + n, * from;
+	size_t len = strlen(word);
 
-	for (; p + 4 < end; p++) {
-		if (strncasecmp(p, "rel", 3) != 0 || (p[-1] != ';' &&
-		    p[-1] != ' ' && p[-1] != '\t'))
+	while (s < end) {
+		from = s;
+		while (s < end && *s != ' ' && *s != '\t')
+			s++;
+		if ((size_t)(s - from) == len &&
+		    strncasecmp(from, word, len) == 0)
+			return (1);
+		s++;
+	}
+	return (0);
+}
+
+/* Whether the parameters of one link, up to ${end}, say rel. */
+static int
+has_rel(const char * p, const char * end, const char * rel)
+{
+	const char * name, * value;
+	size_t len;
+
+	while (p < end) {
+		while (p < end && strchr("; \t", *p) != NULL)
+			p++;
+		for (name = p; p < end && strchr("=; \t", *p) == NULL; p++)
 			continue;
-		p += 3;
-		p += strspn(p, " \t");
-		if (*p != '=')
+		len = (size_t)(p - name);
+		while (p < end && (*p == ' ' || *p == '\t'))
+			p++;
+		if (p >= end || *p != '=')
 			continue;
-		p += 1 + strspn(p + 1, " \t\"");
-		for (word = p; word < end && *word != '"' && *word != ';' &&
-		    *word != ','; word += w + strspn(word + w, " \t")) {
-			w = strcspn(word, " \t\";,");
-			if (w == len && strncasecmp(word, rel, w) == 0)
-				return (1);
+		for (p++; p < end && (*p == ' ' || *p == '\t'); p++)
+			continue;
+		if (p < end && *p == '"') {
+			for (value = ++p; p < end && *p != '"'; p++)
+				continue;
+		} else {
+			for (value = p; p < end && strchr("; \t", *p) == NULL;
+			    p++)
+				continue;
 		}
+		if (len == 3 && strncasecmp(name, "rel", 3) == 0)
+			return (has_word(value, (size_t)(p - value), rel));
+		if (p < end)
+			p++;
 	}
 	return (0);
 }
@@ -187,7 +215,7 @@ link_to(const char * h, const char * rel, struct next * n)
 		for (p = end + 1; *p != '\0' && (quoted || *p != ','); p++)
 			if (*p == '"')
 				quoted = !quoted;
-		if (!has_rel(end + 1, (size_t)(p - end - 1), rel))
+		if (!has_rel(end + 1, p, rel))
 			continue;
 		s = strndup(url + 1, (size_t)(end - url - 1));
 		n->no_memory |= s == NULL;
@@ -200,7 +228,7 @@ link_to(const char * h, const char * rel, struct next * n)
 static char *
 whole_url(const char * base, char * ref, struct next * next)
 {
-	const char * host, * cut;
+	const char * host, * cut, * slash = "";
 	char * s = NULL;
 	size_t n;
 
@@ -216,11 +244,13 @@ whole_url(const char * base, char * ref, struct next * next)
 		if (ref[0] != '/' && ref[0] != '?') {
 			for (cut = base + n; cut > host && *cut != '/'; cut--)
 				continue;
-			n = *cut == '/' && cut > host ?
-			    (size_t)(cut - base) + 1 : n;
+			if (cut > host)
+				n = (size_t)(cut - base) + 1;
+			else
+				slash = "/";
 		}
 	}
-	if (asprintf(&s, "%.*s%s", (int)n, base, ref) < 0)
+	if (asprintf(&s, "%.*s%s%s", (int)n, base, slash, ref) < 0)
 		s = NULL;
 	next->no_memory |= s == NULL;
 	free(ref);

@@ -37,9 +37,9 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 	const struct manifest * m = b->r->c->m;
 	const char * base = m->base_url;
 
-	if (base != NULL && m->base_url_else != NULL &&
+	if (base != NULL && m->base_url_or != NULL &&
 	    !template_knows(base, &b->env))
-		base = m->base_url_else;
+		base = m->base_url_or;
 	if (t[0] == '/' && base != NULL) {
 		if (template_expand(base, &b->env, QUOTE_URL, &b->url, e))
 			return (err_prefix(e, "base_url"));

@@ -70,8 +70,8 @@ int request_page_build(struct request_build * b, const struct plan * p,
 int request_clauses(struct request_build * b, const struct plan * p,
     const json_t * in, struct err * e) MUST_CHECK;
 
-/** request_page_input(p, col, in): What an optional input that is told sends by
- * ${rule}; NULL: nothing. */
+/** request_page_input(p, col, in, rule): What an optional input that is told sends
+ * by ${rule}.  NULL: nothing, or (${*rule} set) it cannot be sent. */
 json_t * request_page_input(const struct plan * p, size_t col,
     const json_t * in, const struct manifest_push ** rule);
 

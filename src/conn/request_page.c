@@ -155,13 +155,14 @@ request_page_input(const struct plan * p, size_t col, const json_t * in,
 	size_t i;
 	int exact;
 
+	*rule = NULL;
 	if (v == NULL || plan_choose_use(p->list, p->ent, col) != USE_PUSH)
 		return (NULL);
-	*rule = plan_choose_rule(p->list, col, OP_EQ);
+	/* Several values in one call go as a predicate. */
 	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].push != NULL && (p->preds[i].push == *rule ||
-		    plan_push_same(p->preds[i].push, *rule)))
+		if (p->preds[i].push != NULL && p->preds[i].column == col)
 			return (NULL);
+	*rule = plan_choose_rule(p->list, col, OP_EQ);
 	if (json_is_string(v)) {
 		val.type = VALUE_TEXT;
 		val.s = json_string_value(v);
@@ -198,7 +199,11 @@ push_all(struct request_build * b, const struct plan * p, const json_t * in,
 	}
 	for (i = 0; i < p->ent->ncolumns && rc == 0; i++) {
 		v = request_page_input(p, i, in, &rule);
-		if (v != NULL && rule->where != IN_CLAUSE)
+		if (rule != NULL && v == NULL)
+			rc = err_set(e, ERR_PERMANENT, "input", "the value of "
+			    "%s is none that the service can be asked with",
+			    p->ent->columns[i].name);
+		else if (v != NULL && rule->where != IN_CLAUSE)
 			rc = push(b, rule, v, e);
 		json_decref(v);
 	}

@@ -9,13 +9,11 @@
 static void
 add_param(struct buf * out, const char * name, const json_t * v)
 {
-	const char * old = out->p ? out->p : "";
-	size_t n = strlen(old);
-	char last = n > 0 ? old[n - 1] : '\0';
+	char last = out->len > 0 ? out->p[out->len - 1] : '\0';
 
-	/* What ends so needs no more; ${old} may move as ${out} grows. */
 	if (last != '?' && last != '&')
-		buf_addc(out, strchr(old, '?') == NULL ? '?' : '&');
+		buf_addc(out, out->p != NULL && strchr(out->p, '?') != NULL ?
+		    '&' : '?');
 	quote_percent(out, name, strlen(name), "");
 	buf_addc(out, '=');
 	quote_percent(out, json_string_value(v), json_string_length(v), ",:");

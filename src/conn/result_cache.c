@@ -22,6 +22,7 @@ struct result {
 struct result_cache {
 	size_t max;
 	size_t bytes;
+	uint64_t drops;
 	struct result * results;
 };
 
@@ -144,7 +145,14 @@ result_cache_drop(struct result_cache * c, const char * prefix)
 	size_t n = strlen(prefix);
 	struct result * r, * tmp;
 
+	c->drops++;
 	HASH_ITER(hh, c->results, r, tmp)
 		if (strncmp(r->key, prefix, n) == 0)
 			drop(c, r);
+}
+
+uint64_t
+result_cache_drops(const struct result_cache * c)
+{
+	return (c->drops);
 }

@@ -36,4 +36,8 @@ void result_cache_put(struct result_cache * c, const char * key,
  * was changed or acted on. */
 void result_cache_drop(struct result_cache * c, const char * prefix);
 
+/** result_cache_drops(c): How often something was to be forgotten: what was
+ * being read meanwhile may be older than that and is not kept. */
+uint64_t result_cache_drops(const struct result_cache * c);
+
 #endif

@@ -1,6 +1,7 @@
 #include "net/http.h"
 
 #include <ctype.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +16,7 @@
 #define MS_5S 5000
 #define MS_MAX INT64_C(1000000000) /* eleven days: fits curl's long */
 #define MAX_BODY ((size_t)64 << 20)
+#define WIPE_MAX 8192
 /* Calls kept for the next request, and the memory kept in them. */
 #define FREE_CALLS_MAX 1024
 #define KEEP_ONE ((size_t)256 << 10)
@@ -32,12 +34,21 @@ http_call_enter(struct http_call * c, enum call_state s)
 	c->state = s;
 }
 
+/* Its headers and body may hold what signs a request. */
+static void
+wipe_arena(struct http_call * c)
+{
+	if (c->arena != NULL)
+		explicit_bzero(c->arena, c->arena_cap);
+}
+
 static void
 call_free(struct http_call * c)
 {
 	curl_slist_free_all(c->resolve);
 	buf_wipe(&c->body);
 	buf_wipe(&c->hdrs.text);
+	wipe_arena(c);
 	free(c->arena);
 	free(c);
 }
@@ -56,6 +67,7 @@ call_recycle(struct http_call * c)
 	size_t keeps = call_keeps(c);
 
 	LIST_REMOVE(c, all);
+	wipe_arena(c);
 	curl_slist_free_all(c->resolve);
 	c->resolve = NULL;
 	if (H->n_free_calls >= FREE_CALLS_MAX || keeps > KEEP_ONE ||
@@ -406,6 +418,36 @@ init(struct http * H)
 	return (0);
 }
 
+/* libcurl builds requests in memory of its own; their headers may hold what
+ * signs them.  Larger blocks are bodies. */
+static void
+wipe_free(void * p)
+{
+	size_t n = p != NULL ? malloc_usable_size(p) : 0;
+
+	if (p != NULL && n <= WIPE_MAX)
+		explicit_bzero(p, n);
+	free(p);
+}
+
+/* The same of what grows: no copy stays where it was. */
+static void *
+wipe_realloc(void * p, size_t n)
+{
+	size_t has = p != NULL ? malloc_usable_size(p) : 0;
+	void * q;
+
+	if (p == NULL || has > WIPE_MAX)
+		return (realloc(p, n));
+	if (n <= has)
+		return (p);
+	if ((q = malloc(n)) == NULL)
+		return (NULL);
+	memcpy(q, p, has);
+	wipe_free(p);
+	return (q);
+}
+
 struct http *
 http_new(struct loop * L, const struct http_opts * opts, struct err * e)
 {
@@ -418,7 +460,8 @@ http_new(struct loop * L, const struct http_opts * opts, struct err * e)
 	H->L = L;
 	if (opts != NULL)
 		H->o = *opts;
-	if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
+	if (curl_global_init_mem(CURL_GLOBAL_ALL, malloc, wipe_free,
+	    wipe_realloc, strdup, calloc) != CURLE_OK) {
 		free(H);
 		err_set(e, ERR_PERMANENT, "curl", "cannot start libcurl");
 		return (NULL);

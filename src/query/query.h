@@ -86,7 +86,9 @@ struct query_sink {
 	void (*done)(void * arg, const struct query_stats * st,
 	    const struct err * e);
 	void * arg;
-	/* Something was learnt while no row came, or NULL. */
+	/* The query waits for a service: what came so far may go on its way;
+	 * at most every 200 ms while there is nothing new but ${st}.  NULL: it
+	 * is not said. */
 	void (*progress)(void * arg, const struct query_stats * st);
 };
 

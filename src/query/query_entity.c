@@ -17,6 +17,8 @@ struct cursor {
 	size_t at_page, at_row;
 	size_t half;        /* of the page's rows; SIZE_MAX: was told */
 	struct query_rowids rowids;
+	int64_t rowid;
+	int has_rowid;
 };
 
 static const char *
@@ -52,7 +54,7 @@ declare(sqlite3 * db, const struct manifest_entity * ent)
 
 	for (i = 0; i < ent->ncolumns; i++) {
 		col = &ent->columns[i];
-		/* HIDDEN is a word of the type: no COLLATE may come before. */
+		/* HIDDEN is a word of the type: before any COLLATE. */
 		more = sqlite3_mprintf("%z%s\"%w\" %s%s", sql,
 		    i == 0 ? "CREATE TABLE x(" : ", ", col->name,
 		    col->is_input && col->path == NULL ? "HIDDEN " : "",
@@ -83,11 +85,8 @@ e_connect(sqlite3 * db, void * aux, int argc, const char * const * argv,
 		*msg = sqlite3_mprintf("no such table: " QUERY_MODULE);
 		return (SQLITE_ERROR);
 	}
-	if ((rc = declare(db, q->live->ents[i].ent)) != SQLITE_OK) {
-		*msg = sqlite3_mprintf("the columns of %s: %s",
-		    q->live->ents[i].ent->name, sqlite3_errmsg(db));
+	if ((rc = declare(db, q->live->ents[i].ent)) != SQLITE_OK)
 		return (rc);
-	}
 	sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
 	if ((v = sqlite3_malloc(sizeof(*v))) == NULL)
 		return (SQLITE_NOMEM);
@@ -134,6 +133,7 @@ leave(struct cursor * c)
 	c->page = NULL;
 	c->row = NULL;
 	query_rowid_clear(&c->rowids);
+	c->has_rowid = 0;
 }
 
 static int
@@ -222,6 +222,7 @@ e_next(sqlite3_vtab_cursor * base)
 {
 	struct cursor * c = (struct cursor *)base;
 
+	c->has_rowid = 0;
 	if (++c->at_row >= c->page->nrows)
 		return (enter_page(c, c->at_page + 1));
 	c->row += c->page->ncols;
@@ -271,12 +272,13 @@ static int
 e_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * out)
 {
 	struct cursor * c = (struct cursor *)base;
-	int64_t id = 0;
 
-	if (c->row != NULL && query_rowid(&c->rowids, c->row, c->page->ncols,
-	    &id))
+	/* Once a row: each counts. */
+	if (!c->has_rowid && c->row != NULL && query_rowid(&c->rowids, c->row,
+	    c->page->ncols, &c->rowid))
 		return (SQLITE_NOMEM);
-	*out = id;
+	c->has_rowid = 1;
+	*out = c->rowid;
 	return (SQLITE_OK);
 }
 

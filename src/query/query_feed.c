@@ -315,6 +315,7 @@ query_feed_page(struct query_feed * f, size_t i, int * rc)
 			return (NULL);
 		}
 		ask(f);
+		query_live_waits(f->fs->v);
 		fiber_wait();
 	}
 	if (i < f->n)

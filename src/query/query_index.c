@@ -46,13 +46,16 @@ has_word(const struct query * q, const char * word)
 static int
 collates(const struct gather * g, int i, const struct manifest_column * col)
 {
+	sqlite3_value * v;
 	const char * have;
 
 	if (is_number(col))
 		return (1);
-	/* Of this one SQLite does not tell. */
+	/* Of this one SQLite does not tell; beside a literal it is the column's
+	 * unless somebody says COLLATE. */
 	if (g->info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_NE)
-		return (!has_word(g->v->q, "collate"));
+		return (sqlite3_vtab_rhs_value(g->info, i, &v) == SQLITE_OK &&
+		    !has_word(g->v->q, "collate"));
 	have = sqlite3_vtab_collation(g->info, i);
 	return (have != NULL && sqlite3_stricmp(have,
 	    col->type == COLUMN_TIMESTAMP ? QUERY_INSTANT :

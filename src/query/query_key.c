@@ -12,6 +12,7 @@
 
 /* Longer texts are no filters; a URL would not hold them. */
 #define MAX_TEXT ((size_t)8192)
+#define SPACES " \t\n\v\f\r"
 #define EXACT 9007199254740992.0 /* integers a double can tell apart */
 
 enum fit { FIT, FIT_NONE, FIT_NOT }; /* goes down; equals no row; stays here */
@@ -39,12 +40,12 @@ text_number(const char * s, size_t n, double * d)
 	char text[64], * end;
 	size_t i;
 
-	while (n > 0 && s[n - 1] == ' ')
+	while (n > 0 && strchr(SPACES, s[n - 1]) != NULL && s[n - 1] != '\0')
 		n--;
 	if (n == 0 || n >= sizeof(text))
 		return (-1);
 	for (i = 0; i < n; i++)
-		if (strchr("0123456789+-.eE ", s[i]) == NULL || s[i] == '\0')
+		if (strchr("0123456789+-.eE" SPACES, s[i]) == NULL || s[i] == '\0')
 			return (-1);
 	memcpy(text, s, n);
 	text[n] = '\0';
@@ -130,10 +131,10 @@ fit_text(const struct manifest_column * col, sqlite3_value * v,
 	int64_t ms;
 	size_t n;
 
-	if (sqlite3_value_type(v) == SQLITE_BLOB)
-		return (FIT_NOT);
-	if (col->type == COLUMN_TIMESTAMP && sqlite3_value_type(v) !=
-	    SQLITE_TEXT && !col->is_input)
+	/* A number may come from a column of numbers, and then SQLite compares
+	 * as numbers: '5.0' is 5. */
+	if (sqlite3_value_type(v) == SQLITE_BLOB ||
+	    (sqlite3_value_type(v) != SQLITE_TEXT && !col->is_input))
 		return (FIT_NOT);
 	out->type = VALUE_TEXT;
 	if ((out->s = (const char *)sqlite3_value_text(v)) == NULL)

@@ -24,6 +24,19 @@ on_stats(void * arg, const struct read_stats * st)
 	q->sink.progress(q->sink.arg, &q->st);
 }
 
+void
+query_live_waits(struct query_live * v)
+{
+	struct query * q = v->q;
+
+	if (q->sink.progress == NULL || q->st.rows == v->told_rows)
+		return;
+	v->told_rows = q->st.rows;
+	v->told_ms = clock_mono_us() / 1000;
+	q->st.ms = v->told_ms - q->t0_us / 1000;
+	q->sink.progress(q->sink.arg, &q->st);
+}
+
 struct query_live *
 query_live_new(struct query * q)
 {

@@ -71,6 +71,7 @@ struct query_live {
 	size_t nchoices, cap_choices;
 	struct read_ctx ctx;
 	int64_t told_ms;      /* when sink.progress was called */
+	uint64_t told_rows;      /* rows out when it was last called */
 	struct query_feeds * feeds;
 	int limited;          /* something in it stops before the end */
 	int known;            /* the compiled statement was looked at */
@@ -85,6 +86,10 @@ struct query_live {
 };
 
 /* query_live.c */
+
+/** query_live_waits(v): The fiber is about to sleep until a page comes: rows that
+ * came since the last time may go on their way. */
+void query_live_waits(struct query_live * v);
 
 /** query_live_new(q): For ${q}, or NULL if no memory. */
 struct query_live * query_live_new(struct query * q);

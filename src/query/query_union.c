@@ -52,6 +52,24 @@ add_one(struct query * q, const char * schema, const struct query_table * tab,
 	return (0);
 }
 
+/* A dotted bare name may also be a database and a name in it. */
+static size_t
+find(struct query * q, const struct sql_name * nm, struct query_table * v)
+{
+	const struct query_catalog * cat = q->cat;
+	const char * schema = *nm->schema &&
+	    strcasecmp(nm->schema, "main") != 0 ? nm->schema : NULL;
+	const char * dot = strchr(nm->table, '.');
+	char first[SQL_NAME_MAX];
+	size_t n = cat->match(cat->arg, schema, nm->table, v, MAX_UNION);
+
+	if (n > 0 || *nm->schema || dot == NULL)
+		return (n);
+	snprintf(first, sizeof(first), "%.*s", (int)(dot - nm->table),
+	    nm->table);
+	return (cat->match(cat->arg, first, dot + 1, v, MAX_UNION));
+}
+
 int
 query_union(struct query * q, const struct sql_name * nm, struct err * e)
 {
@@ -65,9 +83,7 @@ query_union(struct query * q, const struct sql_name * nm, struct err * e)
 		return (0);
 	if ((v = calloc(MAX_UNION, sizeof(*v))) == NULL)
 		return (err_nomem(e, "a query"));
-	n = q->cat->match(q->cat->arg, strcasecmp(schema, "main") == 0 ? NULL :
-	    schema, nm->table, v, MAX_UNION);
-	if (n == 0) {
+	if ((n = find(q, nm, v)) == 0) {
 		(void)no_match(q, nm, e);
 		goto done;
 	}

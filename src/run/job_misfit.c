@@ -43,6 +43,7 @@ job_misfit(struct runner * r, const json_t * rec, const struct err * why)
 	j->disabled_reason = strdup(why->msg);
 	j->misfit = json_deep_copy((json_t *)(uintptr_t)rec);
 	if ((j->c = calloc(1, sizeof(*j->c))) != NULL) {
+		j->c->refs = 1;
 		j->c->id = strdup(id ? id : "");
 		j->c->name = strdup(name);
 		j->c->config = text_of(rec, "config");

@@ -95,9 +95,10 @@ secret_store_lose(struct secret_store * st, const char * name)
 {
 	if (secrets_sealed(st->secrets, name) == NULL)
 		return;
-	secrets_drop(st->secrets, name);
+	/* The name may be the very one that goes. */
 	if (strcmp(name, SECRET_CHECK) != 0)
 		st->n--;
+	secrets_drop(st->secrets, name);
 }
 
 static void

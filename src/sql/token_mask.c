@@ -108,6 +108,20 @@ comment_end(const struct scan * s, size_t at)
 	return (p != NULL ? (size_t)(p - s->sql) : s->len);
 }
 
+/* A value whose quotes were forgotten. */
+static void
+hide_bare(struct scan * s, size_t at)
+{
+	size_t end;
+
+	while (at < s->len && isspace((unsigned char)s->sql[at]))
+		at++;
+	for (end = at; end < s->len && strchr(" \t\r\n,}]{['\"",
+	    s->sql[end]) == NULL; end++)
+		continue;
+	hide(s, at, end);
+}
+
 /* Past what stands at ${at}. */
 static size_t
 step(struct scan * s, size_t at)
@@ -126,7 +140,9 @@ step(struct scan * s, size_t at)
 		hide(s, at + 2, end);
 		return (end + (c == '-' ? 1 : 2));
 	}
-	if (c == '{')
+	if (c == ':' && s->depth > 0)
+		hide_bare(s, at + 1);
+	else if (c == '{')
 		s->depth++;
 	else if (c == '}' && s->depth > 0)
 		s->depth--;
@@ -139,21 +155,23 @@ token_mask(const char * sql, size_t len, size_t from, size_t to,
 {
 	struct scan s = { sql, len, from, to, 0, m };
 	size_t at = skip_space(sql, len, 0);
-	int set;
 
 	m->n = 0;
 	if (!may_hold_secret(sql, len))
 		return;
 	/* SET SECRET x = hunter2: whoever forgets the quotes too. */
-	set = is_word(sql, len, at, "SET") &&
-	    is_word(sql, len, skip_space(sql, len, at + 3), "SECRET");
-	while (at < len && at < to) {
-		if (set && sql[at] == '=') {
-			hide(&s, at + 1, len);
-			return;
-		}
-		at = step(&s, at);
+	if (is_word(sql, len, at, "SET") &&
+	    is_word(sql, len, skip_space(sql, len, at + 3), "SECRET")) {
+		at = skip_space(sql, len, skip_space(sql, len, at + 3) + 6);
+		while (at < len && !isspace((unsigned char)sql[at]) &&
+		    sql[at] != '=')
+			at++;
+		at = skip_space(sql, len, at);
+		hide(&s, at < len && sql[at] == '=' ? at + 1 : at, len);
+		return;
 	}
+	while (at < len && at < to)
+		at = step(&s, at);
 }
 
 size_t

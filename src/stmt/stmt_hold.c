@@ -123,10 +123,38 @@ take_row(struct stmt_hold * h)
 }
 
 int
+stmt_hold_is_full(const struct stmt_hold * h)
+{
+	for (; h != NULL; h = h->up)
+		if (h->full && !h->streaming)
+			return (1);
+	return (0);
+}
+
+int
+stmt_hold_is_lost(const struct stmt_hold * h)
+{
+	for (; h != NULL; h = h->up)
+		if (h->nomem)
+			return (1);
+	return (0);
+}
+
+/* Let go those from ${h} up that are full, the last first; 1: wait. */
+static int
+let_go_full(struct stmt_hold * h)
+{
+	if (h == NULL)
+		return (0);
+	if (let_go_full(h->up))
+		return (1);
+	return (h->full && !h->streaming ? stmt_hold_let_go(h) : 0);
+}
+
+int
 stmt_hold_let_go(struct stmt_hold * h)
 {
-	if (h->up != NULL && h->up->full && !h->up->streaming &&
-	    stmt_hold_let_go(h->up))
+	if (let_go_full(h->up))
 		return (1);
 	if (h->streaming)
 		return (0);
@@ -134,7 +162,8 @@ stmt_hold_let_go(struct stmt_hold * h)
 		send_columns(h);
 	while (h->at < h->rows.len && !h->nomem) {
 		take_row(h);
-		if (row_up(h, h->ncolumns, h->cells))
+		if (row_up(h, h->ncolumns, h->cells) &&
+		    (!stmt_hold_is_full(h->up) || let_go_full(h->up)))
 			return (1);
 	}
 	h->streaming = 1;

@@ -42,4 +42,9 @@ int stmt_hold_row(struct stmt_hold * h, size_t n, const struct query_value * v);
  */
 int stmt_hold_let_go(struct stmt_hold * h);
 
+/** stmt_hold_is_full(h): Whether it, or one above, must let go.
+ * stmt_hold_is_lost(h): Whether memory was short for it, or for one above. */
+int stmt_hold_is_full(const struct stmt_hold * h);
+int stmt_hold_is_lost(const struct stmt_hold * h);
+
 #endif

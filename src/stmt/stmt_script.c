@@ -113,9 +113,9 @@ await_child(struct script * s)
 		fiber_wait();
 		if (s->child == NULL || s->out == NULL || s->cancelled)
 			continue;
-		if (s->out->nomem)
+		if (stmt_hold_is_lost(s->out))
 			stmt_run_cancel(s->child);
-		else if (s->resumed || s->out->full) {
+		else if (s->resumed || stmt_hold_is_full(s->out)) {
 			s->resumed = 0;
 			if (stmt_hold_let_go(s->out) == 0)
 				stmt_run_resume(s->child);
@@ -137,7 +137,7 @@ run_simple(struct script * s, const struct stmt_text * text,
 	s->child->whole = whole;
 	await_child(s);
 	s->out = NULL;
-	if (out != NULL && out->nomem && !s->cancelled)
+	if (stmt_hold_is_lost(out) && !s->cancelled)
 		return (too_much(e));
 	if (!s->child_failed)
 		return (0);
@@ -189,17 +189,15 @@ static int
 let_go(struct script * s, struct stmt_hold * h, struct err * e)
 {
 	while (stmt_hold_let_go(h)) {
-		if (h->nomem || (h->up != NULL && h->up->nomem))
+		if (stmt_hold_is_lost(h))
 			return (too_much(e));
-		if (h->up != NULL && h->up->full && !h->up->streaming)
-			continue;
 		while (!s->resumed && !s->cancelled)
 			fiber_wait();
 		s->resumed = 0;
 		if (cancelled(s, e))
 			return (-1);
 	}
-	return (h->nomem ? too_much(e) : 0);
+	return (stmt_hold_is_lost(h) ? too_much(e) : 0);
 }
 
 static int

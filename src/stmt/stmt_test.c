@@ -54,7 +54,7 @@ on_tested(void * arg, json_t * v, const struct err * e)
 	    "reset", get(v, "rate_limit", "reset"),
 	    "error_class", get(v, "error", "class"),
 	    "error_code", get(v, "error", "code"),
-	    "error", get(v, "error", "message")));
+	    "error_message", get(v, "error", "message")));
 }
 
 static void

@@ -84,7 +84,8 @@ v_connect(sqlite3 * db, void * aux, int argc, const char * const * argv,
 	    "value REAL, labels JSON, source TEXT HIDDEN)");
 	if (rc != SQLITE_OK)
 		return (rc);
-	sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+	/* Not SQLITE_VTAB_DIRECTONLY: a name with * is a view of several.  Only
+	 * query/ makes views, in a database that holds nothing else. */
 	if ((v = sqlite3_malloc(sizeof(*v))) == NULL)
 		return (SQLITE_NOMEM);
 	memset(v, 0, sizeof(*v));

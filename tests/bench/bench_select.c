@@ -226,7 +226,7 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 static void
 run_select(const char * sql)
 {
-	static const struct query_catalog cat = { lookup, NULL, NULL };
+	static const struct query_catalog cat = { .lookup = lookup };
 	struct query_sink sink = { .row = on_row, .done = on_done };
 	struct query_opts opts = { .conn = &env };
 	struct err e;

@@ -306,7 +306,15 @@ def run(backend):
         for name in kinds:
             for s in statements:
                 sql(s % name)
-            call("POST", "/v1/connectors/%s/test" % name)
+            st, _, body = sql("SELECT * FROM %s.items" % name)
+            t.ok(st == 200 and b'"id":1' in body if ok else
+                 st != 200 and b"***" in body and b"you sent" in body,
+                 say("SELECT FROM %s is %s" %
+                     (name, "answered" if ok else "refused and scrubbed")),
+                 body)
+            body = call("POST", "/v1/connectors/%s/test" % name)[2]
+            t.ok(b'"ok":true' in body if ok else b"***" in body,
+                 say("  and a test"), body)
             call("GET", "/v1/connectors/%s/events" % name)
             call("GET", "/v1/connectors/" + name)
     for s in ("SHOW CONNECTORS", "SHOW SECRETS", "SHOW TYPES", "DESCRIBE echo",
@@ -331,6 +339,8 @@ def run(backend):
               MARK["stmt"], "DROP SECRET stmt", "DROP CONNECTOR s"):
         sql(s)
         cli("-e", s)
+    t.eq([x["name"] for x in d.get("/v1/secrets")[1]["items"]],
+         ["own", "own2", "pipe"], say("SET SECRET and DROP SECRET"))
     call("POST", "/v1/query", {"sqll": "SET SECRET x = '%s'" % MARK["broken"]})
     for name in kinds:
         t.ok(echo.seen, say("%s was asked" % name))

@@ -150,6 +150,45 @@ t.ok(run("EXPLAIN QUERY PLAN SELECT 1 FROM gh.issues"), "EXPLAIN QUERY PLAN")
 e = fails("\n EXPLAIN SELECT nope FROM gh.issues")
 t.ok(e["message"].startswith("line 2, column 17:"), "its places are true", e)
 
+# ---- actions ----
+s.forget()
+rows = run("EXPLAIN CONNECTOR_EXEC gh.issues.create({\"title\": \"New\", -- x\n"
+           '"labels": ["automated"]});')
+row = rows[0]
+t.ok(len(rows) == 1 and row["method"] == "POST" and
+     row["url"].endswith("/repos/acme/web/issues") and
+     json.loads(row["body"]) == {"title": "New", "labels": ["automated"]} and
+     "ghp_good" not in json.dumps(row) and "GH_TOKEN" in row["headers"],
+     "EXPLAIN CONNECTOR_EXEC", rows)
+t.eq(s.calls(), [], "sends nothing")
+rows = run('CONNECTOR_EXEC gh.issues.create({"title": "New issue from Moltler", '
+           '"body": "Created automatically", "labels": ["automated"]});')
+t.ok(len(rows) == 1 and rows[0]["title"] == "New issue from Moltler" and
+     isinstance(rows[0]["labels"], list), "CONNECTOR_EXEC", rows)
+rows = run("EXEC gh.issues.update(issue_number => 123, data => {\"state\": "
+           "\"closed\"})")
+t.eq(rows[0]["state"], "closed", "EXEC with named arguments")
+s.forget()
+e = fails('EXEC gh.issues.create({"titel": "x"})')
+t.ok(e["code"] == "bad_args" and "titel" in e["message"] and
+     "title" in e["message"], "wrong arguments", e)
+e = fails("EXEC gh.issues.creat({})")
+t.ok(e["code"] == "not_found" and "(did you mean create?)" in e["message"] and
+     e["message"].startswith("line 1, column 16:"), "no such action", e)
+e = fails("EXEC gh.isues.create({})")
+t.ok("(did you mean issues?)" in e["message"], "no such entity", e)
+e = fails("EXEC hg.issues.create({})")
+t.ok(e["code"] == "not_found" and e["message"].startswith("line 1, column 6:"),
+     "no such connector", e)
+t.eq(s.calls(), [], "nothing was sent")
+s.fail[ISSUES] = [(500, {}, {"message": "oops"})]
+t.eq(run("BEGIN TRY EXEC gh.issues.create({title: 'x'}); CATCH THEN "
+         "EXEC gh.issues.create({title: error.code}); END TRY; END")[0]["title"],
+     run("BEGIN TRY EXEC gh.nope.nope(); CATCH THEN EXEC gh.issues.create("
+         "title => error.class); END TRY; END") and "http_500",
+     "error.* as an argument")
+t.eq(json.loads(s.calls(ISSUES)[-1][3])["title"], "config", "and error.class")
+
 # ---- errors of the text ----
 for sql, code, head in (
         ("", "sql", "line 1, column 1: there is no statement here"),
@@ -157,7 +196,7 @@ for sql, code, head in (
         ("INSERT INTO t VALUES (1)", "denied", "line 1, column 1: found"),
         ("SELECT 1; SELECT 2", "sql", "line 1, column 11: more than one"),
         ("SHOW TYPES \x01", "sql", "line 1, column 12: found"),
-        ("SELECT '" + "x" * 2000000 + "'", "sql", "the statement is 2000009 "),
+        ("SELECT '" + "x" * 10000000 + "'", "too_large", "the body is "),
         ("BEGIN " * 10000, "sql", "line 1, column 193: blocks nested"),
         ("CREATE CONNECTOR x TYPE 'y' CONFIG " + "{\"a\":" * 10000, "sql",
          "line 1, column 536: nested more than 100 deep")):

@@ -55,6 +55,53 @@ test_link(void ** state)
 }
 
 static void
+test_odd_links(void ** state)
+{
+	static const char * const odd[] = { "", "<", "<>", "<x", "x>", "<x>",
+	    "<x>;", "<x>; rel", "<x>; rel=", "<x>; rel=\"", "<x>; rel=\"nex",
+	    "<x>; rel=nextt", "<x>; rel=\"nex t\"", "<x>; norel=next",
+	    "<x>; title=\"; rel=next", ",,<,>;;rel==next", "<x> rel=;next",
+	    "<x>; rel=prev, ; rel=next", "<x>; title=\"a, <y>; rel=next\"" };
+	static const struct {
+		const char * link, * url;
+	} good[] = {
+		{ "<x>;rel=next", BASE "/d/x" },
+		{ "<x>; a=b; rel=\"next\"", BASE "/d/x" },
+		{ "<x>; rel = \"last next\"", BASE "/d/x" },
+		{ "<y>; rel=last,<x>; rel=NEXT", BASE "/d/x" },
+		{ "</x>; rel=next", BASE "/x" },
+		{ "<//svc.test/x>; rel=next", BASE "/x" },
+		{ "<?x>; rel=next", BASE "/d/i?x" },
+		{ "<" BASE "/x,;y>; rel=next", BASE "/x,;y" },
+	};
+	struct fake_answer a = { .body = "[{\"id\":1}]" };
+	static const struct fake_answer two = { .body = "[{\"id\":2}]" };
+	struct rig * g = rig_new("", "\"items\":{" COLS ",\"lists\":[{\"url\":"
+	    "\"/d/i?k=1/2\",\"paginate\":{\"kind\":\"link\"}}]}",
+	    "{\"cache_ttl\":0,\"retry_count\":0}");
+	char line[200];
+	size_t i;
+
+	(void)state;
+	a.header = line;
+	fake_http_script(g->http, BASE "/d/i?k=1/2", &a, 1);
+	fake_http_script(g->http, BASE "/d/i?k=1%2F2", &a, 1);
+	for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		snprintf(line, sizeof(line), "Link: %s", odd[i]);
+		if (rig_read(g, "items", "") != 1)
+			fail_msg("%s was followed", odd[i]);
+		rig_rows(g, "1");
+	}
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		snprintf(line, sizeof(line), "Link: %s", good[i].link);
+		fake_http_script(g->http, good[i].url, &two, 1);
+		rig_read(g, "items", "");
+		rig_rows(g, "1|2");
+	}
+	rig_free(g);
+}
+
+static void
 test_cursor(void ** state)
 {
 	struct rig * g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
@@ -419,6 +466,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_none), cmocka_unit_test(test_link),
+		cmocka_unit_test(test_odd_links),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_cursor_ends),
 		cmocka_unit_test(test_offset),

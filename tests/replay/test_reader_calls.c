@@ -232,6 +232,14 @@ test_cache(void ** state)
 	assert_int_equal(rig_read(g, "items", ""), 0);
 	result_cache_drop(g->env.cache, g->c->id);
 	assert_int_equal(rig_read(g, "items", ""), 3);
+	/* Nor what was being read while it was acted on. */
+	result_cache_drop(g->env.cache, g->c->id);
+	rig_open(g, "items", "");
+	rig_next(g);
+	result_cache_drop(g->env.cache, g->c->id);
+	rig_all(g);
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	assert_int_equal(rig_read(g, "items", ""), 0);
 	/* An error is no result. */
 	result_cache_drop(g->env.cache, "");
 	rig_script(g, "/i?p=3", { .status = 400 }, { .body = "[]" });

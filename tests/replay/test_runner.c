@@ -563,6 +563,31 @@ test_test(void ** state)
 	assert_string_equal(world_show(w, 0, "a", "last_error"), "");
 }
 
+/* Of a server's base URL alone there is nothing to scrape. */
+static void
+test_alerts_alone(void ** state)
+{
+	struct err e;
+
+	(void)state;
+	world_create(w, 0, "a", 1000);
+	assert_int_equal(world_patch(w, 0, "a", "{\"config\":{\"endpoint\":null,"
+	    "\"api_url\":\"http://p.test/\"}}", &e), -1);
+	assert_has(e.msg, "metrics, which needs {{config.endpoint}}");
+	assert_has(e.code, "bad_target");
+	world_pass(w, 5000);
+	assert_true(world_ticks(w, 0, "a") >= 4);
+	assert_int_equal(world_patch(w, 0, "a", "{\"config\":{\"endpoint\":null,"
+	    "\"api_url\":\"http://p.test/\"},\"schedule_ms\":null,"
+	    "\"target_table\":null,\"target_database\":null}", &e), 0);
+	assert_string_equal(world_show(w, 0, "a", "schedule_ms"), "");
+	assert_int_equal(world_do(w, 0, runner_trigger, "a", &e), -1);
+	assert_has(e.code, "no_sync");
+	assert_int_equal(world_patch(w, 0, "a", "{\"config\":{\"api_url\":null}}",
+	    &e), -1);
+	assert_has(e.msg, "config.endpoint is missing (or give api_url)");
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int
@@ -579,7 +604,7 @@ main(void)
 		T(test_trigger_disabled), T(test_status_is_restored),
 		T(test_disabled_stays_disabled), T(test_misfits),
 		T(test_misfit_fits_again), T(test_load_while_away),
-		T(test_create_before_load), T(test_test),
+		T(test_create_before_load), T(test_test), T(test_alerts_alone),
 	};
 
 	return (cmocka_run_group_tests_name("runner", tests, NULL, NULL));

@@ -150,7 +150,7 @@ names(void * arg, const char ** out, size_t n)
 	return (i);
 }
 
-const struct query_catalog service_catalog = { lookup, names, NULL };
+const struct query_catalog service_catalog = { .lookup = lookup, .names = names };
 
 /* plan.h */
 

@@ -147,7 +147,7 @@ lookup(void * arg, const char * schema, const char * table,
 	out->c = svc;
 }
 
-const struct query_catalog service_catalog = { lookup, NULL, NULL };
+const struct query_catalog service_catalog = { .lookup = lookup };
 
 /* What was asked: a URL's parameters, decoded. */
 struct asked {

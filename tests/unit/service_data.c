@@ -54,7 +54,7 @@ make_issue(struct value * v, size_t i)
 	    "OPS-1", "OPS-2", "100%", "a_b" };
 	static const char * const lab[] = { "[]", "[\"bug\"]",
 	    "[\"debug\",\"ui\"]", "[\"bug\",\"ui\"]", "[\"b\\\"x\"]" };
-	static const char * const who[] = { "ann", "Ann", "bob", "", "eve" };
+	static const char * const who[] = { "ann", "Ann", "bob", "", "eve", "5", "5.0" };
 	char text[64];
 
 	set_int(&v[ID], (int64_t)i + 1);
@@ -78,7 +78,7 @@ make_issue(struct value * v, size_t i)
 	if (rnd(8))
 		set_text(&v[LABELS], lab[rnd(5)]);
 	if (rnd(3))
-		set_text(&v[ASSIGNEE], who[rnd(5)]);
+		set_text(&v[ASSIGNEE], who[rnd(7)]);
 	set_text(&v[ORG], "acme");
 }
 

@@ -357,7 +357,7 @@ test_records(void ** state)
 	    "{\"items\":{\"a\":3}}]}", "1;2;3;", 3);
 	rows_raw(&r, "{\"pages\":[]}", "", 0);
 	refused(&r, "{\"pages\":[{\"item\":[]}]}", "records",
-	    "pages[0] is an object with the keys item" + 9);
+	    "pages[*] is an object with the keys item");
 	rig_free(&r);
 
 	rig_init(&r, "vms.*", "a:integer v:text:$");
@@ -514,6 +514,42 @@ test_duplicate_keys(void ** state)
 	rig_plan(&r);
 	rows_raw(&r, "[{\"id\":1,\"l\":[1]},{\"l\":[2,3],\"id\":2,\"l\":[4]}]",
 	    "1,1;2,4;", 2);
+	rig_free(&r);
+}
+
+static void
+test_keys_again_and_again(void ** state)
+{
+	struct buf b = BUF_INIT(0);
+	struct decode_body body;
+	struct page * p;
+	struct rig r;
+	struct err e;
+	int i;
+
+	(void)state;
+	rig_init(&r, "$", "a:list:a[*] l:list:l[*]");
+	rig_plan(&r);
+	buf_adds(&b, "{\"a\":[0");
+	for (i = 0; i < 100000; i++)
+		buf_adds(&b, ",1");
+	buf_addc(&b, ']');
+	for (i = 0; i < 100; i++)
+		buf_adds(&b, ",\"l\":[1]");
+	buf_addc(&b, '}');
+	assert_int_equal(decode(&r, b.p, b.len, SIZE_MAX, NULL, &p, &body, &e), 0);
+	assert_int_equal(page_at(p, 0)[0].len, 200003);
+	assert_memory_equal(page_at(p, 0)[1].s, "[1]", 3);
+	page_unref(p);
+	b.len--;
+	for (i = 0; i < 100000; i++)
+		buf_adds(&b, ",\"l\":[1]");
+	buf_addc(&b, '}');
+	assert_int_equal(decode(&r, b.p, b.len, SIZE_MAX, NULL, &p, &body, &e),
+	    -1);
+	assert_string_equal(e.code, "too_big");
+	assert_non_null(strstr(e.msg, "the same keys too often"));
+	buf_free(&b);
 	rig_free(&r);
 }
 
@@ -827,6 +863,7 @@ main(void)
 		cmocka_unit_test(test_explode),
 		cmocka_unit_test(test_element_path_without_explode),
 		cmocka_unit_test(test_duplicate_keys),
+		cmocka_unit_test(test_keys_again_and_again),
 		cmocka_unit_test(test_body_fields),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_bad_json),

@@ -116,7 +116,13 @@ static const struct {
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
 	  "\"token_ref\":\"hunter2\"}}", "must be a reference" },
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
-	  "\"token_ref\":\"vault:a#b\"}}", "must be a reference" },
+	  "\"token_ref\":\"vault:a#b\"}}", NULL },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"{{secrets.a}}\"}}", NULL },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"x {{secrets.a}}\"}}", "must be a reference" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"$env:\"}}", "must be a reference" },
 	{ "{\"a\":1,\"b\":2}", "config.a is not known; config.b is not known; "
 	  "config.endpoint is missing" },
 	{ "[]", "config must be an object" },

@@ -102,6 +102,8 @@ test_head_of_the_whole(void ** state)
 	assert_string_equal(m->type, "desk");
 	assert_string_equal(m->drive_model, "on_demand");
 	assert_string_equal(m->base_url, "{{config.url}}/v1");
+	assert_string_equal(m->base_url_or,
+	    "https://{{config.site}}.desk.example/v1");
 	assert_string_equal(m->main->name, "tickets");
 	assert_true(m->limits.rate == 2.5);
 	assert_true(m->limits.burst == 10);

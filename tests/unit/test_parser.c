@@ -361,8 +361,8 @@ test_bad(void ** state)
 	bad("CREATE CONNECTOR x TYPE 'y' CONFIG {\"a\" \"hunter2\"}",
 	    "line 1, column 41: found a text in quotes, but expected :");
 	bad("CREATE CONNECTOR x TYPE 'y' CONFIG {\"a\": b}", "line 1, column "
-	    "42: found b, but expected a value: a text in quotes, a number, "
-	    "true, false, null, {...} or [...]");
+	    "42: found something without quotes, but expected a value: a text "
+	    "in quotes, a number, true, false, null, {...} or [...]");
 	bad("CREATE CONNECTOR x TYPE 'y' CONFIG {\"a\": }", "line 1, column "
 	    "42: found }, but expected a value");
 	bad("CREATE CONNECTOR x TYPE 'y' CONFIG {\"a\": 1,}", "line 1, column "

@@ -15,7 +15,7 @@
 #include "fake_service.h"
 #include "query_harness.h"
 
-#define STATEMENTS 600
+#define STATEMENTS 800
 
 static unsigned seed;
 
@@ -41,7 +41,7 @@ static void
 predicate(struct buf * b, const char * t)
 {
 	static const char * const ints[] = { "0", "3", "7", "-1", "2.5", "'4'",
-	    "'x'", "NULL", "50", "99", "1e3", "' 5 '", "3.0", "true" };
+	    "'x'", "NULL", "50", "99", "1e3", "' 5 '", "'5' || char(10)", "3.0", "true" };
 	static const char * const texts[] = { "'open'", "'OPEN'", "'closed'",
 	    "'blocked'", "'ann'", "'Ann'", "'bob'", "''", "NULL", "'crash'",
 	    "5" };
@@ -123,8 +123,11 @@ make(struct buf * b)
 	    "min(i.id)", "sum(i.points)", "min(i.title)", "count(DISTINCT "
 	    "i.state)", "max(i.labels)" };
 
+	static const char * const any[] = { "id", "title", "state", "points",
+	    "score", "draft", "created", "assignee" };
+
 	buf_clear(b);
-	switch (rnd(10)) {
+	switch (rnd(14)) {
 	case 0:
 		buf_addf(b, "SELECT %s, %s FROM svc.issues i", PICK(aggs),
 		    PICK(aggs));
@@ -167,6 +170,25 @@ make(struct buf * b)
 		where(b, "i", "WHERE");
 		if (rnd(2))
 			buf_adds(b, " ORDER BY i.created DESC");
+		return (0);
+	case 7:
+		buf_addf(b, "SELECT u.name, i.id FROM svc.users u %s JOIN "
+		    "svc.issues i ON i.assignee = u.name",
+		    rnd(2) ? "RIGHT" : "FULL");
+		where(b, "i", "AND");
+		return (0);
+	case 8:
+		/* Sides of other types and collations. */
+		buf_addf(b, "SELECT x.id, i.id FROM svc.issues x JOIN svc.issues "
+		    "i ON x.%s %s i.%s", PICK(any), PICK(compare), PICK(any));
+		where(b, "i", "AND");
+		buf_adds(b, " WHERE x.id < 9");
+		return (0);
+	case 9:
+		buf_addf(b, "SELECT i.id FROM svc.issues i WHERE i.%s %sIN "
+		    "(SELECT x.%s FROM svc.issues x WHERE x.id > 40)", PICK(any),
+		    rnd(4) ? "" : "NOT ", PICK(any));
+		where(b, "i", "AND");
 		return (0);
 	default:
 		break;
@@ -284,6 +306,41 @@ test_inputs(void ** state)
 	service_free();
 }
 
+/* Stopped at each turn of the loop: nothing is left behind. */
+static void
+test_cancel(void ** state)
+{
+	const char * sql = "SELECT i.id, c.id FROM svc.comments c JOIN svc.issues "
+	    "i ON i.id = c.issue JOIN svc.users u ON u.name = c.author WHERE "
+	    "c.repo = 'core'";
+	struct query_opts opts = { .conn = &service_env };
+	unsigned turns, k, cancelled = 0;
+	struct run r;
+
+	(void)state;
+	service_reset();
+	service_make(harness_loop, 5, 60);
+	for (turns = 0; turns < 400; turns++) {
+		memset(&r, 0, sizeof(r));
+		harness_start(&r, sql, strlen(sql), &opts);
+		for (k = 0; k < turns && !r.done; k++)
+			assert_int_equal(loop_turn(harness_loop, 1), 0);
+		if (r.done)
+			break;
+		query_cancel(r.q);
+		harness_finish(&r);
+		if (r.failed)
+			assert_int_equal(r.e.cls, ERR_CANCELLED);
+		cancelled += r.failed != 0;
+		assert_int_equal(service_log.flying, 0);
+		assert_int_equal(service_refs(), 0);
+		harness_free(&r);
+	}
+	assert_true(cancelled > 10 && r.done && !r.failed);
+	harness_free(&r);
+	service_free();
+}
+
 static int
 begin(void ** state)
 {
@@ -296,7 +353,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_answers),
-		cmocka_unit_test(test_inputs),
+		cmocka_unit_test(test_inputs), cmocka_unit_test(test_cancel),
 	};
 
 	return (cmocka_run_group_tests_name("query_diff", tests, begin,

@@ -73,6 +73,9 @@ test_objects(void ** state)
 	assert_string_equal(kinds("{ -- c } \n /* } */ } [x]"), "ooq");
 	assert_string_equal(kinds("{ ; [x]"), "o;q");
 	assert_string_equal(kinds("} x"), "!i");
+	/* So is the value after an arrow. */
+	assert_string_equal(kinds("(a => [1, [\"x]\"]], [b] => \"c\\\"\", \"d\")"),
+	    "oioonoojoooqojoqo");
 }
 
 static void
@@ -392,6 +395,11 @@ test_split(void ** state)
 	assert_memory_equal(s + st[3].off, "z", st[3].len);
 	assert_false(st[3].ended);
 	free(st);
+	s = "BEGIN TRY a; CATCH THEN b; END TRY; END; c";
+	assert_int_equal(token_split(s, strlen(s), &st, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(st[0].len, strlen(s) - 3);
+	free(st);
 	assert_int_equal(token_split("", 0, &st, &n, &e), 0);
 	assert_int_equal(n, 0);
 	free(st);
@@ -410,6 +418,9 @@ test_masked(void ** state)
 	} v[] = {
 		{ "SET SECRET x = 'hunter2", "'", "\n  SET SECRET x =***\n" },
 		{ "set secret x = hunter2", "hun", "\n  set secret x =***\n" },
+		{ "SET SECRET x hunter2", "hun", "\n  SET SECRET x ***\n" },
+		{ "CREATE x CONFIG {\"a\": hunter2, \"b\": {c: hunter2}}",
+		    "hun", "CONFIG {\"a\": ***, \"b\": {c: ***}}\n" },
 		{ "SET x = 'hunter2' y", "y", "\n  SET x = '***' y\n" },
 		{ "STE SECRET x = 'it''s' 'hunter2'", "STE",
 		    "x = '***' '***'\n" },

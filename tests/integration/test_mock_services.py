@@ -1,0 +1,200 @@
+"""What the types ask, checked against descriptions of the services' APIs: each
+listing and each action of their fixtures is asked for in SQL, and the request must
+be one that the description allows.  MOLTLER_SPECS names the folder that has the
+descriptions (github.json, ...: OpenAPI 3), MOLTLER_NODE_MODULES the one where npm
+has put @stoplight/prism-cli."""
+import http.client
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from daemon import BUILD, SRC, Daemon, free_port, have, reap, wait  # noqa: E402
+from tap import Tap  # noqa: E402
+
+SPECS = os.environ.get("MOLTLER_SPECS", "")
+NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
+                                                              "node_modules")
+PRISM = os.path.join(NODE, ".bin", "prism")
+NAMES = ("github", "jira", "datadog", "pagerduty")
+if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
+    Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
+if not have("node") or not os.path.exists(PRISM):
+    Tap.skip_all("@stoplight/prism-cli is not in " + NODE)
+
+t = Tap()
+BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
+        "pagerduty": "api_url"}
+# Where a description is narrower than the service: a part of the request, and why.
+NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description "
+                      "says date-time")],
+          "datadog": [], "jira": [], "pagerduty": []}
+
+
+class Prism:
+    """The mock, and a proxy before it that keeps what it said."""
+
+    def __init__(self, name):
+        self.port = free_port()
+        self.seen = []
+        self.log = tempfile.TemporaryFile()
+        self.proc = subprocess.Popen(
+            [PRISM, "mock", os.path.join(SPECS, name + ".json"), "-h",
+             "127.0.0.1", "-p", str(self.port), "--errors"],
+            stdout=self.log, stderr=self.log)
+        reap(self)
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _do(self):
+                outer.forward(self)
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _do
+
+            def log_message(self, *a):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.base = "http://127.0.0.1:%d" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def ready(self):
+        def up():
+            try:
+                c = http.client.HTTPConnection("127.0.0.1", self.port,
+                                               timeout=5)
+                c.request("GET", "/none")
+                c.getresponse().read()
+                return True
+            except OSError:
+                return False
+        return wait(up, 60, 0.3)
+
+    def forward(self, h):
+        body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
+        # The descriptions call every answer application/json; the services
+        # know their own media types too.
+        head = {k: v for k, v in h.headers.items() if k.lower() not in
+                ("host", "accept", "accept-encoding", "connection")}
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c.request(h.command, h.path, body or None, head)
+        r = c.getresponse()
+        out = r.read()
+        self.seen.append((h.command, h.path, body.decode(), r.status,
+                          out.decode("utf-8", "replace")))
+        h.send_response(r.status)
+        h.send_header("Content-Type", r.getheader("Content-Type") or
+                      "application/json")
+        h.send_header("Content-Length", str(len(out)))
+        h.end_headers()
+        h.wfile.write(out)
+        c.close()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.proc.kill()
+        self.proc.wait()
+
+
+def literal(v):
+    if isinstance(v, bool):
+        return "1" if v else "0"
+    return str(v) if isinstance(v, (int, float)) else \
+        "'" + str(v).replace("'", "''") + "'"
+
+
+def condition(w):
+    col, op, v = '"%s"' % w["column"], w["op"], w.get("value")
+    if op == "in":
+        return "%s IN (%s)" % (col, ", ".join(map(literal, v)))
+    if op in ("is_null", "is_not_null"):
+        return col + (" IS NULL" if op == "is_null" else " IS NOT NULL")
+    if op.startswith("like"):
+        return "%s LIKE %s" % (col, literal(v))
+    if op == "contains":
+        return "%s CONTAINS %s" % (col, literal(v))
+    return "%s %s %s" % (col, op, literal(v))
+
+
+def statement(conn, fx):
+    if "action" in fx:
+        return "EXEC %s.%s(%s)" % (conn, fx["action"],
+                                   json.dumps(fx.get("args", {})))
+    sql = "SELECT %s FROM %s.%s" % (
+        ", ".join('"%s"' % c for c in fx["columns"]), conn, fx["entity"])
+    if fx.get("where"):
+        sql += " WHERE " + " AND ".join(map(condition, fx["where"]))
+    if fx.get("order"):
+        sql += " ORDER BY " + ", ".join('"%s" %s' % tuple(o)
+                                        for o in fx["order"])
+    return sql + " LIMIT 1"
+
+
+def fixtures(name):
+    folder = os.path.join(SRC, "connectors", name, "fixtures")
+    for f in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, f), encoding="utf-8") as h:
+            v = json.load(h)
+        for fx in v if isinstance(v, list) else [v]:
+            # What is refused before it is sent, or refused by the service.
+            if "test" in fx or not fx["exchanges"] or "error" in fx:
+                continue
+            yield f[:-5], fx
+
+
+def judge(name, prism, what):
+    """Each request of what was just asked is one that may be."""
+    if not prism.seen:
+        return t.ok(False, what, "nothing was asked")
+    bad = []
+    for method, path, body, status, out in prism.seen:
+        if "stoplight.io/prism/errors" not in out:
+            continue
+        if any(part in path for part, why in NARROW[name]) and \
+                "UNPROCESSABLE" in out:
+            continue
+        bad.append("%s %s %s\n%d %s" % (method, path, body, status, out[:700]))
+    return t.ok(not bad, what, "\n".join(bad))
+
+
+types = tempfile.mkdtemp(prefix="moltler-types-")
+for n in NAMES:
+    os.mkdir(os.path.join(types, n))
+    with open(os.path.join(SRC, "connectors", n, "manifest.json")) as f:
+        m = f.read().replace("https://event-management-intake.{{config.site}}",
+                             "{{config.api_url}}")
+    with open(os.path.join(types, n, "manifest.json"), "w") as f:
+        f.write(m)
+d = Daemon("--types-dir", types, env={"FIXTURE_SECRET": "fixture-secret"})
+for n in NAMES:
+    prism = Prism(n)
+    if not t.ok(prism.ready(), n + ": the mock is up"):
+        continue
+    for i, (f, fx) in enumerate(fixtures(n)):
+        config = dict(fx["config"])
+        config[BASE[n]] = prism.base
+        if n == "pagerduty":
+            config["events_url"] = prism.base + "/v2"
+        conn = "c_%s_%d" % (n, i)
+        try:
+            d.query("CREATE CONNECTOR %s TYPE '%s' CONFIG %s OPTIONS "
+                    '{"cache_ttl": 0, "retry_count": 0, "max_api_calls": 4}' %
+                    (conn, n, json.dumps(config)))
+        except RuntimeError as e:
+            t.ok(False, "%s/%s: the connector" % (n, f), e)
+            continue
+        prism.seen = []
+        # Examples of a description need not be rows: what counts is the asking.
+        d.post("/v1/query", {"sql": statement(conn, fx), "format": "ndjson"})
+        judge(n, prism, "%s/%s: %s" % (n, f, fx.get("description", "")))
+    prism.close()
+t.eq(d.close(), 0, "the daemon ends well")
+shutil.rmtree(types)
