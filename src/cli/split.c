@@ -68,8 +68,14 @@ skip_lexeme(struct place * pl, const char * p, const char * end)
 	}
 	if (q == '/' && p < end && *p == '*')
 		return (skip_comment(pl, p + 1, end));
-	if (q == '=' && p < end && *p == '>')
+	/* Operators whole, so that the end of ">=" begins no arrow. */
+	if (p < end && ((q == '=' && (*p == '>' || *p == '=')) ||
+	    (q == '<' && (*p == '=' || *p == '>' || *p == '<')) ||
+	    (q == '>' && (*p == '=' || *p == '>')) ||
+	    (q == '!' && *p == '=')))
 		return (p + 1);
+	if (q == '-' && p < end && *p == '>')
+		return (end - p > 1 && p[1] == '>' ? p + 2 : p + 1);
 	/* :name and @name are no words. */
 	if ((q == ':' || q == '@') && pl->depth == 0) {
 		while (p < end && is_wordy(*p))
