@@ -348,6 +348,19 @@ t.ok(not termios.tcgetattr(p.slave)[3] & termios.ICANON,
 t.ok("│ 9 │" in p.say("SELECT 9 AS a;"), "and goes on")
 t.eq(p.end(), 0, "Ctrl-D leaves")
 
+p = Prompt(url, size=(24, 30))
+s.delay = 0.8
+p.type("SELECT count(*) AS n FROM github_org.issues;\n")
+p.until(" rows, 1 page", 30)
+p.quiet(0.2)
+p.until("\r\x1b[K", 10)
+got = p.until("\r\x1b[K", 10)
+t.ok("rows, " in got and len(got) <= 29 + 4, "progress fits a narrow terminal",
+     repr(got))
+p.until(PROMPT, 30)
+s.delay = 0
+p.end()
+
 p = Prompt(url, LC_ALL="C")
 got = p.say("SELECT 'é' AS a, NULL AS b;")
 t.ok("| é | NULL |" in got and "+---+------+" in got,
