@@ -17,6 +17,7 @@ struct runner {
 
 	struct job * by_name;
 	struct job * by_id;
+	struct job * by_fold;
 	struct job ** sorted; /* by name */
 	size_t unsaved;       /* at most that many jobs wait to be saved */
 	size_t n, cap;
