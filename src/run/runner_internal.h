@@ -45,6 +45,7 @@ struct runner {
 	json_int_t seen;       /* the last generation compared with */
 	int polling;
 	struct loop_timer * slice_timer; /* for what is too much for a turn: */
+	unsigned polls;        /* so far */
 	size_t ask_next;       /* whose status is asked for next, ... */
 	json_t * list;         /* ... and what the state holds, NULL: not now, */
 	json_t * names;        /* the names in it so far */

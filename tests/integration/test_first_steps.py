@@ -57,6 +57,11 @@ run("ALTER CONNECTOR GITHUB_org DISABLE")
 run("ALTER CONNECTOR GITHUB_org ENABLE")
 t.eq(d.get("/v1/connectors/github_ORG")[0], 200, "the API too")
 
+t.eq(d.call("PATCH", "/v1/connectors/github_org",
+            {"options": {"rate_limit": 100.1}})[0], 204, "PATCH")
+t.ok(b'"rate_limit":100.1,' in d.call("GET", "/v1/connectors")[2].replace(
+     b"}", b","), "numbers are shown as they were written")
+
 # ---- joins that tell an input: never the default instead ----
 ON = ("github_org.repos r %s JOIN github_org.issues i ON i.repo = r.name %s "
       "GROUP BY 1 ORDER BY 1")
