@@ -101,6 +101,10 @@ t.ok("[owner string]" in json.dumps(run("DESCRIBE github_org.issues")),
 e = fails("SELECT 1 FROM github_org.issues WHERE repo = '..'")["message"]
 t.ok(e.count("Github_Org.issues") == 1, "an error says once where it was", e)
 
+run("CREATE CONNECTOR dd TYPE 'datadog' CONFIG {\"api_key\": \"dd1\", "
+    "\"app_key\": \"dd2\", \"api_url\": \"%s/datadog\"}" % s.base)
+says("SELECT * FROM dd.metrics", "has to be told query or metric: add WHERE")
+
 # ---- a limit of the service is not one of ours ----
 s.fail["/github/repos"] = [(403, {"X-RateLimit-Remaining": "0",
                                   "X-RateLimit-Reset": str(int(time.time()) + 3000)}, {})]
