@@ -216,6 +216,9 @@ use_ask(struct gather * g, size_t k, int is_input, int * n,
 	if (a->op == OP_IN)
 		sqlite3_vtab_in(g->info, i, 1);
 	(void)use(g, i, n);
+	if (a->op == OP_IN && g->v->q->opts.explain &&
+	    query_explain_in(g->v->q, g->ent, a->column, lits) == 0)
+		return (0);
 	if (a->op == OP_IN || sqlite3_vtab_rhs_value(g->info, i, &v) !=
 	    SQLITE_OK)
 		v = NULL;

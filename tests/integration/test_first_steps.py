@@ -76,6 +76,21 @@ t.ok(run("SELECT count(*) AS n FROM github_org.issues i JOIN github_org.pulls "
          "p ON i.repo = p.repo AND i.number = p.number")[0]["n"] > 30,
      "two that could tell each other")
 
+# ---- EXPLAIN shows what would be sent ----
+e = run("EXPLAIN SELECT key FROM jira0.issues WHERE priority IN ('Low', "
+        "'High', 'Low')") if run(
+    "CREATE CONNECTOR jira0 TYPE 'jira' CONFIG {\"base_url\": \"%s/jira\", "
+    "\"api_token\": \"x\", \"email\": \"a@b.c\"}" % s.base) else None
+t.ok("IN%20%28%22High%22,%20%22Low%22%29" in e[0]["request"] and
+     "'Low'" in e[0]["pushed"], "the values of an IN", e)
+e = run("EXPLAIN SELECT number FROM github_org.pulls p WHERE p.repo IN "
+        "('web', 'api')")
+t.ok("/api/pulls" in e[0]["request"] and "and 1 more" in e[0]["request"],
+     "an input's too", e)
+e = run("EXPLAIN SELECT number FROM github_org.pulls WHERE repo IN "
+        "(SELECT name FROM github_org.repos)")
+t.ok("web" not in e[0]["request"], "not those of a SELECT", e)
+
 # ---- mistakes ----
 says("CREATE CONNECTOR x TYPE 'githb' CONFIG {\"token\": \"s3cret\"}",
      "there is no type githb (did you mean github?)", "TYPE 'githb'")
@@ -104,6 +119,18 @@ t.ok(e.count("Github_Org.issues") == 1, "an error says once where it was", e)
 run("CREATE CONNECTOR dd TYPE 'datadog' CONFIG {\"api_key\": \"dd1\", "
     "\"app_key\": \"dd2\", \"api_url\": \"%s/datadog\"}" % s.base)
 says("SELECT * FROM dd.metrics", "has to be told query or metric: add WHERE")
+
+# ---- words of other databases ----
+says("SELECT 1 FROM github_org.issues WHERE created_at > now()",
+     "no function now()", "datetime('now')")
+says("SELECT string_agg(title, ',') FROM github_org.issues", "group_concat()")
+says("SELECT 1 FROM github_org.issues WHERE 'bug' = ANY(labels)",
+     "labels CONTAINS 'bug'".split()[1])
+says("SELECT number::text FROM github_org.issues", "CAST(x AS TEXT)")
+says("SELECT 1 FROM github_org.issues WHERE title ILIKE 'a%'",
+     "LIKE tells no case")
+says("SELECT * FROM pragma_database_list", "SQLite's own tables are not for queries")
+says("SELECT " + "(" * 150 + "1" + ")" * 150, "nested too deep")
 
 # ---- a limit of the service is not one of ours ----
 s.fail["/github/repos"] = [(403, {"X-RateLimit-Remaining": "0",
