@@ -132,6 +132,10 @@ says("SELECT 1 FROM github_org.issues WHERE title ILIKE 'a%'",
 says("SELECT * FROM pragma_database_list", "SQLite's own tables are not for queries")
 says("SELECT " + "(" * 150 + "1" + ")" * 150, "nested too deep")
 
+t.eq(run("DESC github_org.repos"), run("DESCRIBE github_org.repos"), "DESC")
+t.eq(run("BEGIN SELECT 1 AS x UNION SELECT 2 ORDER BY x DESC; END"),
+     [{"x": 2}, {"x": 1}], "is still an order, too")
+
 # ---- a limit of the service is not one of ours ----
 s.fail["/github/repos"] = [(403, {"X-RateLimit-Remaining": "0",
                                   "X-RateLimit-Reset": str(int(time.time()) + 3000)}, {})]
