@@ -273,10 +273,12 @@ refuse(struct limit_wait * w, int64_t us)
 	if (ms < 1)
 		ms = 1;
 	rfc3339_format((clock_wall_ms() + ms + 999) / 1000 * 1000, when);
-	err_set(&w->e, ERR_TRANSIENT, "rate_limit", "the rate limit lets no "
+	err_set(&w->e, ERR_TRANSIENT, "rate_limit", "the rate limit%s lets no "
 	    "call through before %s, and the statement may not wait so long; "
-	    "ask again then, ask for less or raise rate_limit in OPTIONS",
-	    when);
+	    "ask again then%s", w->s->blocked_us > clock_mono_us() ?
+	    " of the service" : "", when,
+	    w->s->blocked_us > clock_mono_us() ? " or ask for less" :
+	    ", ask for less or raise rate_limit in OPTIONS");
 	w->e.retry_after_ms = ms;
 	unlink_wait(w);
 	w->s->nrefused++;

@@ -57,10 +57,16 @@ name(const struct reader_call * c, struct err * e)
 {
 	const struct plan * p = c->part->r->plan;
 	long long page = (long long)c->part->number + 1;
-	char url[160];
+	char url[160], own[300];
+	size_t n;
 
 	/* Services cite what they were sent. */
 	secret_scrub(c->part->r->env->secrets, p->c->config, e);
+	/* A request that could not be made says whose it is. */
+	n = (size_t)snprintf(own, sizeof(own), "%s.%s: ", p->c->name,
+	    p->ent->name);
+	if (n < sizeof(own) && strncmp(e->msg, own, n) == 0)
+		memmove(e->msg, e->msg + n, strlen(e->msg + n) + 1);
 	if (c->req != NULL && strstr(e->msg, http_url_safe(url, sizeof(url),
 	    c->req->url)) == NULL)
 		err_prefix(e, "%s.%s, page %lld of %s", p->c->name,

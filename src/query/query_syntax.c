@@ -82,6 +82,9 @@ unexpected(struct query * q, size_t off, struct err * e)
 		    sizeof(clauses[0]));
 	if (near != NULL && token_is(list, i, near))
 		near = NULL;
+	if (token_is(list, i, "ilike"))
+		return (token_error(q->sql, q->len, list->t[i].off, e,
+		    "found ILIKE; LIKE tells no case of the letters a to z"));
 	return (token_error(q->sql, q->len, list->t[i].off, e,
 	    "found %.*s%s%s%s, but expected %s", list->t[i].len > 40 ? 40 :
 	    (int)list->t[i].len, token_text(list, i), near ?
@@ -122,6 +125,10 @@ query_syntax(struct query * q, const char * msg, long off, struct err * e)
 
 	if (strcmp(msg, "incomplete input") == 0)
 		return (unexpected(q, end_of(q), e));
+	if (strcmp(msg, "parser stack overflow") == 0)
+		return (err_set(e, ERR_PERMANENT, "sql", "the statement is "
+		    "nested too deep: take brackets away, or put a part of it "
+		    "into WITH"));
 	if (off >= 0 && n > strlen(end) &&
 	    strcmp(msg + n - strlen(end), end) == 0)
 		return (unexpected(q, (size_t)off, e));

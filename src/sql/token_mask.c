@@ -98,6 +98,22 @@ is_key(const struct scan * s, size_t end)
 	return (end < s->len && s->sql[end] == ':');
 }
 
+/* Whether it is what TYPE names, which is no secret. */
+static int
+is_type(const struct scan * s, size_t at, size_t end)
+{
+	size_t i = at;
+
+	for (at++; at < end; at++)
+		if (!isalnum((unsigned char)s->sql[at]) && s->sql[at] != '_')
+			return (0);
+	while (i > 0 && isspace((unsigned char)s->sql[i - 1]))
+		i--;
+	return (s->depth == 0 && i > 4 &&
+	    strncasecmp(s->sql + i - 4, "type", 4) == 0 &&
+	    isspace((unsigned char)s->sql[i - 5]));
+}
+
 static size_t
 comment_end(const struct scan * s, size_t at)
 {
@@ -180,7 +196,7 @@ step(struct scan * s, size_t at)
 		return (at + 1);
 	if (c == '\'' || c == '"' || c == '`') {
 		end = quoted_end(s, at);
-		if (!is_key(s, end))
+		if (!is_key(s, end) && !is_type(s, at, end))
 			hide(s, at + 1, end);
 		s->key = 0;
 		return (end + 1);
