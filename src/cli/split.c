@@ -95,7 +95,7 @@ is_space(char c)
 static int
 is_comment(const char * p, const char * q)
 {
-	if (q - p < 2 || (p[0] != '-' && p[0] != '/'))
+	if (q - p < 2 || (p[0] != '-' && p[0] != '/') || p[1] == '>')
 		return (0);
 	return (p[0] == '-' || (q - p >= 4 && q[-2] == '*' && q[-1] == '/'));
 }
