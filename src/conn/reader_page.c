@@ -80,7 +80,6 @@ begin(struct reader_call * c, struct err * e)
 {
 	const struct reader * r = c->part->r;
 
-	reader_hash_init(&c->hash);
 	buf_clear(&c->body);
 	c->bad_page = 0;
 	c->decoder = nspare > 0 ? spare[--nspare] : decode_json_new();
@@ -93,7 +92,6 @@ begin(struct reader_call * c, struct err * e)
 static int
 feed(struct reader_call * c, const char * p, size_t n)
 {
-	reader_paginate_hash(&c->hash, p, n);
 	if (c->copy)
 		(void)buf_add(&c->body, p, n);
 	if (decode_json_feed(c->decoder, p, n) == 0)
@@ -178,7 +176,7 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	a.page = page;
 	a.body = &body;
 	a.url = c->req->url;
-	a.hash = reader_paginate_hash_end(&c->hash);
+	a.hash = body.hash;
 	a.link = link.p;
 	a.cursor = head ? http_res_header(res, head) : NULL;
 	if (is_kept) {
@@ -306,6 +304,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	struct err e;
 
 	c->http = NULL;
+	call_counts_answer(c->part->r->env->counts,
+	    c->part->r->plan->c->m->type, res, he);
 	if (c->has_failed) {
 		e = c->e;
 		reader_page_forget(c);

@@ -21,11 +21,11 @@ struct secrets {
 	char * path; /* the env file's, or NULL */
 	struct secret_env env;
 	struct sealed * sealed;
+	uint64_t changes;
 	struct secret_key key;
 	int has_key;
 	int has_trouble;
 	struct err trouble;
-	uint64_t changes;
 };
 
 /* ---- references ---- */
@@ -229,8 +229,9 @@ secrets_drop(struct secrets * s, const char * name)
 {
 	struct sealed * d = find(s, name);
 
-	if (d != NULL)
-		free_sealed(s, d);
+	if (d == NULL)
+		return;
+	free_sealed(s, d);
 }
 
 void
