@@ -222,16 +222,40 @@ ask_wider(struct reader_part * p)
 	return (1);
 }
 
-/* Whether the statement itself gave a value that the service may not know. */
+/* Whether ${text} speaks of the string ${v}, or one in the list. */
 static int
-has_asked(const struct plan * p)
+cites(const char * text, const json_t * v)
 {
+	const json_t * one;
 	size_t i;
 
-	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].sent != NULL)
+	if (json_string_length(v) > 0)
+		return (strcasestr(text, json_string_value(v)) != NULL);
+	json_array_foreach(v, i, one)
+		if (cites(text, one))
 			return (1);
-	return (p->list->partition != NULL);
+	return (0);
+}
+
+/* Whether the value that the service does not know is one of the configuration:
+ * then no rows would hide that. */
+static int
+is_configured(const struct plan * p, const struct http_res * res)
+{
+	const char * text = res->body ? res->body : "", * key;
+	json_t * v;
+	size_t i;
+	int asked = p->list->partition != NULL;
+
+	for (i = 0; i < p->npreds; i++) {
+		asked |= p->preds[i].sent != NULL;
+		if (cites(text, p->preds[i].sent))
+			return (0);
+	}
+	json_object_foreach(p->config, key, v)
+		if (cites(text, v))
+			return (1);
+	return (!asked);
 }
 
 static void
@@ -276,9 +300,7 @@ judged(struct reader_call * c, const struct http_res * res)
 			reader_call_again(c);
 			break;
 		}
-		/* Then it is one of the configuration, and no rows would
-		 * hide that. */
-		if (res->status / 100 != 2 && !has_asked(r->plan)) {
+		if (res->status / 100 != 2 && is_configured(r->plan, res)) {
 			answer_failed(r->plan->c->m, res, c->req->url, &e);
 			reader_page_forget(c);
 			reader_call_failed(c, &e);
