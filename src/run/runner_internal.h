@@ -129,7 +129,8 @@ void runner_sweep_literals(struct runner * r);
  * not fit becomes a job that is only shown. */
 struct job * runner_adopt(struct runner * r, const json_t * rec);
 
-/** runner_refit(r): The types are others: look again at what did not fit. */
+/** runner_refit(r): The types are others: look again at what did not fit, and go
+ * over to those that changed. */
 void runner_refit(struct runner * r);
 
 /** runner_poll_start(r): Begin looking for other daemons' changes. */

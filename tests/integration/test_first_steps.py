@@ -150,7 +150,7 @@ t.eq(list(run("BEGIN TRY SELECT * FROM jira.issues; CATCH config_error THEN "
               )[0]), ["class", "code", "message"], "error.* as columns")
 t.eq(run("BEGIN TRY SELECT * FROM jira.issues; CATCH config_error THEN "
          "SELECT upper(error.code) AS c, error.class AS k ORDER BY error.code, "
-         "error.class; END TRY; END"), [{"c": "TEMPLATE", "k": "config"}],
+         "error.class; END TRY; END"), [{"c": "TEMPLATE", "k": "config_error"}],
      "and in expressions")
 
 # ---- a type that goes away ----
