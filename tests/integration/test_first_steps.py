@@ -1,12 +1,16 @@
 """What somebody does who knows psql and not moltler: in any case, with mistakes,
 and with a type of their own."""
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -150,7 +154,7 @@ t.eq(list(run("BEGIN TRY SELECT * FROM jira.issues; CATCH config_error THEN "
               )[0]), ["class", "code", "message"], "error.* as columns")
 t.eq(run("BEGIN TRY SELECT * FROM jira.issues; CATCH config_error THEN "
          "SELECT upper(error.code) AS c, error.class AS k ORDER BY error.code, "
-         "error.class; END TRY; END"), [{"c": "TEMPLATE", "k": "config"}],
+         "error.class; END TRY; END"), [{"c": "TEMPLATE", "k": "config_error"}],
      "and in expressions")
 
 # ---- a type that goes away ----
@@ -185,6 +189,42 @@ r = subprocess.run([os.path.join(BUILD, "moltler"), "--format", "json",
                     "manifest", "check", types], capture_output=True, text=True)
 t.ok(r.returncode == 2 and "no command" not in r.stderr, "options before "
      "manifest", r.stderr)
+
+URL = "http://127.0.0.1:%d" % d.port
+
+
+def client(sql, width=None):
+    """What the client says, on a terminal of that width if one is given."""
+    cmd = [os.path.join(BUILD, "moltler"), "--url", URL, "-f", "-"]
+    if width is None:
+        r = subprocess.run(cmd, input=sql, capture_output=True, text=True)
+        return r.stdout + r.stderr
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    r = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=slave,
+                         env=dict(os.environ, NO_COLOR="1", LC_ALL="C.UTF-8"))
+    os.close(slave)
+    r.communicate(sql.encode())
+    out = b""
+    while True:
+        try:
+            got = os.read(master, 65536)
+        except OSError:
+            break
+        if not got:
+            break
+        out += got
+    os.close(master)
+    return out.decode()
+
+
+out = client("SELECT 1;\n\nSELECT\n  nope\nFROM github_org.issues;\n")
+t.ok("statement 2 of 2 (standard input): line 4, column 3: no column nope" in
+     out, "the line of the file", out)
+out = client("EXPLAIN SELECT number FROM github_org.issues "
+             "WHERE state = 'open'", 90)
+t.ok("state=open&per_page=100" in out.replace("\r\n", ""),
+     "EXPLAIN is not cut", out)
 
 shutil.rmtree(types, ignore_errors=True)
 s.close()
