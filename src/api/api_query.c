@@ -5,6 +5,7 @@
 
 #include "api/api_internal.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "query/format.h"
@@ -19,6 +20,8 @@
 /* One row may be far larger than a buffer's worth, but not without bound. */
 #define MAX_BUFFER ((size_t)64 << 20)
 #define MAX_QUERIES 200
+/* How far it is is told this often, to who can be told. */
+#define PROGRESS_MS 500
 
 struct api_query {
 	struct api * a;
@@ -30,6 +33,7 @@ struct api_query {
 	int streaming;
 	int writing;  /* a piece is on its way to the client */
 	int over;     /* the query has ended: op ends with the last piece */
+	int64_t told_us; /* when it began, or progress was told */
 	int broken;   /* in a way the client must notice by the connection */
 	struct api_query * next;
 	struct api_query ** prevp;
@@ -168,12 +172,23 @@ on_delay(void * arg)
  * The next page takes its time: the rows of the last are for reading now.  The
  * first ones at once; later ones unless it comes soon, as pages from nearby do:
  * then a write a page, and the client's waking up, would cost as much as they do.
+ * Who understands it is told now and then how far things are.
  */
 static void
 on_progress(void * arg, const struct query_stats * st)
 {
 	struct api_query * op = arg;
+	int64_t now = clock_mono_us();
 
+	if (op->writing || op->over || op->out.failed)
+		return;
+	if (now - op->told_us >= PROGRESS_MS * 1000) {
+		op->told_us = now;
+		if (query_format_progress(op->f, st)) {
+			on_delay(op);
+			return;
+		}
+	}
 	if (st->rows == 0 || op->out.len == 0)
 		return;
 	if (!op->streaming)
@@ -247,6 +262,7 @@ start(const struct api_call * c, const char * sql, size_t len, int format,
 		return;
 	}
 	op->a = c->a;
+	op->told_us = clock_mono_us();
 	op->q = c->q;
 	op->out.max = MAX_BUFFER;
 	op->next = c->a->queries;

@@ -194,6 +194,8 @@ decode_json_fault_records(struct decode_json * d)
 		write_path(p, n, &b);
 		buf_adds(&b, n == 0 ? " (the page) is " : " is ");
 		write_there(at, &b);
+		if (d->list_bad && json_is_array(at))
+			buf_adds(&b, ", but not of objects");
 		json_decref(v);
 	}
 	err_set(&d->err, ERR_PERMANENT, "records", "the page has no records at "

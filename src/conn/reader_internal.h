@@ -81,7 +81,10 @@ struct reader_part {
 	char * cursor, * next_url;
 	int64_t offset, number;
 	int size;                  /* asked for; 0: the manifest's */
+	int is_wide;               /* asks without what may widen */
 	uint64_t hash;             /* of the page before */
+	uint64_t place;            /* a page and where it led, ... */
+	int64_t place_at;          /* ... by number; 0: none */
 };
 
 /* Where parts come from (reader_parts.c). */

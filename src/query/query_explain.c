@@ -94,7 +94,9 @@ fill(struct query_live * v, const struct query_choice * ch, size_t number,
 	if ((in = plan_inputs(p, &n, e)) == NULL)
 		goto fail;
 	/* A partition's inputs come from its parent's rows. */
-	if (p->list->partition == NULL) {
+	if (n == 0)
+		buf_adds(&l->text[C_REQUEST], "none: no row can be meant");
+	else if (p->list->partition == NULL) {
 		if ((r = request_page(p, json_array_get(in, 0), &pos, e)) ==
 		    NULL)
 			goto fail;

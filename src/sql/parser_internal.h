@@ -73,6 +73,10 @@ json_t * parser_error_value(struct parser * p, size_t i);
 /** parser_class(p, i, out): The class of errors that token ${i} names. */
 int parser_class(struct parser * p, size_t i, enum ast_class * out);
 
+/** parser_lex(v, p): The next word, for the grammar. */
+union PARSER_STYPE;
+int parser_lex(union PARSER_STYPE * v, struct parser * p);
+
 /** parser_parse(p): The grammar; 0, or not. */
 int parser_parse(struct parser * p);
 

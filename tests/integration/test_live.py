@@ -45,7 +45,7 @@ OPTIONS { "cache_ttl": 0, -- always ask
   "retry_count": 1 };""" % s.base)
 t.eq(got, [{"status": "created", "connector": "github_org", "type": "github"}],
      "CREATE CONNECTOR answers")
-run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"url": '
+run('CREATE CONNECTOR jira_project TYPE \'jira\' CONFIG {"base_url": '
     '"%s/jira", "email": "me@example.com", "api_token": "$env:JIRA_TOKEN"} '
     'OPTIONS {"cache_ttl": 0}' % s.base)
 run('CREATE CONNECTOR datadog_prod TYPE \'datadog\' CONFIG {"api_url": '
@@ -180,6 +180,9 @@ status, e = fails("EXEC github_org.issues.update(issue_number => 'x', data "
 t.ok("issue_number" in e["message"], "an ill-typed one too", e)
 t.eq(sent(), [], "and nothing was sent")
 
+t.ok((d.metric("moltler_http_requests_total", type="github", code="200") or 0)
+     > 5, "/metrics counts what services were asked")
+
 # ---- errors ----
 status, e = fails("SELECT tilte FROM github_org.issues")
 t.ok("title" in e["message"], "did you mean", e)
@@ -220,7 +223,7 @@ last = json.loads(out[2].splitlines()[-1])
 t.ok("error" in last and "page 2" in last["error"]["message"],
      "a failure after some rows says which page", last)
 status, e = fails("SELECT number FROM gh2.issues WHERE repo = 'nothing'")
-t.ok(e["code"] == "not_found", "a repository that is not there", e)
+t.ok(e["code"] == "http_404", "a repository that is not there", e)
 
 # ---- cache ----
 s.forget()
@@ -240,6 +243,11 @@ run("SELECT number FROM github_org.issues WHERE state = 'open'")
 before = s.remaining
 run("SELECT number FROM github_org.issues WHERE state = 'open'")
 t.eq(s.remaining, before, "304 costs no quota")
+status, out = d.post("/v1/query", {
+    "sql": "SELECT number FROM github_org.issues WHERE state = 'open'",
+    "format": "json"})
+t.ok(out["stats"].get("not_modified", 0) > 0, "and is in the statistics",
+     out["stats"])
 s.etags = False
 
 # ---- scripts ----
@@ -251,7 +259,7 @@ s.fail["/github/repos/acme/web/issues"] = [(500, {}, {"message": "oops"})] * 2
 rows = run("""BEGIN TRY SELECT number FROM github_org.issues;
 CATCH connector_error THEN SELECT error.class AS c, error.code AS k;
 END TRY; END;""")
-t.eq(rows, [{"c": "transient", "k": "http_500"}], "error.class, error.code")
+t.eq(rows, [{"c": "connector_error", "k": "http_500"}], "error.class, error.code")
 
 # ---- max_api_calls ----
 status, out = d.post("/v1/query", {"sql": "SELECT number FROM "

@@ -75,8 +75,8 @@ names(void * arg, const char ** out, size_t n)
 	return (k);
 }
 
-const struct query_catalog harness_catalog = { lookup, names, NULL,
-    NULL };
+const struct query_catalog harness_catalog = { .lookup = lookup,
+    .names = names };
 
 int
 harness_setup(void ** state)

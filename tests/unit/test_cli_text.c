@@ -50,6 +50,18 @@ test_split(void ** state)
 	expect_split("/* x */ a /* y */;b", "1:a|1:b|");
 	expect_split("a - b / c * d;e", "1:a - b / c * d|1:e|");
 	/* What is not closed is one statement; the daemon says so. */
+	/* BEGIN ... END is one. */
+	expect_split("BEGIN a; b; END; c", "1:BEGIN a; b; END|1:c|");
+	expect_split("begin\n try a; catch x then b; finally c; end try; end;d",
+	    "1:begin\n try a; catch x then b; finally c; end try; end|2:d|");
+	expect_split("BEGIN BEGIN a; END; b; END;c",
+	    "1:BEGIN BEGIN a; END; b; END|1:c|");
+	expect_split("BEGIN SELECT CASE a WHEN 1 THEN 2 END; END;c",
+	    "1:BEGIN SELECT CASE a WHEN 1 THEN 2 END; END|1:c|");
+	expect_split("BEGIN; a; END; b", "1:BEGIN|1:a|1:END|1:b|");
+	expect_split("BEGIN TRANSACTION; a", "1:BEGIN TRANSACTION|1:a|");
+	expect_split("a BEGIN; b", "1:a BEGIN|1:b|");
+	expect_split("BEGIN a; END_ x; END; b", "1:BEGIN a; END_ x; END|1:b|");
 	expect_split("'a;b", "1:'a;b|");
 	expect_split("a /* ;b", "1:a /* ;b|");
 	expect_split("a;/*/;b", "1:a|1:/*/;b|");

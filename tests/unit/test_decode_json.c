@@ -330,7 +330,8 @@ test_records(void ** state)
 	rows_raw(&r, "{\"a\":1}", "1;", 1);
 	rows_raw(&r, "\xef\xbb\xbf[{\"a\":1}]", "1;", 1);
 	rows_raw(&r, "[null,{\"a\":1},null]", "1;", 3);
-	rows_raw(&r, "[[1],7]", "NULL;NULL;", 2);
+	rows_raw(&r, "[[1]]", "NULL;", 1);
+	refused(&r, "[{\"a\":1},7]", "records", "an array of 2, but not of objects");
 	rows_raw(&r, "null", "", 0);
 	rig_free(&r);
 

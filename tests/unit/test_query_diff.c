@@ -306,6 +306,41 @@ test_inputs(void ** state)
 	service_free();
 }
 
+/* Stopped at each turn of the loop: nothing is left behind. */
+static void
+test_cancel(void ** state)
+{
+	const char * sql = "SELECT i.id, c.id FROM svc.comments c JOIN svc.issues "
+	    "i ON i.id = c.issue JOIN svc.users u ON u.name = c.author WHERE "
+	    "c.repo = 'core'";
+	struct query_opts opts = { .conn = &service_env };
+	unsigned turns, k, cancelled = 0;
+	struct run r;
+
+	(void)state;
+	service_reset();
+	service_make(harness_loop, 5, 60);
+	for (turns = 0; turns < 400; turns++) {
+		memset(&r, 0, sizeof(r));
+		harness_start(&r, sql, strlen(sql), &opts);
+		for (k = 0; k < turns && !r.done; k++)
+			assert_int_equal(loop_turn(harness_loop, 1), 0);
+		if (r.done)
+			break;
+		query_cancel(r.q);
+		harness_finish(&r);
+		if (r.failed)
+			assert_int_equal(r.e.cls, ERR_CANCELLED);
+		cancelled += r.failed != 0;
+		assert_int_equal(service_log.flying, 0);
+		assert_int_equal(service_refs(), 0);
+		harness_free(&r);
+	}
+	assert_true(cancelled > 10 && r.done && !r.failed);
+	harness_free(&r);
+	service_free();
+}
+
 static int
 begin(void ** state)
 {
@@ -318,7 +353,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_answers),
-		cmocka_unit_test(test_inputs),
+		cmocka_unit_test(test_inputs), cmocka_unit_test(test_cancel),
 	};
 
 	return (cmocka_run_group_tests_name("query_diff", tests, begin,

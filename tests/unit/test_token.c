@@ -73,6 +73,9 @@ test_objects(void ** state)
 	assert_string_equal(kinds("{ -- c } \n /* } */ } [x]"), "ooq");
 	assert_string_equal(kinds("{ ; [x]"), "o;q");
 	assert_string_equal(kinds("} x"), "!i");
+	/* So is the value after an arrow. */
+	assert_string_equal(kinds("(a => [1, [\"x]\"]], [b] => \"c\\\"\", \"d\")"),
+	    "oioonoojoooqojoqo");
 }
 
 static void
@@ -391,6 +394,11 @@ test_split(void ** state)
 	assert_memory_equal(s + st[2].off, "{ \"a;\": 1 }", st[2].len);
 	assert_memory_equal(s + st[3].off, "z", st[3].len);
 	assert_false(st[3].ended);
+	free(st);
+	s = "BEGIN TRY a; CATCH THEN b; END TRY; END; c";
+	assert_int_equal(token_split(s, strlen(s), &st, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(st[0].len, strlen(s) - 3);
 	free(st);
 	assert_int_equal(token_split("", 0, &st, &n, &e), 0);
 	assert_int_equal(n, 0);
