@@ -330,12 +330,12 @@ decode_json_rows_forget(struct decode_json * d, uint32_t state,
 static size_t
 body_used(const struct page * p)
 {
-	const struct value * v = p->cells, * end = v + p->nrows * p->ncols;
-	size_t n = 0;
+	size_t i, n = 0, cells = p->nrows * p->ncols;
 
-	for (; v < end; v++)
-		if (v->type == VALUE_TEXT && !(v->i & DECODE_MADE))
-			n += v->len;
+	for (i = 0; i < cells; i++)
+		if (p->cells[i].type == VALUE_TEXT &&
+		    !(p->cells[i].i & DECODE_MADE))
+			n += p->cells[i].len;
 	return (n);
 }
 

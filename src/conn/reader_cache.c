@@ -36,6 +36,9 @@ add_value(struct buf * b, const struct value * v)
 		break;
 	case VALUE_TEXT:
 		buf_addf(b, "t%u:", v->len);
+		/* The key is a string. */
+		if (memchr(v->s, '\0', v->len) != NULL)
+			b->failed = 1;
 		buf_add(b, v->s, v->len);
 		break;
 	}
@@ -62,11 +65,10 @@ make_key(const struct conn_env * env, const struct plan * p, struct buf * b)
 	b->max = KEY_MAX;
 	buf_addf(b, "%s/", p->c->id);
 	add_digest(b, p->c->config);
-	/* References that stay may stand for other credentials, and the type may
-	 * have been read anew: then columns are others. */
-	buf_addf(b, "/%llu.%llu/%s/%zu/", env->secrets == NULL ? 0ULL :
-	    (unsigned long long)secrets_changes(env->secrets),
-	    (unsigned long long)p->c->m->serial, p->ent->name,
+	buf_addf(b, "/%llu/%llu", (unsigned long long)p->c->m->serial,
+	    env->secrets != NULL ? (unsigned long long)secrets_changes(
+	    env->secrets) : 0ULL);
+	buf_addf(b, "/%s/%zu/", p->ent->name,
 	    (size_t)(p->list - p->ent->lists));
 	for (i = 0; i < p->npreds; i++) {
 		d = &p->preds[i];

@@ -120,6 +120,7 @@ secrets_new(const char * env_file, struct err * e)
 static void
 free_sealed(struct secrets * s, struct sealed * d)
 {
+	s->changes += *d->name != '~';
 	HASH_DEL(s->sealed, d);
 	free(d->text);
 	free(d);
@@ -143,8 +144,10 @@ secrets_free(struct secrets * s)
 int
 secrets_reload(struct secrets * s, struct err * e)
 {
-	s->changes++;
-	return (secret_env_read(&s->env, e));
+	if (secret_env_read(&s->env, e))
+		return (-1);
+	s->changes += s->path != NULL;
+	return (0);
 }
 
 uint64_t
@@ -206,8 +209,8 @@ secrets_put(struct secrets * s, const char * name, const char * sealed,
 		memcpy(d->name, name, n + 1);
 		HASH_ADD_KEYPTR(hh, s->sealed, d->name, n, d);
 	}
-	if (*name != '~' && (d->text == NULL || strcmp(d->text, text) != 0))
-		s->changes++;
+	s->changes += *name != '~' && (d->text == NULL ||
+	    strcmp(d->text, text) != 0);
 	free(d->text);
 	d->text = text;
 	return (0);
@@ -228,8 +231,6 @@ secrets_drop(struct secrets * s, const char * name)
 
 	if (d == NULL)
 		return;
-	if (*name != '~')
-		s->changes++;
 	free_sealed(s, d);
 }
 

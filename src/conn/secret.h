@@ -49,6 +49,10 @@ void secrets_free(struct secrets * s);
 /** secrets_reload(s, e): Read the env file again; on -1 the old values stay. */
 int secrets_reload(struct secrets * s, struct err * e);
 
+/** secrets_changes(s): Goes up with each value that may have changed, hidden ones
+ * left out: their names are new each time. */
+uint64_t secrets_changes(const struct secrets * s);
+
 /*
  * The own store's part; run/secret_store.h fills it.
  * secrets_key(s, key): The key from now on (copied); NULL: there is none.
@@ -58,8 +62,6 @@ int secrets_reload(struct secrets * s, struct err * e);
  * secrets_put(s, name, sealed, e): Keep a sealed text (copied).
  * secrets_sealed(s, name): The sealed text (borrowed), or NULL.
  * secrets_drop(s, name): Forget it.
- * secrets_changes(s): How often what references stand for may have changed; what
- * was read with other values is known by it.  Hidden names are never set anew.
  * secrets_each(s, cb, arg): For each, in no order; ${cb} may drop the one it got.
  */
 void secrets_key(struct secrets * s, const struct secret_key * key);
@@ -69,7 +71,6 @@ int secrets_put(struct secrets * s, const char * name, const char * sealed,
     struct err * e) MUST_CHECK;
 const char * secrets_sealed(const struct secrets * s, const char * name);
 void secrets_drop(struct secrets * s, const char * name);
-uint64_t secrets_changes(const struct secrets * s);
 void secrets_each(struct secrets * s, void (*cb)(void * arg,
     const char * name, const char * sealed), void * arg);
 

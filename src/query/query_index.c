@@ -317,7 +317,7 @@ settle(struct gather * g, const struct plan_choice * pc,
 	memset(&head, 0, sizeof(head));
 	head.entity = g->entity;
 	head.wanted = info->colUsed;
-	head.partial = g->lost != 0;
+	head.partial = g->lost != 0 || (g->limit >= 0 && !g->v->plain);
 	if (norders > 0 && pc->order_pushed) {
 		head.norders = norders;
 		memcpy(head.orders, by, norders * sizeof(*by));

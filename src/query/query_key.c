@@ -3,6 +3,7 @@
  * affinity and looks at every row again; so a value goes down as what the column
  * can hold, or not at all.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,23 +35,33 @@ put_value(struct buf * b, const struct value * v)
 		buf_add(b, v->s, v->len);
 }
 
-static int
-text_number(const char * s, size_t n, double * d)
+enum number { NUMBER_NOT, NUMBER_WHOLE, NUMBER_REAL, NUMBER_UNSURE };
+
+/* What SQLite makes of a text beside a column of numbers. */
+static enum number
+text_number(const char * s, size_t n, int64_t * i, double * d)
 {
 	char text[64], * end;
-	size_t i;
+	size_t k;
 
 	while (n > 0 && strchr(SPACES, s[n - 1]) != NULL && s[n - 1] != '\0')
 		n--;
-	if (n == 0 || n >= sizeof(text))
-		return (-1);
-	for (i = 0; i < n; i++)
-		if (strchr("0123456789+-.eE" SPACES, s[i]) == NULL || s[i] == '\0')
-			return (-1);
+	for (k = 0; k < n; k++)
+		if (strchr("0123456789+-.eE" SPACES, s[k]) == NULL || s[k] == '\0')
+			return (NUMBER_NOT);
+	if (n == 0)
+		return (NUMBER_NOT);
+	if (n >= sizeof(text))
+		return (NUMBER_UNSURE);
 	memcpy(text, s, n);
 	text[n] = '\0';
+	errno = 0;
+	*i = strtoll(text, &end, 10);
+	if (*end == '\0' && errno == 0)
+		return (NUMBER_WHOLE);
 	*d = strtod(text, &end);
-	return (*end == '\0' && isfinite(*d) ? 0 : -1);
+	return (*end != '\0' ? NUMBER_NOT : isfinite(*d) ? NUMBER_REAL :
+	    NUMBER_UNSURE);
 }
 
 /* A bound between two integers moves to the one that selects the same. */
@@ -66,7 +77,8 @@ fit_integer(const struct manifest_column * col, unsigned op, double d,
 {
 	int is_equal = op == OP_EQ || op == OP_IN;
 
-	if (!(fabs(d) <= EXACT))
+	/* From there on several integers are one double. */
+	if (!(fabs(d) < EXACT))
 		return (FIT_NOT);
 	if (d != floor(d)) {
 		if (is_equal)
@@ -90,31 +102,40 @@ static enum fit
 fit_number(const struct manifest_column * col, unsigned op, sqlite3_value * v,
     struct value * out)
 {
+	enum number is = NUMBER_REAL;
+	int64_t i = 0;
+	double d = 0;
 	const char * s;
-	double d;
 
 	switch (sqlite3_value_type(v)) {
 	case SQLITE_INTEGER:
-		if (col->type != COLUMN_BOOLEAN) {
-			out->type = VALUE_INT;
-			out->i = sqlite3_value_int64(v);
-			return (FIT);
-		}
-		d = (double)sqlite3_value_int64(v);
+		i = sqlite3_value_int64(v);
+		is = NUMBER_WHOLE;
 		break;
 	case SQLITE_FLOAT:
 		d = sqlite3_value_double(v);
 		break;
 	case SQLITE_TEXT:
-		s = (const char *)sqlite3_value_text(v);
-		if (s == NULL || text_number(s,
-		    (size_t)sqlite3_value_bytes(v), &d))
-			return (op == OP_EQ || op == OP_IN ? FIT_NONE :
-			    FIT_NOT);
+		if ((s = (const char *)sqlite3_value_text(v)) != NULL)
+			is = text_number(s, (size_t)sqlite3_value_bytes(v), &i,
+			    &d);
+		else
+			is = NUMBER_UNSURE;
 		break;
 	default:
 		return (FIT_NOT);
 	}
+	if (is == NUMBER_NOT && (op == OP_EQ || op == OP_IN))
+		return (FIT_NONE);
+	if (is == NUMBER_NOT || is == NUMBER_UNSURE)
+		return (FIT_NOT);
+	if (is == NUMBER_WHOLE && col->type != COLUMN_BOOLEAN) {
+		out->type = VALUE_INT;
+		out->i = i;
+		return (FIT);
+	}
+	if (is == NUMBER_WHOLE)
+		d = (double)i;
 	if (col->type != COLUMN_REAL)
 		return (fit_integer(col, op, d, out));
 	if (!isfinite(d))

@@ -54,6 +54,7 @@ query_live_new(struct query * q)
 	v->ctx.progress = on_stats;
 	v->ctx.arg = v;
 	v->told_ms = q->t0_us / 1000;
+	v->plain = query_where_is_plain(&q->list);
 	return (v);
 }
 

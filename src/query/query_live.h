@@ -73,6 +73,7 @@ struct query_live {
 	int64_t told_ms;      /* when sink.progress was called */
 	uint64_t told_rows;      /* rows out when it was last called */
 	struct query_feeds * feeds;
+	int plain;            /* query_where_is_plain() */
 	int limited;          /* something in it stops before the end */
 	int known;            /* the compiled statement was looked at */
 	struct buf key;       /* scratch of xFilter */
@@ -194,6 +195,12 @@ struct query_rowids {
 int query_rowid(struct query_rowids * r, const struct value * v, size_t n,
     int64_t * out) MUST_CHECK;
 void query_rowid_clear(struct query_rowids * r);
+
+/* query_where.c */
+
+/** query_where_is_plain(list): Whether each condition of the statement's WHERE is
+ * one that xBestIndex is told of. */
+int query_where_is_plain(const struct token_list * list);
 
 /* query_entity.c, query_index.c */
 

@@ -67,7 +67,7 @@ stmt_part_caught(const struct stmt_text * text, const struct ast * ast,
 			continue;
 		buf_add(out, s + at, list.t[i].off - at);
 		add_quoted(out, field == 'm' ? caught->msg : field == 'o' ?
-		    caught->code : err_class_name(caught->cls));
+		    caught->code : ast_class_name(stmt_class(caught)));
 		i += 2;
 		at = list.t[i].off + list.t[i].len;
 	}

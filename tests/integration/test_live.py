@@ -259,7 +259,7 @@ s.fail["/github/repos/acme/web/issues"] = [(500, {}, {"message": "oops"})] * 2
 rows = run("""BEGIN TRY SELECT number FROM github_org.issues;
 CATCH connector_error THEN SELECT error.class AS c, error.code AS k;
 END TRY; END;""")
-t.eq(rows, [{"c": "transient", "k": "http_500"}], "error.class, error.code")
+t.eq(rows, [{"c": "connector_error", "k": "http_500"}], "error.class, error.code")
 
 # ---- max_api_calls ----
 status, out = d.post("/v1/query", {"sql": "SELECT number FROM "

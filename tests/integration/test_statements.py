@@ -187,7 +187,8 @@ t.eq(run("BEGIN TRY EXEC gh.issues.create({title: 'x'}); CATCH THEN "
      run("BEGIN TRY EXEC gh.nope.nope(); CATCH THEN EXEC gh.issues.create("
          "title => error.class); END TRY; END") and "http_500",
      "error.* as an argument")
-t.eq(json.loads(s.calls(ISSUES)[-1][3])["title"], "config", "and error.class")
+t.eq(json.loads(s.calls(ISSUES)[-1][3])["title"], "config_error",
+     "and error.class")
 
 # ---- errors of the text ----
 for sql, code, head in (
@@ -223,7 +224,7 @@ boom()
 t.eq(run("BEGIN TRY SELECT number FROM gh.issues; CATCH connector_error THEN "
          "SELECT error.class AS c, error.code AS k, error.message LIKE "
          "'%oops%' AS m; END TRY; END"),
-     [{"c": "transient", "k": "http_500", "m": 1}], "CATCH with error.*")
+     [{"c": "connector_error", "k": "http_500", "m": 1}], "CATCH with error.*")
 for cls, want in (("auth_error", "err"), ("timeout_error", "err"),
                   ("rate_limit_error", "err"), ("config_error", "err"),
                   ("connector_error", [{"x": 1}]), ("OTHERS", [{"x": 1}]),

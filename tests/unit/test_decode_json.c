@@ -641,7 +641,7 @@ test_bad_json(void ** state)
 	refused(&r, "[]]", "json", "(byte 2): there is more after the end");
 	refused(&r, "[] {\"a\":1}", "json", "(byte 3): there is more");
 	refused(&r, "[1]\n{\"a\":1}", "json", "line 2, column 1 (byte 4)");
-	refused(&r, "[01]", "json", "(byte 1): ',' or ']' expected");
+	refused(&r, "[01]", "json", "(byte 2): ',' or ']' expected");
 	refused(&r, "[1.]", "json", "byte");
 	refused(&r, "[,1]", "json", "(byte 1)");
 	refused(&r, "[1,]", "json", "(byte 3)");

@@ -177,6 +177,14 @@ test_order_and_limit(void ** state)
 	assert_asked("SELECT id FROM svc.issues WHERE state = 'open' LIMIT 2",
 	    "issues state='open' LIMIT 2 exact;");
 	assert_int_equal(service_log.calls, 1);
+	assert_asked("SELECT i.id FROM svc.issues AS i WHERE (i.state = 'open' "
+	    "AND id < 99) AND draft = 0 AND assignee > 'a' COLLATE BINARY LIMIT "
+	    "2", "issues state='open' id<99 draft=0 LIMIT 2;");
+	assert_asked("SELECT i.id FROM svc.issues AS i WHERE (i.state = 'open' "
+	    "AND 99 > id) AND draft = 0 LIMIT 2",
+	    "issues state='open' id<99 draft=0 LIMIT 2 exact;");
+	assert_asked("SELECT id FROM svc.issues WHERE state > title LIMIT 2",
+	    "issues  LIMIT 2;");
 	assert_asked("SELECT id FROM svc.issues LIMIT 0", "");
 	/* Never a call more than needed. */
 	service_page = 4;
