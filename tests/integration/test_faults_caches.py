@@ -3,6 +3,7 @@ or begins anew while statements use it."""
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -251,6 +252,22 @@ t.ok(wait(lambda: ask(SQL % "m", d2)[0] == [{"name": "v2"}], 15, 0.3),
      "set anew at one, it counts at the other", ask(SQL % "m", d2))
 d2.close()
 
+r.signal(signal.SIGSTOP)
+for sql in (KEPT, SQL % "m", "SET SECRET both = 'v3'", "SHOW CONNECTOR k STATUS",
+            "ALTER CONNECTOR k SET OPTIONS {\"cache_ttl\": 0}",
+            "BEGIN %s; %s; END" % (KEPT, SQL % "m")):
+    c = socket.create_connection(("127.0.0.1", d.port))
+    body = json.dumps({"sql": sql}).encode()
+    c.sendall(b"POST /v1/query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+              b"application/json\r\nContent-Length: %d\r\n\r\n" % len(body) +
+              body)
+    time.sleep(0.05)
+    c.close()
+t.ok(wait(lambda: d.metric("moltler_queries_running") == 0, 15),
+     "left while Redis hangs", d.metric("moltler_queries_running"))
+r.signal(signal.SIGCONT)
+wait(lambda: d.get("/readyz")[0] == 200, 15)
+good("and then it goes on")
 r.signal(signal.SIGSTOP)
 good("Redis hangs", 20)
 good("and hangs", 20)
