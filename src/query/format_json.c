@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "query/format.h"
 
@@ -73,7 +74,10 @@ string(struct reader * r)
 
 	if (!take(r, '"'))
 		return (0);
-	while (r->at < r->n) {
+	for (;;) {
+		r->at += plain_run(r->s + r->at, r->n - r->at);
+		if (r->at == r->n)
+			return (0);
 		c = (unsigned char)r->s[r->at];
 		if (c == '"') {
 			r->at++;
@@ -85,15 +89,12 @@ string(struct reader * r)
 			r->at++;
 			if (!escape(r))
 				return (0);
-		} else if (c < 0x80)
-			r->at++;
-		else {
+		} else {
 			if ((k = utf8_seq(r->s + r->at, r->n - r->at)) == 0)
 				return (0);
 			r->at += k;
 		}
 	}
-	return (0);
 }
 
 static int
