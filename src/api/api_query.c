@@ -5,6 +5,7 @@
 
 #include "api/api_internal.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "query/format.h"
@@ -15,9 +16,12 @@
  * buffer is answered whole, so that an error found early is an error status.
  */
 #define FLUSH_BYTES ((size_t)64 << 10)
+#define FLUSH_MS 2
 /* One row may be far larger than a buffer's worth, but not without bound. */
 #define MAX_BUFFER ((size_t)64 << 20)
 #define MAX_QUERIES 200
+/* How far it is is told this often, to who can be told. */
+#define PROGRESS_MS 500
 
 struct api_query {
 	struct api * a;
@@ -25,9 +29,11 @@ struct api_query {
 	struct stmt * stmt;
 	struct query_format * f;
 	struct buf out;
+	struct loop_timer * delay; /* when what has gathered goes anyway */
 	int streaming;
 	int writing;  /* a piece is on its way to the client */
 	int over;     /* the query has ended: op ends with the last piece */
+	int64_t told_us; /* when it began, or progress was told */
 	int broken;   /* in a way the client must notice by the connection */
 	struct api_query * next;
 	struct api_query ** prevp;
@@ -80,6 +86,7 @@ op_free(struct api_query * op)
 	op->a->nqueries--;
 	op->a->queries_done++;
 	query_format_free(op->f);
+	loop_timer_free(op->delay);
 	buf_free(&op->out);
 	free(op);
 }
@@ -145,20 +152,49 @@ on_row(void * arg, size_t n, const struct query_value * v)
 	}
 	if (op->out.len < FLUSH_BYTES)
 		return (0);
-	if (!op->writing)
-		flush(op);
-	return (1);
+	/* While one piece is on its way the next one gathers. */
+	if (op->writing)
+		return (1);
+	flush(op);
+	return (0);
 }
 
-/* The next page takes its time: the rows of the last are for reading now. */
+static void
+on_delay(void * arg)
+{
+	struct api_query * op = arg;
+
+	if (op->out.len > 0 && !op->writing && !op->over && !op->out.failed)
+		flush(op);
+}
+
+/*
+ * The next page takes its time: the rows of the last are for reading now.  The
+ * first ones at once; later ones unless it comes soon, as pages from nearby do:
+ * then a write a page, and the client's waking up, would cost as much as they do.
+ * Who understands it is told now and then how far things are.
+ */
 static void
 on_progress(void * arg, const struct query_stats * st)
 {
 	struct api_query * op = arg;
+	int64_t now = clock_mono_us();
 
-	if (st->rows > 0 && op->out.len > 0 && !op->writing && !op->over &&
-	    !op->out.failed)
-		flush(op);
+	if (op->writing || op->over || op->out.failed)
+		return;
+	if (now - op->told_us >= PROGRESS_MS * 1000) {
+		op->told_us = now;
+		if (query_format_progress(op->f, st)) {
+			on_delay(op);
+			return;
+		}
+	}
+	if (st->rows == 0 || op->out.len == 0)
+		return;
+	if (!op->streaming)
+		on_delay(op);
+	else if (!loop_timer_pending(op->delay))
+		loop_timer_start(op->delay, FLUSH_MS);
 }
 
 static void
@@ -226,6 +262,7 @@ start(const struct api_call * c, const char * sql, size_t len, int format,
 		return;
 	}
 	op->a = c->a;
+	op->told_us = clock_mono_us();
 	op->q = c->q;
 	op->out.max = MAX_BUFFER;
 	op->next = c->a->queries;
@@ -235,7 +272,9 @@ start(const struct api_call * c, const char * sql, size_t len, int format,
 	c->a->queries = op;
 	c->a->nqueries++;
 	sink.arg = op;
-	if ((op->f = query_format_new(formats[format].kind, &op->out)) == NULL)
+	op->delay = loop_timer_new(c->a->o.loop, on_delay, op);
+	op->f = query_format_new(formats[format].kind, &op->out);
+	if (op->f == NULL || op->delay == NULL)
 		err_nomem(&e, "a query");
 	else
 		op->stmt = stmt_start(c->a->o.stmt, sql, len, &so, &sink, &e);

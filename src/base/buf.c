@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/utf8.h"
 
 /* Well below all there is, so that sums and doublings cannot wrap. */
@@ -43,7 +44,7 @@ buf_reserve(struct buf * b, size_t n)
 }
 
 int
-buf_add(struct buf * b, const void * p, size_t n)
+buf_add_slowly(struct buf * b, const void * p, size_t n)
 {
 	if (buf_reserve(b, n))
 		return (-1);
@@ -52,18 +53,6 @@ buf_add(struct buf * b, const void * p, size_t n)
 	b->len += n;
 	b->p[b->len] = '\0';
 	return (0);
-}
-
-int
-buf_adds(struct buf * b, const char * s)
-{
-	return (buf_add(b, s, strlen(s)));
-}
-
-int
-buf_addc(struct buf * b, char c)
-{
-	return (buf_add(b, &c, 1));
 }
 
 int
@@ -113,28 +102,44 @@ add_escape(struct buf * b, unsigned char c)
 	buf_add(b, u, u[1] == 'u' ? 6 : 2);
 }
 
+/* What may not stand for itself at ${s}; how many bytes of it were taken. */
+static size_t
+add_special(struct buf * b, const char * s, size_t n)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t len, run = 0;
+
+	if (c < 0x80) {
+		add_escape(b, c);
+		return (1);
+	}
+	while (run < n && (unsigned char)s[run] >= 0x80 &&
+	    (len = utf8_seq(s + run, n - run)) > 0)
+		run += len;
+	if (run == 0) {
+		buf_adds(b, "\xef\xbf\xbd");
+		return (1);
+	}
+	buf_add(b, s, run);
+	return (run);
+}
+
 int
 buf_add_json_str(struct buf * b, const char * s, size_t n)
 {
-	size_t i = 0, run = 0, len, start = b->len;
-	unsigned char c;
+	size_t i = 0, run, start = b->len;
 
+	/* So much it takes at least. */
+	if (n > SIZE_MAX - 2 || buf_reserve(b, n + 2))
+		b->failed = 1;
 	buf_addc(b, '"');
 	while (i < n && !b->failed) {
-		c = (unsigned char)s[i];
-		len = c < 0x80 ? 1 : utf8_seq(s + i, n - i);
-		if (len > 0 && c >= 0x20 && c != '"' && c != '\\') {
-			i += len;
-			continue;
-		}
-		buf_add(b, s + run, i - run);
-		if (len == 0)
-			buf_adds(b, "\xef\xbf\xbd");
-		else
-			add_escape(b, c);
-		run = ++i;
+		run = plain_run(s + i, n - i);
+		buf_add(b, s + i, run);
+		i += run;
+		if (i < n)
+			i += add_special(b, s + i, n - i);
 	}
-	buf_add(b, s + run, i - run);
 	if (buf_addc(b, '"') == 0)
 		return (0);
 	/* Half a string is worse than none. */

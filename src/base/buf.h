@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -26,14 +27,36 @@ struct buf {
 /** buf_reserve(b, n): Make room for ${n} more bytes (and the NUL).  0 or -1. */
 int buf_reserve(struct buf * b, size_t n);
 
+/** buf_add_slowly(b, p, n): buf_add(), where there is no room. */
+int buf_add_slowly(struct buf * b, const void * p, size_t n);
+
 /** buf_add(b, p, n): Append ${n} bytes.  0, or -1 with ${b}->failed set. */
-int buf_add(struct buf * b, const void * p, size_t n);
+static inline int
+buf_add(struct buf * b, const void * p, size_t n)
+{
+	/* The NUL needs room, too. */
+	if (n >= b->cap - b->len || b->failed)
+		return (buf_add_slowly(b, p, n));
+	if (n > 0)
+		memcpy(b->p + b->len, p, n);
+	b->len += n;
+	b->p[b->len] = '\0';
+	return (0);
+}
 
 /** buf_adds(b, s): Append the C string ${s}.  As buf_add. */
-int buf_adds(struct buf * b, const char * s);
+static inline int
+buf_adds(struct buf * b, const char * s)
+{
+	return (buf_add(b, s, strlen(s)));
+}
 
 /** buf_addc(b, c): Append one byte.  As buf_add. */
-int buf_addc(struct buf * b, char c);
+static inline int
+buf_addc(struct buf * b, char c)
+{
+	return (buf_add(b, &c, 1));
+}
 
 /** buf_addf(b, fmt, ...): Append formatted text.  As buf_add. */
 int buf_addf(struct buf * b, const char * fmt, ...)

@@ -107,8 +107,8 @@ count_at(const json_t * o, const char * key)
 	return (v > 0 ? (uint64_t)v : 0);
 }
 
-static int
-read_stats(struct answer * a, const json_t * v, struct err * e)
+static void
+read_counts(struct answer * a, const json_t * v)
 {
 	const json_t * ms = json_object_get(v, "ms");
 
@@ -116,7 +116,15 @@ read_stats(struct answer * a, const json_t * v, struct err * e)
 	a->stats.pages = count_at(v, "pages");
 	a->stats.calls = count_at(v, "calls");
 	a->stats.cache_hits = count_at(v, "cache_hits");
+	a->stats.cache_age_ms = (int64_t)count_at(v, "cache_age_ms");
+	a->stats.not_modified = count_at(v, "not_modified");
 	a->stats.ms = (int64_t)json_number_value(ms);
+}
+
+static int
+read_stats(struct answer * a, const json_t * v, struct err * e)
+{
+	read_counts(a, v);
 	if (json_object_get(v, "rows") != NULL && a->stats.rows != a->rows)
 		return (err_set(e, ERR_PERMANENT, "cut",
 		    "the answer is not whole: %ju rows came, the daemon sent "
@@ -131,7 +139,7 @@ read_object(struct answer * a, const char * p, size_t n, struct err * e)
 {
 	json_t * o = json_parse(p, n, "the answer", e);
 	const json_t * v;
-	int rc;
+	int rc = 0;
 
 	if (o == NULL)
 		return (-1);
@@ -139,6 +147,8 @@ read_object(struct answer * a, const char * p, size_t n, struct err * e)
 		rc = read_columns(a, v, e);
 	else if ((v = json_object_get(o, "stats")) != NULL)
 		rc = read_stats(a, v, e);
+	else if ((v = json_object_get(o, "progress")) != NULL)
+		read_counts(a, v);
 	else if ((v = json_object_get(o, "error")) != NULL)
 		rc = read_error(v, e);
 	else

@@ -12,7 +12,7 @@
  * The daemon's answer to one statement, read as its bytes arrive: a line
  * {"columns":[{"name","type"}...]}, a JSON array a row, and at last
  * {"stats":{...}} or {"error":{"code","class","message"}}.  What ends without
- * one of the last two was cut off.
+ * one of the last two was cut off.  {"progress":{...}} may come anywhere before.
  */
 struct answer_column {
 	char * name;
@@ -22,7 +22,8 @@ struct answer_column {
 };
 
 struct answer_stats {
-	uint64_t rows, pages, calls, cache_hits;
+	uint64_t rows, pages, calls, cache_hits, not_modified;
+	int64_t cache_age_ms;
 	int64_t ms;
 };
 
@@ -47,7 +48,7 @@ struct answer {
 	struct jsonrow_cell * cells;
 	size_t ncols;
 	uint64_t rows;
-	struct answer_stats stats; /* once ANSWER_DONE */
+	struct answer_stats stats; /* before ANSWER_DONE: so far */
 };
 
 /** answer_init(a, sink): Be ready for a new answer. */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 static volatile sig_atomic_t seen;
+static volatile sig_atomic_t ending;
 static int fds[2] = { -1, -1 };
 
 static void
@@ -20,7 +21,8 @@ on_sigint(int sig)
 	int saved = errno;
 	ssize_t n;
 
-	(void)sig;
+	if (sig != SIGINT)
+		ending = 1;
 	seen = 1;
 	n = write(fds[1], "", 1);
 	(void)n;
@@ -45,6 +47,37 @@ interrupt_setup(void)
 	sa.sa_flags = 0;
 	sa.sa_handler = SIG_IGN;
 	return (sigaction(SIGPIPE, &sa, NULL));
+}
+
+int
+interrupt_keep(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sigemptyset(&sa.sa_mask);
+	sa.sa_handler = on_sigint;
+	return (sigaction(SIGINT, &sa, NULL) || sigaction(SIGTERM, &sa, NULL) ||
+	    sigaction(SIGHUP, &sa, NULL) ? -1 : 0);
+}
+
+void
+interrupt_reset(void)
+{
+	char piece[64];
+
+	/* Once told to end, everything that waits goes on ending. */
+	if (ending)
+		return;
+	seen = 0;
+	while (read(fds[0], piece, sizeof(piece)) > 0)
+		continue;
+}
+
+int
+interrupt_ending(void)
+{
+	return (ending);
 }
 
 int

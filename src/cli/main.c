@@ -14,6 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/manifest_cmd.h"
 #include "cli/output.h"
+#include "cli/prompt.h"
 #include "cli/query_cmd.h"
 #include "cli/screen.h"
 #include "cli/secrets_cmd.h"
@@ -30,6 +31,7 @@ struct options {
 	int format_given;
 	int status;
 	int watch;
+	int prompt;
 	char ** secrets; /* the words after "secrets", or NULL */
 	int nsecrets;
 	struct query_cmd_source * src;
@@ -53,7 +55,8 @@ static const char help[] =
     "  -h, --help           show this\n"
     "  -V, --version        show the version\n"
     "\n"
-    "Without -e and -f the statements come from standard input.\n";
+    "Without -e and -f the statements come from standard input; on a terminal\n"
+    "there is a prompt, with history, completion by TAB and \\? for help.\n";
 
 static void
 usage_error(struct screen * scr, const char * what, const char * arg)
@@ -252,19 +255,33 @@ read_token(const struct options * o, struct screen * scr)
 	return (b.p);
 }
 
+struct connect {
+	const struct options * o;
+	struct screen * scr;
+};
+
+static struct client_http *
+make_client(void * arg, const char * url, struct err * e)
+{
+	const struct connect * how = arg;
+	char * token = read_token(how->o, how->scr);
+	struct client_http * c = client_http_new(url, token, e);
+
+	if (token != NULL)
+		explicit_bzero(token, strlen(token));
+	free(token);
+	return (c);
+}
+
 static int
 run(struct options * o, struct screen * scr)
 {
-	char * token = read_token(o, scr);
+	struct connect how = { o, scr };
 	struct client_http * c;
 	struct err e;
 	int rc;
 
-	c = client_http_new(o->url, token, &e);
-	if (token != NULL)
-		explicit_bzero(token, strlen(token));
-	free(token);
-	if (c == NULL) {
+	if ((c = make_client(&how, o->url, &e)) == NULL) {
 		screen_complain(scr, "%s", e.msg);
 		return (EXIT_CODE_USAGE);
 	}
@@ -273,6 +290,8 @@ run(struct options * o, struct screen * scr)
 		    o->secrets);
 	else if (o->status)
 		rc = status_cmd_run(c, scr, o->format, o->watch);
+	else if (o->prompt)
+		rc = prompt_run(c, scr, o->format, make_client, &how);
 	else
 		rc = query_cmd_run(c, scr, o->format, o->src, o->nsrc);
 	client_http_free(c);
@@ -299,12 +318,14 @@ main(int argc, char ** argv)
 		return (manifest_cmd_run(&scr, argc - 2, argv + 2));
 	read_options(&o, &scr, argc, argv);
 	if (!o.status && o.secrets == NULL && o.nsrc == 0) {
-		if (isatty(STDIN_FILENO)) {
+		o.prompt = isatty(STDIN_FILENO) && scr.out_tty;
+		if (!o.prompt && isatty(STDIN_FILENO)) {
 			screen_complain(&scr, "no statement: give one with "
 			    "-e, as in  moltler -e \"SELECT 1\"\n\n%s", help);
 			return (EXIT_CODE_USAGE);
 		}
-		add_file(&o, &scr, "-");
+		if (!o.prompt)
+			add_file(&o, &scr, "-");
 	}
 	rc = run(&o, &scr);
 	for (i = 0; i < o.nsrc; i++)

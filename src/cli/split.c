@@ -2,6 +2,14 @@
 
 #include "sql/sql_block.h"
 
+/* Where in the text we are. */
+struct place {
+	int depth;  /* of braces, and of brackets in them: "text" has escapes */
+	int parens;
+	int arrow;  /* "=>" came last: a value of JSON comes */
+	int closed; /* whether the last lexeme has its end */
+};
+
 static int
 is_wordy(char c)
 {
@@ -10,19 +18,42 @@ is_wordy(char c)
 	    ((unsigned char)c & 0x80) != 0);
 }
 
-/* The end of what starts at ${p}: a quoted text (a doubled quote reads as two
- * texts side by side, which ends at the same place), a comment, a word, or one byte.
+/* The end of the quote that ${q} opened before ${p}.  A doubled quote reads as
+ * two texts side by side, which end at the same place. */
+static const char *
+skip_quoted(struct place * pl, const char * p, const char * end, char q)
+{
+	int escapes = q == '"' && (pl->depth > 0 || pl->arrow);
+
+	if (q == '[')
+		q = ']';
+	while (p < end && *p != q)
+		p += escapes && *p == '\\' && end - p > 1 ? 2 : 1;
+	pl->closed = p < end;
+	return (p < end ? p + 1 : end);
+}
+
+static const char *
+skip_comment(struct place * pl, const char * p, const char * end)
+{
+	for (; p < end; p++)
+		if (*p == '*' && end - p > 1 && p[1] == '/')
+			return (p + 2);
+	pl->closed = 0;
+	return (end);
+}
+
+/* The end of what starts at ${p}: a quoted text, a comment, a word, or one byte.
  * What is not closed goes on to the end; the daemon says what is wrong. */
 static const char *
-skip_lexeme(const char * p, const char * end)
+skip_lexeme(struct place * pl, const char * p, const char * end)
 {
+	int objects = pl->depth > 0 || pl->arrow;
 	char q = *p++;
 
-	if (q == '\'' || q == '"' || q == '`') {
-		while (p < end && *p != q)
-			p++;
-		return (p < end ? p + 1 : end);
-	}
+	pl->closed = 1;
+	if (q == '\'' || q == '"' || q == '`' || (q == '[' && !objects))
+		return (skip_quoted(pl, p, end, q));
 	if (is_wordy(q)) {
 		while (p < end && is_wordy(*p))
 			p++;
@@ -31,14 +62,13 @@ skip_lexeme(const char * p, const char * end)
 	if (q == '-' && p < end && *p == '-') {
 		while (p < end && *p != '\n')
 			p++;
+		pl->closed = p < end;
 		return (p);
 	}
-	if (q == '/' && p < end && *p == '*') {
-		for (p++; p < end; p++)
-			if (*p == '*' && end - p > 1 && p[1] == '/')
-				return (p + 2);
-		return (end);
-	}
+	if (q == '/' && p < end && *p == '*')
+		return (skip_comment(pl, p + 1, end));
+	if (q == '=' && p < end && *p == '>')
+		return (p + 1);
 	return (p);
 }
 
@@ -57,25 +87,64 @@ is_comment(const char * p, const char * q)
 	return (p[0] == '-' || (q - p >= 4 && q[-2] == '*' && q[-1] == '/'));
 }
 
+/* Count the brackets, and note the arrow, of a lexeme. */
+static void
+step(struct place * pl, const char * p, const char * q)
+{
+	if (*p == '{' || (*p == '[' && q - p == 1 &&
+	    (pl->depth > 0 || pl->arrow)))
+		pl->depth++;
+	else if ((*p == '}' || *p == ']') && pl->depth > 0)
+		pl->depth--;
+	else if (*p == '(')
+		pl->parens++;
+	else if (*p == ')' && pl->parens > 0)
+		pl->parens--;
+	pl->arrow = q - p == 2 && p[0] == '=' && p[1] == '>';
+}
+
+/* What stands open at the end of the text, whose last lexeme begins at ${p}. */
+static void
+look_open(const struct place * pl, const struct sql_block * block,
+    const char * last, struct split_stmt * s)
+{
+	if (last != NULL && !pl->closed) {
+		s->open = *last == '/' ? '*' : *last;
+		s->open_at = last;
+	} else if (pl->depth > 0) {
+		s->open = '{';
+	} else if (pl->parens > 0) {
+		s->open = '(';
+	} else if (block->depth > 0) {
+		s->open = 'b';
+	}
+}
+
 int
 split_next(const char ** pp, const char * end, unsigned * line,
     struct split_stmt * s)
 {
 	struct sql_block block = { 0, 0, 0, 0 };
-	const char * p = *pp, * q;
+	struct place pl = { 0, 0, 0, 1 };
+	const char * p = *pp, * q, * last = NULL;
 
-	s->p = NULL;
+	*s = (struct split_stmt){ .p = NULL };
 	while (p < end) {
-		q = skip_lexeme(p, end);
+		q = skip_lexeme(&pl, p, end);
+		last = p;
 		if (*p == ';') {
-			if (sql_block_semi(&block) && s->p != NULL)
+			pl = (struct place){ 0, 0, 0, 1 };
+			if (sql_block_semi(&block) && s->p != NULL) {
+				s->ended = 1;
 				break;
+			}
 		} else if (!is_space(*p) && !is_comment(p, q)) {
 			if (s->p == NULL) {
 				s->p = p;
 				s->line = *line;
 			}
 			s->len = (size_t)(q - s->p);
+			step(&pl, p, q);
 			if (is_wordy(*p))
 				sql_block_word(&block, p, (size_t)(q - p));
 			else
@@ -84,6 +153,8 @@ split_next(const char ** pp, const char * end, unsigned * line,
 		for (; p < q; p++)
 			*line += *p == '\n';
 	}
+	if (!s->ended)
+		look_open(&pl, &block, last, s);
 	*pp = p < end ? p + 1 : p;
 	return (s->p != NULL);
 }

@@ -12,6 +12,8 @@
 #define HELD_MAX ((size_t)256 << 20)
 /* A text column is not made narrower than this to fit the terminal. */
 #define TEXT_MIN 8
+/* How long the line between blocks is where there is no terminal. */
+#define PIPE_RULE 40
 
 struct cell {
 	size_t off;
@@ -183,7 +185,8 @@ table_cell(struct table * t, enum table_kind kind, const char * s, size_t len)
 	if (kind == TABLE_NULL)
 		c->width = add_visible(&t->text, "NULL", 4, 0);
 	else
-		c->width = add_visible(&t->text, s, len, t->o.width);
+		c->width = add_visible(&t->text, s, len,
+		    t->o.shape == TABLE_CUT ? t->o.width : 0);
 	c->len = t->text.len - c->off;
 	if (t->text.failed)
 		return (-1);
@@ -283,6 +286,17 @@ fit(struct table * t)
 	return (0);
 }
 
+static int
+is_cut(const struct table * t)
+{
+	size_t i;
+
+	for (i = 0; i < t->ncols; i++)
+		if (t->cols[i].width < natural(&t->cols[i]))
+			return (1);
+	return (0);
+}
+
 static void
 layout(struct table * t)
 {
@@ -294,9 +308,9 @@ layout(struct table * t)
 		if (t->cols[i].name_width > t->names_width)
 			t->names_width = t->cols[i].name_width;
 	}
-	if (t->o.width > 0 && fit(t))
-		t->blocks = 1;
-	if (t->blocks && t->names_width > t->o.width / 2)
+	t->blocks = t->o.shape == TABLE_BLOCKS || (t->o.width > 0 && fit(t)) ||
+	    (t->o.shape == TABLE_WHOLE && is_cut(t));
+	if (t->blocks && t->o.width > 0 && t->names_width > t->o.width / 2)
 		t->names_width = t->o.width / 2;
 }
 
@@ -396,7 +410,44 @@ draw_row(const struct table * t, const struct cell * row, struct buf * out)
 	buf_addf(out, "%s\n", bar);
 }
 
-/* One row as a block: a line a column. */
+/* How many bytes of ${s} fit in ${w} cells, at least one character. */
+static size_t
+bytes_within(const char * s, size_t len, size_t w)
+{
+	size_t i = 0, n, used = 0;
+	int x;
+
+	for (; i < len; i += n) {
+		n = utf8_seq(s + i, len - i);
+		x = wcwidth((wchar_t)code_point(s + i, n));
+		used += x > 0 ? (size_t)x : 0;
+		if (used > w && i > 0)
+			break;
+	}
+	return (i);
+}
+
+/* A value whole, over as many lines as it needs. */
+static void
+add_whole(const struct table * t, struct buf * out, const struct cell * c,
+    size_t room, const char * bar)
+{
+	const char * p = t->text.p + c->off, * end = p + c->len;
+	size_t n;
+
+	for (;;) {
+		n = room == 0 ? (size_t)(end - p) :
+		    bytes_within(p, (size_t)(end - p), room);
+		buf_add(out, p, n);
+		if ((p += n) == end)
+			return;
+		buf_addc(out, '\n');
+		add_times(out, " ", t->names_width);
+		buf_addf(out, " %s ", bar);
+	}
+}
+
+/* One row as a block: a line a column, or more where values are whole. */
 static void
 draw_block(const struct table * t, const struct cell * row, struct buf * out)
 {
@@ -407,20 +458,24 @@ draw_block(const struct table * t, const struct cell * row, struct buf * out)
 	const struct cell * c;
 
 	buf_addf(out, "[ row %ju ]", (uintmax_t)t->drawn_rows);
-	if (out->len - from < t->o.width)
-		add_times(out, dash, t->o.width - (out->len - from));
+	room = t->o.width > 0 ? t->o.width : PIPE_RULE;
+	if (out->len - from < room)
+		add_times(out, dash, room - (out->len - from));
 	buf_addc(out, '\n');
 	room = t->names_width + 4 < t->o.width ?
-	    t->o.width - t->names_width - 3 : 1;
+	    t->o.width - t->names_width - 3 : t->o.width > 0;
 	for (i = 0; i < t->ncols; i++) {
 		c = &row[i];
 		col = &t->cols[i];
 		add_fitted(t, out, col->name, col->len, col->name_width,
 		    t->names_width, 0, "\033[1m");
 		buf_addf(out, " %s ", bar);
-		add_fitted(t, out, t->text.p + c->off, c->len, c->width,
-		    c->width < room ? c->width : room, 0,
-		    c->kind == TABLE_NULL ? "\033[2m" : NULL);
+		if (t->o.shape != TABLE_CUT && c->kind != TABLE_NULL)
+			add_whole(t, out, c, room, bar);
+		else
+			add_fitted(t, out, t->text.p + c->off, c->len,
+			    c->width, c->width < room || room == 0 ? c->width :
+			    room, 0, c->kind == TABLE_NULL ? "\033[2m" : NULL);
 		buf_addc(out, '\n');
 	}
 }

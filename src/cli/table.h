@@ -16,10 +16,16 @@
  */
 struct table;
 
+/* A row a line, or a row a block of lines "name, value": where nothing else
+ * fits; where cells would be cut; always, with values whole and over several
+ * lines. */
+enum table_shape { TABLE_CUT, TABLE_WHOLE, TABLE_BLOCKS };
+
 struct table_opts {
 	size_t width; /* of the terminal, in cells; 0: no limit */
 	int utf8;     /* lines and the sign for a cut cell beyond ASCII */
 	int color;    /* a bold head and a dim NULL */
+	enum table_shape shape;
 };
 
 enum table_kind { TABLE_TEXT, TABLE_NUMBER, TABLE_NULL };
@@ -54,8 +60,7 @@ int table_is_drawn(const struct table * t);
  * table_draw(t, out):
  * Append the head, the first time, and the rows held; forget these.  Only
  * between rows.
- * Where the columns cannot fit the width even when cut, each row is drawn as a
- * block of lines "name, value" instead.  0, or -1 with ${out}->failed.
+ * The first draw also decides the shape.  0, or -1 with ${out}->failed.
  */
 int table_draw(struct table * t, struct buf * out) MUST_CHECK;
 

@@ -38,6 +38,7 @@ struct action {
 	json_t * args;
 	json_t * lookup;       /* what was found, or NULL */
 	int looking;           /* the step: the lookup, else the action */
+	int acted;             /* it was sent: what was read may be so no more */
 	enum action_state state;
 	struct request * req;
 	struct http_call * call;
@@ -59,9 +60,23 @@ enter(struct action * a, enum action_state state)
 	a->state = state;
 }
 
+/* What rows were kept may be no longer so. */
+static void
+forget_results(struct action * a)
+{
+	struct buf prefix = BUF_INIT(256);
+
+	if (a->env->cache != NULL && buf_addf(&prefix, "%s/", a->c->id) == 0)
+		result_cache_drop(a->env->cache, prefix.p);
+	buf_free(&prefix);
+}
+
 static void
 action_free(struct action * a)
 {
+	/* Also where nobody can tell whether it was done. */
+	if (a->acted)
+		forget_results(a);
 	loop_soon_cancel(a->env->loop, &a->soon);
 	loop_timer_free(a->timer);
 	request_free(a->req);
@@ -169,6 +184,8 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 {
 	int64_t ms = e->retry_after_ms > 0 ? e->retry_after_ms : pause_ms(a);
 
+	if (status / 100 == 4)
+		a->acted = 0;
 	if (kind == ANSWER_RATE_LIMITED && a->env->limits != NULL &&
 	    e->retry_after_ms > 0)
 		limits_block(a->env->limits, a->c, e->retry_after_ms);
@@ -212,24 +229,12 @@ is_success(const struct manifest_action * act, int status)
 	return (0);
 }
 
-/* What rows were kept may be no longer so. */
-static void
-forget_results(struct action * a)
-{
-	struct buf prefix = BUF_INIT(256);
-
-	if (a->env->cache != NULL && buf_addf(&prefix, "%s/", a->c->id) == 0)
-		result_cache_drop(a->env->cache, prefix.p);
-	buf_free(&prefix);
-}
-
 static void
 succeeded(struct action * a, const json_t * body, int status)
 {
 	const json_t * part = body;
 	json_t * nothing = json_null();
 
-	forget_results(a);
 	if (a->act->result != NULL)
 		part = json_path_get(a->act->result, body);
 	finish(a, part != NULL ? part : nothing, status, NULL);
@@ -295,6 +300,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	struct action * a = arg;
 
 	a->call = NULL;
+	call_counts_answer(a->env->counts, a->c->m->type, res, e);
 	if (res == NULL)
 		unanswered(a, e);
 	else
@@ -331,6 +337,8 @@ send_it(struct action * a)
 	request_unsign(a->req, &sig);
 	if (a->call == NULL)
 		loop_soon(a->env->loop, &a->soon, on_nomem, a);
+	else if (!a->looking)
+		a->acted = 1;
 }
 
 static void

@@ -310,6 +310,18 @@ answer_judge(const struct manifest * m, const struct http_res * res,
 	return (k);
 }
 
+void
+answer_failed(const struct manifest * m, const struct http_res * res,
+    const char * url, struct err * e)
+{
+	json_t * body = res->body == NULL ? NULL : json_loadb(res->body,
+	    res->body_len, JSON_DECODE_ANY, NULL);
+	char safe[200];
+
+	usual(m, res, body, http_url_safe(safe, sizeof(safe), url), e);
+	json_decref(body);
+}
+
 static int64_t
 header_number(const struct http_res * res, const char * name)
 {

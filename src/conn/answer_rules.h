@@ -33,6 +33,11 @@ enum answer_kind answer_judge(const struct manifest * m,
     const struct http_res * res, const json_t * body, const char * url,
     int64_t now_ms, struct err * e);
 
+/** answer_failed(m, res, url, e): The usual class of an answer that is not good, in
+ * the service's own words; fills ${e}. */
+void answer_failed(const struct manifest * m, const struct http_res * res,
+    const char * url, struct err * e);
+
 /** answer_has_body_rules(m): Whether a good answer's body has to be looked at. */
 int answer_has_body_rules(const struct manifest * m);
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "conn/call_counts.h"
 #include "conn/secret.h"
 #include "loop/loop.h"
 #include "net/http.h"
@@ -41,6 +42,7 @@ struct conn_env {
 	struct limits * limits;            /* NULL: none are kept */
 	struct result_cache * cache;       /* NULL: nothing is kept */
 	const struct conn_shared * shared; /* NULL: this process alone */
+	struct call_counts * counts;       /* NULL: nobody counts */
 };
 
 #endif

@@ -3,14 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/hash64.h"
 #include "conn/decode_json_events.h"
 #include "conn/decode_json_fault.h"
 #include "conn/decode_json_internal.h"
 #include "conn/decode_json_rows.h"
+#include "conn/decode_json_scan.h"
 #include "conn/openmetrics_number.h"
 
 #define BODY_MAX ((size_t)64 << 20)
+
+#define HASH_KEY UINT64_C(0x6d6f6c746c657204)
 
 /* Memory of an unusual page is not kept for the usual ones. */
 #define KEEP ((size_t)4 << 20)
@@ -33,9 +36,6 @@ reset(struct decode_json * d)
 {
 	size_t i;
 
-	if (d->yajl != NULL)
-		yajl_free(d->yajl);
-	d->yajl = NULL;
 	page_unref(d->page);
 	d->page = NULL;
 	for (i = 0; i < BODY_FIELDS; i++) {
@@ -58,7 +58,8 @@ reset(struct decode_json * d)
 	buf_clear(&d->body);
 	buf_clear(&d->made);
 	d->failed = 0;
-	d->fed = d->base = d->stall = 0;
+	d->fed = d->look = d->stall = 0;
+	d->expect = EXPECT_VALUE;
 	d->nframes = d->skip = 0;
 	d->next = DECODE_DEAD;
 	d->row = NULL;
@@ -157,14 +158,11 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	decode_plan_ref(plan);
 	decode_plan_unref(d->plan);
 	d->plan = plan;
-	d->yajl = yajl_alloc(&decode_json_events, NULL, d);
 	d->page = page_new(plan->ent->ncolumns);
-	if (d->yajl == NULL || d->page == NULL || make_room(d)) {
+	if (d->page == NULL || make_room(d)) {
 		d->failed = 1;
 		return (err_nomem(&d->err, "a page"));
 	}
-	/* Its own check takes halves of surrogate pairs for good; see check(). */
-	yajl_config(d->yajl, yajl_dont_validate_strings, 1);
 	memset(d->there, 0, plan->ent->ncolumns);
 	if (wanted != NULL)
 		memcpy(d->wanted, wanted, plan->ent->ncolumns);
@@ -174,35 +172,12 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	return (0);
 }
 
-/* Parse what was not yet parsed, up to byte ${to}. */
-static int
-parse(struct decode_json * d, size_t to)
-{
-	size_t n = to - d->fed;
-	yajl_status st;
-
-	if (n == 0)
-		return (0);
-	d->base = d->fed;
-	d->events = 0;
-	st = yajl_parse(d->yajl, (const unsigned char *)d->body.p + d->fed, n);
-	if (st != yajl_status_ok)
-		return (d->failed ? -1 : decode_json_fault_parse(d));
-	d->fed = to;
-	/*
-	 * yajl reads a token that is in pieces from its beginning again with
-	 * each piece: while a long one lasts the pieces must grow as it does.
-	 */
-	d->stall = d->events ? 0 : d->stall ? 2 * d->stall : 2 * n;
-	return (0);
-}
-
-/* Parse all that is there; ${last}: nothing will follow. */
+/* Read all that is there; ${last}: nothing will follow. */
 static int
 check(struct decode_json * d, int last)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	size_t n = d->body.len, good, tags;
+	size_t n = d->body.len, tags;
 
 	/* For a byte order mark, and to see what a page of tags is. */
 	tags = d->nframes == 0 ? decode_json_fault_tags(d) : 0;
@@ -210,13 +185,7 @@ check(struct decode_json * d, int last)
 		return (0);
 	if (d->fed == 0 && n >= 3 && memcmp(d->body.p, bom, 3) == 0)
 		d->fed = 3;
-	good = d->fed + utf8_check(d->body.p + d->fed, n - d->fed);
-	if (parse(d, good))
-		return (-1);
-	/* A sequence may go on in the next piece. */
-	if (good == n || (!last && n - good < 4))
-		return (0);
-	return (decode_json_fault_syntax(d, good, "this is not UTF-8"));
+	return (decode_json_scan(d, last));
 }
 
 int
@@ -224,6 +193,9 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 {
 	if (d->failed)
 		return (-1);
+	/* A failure is buf_add's, too. */
+	if (d->body.cap == 0 && d->last_len > n)
+		(void)buf_reserve(&d->body, d->last_len);
 	if (buf_add(&d->body, p, n)) {
 		if (d->body.len + n > BODY_MAX)
 			return (decode_json_fault_size(d,
@@ -307,15 +279,15 @@ finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 {
 	if (d->failed || check(d, 1))
 		return (-1);
-	d->base = d->body.len;
 	/* All that was there is good as far as it goes. */
-	if (yajl_complete_parse(d->yajl) != yajl_status_ok)
-		return (d->failed ? -1 : decode_json_fault_syntax(d,
-		    d->body.len, "the page is cut off: more was to come"));
+	if (d->expect != EXPECT_NOTHING)
+		return (decode_json_fault_syntax(d, d->body.len,
+		    "the page is cut off: more was to come"));
 	if (!found_records(d))
 		return (decode_json_fault_records(d));
 	if (take_fields(d, body))
 		return (-1);
+	body->hash = hash64(HASH_KEY, d->body.p, d->body.len);
 	return (decode_json_rows_finish(d, page));
 }
 
@@ -323,6 +295,7 @@ int
 decode_json_end(struct decode_json * d, struct page ** page,
     struct decode_body * body, struct err * e)
 {
+	size_t len = d->body.len;
 	int rv = finish(d, page, body);
 
 	if (rv) {
@@ -335,5 +308,6 @@ decode_json_end(struct decode_json * d, struct page ** page,
 	d->failed = 1;
 	page_unref(d->page);
 	d->page = NULL;
+	d->last_len = len < KEEP ? len : 0;
 	return (rv);
 }

@@ -10,7 +10,7 @@
 #include "conn/page.h"
 
 /*
- * JSON to rows, as the bytes arrive and without a tree (yajl).  The manifest's
+ * JSON to rows, as the bytes arrive and without a tree.  The manifest's
  * paths are compiled to an automaton once per entity; cells take their values
  * when they pass, and point into the page's own copy of the body where nothing
  * had to be unescaped.
@@ -33,9 +33,10 @@ struct decode_plan * decode_plan_ref(struct decode_plan * p);
 void decode_plan_unref(struct decode_plan * p);
 
 /* What pagination reads from the body, by enum body_field of manifest.h: a
- * scalar (borrowed from the decoder), or NULL. */
+ * scalar (borrowed from the decoder), or NULL; and a hash of all its bytes. */
 struct decode_body {
 	const json_t * field[BODY_FIELDS];
+	uint64_t hash;
 };
 
 struct decode_json;

@@ -60,79 +60,6 @@ decode_json_fault_syntax(struct decode_json * d, size_t at, const char * why)
 	    why));
 }
 
-/* Where the token begins that ends before byte ${at}. */
-static size_t
-token_start(const char * s, size_t at)
-{
-	static const char word[] = "+-.0123456789abcdefghijklmnopqrstuvwxyzE";
-
-	if (at > 0)
-		at--;
-	if (at > 0 && s[at] == '"')
-		for (at--; at > 0 && (s[at] != '"' || s[at - 1] == '\\'); at--)
-			;
-	else if (s[at] != '\0' && strchr(word, s[at]) != NULL)
-		while (at > 0 && s[at - 1] != '\0' &&
-		    strchr(word, s[at - 1]) != NULL)
-			at--;
-	return (at);
-}
-
-int
-decode_json_fault_parse(struct decode_json * d)
-{
-	static const char * const say[][2] = {
-		{ "trailing", "there is more after the end of the value" },
-		{ "unallowed", "this may not stand here" },
-		{ "array element", "',' or ']' expected" },
-		{ "key and value, inside", "',' or '}' expected" },
-		{ "colon", "':' expected" },
-		{ "object key", "a key in quotes expected" },
-		{ "invalid char in json", "this may not stand here" },
-		{ "invalid string in", "true, false or null expected" }
-	};
-	size_t i, at, bom = d->fed > 2 && memcmp(d->body.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-	unsigned char * s = NULL;
-	const char * why;
-	char words[160];
-	yajl_handle h;
-
-	/*
-	 * Once more in one piece: how near yajl comes to the place depends on how
-	 * it was fed.
-	 */
-	if ((h = yajl_alloc(NULL, NULL, NULL)) == NULL) {
-		d->failed = 1;
-		return (err_nomem(&d->err, "a page"));
-	}
-	yajl_config(h, yajl_dont_validate_strings, 1);
-	if (yajl_parse(h, (const unsigned char *)d->body.p + bom,
-	    d->body.len - bom) != yajl_status_ok)
-		s = yajl_get_error(h, 0, NULL, 0);
-	at = yajl_get_bytes_consumed(h) + bom;
-	why = s != NULL ? (const char *)s : "parse error";
-	if (strstr(why, "key and value, inside") != NULL)
-		/* Here alone yajl goes back, by a token's length without its
-		 * quotes. */
-		at -= at > 1 && d->body.p[at - 2] == '"' ? 2 : 0;
-	else if (strstr(why, "invalid char in json") != NULL)
-		at -= at > 0;
-	else if (strncmp(why, "parse error", 11) == 0)
-		at = token_start(d->body.p, at);
-	if (strncmp(why, "lexical error: ", 15) == 0)
-		why += 15;
-	snprintf(words, sizeof(words), "%.*s", (int)strcspn(why, ".\n"), why);
-	for (i = 0; i < sizeof(say) / sizeof(say[0]); i++)
-		if (strstr(why, say[i][0]) != NULL) {
-			snprintf(words, sizeof(words), "%s", say[i][1]);
-			break;
-		}
-	if (s != NULL)
-		yajl_free_error(h, s);
-	yajl_free(h);
-	return (decode_json_fault_syntax(d, at, words));
-}
-
 int
 decode_json_fault_nesting(struct decode_json * d, size_t at)
 {
@@ -267,6 +194,8 @@ decode_json_fault_records(struct decode_json * d)
 		write_path(p, n, &b);
 		buf_adds(&b, n == 0 ? " (the page) is " : " is ");
 		write_there(at, &b);
+		if (d->list_bad && json_is_array(at))
+			buf_adds(&b, ", but not of objects");
 		json_decref(v);
 	}
 	err_set(&d->err, ERR_PERMANENT, "records", "the page has no records at "

@@ -8,7 +8,6 @@
  * secret.  All fail the decoder and return -1.
  *
  * _syntax(d, at, why): It is not JSON at byte ${at}.
- * _parse(d): yajl says it is not JSON.
  * _nesting(d, at): It is nested too deeply there.
  * _size(d, what): It is more than may be.
  * _records(d): The record path leads to nothing.
@@ -17,7 +16,6 @@
  */
 int decode_json_fault_syntax(struct decode_json * d, size_t at,
     const char * why);
-int decode_json_fault_parse(struct decode_json * d);
 int decode_json_fault_nesting(struct decode_json * d, size_t at);
 int decode_json_fault_size(struct decode_json * d, const char * what);
 int decode_json_fault_records(struct decode_json * d);

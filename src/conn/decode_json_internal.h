@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <yajl/yajl_parse.h>
 
 #include "base/buf.h"
 #include "base/value.h"
@@ -15,6 +14,17 @@
 /* Nesting; nothing a service has to say is deeper, and recursion elsewhere
  * relies on it. */
 #define DECODE_DEPTH 128
+
+/* What must come next. */
+enum decode_expect {
+	EXPECT_VALUE,
+	EXPECT_ELEMENT, /* a value, or the array's end */
+	EXPECT_KEY,
+	EXPECT_MEMBER,  /* a key, or the object's end */
+	EXPECT_COLON,
+	EXPECT_COMMA,   /* or the end of what we are in */
+	EXPECT_NOTHING
+};
 
 /* An array or object that some path goes into. */
 struct decode_frame {
@@ -41,19 +51,20 @@ struct decode_pieces {
 
 struct decode_json {
 	struct decode_plan * plan;
-	yajl_handle yajl;
 	int failed;
 	struct err err;
 
-	/* The bytes: ${fed} of them are parsed, ${base} is where the piece that
-	 * is being parsed begins. */
+	/* The bytes: ${fed} of them are read. */
 	struct buf body;
+	size_t last_len; /* of the answer before: this one may be as long */
 	size_t fed;
-	size_t base;
-	size_t stall;    /* wait for so many bytes before parsing on */
-	int events;
+	size_t look;     /* a string that is not whole was seen up to here */
+	size_t stall;    /* wait for so many bytes before reading on */
 
-	/* Where the parser stands.  ${skip}: so many levels below all paths. */
+	/* Where the scanner stands.  ${skip}: so many levels below all paths. */
+	enum decode_expect expect;
+	uint8_t escaped; /* the string that was read has escapes */
+	uint8_t is_map[DECODE_DEPTH]; /* by level, skipped ones too */
 	struct decode_frame frames[DECODE_DEPTH];
 	size_t nframes;
 	size_t skip;

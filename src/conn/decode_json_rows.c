@@ -213,6 +213,18 @@ note_scalar(struct decode_json * d, const struct decode_accept * a, int is_null)
 	}
 }
 
+/* Whether a column shows what is a record, or an element, itself. */
+static int
+shows_whole(const struct decode_state * st)
+{
+	size_t i;
+
+	for (i = 0; i < st->naccepts; i++)
+		if (st->accepts[i].event == ON_COLUMN)
+			return (1);
+	return (0);
+}
+
 int
 decode_json_rows_scalar(struct decode_json * d, const struct decode_state * st,
     const struct json_token * t)
@@ -231,6 +243,8 @@ decode_json_rows_scalar(struct decode_json * d, const struct decode_state * st,
 			/* A null in a list is no record. */
 			d->raw += is_null != 0;
 			record = !is_null;
+			/* Of it there would be a row of NULLs. */
+			d->list_bad |= record && !shows_whole(st);
 			rv = is_null ? 0 : begin_record(d);
 		} else if (a->event == ON_ELEMENT) {
 			element = !is_null;
@@ -316,12 +330,12 @@ decode_json_rows_forget(struct decode_json * d, uint32_t state,
 static size_t
 body_used(const struct page * p)
 {
-	const struct value * v = p->cells, * end = v + p->nrows * p->ncols;
-	size_t n = 0;
+	size_t i, n = 0, cells = p->nrows * p->ncols;
 
-	for (; v < end; v++)
-		if (v->type == VALUE_TEXT && !(v->i & DECODE_MADE))
-			n += v->len;
+	for (i = 0; i < cells; i++)
+		if (p->cells[i].type == VALUE_TEXT &&
+		    !(p->cells[i].i & DECODE_MADE))
+			n += p->cells[i].len;
 	return (n);
 }
 

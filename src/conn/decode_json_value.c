@@ -278,6 +278,26 @@ set_text(struct value * v, size_t at, size_t len, int64_t where)
 	return (0);
 }
 
+static int
+two(const char * s, int max)
+{
+	unsigned a = (unsigned)(s[0] - '0'), b = (unsigned)(s[1] - '0');
+
+	return (a <= 9 && b <= 9 && (int)(a * 10 + b) <= max);
+}
+
+/* Whether this is as rfc3339_format() writes it, seen without working it out: the
+ * times of most services in nearly all months. */
+static int
+is_usual(const char * s, size_t n)
+{
+	return (n == 20 && s[4] == '-' && s[7] == '-' && s[10] == 'T' &&
+	    s[13] == ':' && s[16] == ':' && s[19] == 'Z' && two(s, 99) &&
+	    two(s + 2, 99) && two(s + 5, 12) && two(s + 8, 28) &&
+	    two(s + 11, 23) && two(s + 14, 59) && two(s + 17, 59) &&
+	    (s[5] != '0' || s[6] != '0') && (s[8] != '0' || s[9] != '0'));
+}
+
 /* A timestamp: as rfc3339_format() writes it, in place if it is so already. */
 static int
 set_time(const struct manifest_column * c, const char * s,
@@ -287,7 +307,7 @@ set_time(const struct manifest_column * c, const char * s,
 	size_t len, at = made->len;
 	int64_t ms;
 
-	if (decode_value_time(s, n, c->time, &ms))
+	if (is_usual(s, n) || decode_value_time(s, n, c->time, &ms))
 		return (1);
 	rfc3339_format(ms, out);
 	len = strlen(out);

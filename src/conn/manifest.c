@@ -30,7 +30,7 @@ read_head(struct mread * r, const json_t * d)
 	m->drive_model = models[i < 0 ? 0 : i];
 	m->config = mread_map(r, d, "config", 0);
 	manifest_schema_read(r, d);
-	manifest_auth_read(r, d);
+	m->auth = manifest_auth_read(r, d);
 	m->base_url = mread_template(r, d, "base_url", 0, &s);
 	m->base_url_or = mread_template(r, d, "base_url_or", 0, &s);
 	if (m->base_url_or != NULL && m->base_url == NULL)
@@ -100,6 +100,8 @@ read_doc(struct mread * r)
 	read_test(r, d);
 }
 
+static uint64_t serials;
+
 struct manifest *
 manifest_check(const char * s, size_t n, const char * file,
     manifest_fault_cb * fault, void * arg, struct err * e)
@@ -113,6 +115,7 @@ manifest_check(const char * s, size_t n, const char * file,
 		return (NULL);
 	}
 	r.m->refs = 1;
+	r.m->serial = ++serials;
 	r.len = (size_t)snprintf(r.path, sizeof(r.path), "$");
 	if ((r.m->doc = json_parse(s, n, "the manifest", r.e)) == NULL) {
 		r.nfaults++;

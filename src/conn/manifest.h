@@ -209,6 +209,9 @@ struct manifest_action {
 	const json_t * headers;
 	const json_t * body;        /* a JSON template; keys whose {{in.x}} was not
 	                               given are left out */
+	/* How it is signed, in place of the manifest's auth; NULL: as all others,
+	 * or, where its url is a whole one beside a base_url, not at all. */
+	const json_t * auth;
 	/* Asked first, e.g. to find a transition's id by its name: its answer is
 	 * {{lookup}}: {url, records, match: {path: template}, value: path}; or
 	 * NULL. */
@@ -274,6 +277,7 @@ struct manifest_limits {
 
 struct manifest {
 	unsigned refs;
+	uint64_t serial; /* no other one that was read has it */
 	json_t * doc; /* everything below points into it */
 	const char * type;
 	const char * title;

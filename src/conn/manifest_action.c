@@ -220,6 +220,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	if (act->lookup != NULL)
 		s.roots |= ROOT_LOOKUP;
 	act->url = mread_url(r, v, "url", 1, &s);
+	act->auth = manifest_auth_read(r, v);
 	act->query = mread_params(r, v, "query", 0, &s);
 	act->headers = mread_params(r, v, "headers", 1, &s);
 	act->body = mread_body(r, v, "body", &s);

@@ -68,22 +68,21 @@ variants_of(const struct mread * r, const char * choose)
 	    "variants"));
 }
 
-void
-manifest_auth_read(struct mread * r, const json_t * doc)
+const json_t *
+manifest_auth_read(struct mread * r, const json_t * o)
 {
 	struct mread_scope s = { .roots = ROOT_CONFIG };
-	const json_t * auth = json_object_get(doc, "auth"), * v, * variants;
+	const json_t * auth = json_object_get(o, "auth"), * v, * variants;
 	const char * key, * choose;
 	size_t at, sub;
 
 	if (auth == NULL)
-		return;
-	r->m->auth = auth;
+		return (NULL);
 	at = mread_enter(r, "auth");
 	if (json_object_get(auth, "choose") == NULL) {
 		read_kind(r, auth);
 		mread_leave(r, at);
-		return;
+		return (auth);
 	}
 	choose = mread_template(r, auth, "choose", 1, &s);
 	variants = variants_of(r, choose);
@@ -102,4 +101,5 @@ manifest_auth_read(struct mread * r, const json_t * doc)
 			mread_fault(r, key, "is missing: the config can choose "
 			    "it");
 	mread_leave(r, at);
+	return (auth);
 }

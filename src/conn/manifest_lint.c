@@ -209,6 +209,17 @@ check_columns(struct mread * r, const struct manifest_entity * ent)
 		    "store its rows twice");
 }
 
+/* Unsigned where the manifest's credentials would be another host's. */
+static void
+lint_auth(struct mread * r, const struct manifest_action * act)
+{
+	if (act->url != NULL && *act->url != '/' && act->auth == NULL &&
+	    r->m->base_url != NULL && r->m->auth != NULL)
+		mread_warn(r, "auth", "is missing: the url is not base_url's, "
+		    "so the action is not signed; say how it is, or "
+		    "{\"kind\": \"none\"}");
+}
+
 static void
 lint_entity(struct mread * r, const struct manifest_entity * ent)
 {
@@ -231,6 +242,7 @@ lint_entity(struct mread * r, const struct manifest_entity * ent)
 			mread_warn(r, "safe_to_retry", "with POST: sent twice "
 			    "it does it twice, unless the service is known to "
 			    "see that");
+		lint_auth(r, &ent->actions[i]);
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);

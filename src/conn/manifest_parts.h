@@ -11,8 +11,8 @@
 /** manifest_schema_read(r, doc): The config schema. */
 void manifest_schema_read(struct mread * r, const json_t * doc);
 
-/** manifest_auth_read(r, doc): How requests are signed. */
-void manifest_auth_read(struct mread * r, const json_t * doc);
+/** manifest_auth_read(r, o): How requests are signed: ${o}'s "auth", or NULL. */
+const json_t * manifest_auth_read(struct mread * r, const json_t * o);
 
 /** manifest_error_read(r, doc) / _limits: Rules, error_text; the budget. */
 void manifest_error_read(struct mread * r, const json_t * doc);

@@ -46,7 +46,7 @@ static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
-    "safe_to_retry", NULL };
+    "safe_to_retry", "auth", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",

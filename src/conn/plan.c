@@ -307,6 +307,29 @@ plan_free(struct plan * p)
 	free(p);
 }
 
+int
+plan_widen(struct plan * p, int on)
+{
+	struct plan_pred * d;
+	size_t i;
+	int any = 0;
+
+	for (i = 0; i < p->npreds; i++) {
+		d = &p->preds[i];
+		if (on && d->push != NULL && (d->op == OP_NE ||
+		    (d->op == OP_IN && d->nvalues > 1))) {
+			d->left_out = d->push;
+			d->push = NULL;
+			any = 1;
+		} else if (!on && d->left_out != NULL) {
+			d->push = d->left_out;
+			d->left_out = NULL;
+			any = 1;
+		}
+	}
+	return (any);
+}
+
 /* ---- inputs ---- */
 
 /* The values of input ${col}: a new list; NULL without ${e} if none is known. */

@@ -66,6 +66,8 @@ struct plan_pred {
 	                           for several, null where there is none; of an
 	                           input a list; or NULL */
 	int exact;              /* the service selects just what was asked */
+	const struct manifest_push * left_out; /* what push was, within
+	                           plan_widen() */
 };
 
 struct plan {
@@ -115,6 +117,11 @@ void plan_free(struct plan * p); /* NULL is a no-op */
  */
 json_t * plan_inputs(const struct plan * p, size_t * n, struct err * e)
     MUST_CHECK;
+
+/** plan_widen(p, on): Leave out of requests what a service that does not know a
+ * value may refuse though others have rows: != and IN of several; or (${on} 0)
+ * put it back.  Whether there was any such. */
+int plan_widen(struct plan * p, int on);
 
 /** plan_describe(p, out): What is pushed and in which words, for EXPLAIN: a text
  * such as "state = 'open' as state=open, ORDER BY created_at DESC".  What stays

@@ -177,7 +177,9 @@ time_value(const struct manifest_push * rule, unsigned op,
 		ms += rule->widen_ms;
 		ms = op == OP_LE || floor_to(ms, unit) != ms ?
 		    floor_to(ms, unit) + unit : ms;
-		*exact &= ms == was;
+		/* Whether the service lets through the bound itself is not
+		 * said. */
+		*exact = 0;
 	} else if (rule->widen_ms != 0 || floor_to(ms, unit) != ms) {
 		return (NULL);
 	}

@@ -99,6 +99,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	int bad;
 
 	p->call = NULL;
+	call_counts_answer(p->env->counts, p->c->m->type, res, he);
 	if (res == NULL) {
 		finish(p, NULL, he);
 		return;

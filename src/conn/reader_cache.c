@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "conn/reader_internal.h"
 #include "conn/result_cache.h"
+#include "conn/secret.h"
 
 /*
  * The cache of results.  What is asked is in the key with each part's length or
@@ -35,6 +36,9 @@ add_value(struct buf * b, const struct value * v)
 		break;
 	case VALUE_TEXT:
 		buf_addf(b, "t%u:", v->len);
+		/* The key is a string. */
+		if (memchr(v->s, '\0', v->len) != NULL)
+			b->failed = 1;
 		buf_add(b, v->s, v->len);
 		break;
 	}
@@ -53,7 +57,7 @@ add_digest(struct buf * b, const char * s)
 }
 
 static int
-make_key(const struct plan * p, struct buf * b)
+make_key(const struct conn_env * env, const struct plan * p, struct buf * b)
 {
 	const struct plan_pred * d;
 	size_t i, j;
@@ -61,6 +65,9 @@ make_key(const struct plan * p, struct buf * b)
 	b->max = KEY_MAX;
 	buf_addf(b, "%s/", p->c->id);
 	add_digest(b, p->c->config);
+	buf_addf(b, "/%llu/%llu", (unsigned long long)p->c->m->serial,
+	    env->secrets != NULL ? (unsigned long long)secrets_changes(
+	    env->secrets) : 0ULL);
 	buf_addf(b, "/%s/%zu/", p->ent->name,
 	    (size_t)(p->list - p->ent->lists));
 	for (i = 0; i < p->npreds; i++) {
@@ -97,7 +104,7 @@ reader_cached(const struct conn_env * env, const struct plan * plan)
 	int64_t now = clock_wall_ms(), at = 0, age = -1;
 	size_t n;
 
-	if (is_kept(env, plan) && make_key(plan, &key) == 0 &&
+	if (is_kept(env, plan) && make_key(env, plan, &key) == 0 &&
 	    result_cache_get(env->cache, key.p, plan->c->opt.cache_ttl_ms, now,
 	    &n, &at) != NULL)
 		age = now - at;
@@ -127,7 +134,7 @@ reader_cache_look(struct reader * r)
 	size_t n = 0;
 
 	if (r->ctx->no_cache || !is_kept(r->env, r->plan) ||
-	    make_key(r->plan, &r->key))
+	    make_key(r->env, r->plan, &r->key))
 		return (0);
 	pages = result_cache_get(r->env->cache, r->key.p,
 	    r->plan->c->opt.cache_ttl_ms, r->begun_ms, &n, &at);

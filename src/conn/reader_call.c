@@ -287,7 +287,11 @@ reader_call_start(struct reader_part * p)
 		return (NULL);
 	c->part = p;
 	reader_paginate_pos(p, &pos);
-	if ((c->req = request_page(p->r->plan, p->in, &pos, &e)) == NULL) {
+	if (p->is_wide)
+		(void)plan_widen(p->r->plan, 1);
+	c->req = request_page(p->r->plan, p->in, &pos, &e);
+	(void)plan_widen(p->r->plan, 0);
+	if (c->req == NULL) {
 		end(c, &e);
 		return (c);
 	}

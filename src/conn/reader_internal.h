@@ -22,14 +22,6 @@
  * and the owner may close it from the callback.
  */
 
-/* Bytes hashed as they come, whatever the pieces. */
-struct reader_hash {
-	uint64_t h;
-	size_t n;          /* in block */
-	uint64_t total;
-	char block[512];
-};
-
 /* An answer the shared cache keeps for If-None-Match (reader_kept.c). */
 struct reader_kept {
 	char key[80];      /* "": not asked for */
@@ -56,7 +48,6 @@ struct reader_call {
 	unsigned limited;          /* answers that said "later" */
 	/* of the answer that comes */
 	struct decode_json * decoder;
-	struct reader_hash hash;
 	struct buf body;           /* a copy, if somebody will look at it */
 	int copy;
 	int has_failed;            /* e tells: before anything could be read */
@@ -90,7 +81,10 @@ struct reader_part {
 	char * cursor, * next_url;
 	int64_t offset, number;
 	int size;                  /* asked for; 0: the manifest's */
+	int is_wide;               /* asks without what may widen */
 	uint64_t hash;             /* of the page before */
+	uint64_t place;            /* a page and where it led, ... */
+	int64_t place_at;          /* ... by number; 0: none */
 };
 
 /* Where parts come from (reader_parts.c). */
@@ -202,15 +196,5 @@ int reader_cache_look(struct reader * r);
 void reader_cache_collect(struct reader * r, struct page * p);
 void reader_cache_done(struct reader * r);
 void reader_cache_free(struct reader * r);
-
-static inline void
-reader_hash_init(struct reader_hash * h)
-{
-	h->h = 0;
-	h->n = 0;
-	h->total = 0;
-}
-void reader_paginate_hash(struct reader_hash * h, const char * p, size_t n);
-uint64_t reader_paginate_hash_end(struct reader_hash * h);
 
 #endif

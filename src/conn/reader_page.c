@@ -78,7 +78,6 @@ begin(struct reader_call * c, struct err * e)
 {
 	const struct reader * r = c->part->r;
 
-	reader_hash_init(&c->hash);
 	buf_clear(&c->body);
 	c->bad_page = 0;
 	c->decoder = nspare > 0 ? spare[--nspare] : decode_json_new();
@@ -91,7 +90,6 @@ begin(struct reader_call * c, struct err * e)
 static int
 feed(struct reader_call * c, const char * p, size_t n)
 {
-	reader_paginate_hash(&c->hash, p, n);
 	if (c->copy)
 		(void)buf_add(&c->body, p, n);
 	if (decode_json_feed(c->decoder, p, n) == 0)
@@ -166,7 +164,7 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	a.page = page;
 	a.body = &body;
 	a.url = c->req->url;
-	a.hash = reader_paginate_hash_end(&c->hash);
+	a.hash = body.hash;
 	a.link = http_res_header(res, "Link");
 	a.cursor = head ? http_res_header(res, head) : NULL;
 	if (is_kept) {
@@ -194,30 +192,33 @@ ruled_body(const struct reader_call * c, const struct http_res * res)
 
 /*
  * The service knows one of the values asked for not at all.  Where the others
- * may have rows the list is asked again without them, and all is looked at
- * here.
+ * may have rows this part's list is asked again without them, and all is looked
+ * at here.
  */
 static int
 ask_wider(struct reader_part * p)
 {
 	struct plan * plan = p->r->plan;
-	struct plan_pred * d;
-	size_t i;
-	int any = 0;
 
-	for (i = 0; i < plan->npreds && p->number == 0; i++) {
-		d = &plan->preds[i];
-		if (d->push == NULL || !(d->op == OP_NE ||
-		    (d->op == OP_IN && d->nvalues > 1)))
-			continue;
-		d->push = NULL;
-		any = 1;
-	}
-	if (any) {
-		plan->exact = 0;
-		p->size = 0;
-	}
-	return (any);
+	if (p->number > 0 || p->is_wide || !plan_widen(plan, 1))
+		return (0);
+	(void)plan_widen(plan, 0);
+	p->is_wide = 1;
+	p->size = 0;
+	plan->exact = 0;
+	return (1);
+}
+
+/* Whether the statement itself gave a value that the service may not know. */
+static int
+has_asked(const struct plan * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->npreds; i++)
+		if (p->preds[i].sent != NULL)
+			return (1);
+	return (p->list->partition != NULL);
 }
 
 static void
@@ -262,6 +263,14 @@ judged(struct reader_call * c, const struct http_res * res)
 			reader_call_again(c);
 			break;
 		}
+		/* Then it is one of the configuration, and no rows would
+		 * hide that. */
+		if (res->status / 100 != 2 && !has_asked(r->plan)) {
+			answer_failed(r->plan->c->m, res, c->req->url, &e);
+			reader_page_forget(c);
+			reader_call_failed(c, &e);
+			break;
+		}
 		/* FALLTHROUGH */
 	case ANSWER_SKIP:
 		reader_call_done(c, NULL);
@@ -282,6 +291,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	struct err e;
 
 	c->http = NULL;
+	call_counts_answer(c->part->r->env->counts,
+	    c->part->r->plan->c->m->type, res, he);
 	if (c->has_failed) {
 		e = c->e;
 		reader_page_forget(c);

@@ -13,39 +13,6 @@
  */
 
 #define DEFAULT_MAX_PAGES 100000
-#define HASH_KEY UINT64_C(0x6d6f6c746c657204)
-
-void
-reader_paginate_hash(struct reader_hash * h, const char * p, size_t n)
-{
-	size_t take;
-
-	h->total += n;
-	while (n > 0) {
-		if (h->n == 0 && n >= sizeof(h->block)) {
-			h->h = hash64(h->h ^ HASH_KEY, p, sizeof(h->block));
-			p += sizeof(h->block);
-			n -= sizeof(h->block);
-			continue;
-		}
-		take = sizeof(h->block) - h->n < n ?
-		    sizeof(h->block) - h->n : n;
-		memcpy(h->block + h->n, p, take);
-		h->n += take;
-		p += take;
-		n -= take;
-		if (h->n == sizeof(h->block)) {
-			h->h = hash64(h->h ^ HASH_KEY, h->block, h->n);
-			h->n = 0;
-		}
-	}
-}
-
-uint64_t
-reader_paginate_hash_end(struct reader_hash * h)
-{
-	return (hash64(h->h ^ HASH_KEY ^ h->total, h->block, h->n));
-}
 
 void
 reader_paginate_begin(struct reader_part * p)
@@ -72,23 +39,29 @@ full_size(const struct reader_part * p)
 	return (p->size ? p->size : p->r->plan->list->paginate.size);
 }
 
+/* What the page at ${offset} is asked for; 0: as the manifest says. */
+static int
+asked_size(const struct reader_part * p, int64_t offset)
+{
+	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
+	int64_t left = pg->offset_cap - offset;
+
+	/* The last page before the cap is smaller. */
+	if (pg->offset_cap > 0 && pg->kind == PAGE_OFFSET && left > 0 &&
+	    pg->size_param != NULL && left < full_size(p))
+		return ((int)left);
+	return (p->size);
+}
+
 void
 reader_paginate_pos(const struct reader_part * p, struct page_pos * pos)
 {
-	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
-	int64_t left;
-
 	memset(pos, 0, sizeof(*pos));
 	pos->cursor = p->cursor;
 	pos->next_url = p->next_url;
 	pos->offset = p->offset;
 	pos->number = p->number;
-	pos->size = p->size;
-	/* The last page before the cap is smaller. */
-	left = pg->offset_cap - p->offset;
-	if (pg->offset_cap > 0 && pg->kind == PAGE_OFFSET && left > 0 &&
-	    pg->size_param != NULL && left < full_size(p))
-		pos->size = (int)left;
+	pos->size = asked_size(p, p->offset);
 }
 
 void
@@ -139,12 +112,23 @@ text_of(const json_t * v, struct next * n)
 	return (s);
 }
 
+/* A number of things; -1: there is none, or none that can be read. */
 static int64_t
 count_of(const json_t * v)
 {
-	if (json_is_string(v))
-		return (strtoll(json_string_value(v), NULL, 10));
-	return (json_is_number(v) ? (int64_t)json_number_value(v) : -1);
+	const char * s = json_string_value(v);
+	long long n;
+	double d;
+	char * end;
+
+	if (s != NULL) {
+		n = strtoll(s, &end, 10);
+		return (end == s || *end != '\0' ? -1 : n);
+	}
+	if (json_is_integer(v))
+		return (json_integer_value(v));
+	d = json_number_value(v);
+	return (json_is_real(v) && d >= 0 && d < 9e18 ? (int64_t)d : -1);
 }
 
 /* Whether ${word} is one of those in the ${n} bytes at ${s}. */
@@ -271,7 +255,7 @@ has_more(struct reader_part * p, const struct reader_answer * a,
     struct next * next)
 {
 	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
-	int64_t raw = (int64_t)a->page->raw, total;
+	int64_t raw = (int64_t)a->page->raw, total, full;
 
 	if (pg->kind == PAGE_NONE || a->is_end)
 		return (0);
@@ -282,7 +266,8 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	total = count_of(field(p, a, BODY_TOTAL));
 	if (total >= 0 && p->offset >= total)
 		return (0);
-	if (pg->short_page_ends && raw < full_size(p))
+	full = asked_size(p, p->offset - raw);
+	if (pg->short_page_ends && raw < (full > 0 ? full : full_size(p)))
 		return (0);
 	switch (pg->kind) {
 	case PAGE_NONE:
@@ -373,6 +358,29 @@ check_caps(struct reader_part * p, const struct reader_answer * a, int more)
 		    "is", p->number);
 }
 
+/*
+ * Whether the list came here before: the same page that leads to the same place.
+ * One place is kept, and a later one after 1, 2, 4, 8 ... pages, so that a circle
+ * of any length is seen before it is gone round three times.
+ */
+static int
+goes_round(struct reader_part * p, const struct next * next, uint64_t hash)
+{
+	const char * to = next->url ? next->url : next->cursor;
+	uint64_t place;
+
+	if (to == NULL)
+		return (0);
+	place = hash64(hash, to, strlen(to));
+	if (p->place_at > 0 && place == p->place)
+		return (1);
+	if (p->number >= 2 * p->place_at) {
+		p->place = place;
+		p->place_at = p->number;
+	}
+	return (0);
+}
+
 int
 reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e)
@@ -388,6 +396,7 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	again = p->number > 1 && p->hash == a->hash && (a->page->raw > 0 ||
 	    (more && is_same(next.cursor, p->cursor) &&
 	    is_same(next.url, p->next_url)));
+	again |= more && goes_round(p, &next, a->hash);
 	p->hash = a->hash;
 	reader_paginate_end(p);
 	p->cursor = next.cursor;
@@ -398,7 +407,7 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 		return (err_nomem(e, "the next page"));
 	if (again)
 		return (err_set(e, ERR_PERMANENT, "page_repeats", "the service "
-		    "sent the page before once more; its paging would not end: "
+		    "sent a page once more; its paging would not end: "
 		    "mend paginate in the manifest or narrow the query"));
 	check_caps(p, a, more);
 	p->is_last = !more;

@@ -3,6 +3,26 @@
 #include "base/json.h"
 #include "conn/request_build.h"
 
+/* Whether ${url} leads to another host than the one that the credentials and
+ * the headers of every request are meant for. */
+static int
+is_elsewhere(const struct connector * c, const char * url)
+{
+	return (*url != '/' && c->m->base_url != NULL);
+}
+
+/* The headers of every request. */
+static int
+usual_headers(struct request_build * b, const char * url, struct err * e)
+{
+	const struct connector * c = b->r->c;
+
+	if (is_elsewhere(c, url) && c->m->headers != NULL &&
+	    template_has_secret(c->m->headers, &b->env))
+		return (0);
+	return (request_build_headers(b, c->m->headers, e));
+}
+
 struct request *
 request_action(struct connector * c, const struct manifest_action * act,
     const json_t * args, const json_t * lookup, struct err * e)
@@ -13,9 +33,11 @@ request_action(struct connector * c, const struct manifest_action * act,
 	    e) == 0;
 
 	b.env.lookup = lookup;
+	if (act->auth != NULL || is_elsewhere(c, act->url))
+		b.auth = act->auth;
 	ok = ok && request_build_url(&b, act->url, e) == 0 &&
 	    request_build_params(&b, act->query, e) == 0 &&
-	    request_build_headers(&b, c->m->headers, e) == 0 &&
+	    usual_headers(&b, act->url, e) == 0 &&
 	    request_build_headers(&b, act->headers, e) == 0 &&
 	    request_build_body(&b, act->body, e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;
@@ -35,8 +57,10 @@ request_lookup(struct connector * c, const struct manifest_action * act,
 	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
 	    e) == 0;
 
+	if (url != NULL && is_elsewhere(c, url))
+		b.auth = act->auth;
 	ok = ok && request_build_url(&b, url ? url : "", e) == 0 &&
-	    request_build_headers(&b, c->m->headers, e) == 0 &&
+	    usual_headers(&b, url ? url : "/", e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;
 	r = request_build_end(&b, "GET", ok, e);
 	if (r == NULL)

@@ -22,6 +22,7 @@ request_build_begin(struct request_build * b, struct connector * c,
 	b->env.schema = c->m->config;
 	b->env.in = in;
 	b->env.now_ms = clock_wall_ms();
+	b->auth = c->m->auth;
 	b->query = json_object();
 	b->headers = json_object();
 	if ((b->r = calloc(1, sizeof(*b->r))) == NULL || config == NULL ||
@@ -131,6 +132,12 @@ request_build_set(struct request_build * b, enum param_where where,
 	int rc = -1;
 
 	if (where == IN_BODY) {
+		/* References in there are resolved when it is sent. */
+		if (b->body_marked && v != NULL && template_has_mark(v)) {
+			json_decref(v);
+			return (err_set(e, ERR_CONFIG, "template", "what goes "
+			    "into %s holds a control character", name));
+		}
 		if (b->body == NULL)
 			b->body = json_object();
 		rc = v == NULL ? -1 : set_path(b->body, name, v);
@@ -355,7 +362,7 @@ request_build_end(struct request_build * b, const char * method, int ok,
 	struct request * r = b->r;
 
 	if (ok && (begin_sign(b, e) || end_url(b, e) || end_body(b, e) ||
-	    end_headers(b, e) || request_sign_auth(b, r->c->m->auth, e)))
+	    end_headers(b, e) || request_sign_auth(b, b->auth, e)))
 		ok = 0;
 	if (ok) {
 		end_sign(r);

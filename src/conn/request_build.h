@@ -19,6 +19,7 @@ struct request_build {
 	json_t * headers;    /* name -> text, marked as template.h says */
 	json_t * body;       /* or NULL */
 	int body_marked;     /* it was made with marks */
+	const json_t * auth; /* how it is signed: the manifest's, unless changed */
 };
 
 /**

@@ -21,6 +21,7 @@ struct secrets {
 	char * path; /* the env file's, or NULL */
 	struct secret_env env;
 	struct sealed * sealed;
+	uint64_t changes;
 	struct secret_key key;
 	int has_key;
 	int has_trouble;
@@ -119,6 +120,7 @@ secrets_new(const char * env_file, struct err * e)
 static void
 free_sealed(struct secrets * s, struct sealed * d)
 {
+	s->changes += *d->name != '~';
 	HASH_DEL(s->sealed, d);
 	free(d->text);
 	free(d);
@@ -142,7 +144,16 @@ secrets_free(struct secrets * s)
 int
 secrets_reload(struct secrets * s, struct err * e)
 {
-	return (secret_env_read(&s->env, e));
+	if (secret_env_read(&s->env, e))
+		return (-1);
+	s->changes += s->path != NULL;
+	return (0);
+}
+
+uint64_t
+secrets_changes(const struct secrets * s)
+{
+	return (s->changes);
 }
 
 /* ---- the own store ---- */
@@ -198,6 +209,8 @@ secrets_put(struct secrets * s, const char * name, const char * sealed,
 		memcpy(d->name, name, n + 1);
 		HASH_ADD_KEYPTR(hh, s->sealed, d->name, n, d);
 	}
+	s->changes += *name != '~' && (d->text == NULL ||
+	    strcmp(d->text, text) != 0);
 	free(d->text);
 	d->text = text;
 	return (0);
@@ -216,8 +229,9 @@ secrets_drop(struct secrets * s, const char * name)
 {
 	struct sealed * d = find(s, name);
 
-	if (d != NULL)
-		free_sealed(s, d);
+	if (d == NULL)
+		return;
+	free_sealed(s, d);
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -47,6 +48,10 @@ void secrets_free(struct secrets * s);
 
 /** secrets_reload(s, e): Read the env file again; on -1 the old values stay. */
 int secrets_reload(struct secrets * s, struct err * e);
+
+/** secrets_changes(s): Goes up with each value that may have changed, hidden ones
+ * left out: their names are new each time. */
+uint64_t secrets_changes(const struct secrets * s);
 
 /*
  * The own store's part; run/secret_store.h fills it.

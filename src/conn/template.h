@@ -89,4 +89,8 @@ int template_text_uses(const char * t, const char * path);
  * env->schema says is secret. */
 int template_has_secret(const json_t * t, const struct template_env * env);
 
+/** template_has_mark(v): Whether a string anywhere in ${v} would pass for a marked
+ * reference. */
+int template_has_mark(const json_t * v);
+
 #endif

@@ -132,6 +132,24 @@ any_secret(const struct template_expr * x, const struct template_env * env)
 	return (0);
 }
 
+int
+template_has_mark(const json_t * v)
+{
+	const char * s = json_string_value(v), * k;
+	const json_t * sub;
+	size_t i;
+
+	if (s != NULL)
+		return (s[strcspn(s, "\001\002")] != '\0');
+	json_object_foreach(MUTABLE(v), k, sub)
+		if (template_has_mark(sub))
+			return (1);
+	json_array_foreach(v, i, sub)
+		if (template_has_mark(sub))
+			return (1);
+	return (0);
+}
+
 static json_t *
 string(const char * t, const struct template_env * env, struct err * e)
 {
@@ -147,8 +165,7 @@ string(const char * t, const struct template_env * env, struct err * e)
 		    x.path);
 		return (NULL);
 	}
-	if (env->mark && json_is_string(v) &&
-	    json_string_value(v)[strcspn(json_string_value(v), "\001\002")]) {
+	if (env->mark && template_has_mark(v)) {
 		err_set(e, ERR_CONFIG, "template", "{{%s}} holds a control "
 		    "character", x.path);
 		out = NULL;

@@ -124,6 +124,32 @@ leave_out(struct loading * l, const char * name, const struct err * why,
 	return (add(l->t, manifest_ref(old->v[i].m), l->dir, e));
 }
 
+/* Whether both were read from the same text; order counts, it is that of columns. */
+static int
+is_same(const struct manifest * a, const struct manifest * b)
+{
+	char * x = json_dumps(a->doc, JSON_COMPACT);
+	char * y = json_dumps(b->doc, JSON_COMPACT);
+	int same = x != NULL && y != NULL && strcmp(x, y) == 0;
+
+	free(x);
+	free(y);
+	return (same);
+}
+
+/* ${m}, or the one that was, if it is the same: then its connectors need not be
+ * looked at. */
+static struct manifest *
+as_it_was(const struct loading * l, struct manifest * m)
+{
+	struct manifest * was = l->old ? types_get(l->old, m->type) : NULL;
+
+	if (was == NULL || !is_same(was, m))
+		return (m);
+	manifest_unref(m);
+	return (manifest_ref(was));
+}
+
 static int
 load_one(struct loading * l, const char * dir, const char * name,
     struct err * e)
@@ -137,7 +163,7 @@ load_one(struct loading * l, const char * dir, const char * name,
 	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
 		return (0);
 	if ((m = read_manifest(path, name, &why)) != NULL)
-		return (add(l->t, m, l->dir, e));
+		return (add(l->t, as_it_was(l, m), l->dir, e));
 	if (l->lenient)
 		return (leave_out(l, name, &why, e));
 	*e = why;

@@ -24,7 +24,7 @@ struct types * types_load(const char * const * dirs, size_t ndirs,
  * moltler, must be without fault: a bad manifest in a later one, the users' own,
  * is logged and left out, and if ${old} (may be NULL) has that user's type, it
  * stays as it was.  NULL with ${e} if a directory or a manifest of the first is
- * bad.  ${old} is left as it is.
+ * bad.  ${old} is left as it is; a manifest that did not change is the same one.
  */
 struct types * types_reload(const char * const * dirs, size_t ndirs,
     const struct types * old, struct err * e) MUST_CHECK;

@@ -57,6 +57,7 @@ struct daemon {
 	struct limits * limits;
 	struct result_cache * cache;
 	struct conn_env conn;
+	struct call_counts counts;
 	struct stmt_env stmt;
 	struct secrets * secrets;
 	struct secret_store * secret_store;
@@ -353,6 +354,7 @@ open_conn(struct daemon * d, struct err * e)
 	d->conn.limits = d->limits;
 	d->conn.cache = d->cache;
 	d->conn.shared = shared_conn(d->shared);
+	d->conn.counts = &d->counts;
 	return (0);
 }
 

@@ -324,8 +324,9 @@ http_easy_setup(struct http_call * c)
 	    (long)c->dns_ttl);
 	SET_IF(ez->http2, (int)r->http2, CURLOPT_HTTP_VERSION,
 	    (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+	/* Some servers compress unasked: unpacked all the same. */
 	SET_IF(ez->compress, !r->no_compress, CURLOPT_ACCEPT_ENCODING,
-	    r->no_compress ? NULL : "gzip");
+	    r->no_compress ? "identity" : "gzip");
 	if (c->resolve != NULL || ez->has_resolve) {
 		ez->has_resolve = c->resolve != NULL;
 		bad |= curl_easy_setopt(k, CURLOPT_RESOLVE, c->resolve) !=

@@ -16,6 +16,7 @@
 #define SWEEP_MS 1000
 #define INPUT_SLACK 65536 /* what is read at once, and pipelined */
 #define BUILTIN_MAX 4096 /* evhttp's own error pages are far smaller */
+#define WRITE_MAX ((size_t)256 << 10)
 
 static const char * const phase_names[CONN_NPHASES] = { "new", "reading",
 	"idle", "held", "sending" };
@@ -419,6 +420,8 @@ adopt_now(struct httpd_conn * c)
 	} else {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
+	/* By itself it takes 16 KiB, and then a turn of the loop, at a time. */
+	(void)bufferevent_set_max_single_write(c->bev, WRITE_MAX);
 	httpd_conn_enter(c, CONN_READING);
 	if (c->dead)
 		httpd_conn_drop(c);

@@ -422,12 +422,33 @@ add_error(struct buf * b, const struct err * e)
 }
 
 static void
-add_stats(struct buf * b, const struct query_stats * st)
+add_stats(struct buf * b, const char * key, const struct query_stats * st)
 {
-	buf_addf(b, "\"stats\":{\"rows\":%" PRIu64 ",\"ms\":%" PRId64
+	buf_addf(b, "\"%s\":{\"rows\":%" PRIu64 ",\"ms\":%" PRId64
 	    ",\"pages\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"cache_hits\":%"
-	    PRIu64 "}", st->rows, st->ms, st->api.pages, st->api.calls,
+	    PRIu64, key, st->rows, st->ms, st->api.pages, st->api.calls,
 	    st->api.cache_hits);
+	if (st->api.cache_hits > 0)
+		buf_addf(b, ",\"cache_age_ms\":%" PRId64, st->api.cache_age_ms);
+	if (st->api.not_modified > 0)
+		buf_addf(b, ",\"not_modified\":%" PRIu64,
+		    st->api.not_modified);
+	if (st->api.retries > 0)
+		buf_addf(b, ",\"retries\":%" PRIu64, st->api.retries);
+	if (st->api.waited_ms > 0)
+		buf_addf(b, ",\"waited_ms\":%" PRIu64, st->api.waited_ms);
+	buf_addc(b, '}');
+}
+
+int
+query_format_progress(struct query_format * f, const struct query_stats * st)
+{
+	if (f->kind != QUERY_FORMAT_ROWS)
+		return (0);
+	buf_addc(f->out, '{');
+	add_stats(f->out, "progress", st);
+	buf_adds(f->out, "}\n");
+	return (1);
 }
 
 void
@@ -446,6 +467,6 @@ query_format_end(struct query_format * f, const struct query_stats * st,
 	if (e != NULL)
 		add_error(b, e);
 	else
-		add_stats(b, st);
+		add_stats(b, "stats", st);
 	buf_adds(b, "}\n");
 }

@@ -15,7 +15,8 @@
  *   csv     RFC 4180 but for the line ends, which are LF as other SQL clients
  *           write them; a header line; NULL is empty, an empty text is ""
  *   rows    for the moltler client: {"columns":[...]}, then an array a row, then
- *           {"stats":{...}} or {"error":{...}}
+ *           {"stats":{...}} or {"error":{...}}; between these, and before, lines
+ *           {"progress":{...}} with the same members as stats
  * Integers are exact, reals as short as reads back the same.  Text of a column
  * declared JSON that holds an object or a list is put in as it is.  Blobs are
  * base64.  In objects a second column of the same name becomes name_2.
@@ -37,6 +38,11 @@ const char * query_format_mime(const struct query_format * f);
 /** query_format_breaks(f): Whether the format has no place for an error, so that
  * the connection must break instead. */
 int query_format_breaks(const struct query_format * f);
+
+/** query_format_progress(f, st): Write how far it is, where the format has a
+ * place for that; nonzero if so.  Not after query_format_end. */
+int query_format_progress(struct query_format * f,
+    const struct query_stats * st);
 
 /** query_format_columns: once, first.  query_format_row: each row.
  * query_format_end: once, at last, also if there were no columns; ${e} NULL if

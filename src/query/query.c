@@ -11,6 +11,9 @@
 #define DEADLINE_MS 60000
 #define MAX_MEMORY ((size_t)64 << 20)
 #define MAX_SQL ((size_t)1 << 20)
+/* Some ten microseconds' worth. */
+#define ROWS_A_LOOK 8
+#define BYTES_A_LOOK 32768
 
 const char query_key = 0;
 
@@ -47,33 +50,40 @@ query_stopped(const struct query * q, struct err * e)
 	return (0);
 }
 
+/*
+ * Texts are taken as blobs: sqlite3_column_text() would end each with a NUL, for
+ * which its register grows.  (A value as such, and not by its column's number, may
+ * be read where nobody else uses the connection.)
+ */
 static void
 fill_value(sqlite3_stmt * st, int i, struct query_value * v)
 {
-	memset(v, 0, sizeof(*v));
-	switch (sqlite3_column_type(st, i)) {
+	sqlite3_value * from = sqlite3_column_value(st, i);
+
+	v->s = "";
+	v->len = 0;
+	v->i = 0;
+	switch (sqlite3_value_type(from)) {
 	case SQLITE_INTEGER:
 		v->type = QUERY_INT;
-		v->i = sqlite3_column_int64(st, i);
-		break;
+		v->i = sqlite3_value_int64(from);
+		return;
 	case SQLITE_FLOAT:
 		v->type = QUERY_REAL;
-		v->d = sqlite3_column_double(st, i);
-		break;
+		v->d = sqlite3_value_double(from);
+		return;
 	case SQLITE_TEXT:
 		v->type = QUERY_TEXT;
-		v->s = (const char *)sqlite3_column_text(st, i);
-		v->len = (size_t)sqlite3_column_bytes(st, i);
 		break;
 	case SQLITE_BLOB:
 		v->type = QUERY_BLOB;
-		v->s = sqlite3_column_blob(st, i);
-		v->len = (size_t)sqlite3_column_bytes(st, i);
 		break;
 	default:
 		v->type = QUERY_NULL;
-		break;
+		return;
 	}
+	v->s = sqlite3_value_blob(from);
+	v->len = (size_t)sqlite3_value_bytes(from);
 	if (v->s == NULL)
 		v->s = "";
 }
@@ -118,10 +128,19 @@ send_columns(struct query * q, size_t n, struct err * e)
 	return (0);
 }
 
+/* A row of ${bytes} is out: look at the clock after some rows, or a large one. */
+static int
+row_breathe(struct query * q, size_t bytes)
+{
+	if (q->st.rows % ROWS_A_LOOK == 0 || bytes >= BYTES_A_LOOK)
+		return (query_breathe(q));
+	return (q->cancelled || q->expired);
+}
+
 static int
 run_rows(struct query * q, struct err * e)
 {
-	size_t n = (size_t)sqlite3_column_count(q->stmt), i;
+	size_t n = (size_t)sqlite3_column_count(q->stmt), i, bytes;
 	int rc;
 
 	if (q->opts.explain)
@@ -132,14 +151,16 @@ run_rows(struct query * q, struct err * e)
 		return (-1);
 	query_enter(q, QUERY_RUN);
 	while ((rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
-		for (i = 0; i < n; i++)
+		bytes = 0;
+		for (i = 0; i < n; i++) {
 			fill_value(q->stmt, (int)i, &q->row[i]);
+			bytes += q->row[i].len;
+		}
 		q->st.rows++;
 		q->resumed = 0;
 		if (q->sink.row != NULL && q->sink.row(q->sink.arg, n, q->row))
 			query_pause(q);
-		/* A row the sink takes long over, or many cheap ones. */
-		if (query_breathe(q))
+		if (row_breathe(q, bytes))
 			return (query_stopped(q, e));
 	}
 	return (rc == SQLITE_DONE ? 0 : query_error(q, rc, e));

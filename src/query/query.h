@@ -62,7 +62,7 @@ struct query_value {
 	enum query_type type;
 	int64_t i;
 	double d;
-	const char * s; /* text (NUL-terminated) or blob */
+	const char * s; /* text or blob, not NUL-terminated; not NULL */
 	size_t len;
 };
 

@@ -159,6 +159,8 @@ mem_install(void)
 
 	if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK)
 		abort();
+	/* Its own count, under a lock, of what is counted here. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_PMASZ, (unsigned)SORT_PAGES);
 }
 

@@ -283,11 +283,11 @@ void
 runner_each_request(const struct runner * r, void (*cb)(void *, const char *,
     const char *, uint64_t), void * arg)
 {
+	const struct call_counts * cc = r->conn_env->counts;
 	size_t i;
 
-	for (i = 0; i < r->nrequests; i++)
-		cb(arg, r->requests[i].type, r->requests[i].code,
-		    r->requests[i].n);
+	for (i = 0; cc != NULL && i < cc->n; i++)
+		cb(arg, cc->v[i].type, cc->v[i].code, cc->v[i].n);
 }
 
 static void

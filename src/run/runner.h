@@ -56,8 +56,8 @@ void runner_stop(struct runner * r, runner_cb * cb, void * arg);
 void runner_free(struct runner * r);
 
 /** runner_set_types(r, types): Use other types from now on (borrowed);
- * connectors there are keep their manifests, those that did not fit are tried
- * again. */
+ * connectors of a type that changed go over to it, unless they do not fit; those
+ * that did not fit are tried again. */
 void runner_set_types(struct runner * r, struct types * types);
 const struct types * runner_types(const struct runner * r);
 

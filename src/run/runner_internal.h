@@ -4,14 +4,6 @@
 #include "run/job.h"
 #include "run/runner.h"
 
-/* Requests counted by type and code. */
-#define MAX_REQUEST_COUNTERS 512
-struct request_counter {
-	char type[64];
-	char code[32];
-	uint64_t n;
-};
-
 struct runner {
 	struct loop * loop;
 	struct state * state;
@@ -60,8 +52,6 @@ struct runner {
 	uint64_t list_changes; /* when the last list was asked for */
 
 	struct runner_stats stats;
-	struct request_counter requests[MAX_REQUEST_COUNTERS];
-	size_t nrequests;
 };
 
 /* runner.c */
@@ -137,7 +127,8 @@ void runner_sweep_literals(struct runner * r);
  * not fit becomes a job that is only shown. */
 struct job * runner_adopt(struct runner * r, const json_t * rec);
 
-/** runner_refit(r): The types are others: look again at what did not fit. */
+/** runner_refit(r): The types are others: look again at what did not fit, and go
+ * over to those that changed. */
 void runner_refit(struct runner * r);
 
 /** runner_poll_start(r): Begin looking for other daemons' changes. */

@@ -59,32 +59,6 @@ runner_adopt(struct runner * r, const json_t * rec)
 	return (j);
 }
 
-void
-runner_refit(struct runner * r)
-{
-	struct job * old, * j;
-	struct err e;
-	size_t i;
-
-	/* Each keeps its place in the array. */
-	for (i = 0; i < r->n; i++) {
-		old = r->sorted[i];
-		if (old->misfit == NULL || old->busy ||
-		    (j = job_from_record(r, old->misfit, &e)) == NULL)
-			continue;
-		j->mine = old->mine;
-		if (runner_replace(r, old, j)) {
-			job_free(j);
-			job_free(old);
-			return;
-		}
-		log_event(LOG_INFO, "connector_fits_again",
-		    LOG_S("connector", j->c->name));
-		runner_replaced(j, old);
-		runner_dirty(j, 1);
-	}
-}
-
 struct status_wait {
 	struct runner * r;
 	int is_load;

@@ -114,26 +114,9 @@ static void
 count_request(void * arg, const struct err * e)
 {
 	struct job * j = arg;
-	struct runner * r = j->runner;
-	const char * code = e == NULL ? "200" : e->code;
-	size_t i;
 
-	if (strncmp(code, "http_", 5) == 0)
-		code += 5;
-	for (i = 0; i < r->nrequests; i++) {
-		if (strcmp(r->requests[i].code, code) == 0 &&
-		    strcmp(r->requests[i].type, j->c->m->type) == 0) {
-			r->requests[i].n++;
-			return;
-		}
-	}
-	if (i == MAX_REQUEST_COUNTERS)
-		return;
-	snprintf(r->requests[i].type, sizeof(r->requests[i].type), "%s",
-	    j->c->m->type);
-	snprintf(r->requests[i].code, sizeof(r->requests[i].code), "%s", code);
-	r->requests[i].n = 1;
-	r->nrequests++;
+	call_counts_add(j->runner->conn_env->counts, j->c->m->type,
+	    e == NULL ? "200" : e->code);
 }
 
 static void

@@ -282,8 +282,8 @@ os.mkdir(os.path.join(own, "broken"))
 with open(os.path.join(own, "broken", "manifest.json"), "w") as f:
     f.write('{"type": "broken", \n "entities": [')
 before = [x["type"] for x in d.get("/v1/types")[1]["items"]]
-t.ok(hup("reload_failed") and "broken" in json.dumps(
-     d.events("reload_failed")[-1]), "a broken manifest is told, by name",
+t.ok(hup("bad_type") and "broken" in json.dumps(d.events("bad_type")[-1]),
+     "a broken manifest is told, by name",
      d.log[-3:])
 t.ok([x["type"] for x in d.get("/v1/types")[1]["items"]] == before and
      d.show("sec")["status"] == "connected" and d.alive(),

@@ -180,6 +180,9 @@ status, e = fails("EXEC github_org.issues.update(issue_number => 'x', data "
 t.ok("issue_number" in e["message"], "an ill-typed one too", e)
 t.eq(sent(), [], "and nothing was sent")
 
+t.ok((d.metric("moltler_http_requests_total", type="github", code="200") or 0)
+     > 5, "/metrics counts what services were asked")
+
 # ---- errors ----
 status, e = fails("SELECT tilte FROM github_org.issues")
 t.ok("title" in e["message"], "did you mean", e)
@@ -240,6 +243,11 @@ run("SELECT number FROM github_org.issues WHERE state = 'open'")
 before = s.remaining
 run("SELECT number FROM github_org.issues WHERE state = 'open'")
 t.eq(s.remaining, before, "304 costs no quota")
+status, out = d.post("/v1/query", {
+    "sql": "SELECT number FROM github_org.issues WHERE state = 'open'",
+    "format": "json"})
+t.ok(out["stats"].get("not_modified", 0) > 0, "and is in the statistics",
+     out["stats"])
 s.etags = False
 
 # ---- scripts ----

@@ -14,6 +14,7 @@ LIBRARIES = [
     (r"hiredis", {"net"}),
     (r"event2/http|evhttp", {"net"}),
     (r"event2/|event\.h|evutil", {"loop", "net"}),
+    (r"histedit|editline/", {"cli"}),
     (r"sqlite3(ext)?\.h", {"state", "target", "query"}),
 ]
 

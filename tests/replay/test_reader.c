@@ -281,6 +281,15 @@ test_caps(void ** state)
 	assert_string_equal(g->rows, "1 2|3");
 	rig_error(g, ERR_PERMANENT, "page_cap", "offset 3");
 	rig_free(g);
+	/* And that smaller page is no short one. */
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"offset\",\"query\":"
+	    "\"o\",\"cap\":3,\"short_page_ends\":true,\"size\":{\"query\":"
+	    "\"l\",\"default\":2,\"max\":2}}"), "{}");
+	rig_script(g, "/i?l=2&o=0", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/i?l=1&o=2", { .body = "[{\"id\":3}]" });
+	assert_int_equal(rig_read(g, "items", ""), 2);
+	rig_error(g, ERR_PERMANENT, "page_cap", "offset 3");
+	rig_free(g);
 	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"page\",\"query\":\"p\","
 	    "\"first\":0,\"max_pages\":2}"), "{}");
 	rig_script(g, "/i?p=0", { .body = "[{\"id\":1}]" });

@@ -151,7 +151,7 @@ static void
 test_error_rules(void ** state)
 {
 	struct rig * g = rig_new("\"errors\":[{\"status\":[410],\"do\":"
-	    "\"empty\"},{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
+	    "\"skip\"},{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
 	    "\"class\":\"permanent\",\"code\":\"slack\"}],"
 	    "\"error_text\":[\"error\"],", LIST(",\"records\":\"d\""), "{}");
 
@@ -254,6 +254,61 @@ test_cache(void ** state)
 	rig_script(g, "/i?p=2", { .body = "[]" });
 	assert_int_equal(rig_read(g, "items", ""), 2);
 	assert_int_equal(rig_read(g, "items", ""), 2);
+	rig_free(g);
+}
+
+#define ONE "[{\"id\":1,\"b\":\"two\"}]"
+#define MANIFEST_AGAIN "{\"format\":1,\"type\":\"svc\",\"title\":\"Svc\"," \
+	"\"drive_model\":\"on_demand\",\"config\":{},\"base_url\":\"" BASE \
+	"\",\"entities\":{\"items\":{\"columns\":{\"id\":{\"type\":\"text\"," \
+	"\"path\":\"b\"},\"w\":{\"type\":\"text\"},\"c\":{\"type\":\"text\"}}," \
+	"\"lists\":[{\"url\":\"/i\"}]}}}"
+
+/* What else tells one question from another. */
+static void
+test_cache_key(void ** state)
+{
+	struct rig * g = rig_new("", "\"items\":{\"columns\":{\"id\":{\"type\":"
+	    "\"integer\"},\"w\":{\"type\":\"text\",\"input\":true},\"b\":{"
+	    "\"type\":\"text\"}},\"lists\":[{\"url\":\"/i\",\"push\":{\"w\":{"
+	    "\"query\":\"w\"}}}]}", "{}");
+	struct manifest * was = g->m;
+	struct plan * p;
+	struct err e;
+	int i;
+
+	(void)state;
+	rig_script(g, "/i?w=a-b", { .body = ONE });
+	rig_script(g, "/i", { .body = ONE }, { .body = ONE },
+	    { .body = ONE });
+	/* A NUL in a value does not end the key. */
+	for (i = 0; i < 2; i++) {
+		p = rig_plan(g, "items", "w=a-b");
+		((char *)(uintptr_t)p->preds[0].values[0].s)[1] = '\0';
+		p->wanted[2] = i == 1;
+		rig_open_plan(g, p);
+		rig_all(g);
+		rig_rows(g, i == 0 ? "1/a-b" : "1/a-b/two");
+	}
+	/* Another value of a secret may be another account's. */
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	assert_int_equal(rig_read(g, "items", ""), 0);
+	assert_int_equal(secrets_put(g->secrets, "key", "sealed", &e), 0);
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	assert_int_equal(secrets_put(g->secrets, "key", "sealed", &e), 0);
+	assert_int_equal(rig_read(g, "items", ""), 0);
+	secrets_drop(g->secrets, "key");
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	/* And another manifest reads the same answer otherwise. */
+	g->m = manifest_parse(MANIFEST_AGAIN, sizeof(MANIFEST_AGAIN) - 1, "t",
+	    &e);
+	if (g->m == NULL)
+		fail_msg("%s", e.msg);
+	connector_unref(g->c);
+	g->c = connector_new(g->m, "id-1", "it", NULL, NULL, &e);
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_rows(g, "two");
+	manifest_unref(was);
 	rig_free(g);
 }
 
@@ -477,6 +532,7 @@ main(void)
 		cmocka_unit_test(test_remaining),
 		cmocka_unit_test(test_error_rules),
 		cmocka_unit_test(test_max_calls), cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_cache_key),
 		cmocka_unit_test(test_cache_limit),
 		cmocka_unit_test(test_not_modified),
 		cmocka_unit_test(test_not_kept), cmocka_unit_test(test_cancel),

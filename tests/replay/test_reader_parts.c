@@ -258,6 +258,42 @@ test_wider(void ** state)
 	/* The only one is: there are none. */
 	assert_int_equal(rig_read(g, "items", "s=z"), 1);
 	rig_rows(g, "");
+	/* Nobody asked for a value: then it is what the connector is configured
+	 * with, and no rows would hide that. */
+	g->ctx.no_cache = 1;
+	rig_script(g, "/i", { .status = 400, .body = "no such s" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_error(g, ERR_PERMANENT, "http_400", "answered 400");
+	rig_free(g);
+}
+
+/* One part finds that a value is unknown while the others page, or ask for the
+ * very same: each goes on as it began, and none is taken for empty. */
+static void
+test_wider_parts(void ** state)
+{
+	struct rig * g = rig_new("\"errors\":[{\"status\":[400],\"contains\":"
+	    "\"no such\",\"do\":\"empty\"}],", "\"items\":{\"columns\":{"
+	    "\"repo\":{\"type\":\"text\",\"input\":true},\"id\":{\"type\":"
+	    "\"integer\"},\"s\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
+	    "\"/{{in.repo}}/i\",\"needs\":[\"repo\"],\"paginate\":{\"kind\":"
+	    "\"offset\",\"query\":\"o\",\"short_page_ends\":true,\"size\":{"
+	    "\"query\":\"n\",\"default\":2}},\"push\":{\"s\":{\"op\":\"in\","
+	    "\"query\":\"s\",\"many\":\"csv\"}}}]}", "{}");
+
+	(void)state;
+	rig_script(g, "/a/i?s=x,y&n=2&o=0", { .status = 400, .body =
+	    "no such s", .delay_ms = 50 });
+	rig_script(g, "/a/i?n=2&o=0", { .body = "[{\"id\":1,\"s\":\"x\"}]" });
+	rig_script(g, "/b/i?s=x,y&n=2&o=0", { .body = "[{\"id\":2,\"s\":\"x\"},"
+	    "{\"id\":3,\"s\":\"y\"}]" });
+	rig_script(g, "/b/i?s=x,y&n=2&o=2", { .body = "[{\"id\":4,\"s\":\"x\"}"
+	    "]" });
+	rig_script(g, "/c/i?s=x,y&n=2&o=0", { .status = 400, .body =
+	    "no such s", .delay_ms = 90 });
+	rig_script(g, "/c/i?n=2&o=0", { .body = "[{\"id\":5,\"s\":\"y\"}]" });
+	assert_int_equal(rig_read(g, "items", "repo=in:a,b,c s=in:x,y"), 6);
+	rig_rows(g, "a/1/x|b/2/x b/3/y|b/4/x|c/5/y");
 	rig_free(g);
 }
 
@@ -272,6 +308,7 @@ main(void)
 		cmocka_unit_test(test_partition_fails),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_cancel), cmocka_unit_test(test_wider),
+		cmocka_unit_test(test_wider_parts),
 	};
 
 	return (cmocka_run_group_tests_name("reader parts", tests, NULL,

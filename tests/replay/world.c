@@ -83,6 +83,7 @@ world_begin(struct world * w, size_t i)
 	w->conn.loop = w->L;
 	w->conn.http = w->http;
 	w->conn.secrets = w->secrets;
+	w->conn.counts = &w->counts;
 	ro.conn = &w->conn;
 	ro.secrets = w->secrets;
 	ro.targets = d->targets;

@@ -35,6 +35,7 @@ struct world {
 	struct http * http;
 	struct fake_tables tables;
 	struct conn_env conn;
+	struct call_counts counts;
 	struct secrets * secrets;
 	struct types * types;
 	struct node node[2];

@@ -51,13 +51,15 @@ static const char service_manifest[] =
 "'tickets': {'description': 'd', 'key': ['key'], 'columns': {"
 "  'key': {'type': 'text'}, 'project': {'type': 'text'}, 'priority': {'type': 'text'},"
 "  'status': {'type': 'text'}, 'created': {'type': 'timestamp', 'not_null': true},"
-"  'jql': {'type': 'text', 'input': true}, 'rank': {'type': 'integer', 'not_null': true}},"
+"  'jql': {'type': 'text', 'input': true}, 'rank': {'type': 'integer', 'not_null': true},"
+"  'updated': {'type': 'timestamp'}},"
 " 'lists': [{'name': 'search', 'method': 'POST', 'url': '/search', 'body': {'fields': ['*all'], 'q': {'x': 1}}, 'records': 'issues',"
 "   'paginate': {'kind': 'cursor', 'body': 'next', 'from': 'next', 'size': {'body': 'q.max', 'default': 50}},"
 "   'push': {'project': {'op': '=', 'clause': 'jql', 'text': 'project = {{value}}'},"
 "    'priority': {'op': ['=', 'in'], 'clause': 'jql', 'text': 'priority IN ({{value}})'},"
 "    'status': {'op': '!=', 'clause': 'jql', 'text': 'status != {{value}}'},"
 "    'jql': {'op': '=', 'clause': 'jql', 'text': '({{value|raw}})'},"
+"    'updated': {'op': ['>', '>=', '<', '<='], 'query': 'updated', 'time': 'iso8601'},"
 "    'created': [{'op': ['>', '>='], 'clause': 'jql', 'text': 'created >= {{value}}', 'time': {'strftime': '%Y/%m/%d %H:%M'}, 'widen_s': 50400},"
 "      {'op': ['<', '<='], 'clause': 'jql', 'text': 'created <= {{value}}', 'time': {'strftime': '%Y/%m/%d %H:%M'}, 'widen_s': 50400}]},"
 "   'clauses': {'jql': {'body': 'jql', 'join': ' AND ', 'empty': 'created >= -30d', 'order': ' ORDER BY {{order}}'}},"
@@ -74,7 +76,9 @@ static const char service_manifest[] =
 "   'method': 'POST', 'url': '/t/{{in.id}}/move', 'body': {'id': '{{lookup}}'},"
 "   'lookup': {'url': '/t/{{in.id}}/moves', 'records': 'moves', 'match': {'name': '{{in.to}}'}, 'value': 'id'}},"
 "  'alert': {'args': {'text': {'type': 'string', 'required': true}}, 'method': 'POST', 'url': 'https://other.example/alert',"
-"   'body': {'key': '{{config.token}}', 'text': '{{in.text}}'}, 'safe_to_retry': true}}}},"
+"   'body': {'key': '{{config.token}}', 'text': '{{in.text}}'}, 'safe_to_retry': true},"
+"  'page': {'method': 'GET', 'url': 'https://other.example/page', 'auth': {'kind': 'headers', 'headers': {'X-Page': '{{config.token}}'}},"
+"   'lookup': {'url': 'https://other.example/find', 'value': 'id'}}}}},"
 "'test': {'url': '/me', 'expect': {'ok': true}}}";
 
 static inline struct manifest *

@@ -262,6 +262,13 @@ test_results_are_void(void ** state)
 	PLAY(CREATE, { NULL, NULL, 201, "{}", NULL });
 	assert_null(result_cache_get(env.cache, "id-1/x", 1000, 1000, &n,
 	    &at_ms));
+	/* It may have been done. */
+	p = page_new(1);
+	result_cache_put(env.cache, "id-1/x", &p, 1, 1000);
+	page_unref(p);
+	PLAY(CREATE, { NULL, NULL, 500, "{}", NULL });
+	assert_null(result_cache_get(env.cache, "id-1/x", 1000, 1000, &n,
+	    &at_ms));
 }
 
 static void

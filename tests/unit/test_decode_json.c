@@ -330,7 +330,8 @@ test_records(void ** state)
 	rows_raw(&r, "{\"a\":1}", "1;", 1);
 	rows_raw(&r, "\xef\xbb\xbf[{\"a\":1}]", "1;", 1);
 	rows_raw(&r, "[null,{\"a\":1},null]", "1;", 3);
-	rows_raw(&r, "[[1],7]", "NULL;NULL;", 2);
+	rows_raw(&r, "[[1]]", "NULL;", 1);
+	refused(&r, "[{\"a\":1},7]", "records", "an array of 2, but not of objects");
 	rows_raw(&r, "null", "", 0);
 	rig_free(&r);
 
@@ -640,7 +641,7 @@ test_bad_json(void ** state)
 	refused(&r, "[]]", "json", "(byte 2): there is more after the end");
 	refused(&r, "[] {\"a\":1}", "json", "(byte 3): there is more");
 	refused(&r, "[1]\n{\"a\":1}", "json", "line 2, column 1 (byte 4)");
-	refused(&r, "[01]", "json", "(byte 1): ',' or ']' expected");
+	refused(&r, "[01]", "json", "(byte 2): ',' or ']' expected");
 	refused(&r, "[1.]", "json", "byte");
 	refused(&r, "[,1]", "json", "(byte 1)");
 	refused(&r, "[1,]", "json", "(byte 3)");

@@ -296,6 +296,8 @@ static const struct {
 	  "\"object\",\"fields\":{\"b\":{\"typ\":\"any\"}}}}}"),
 	  "$.entities.e.actions.do.args.a.items.fields.b.typ",
 	  "did you mean type?" },
+	{ ACT(",\"auth\":{\"kind\":\"some\"}"),
+	  "$.entities.e.actions.do.auth.kind", "" },
 	{ ACT(",\"success\":[99]"), "$.entities.e.actions.do.success",
 	  "number 1 is no status" },
 	{ ACT(",\"result\":\"a[\""), "$.entities.e.actions.do.result",
@@ -374,6 +376,8 @@ test_faults_are_named_by_path(void ** state)
 #define DLIST(l) M(CONF, "", "{\"e\":{" DCOLS ",\"lists\":[{" URL l "}]}}")
 #define DMORE(more, x) M(CONF, more, "{\"e\":{" DCOLS ",\"lists\":[{" URL NOPAGE \
 	"}]" x "}}")
+#define SIGNED "\"base_url\":\"https://h\",\"auth\":{\"kind\":\"basic\"," \
+	"\"username\":\"u\",\"password\":\"p\"},"
 #define NOPAGE ",\"paginate\":{\"kind\":\"none\"}"
 #define RESET(h, u) DMORE("\"limits\":{\"headers\":{\"reset\":\"" h "\"" u \
 	"}},", "")
@@ -407,6 +411,10 @@ static const struct {
 	  NULL },
 	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"safe_to_retry\":true}}"),
 	  "$.entities.e.actions.a.safe_to_retry", "with POST" },
+	{ DMORE(SIGNED, ",\"actions\":{\"a\":{" URL "}}"),
+	  "$.entities.e.actions.a.auth", "not signed" },
+	{ DMORE(SIGNED, ",\"actions\":{\"a\":{" URL ",\"auth\":{\"kind\":"
+	  "\"none\"}}}"), NULL, NULL },
 	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL NOPAGE "}]}}"),
 	  "$.entities.e.key", "store its rows twice" },
 	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL NOPAGE "}]}}"),

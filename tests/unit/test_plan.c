@@ -216,6 +216,35 @@ test_times(void ** state)
 	}
 }
 
+/* No rule says whether "until t" has t itself in it: a smaller page of rows
+ * that are looked at again could hold too few. */
+static void
+test_bounds_are_not_exact(void ** state)
+{
+	static const struct {
+		unsigned op;
+		const char * v;
+		int exact;
+	} t[] = {
+		{ OP_GE, "2026-01-01T00:00:00Z", 1 },
+		{ OP_GE, "2026-01-01T00:00:00.5Z", 0 },
+		{ OP_GT, "2026-01-01T00:00:00Z", 0 },
+		{ OP_LT, "2026-01-01T00:00:00Z", 0 },
+		{ OP_LE, "2026-01-01T00:00:00Z", 0 },
+	};
+	struct plan * p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		where(tickets, "updated", t[i].op, text_value(t[i].v));
+		p = plan(tickets);
+		assert_non_null(p->preds[0].push);
+		assert_int_equal(p->exact, t[i].exact);
+		plan_free(p);
+	}
+}
+
 static void
 test_in(void ** state)
 {
@@ -373,6 +402,7 @@ main(void)
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_bounds_are_not_exact),
 		cmocka_unit_test(test_in),
 		cmocka_unit_test(test_conflicts),
 		cmocka_unit_test(test_inputs),

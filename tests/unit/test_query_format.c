@@ -66,7 +66,7 @@ failure(void)
     "\"b\":\"AP8Q\",\"j\":{\"k\": [1,   2]}}"
 #define ROW2 "{\"n\":null,\"x\\\"y\":3,\"t\":\"\",\"b\":\"\",\"j\":\"no {\"}"
 #define STATS "\"stats\":{\"rows\":2,\"ms\":7,\"pages\":3,\"calls\":4," \
-    "\"cache_hits\":1}"
+    "\"cache_hits\":1,\"cache_age_ms\":0}"
 #define ERROR "\"error\":{\"code\":\"memory\",\"class\":\"transient\"," \
     "\"message\":\"line 1\\n  \\\"^\"}"
 

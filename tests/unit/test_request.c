@@ -378,6 +378,7 @@ test_actions(void ** state)
 	struct request * r;
 	json_t * found = json_integer(31);
 	struct err e;
+	int i;
 
 	(void)state;
 	r = act("create", "{\"org\": \"a/b\", \"title\": \"T \\\"x\\\"\", "
@@ -399,6 +400,10 @@ test_actions(void ** state)
 	assert_null(r->body);
 	request_show(r, &shown);
 	assert_non_null(strstr(shown.p, "{\"key\":\"$env:TKN\",\"text\":\"hi\"}"));
+	/* Another host gets nothing of what the service is signed with. */
+	assert_null(strstr(shown.p, "Authorization"));
+	assert_null(strstr(shown.p, "X-Key"));
+	assert_non_null(strstr(shown.p, "Content-Type: application/json"));
 	setenv("TKN", "se\"same", 1);
 	s = secrets_new(NULL, &e);
 	assert_int_equal(request_sign(r, s, &sig, &e), 0);
@@ -409,13 +414,66 @@ test_actions(void ** state)
 	assert_string_equal(header(&hr, "Content-Type: "), "application/json");
 	request_unsign(r, &sig);
 	request_free(r);
+	/* But what the manifest gives it. */
+	for (i = 0; i < 2; i++) {
+		r = i == 0 ? act("page", "{}", NULL, &e) : request_lookup(c,
+		    manifest_action(tickets, "page"), NULL, &e);
+		buf_clear(&shown);
+		request_show(r, &shown);
+		assert_string_equal(shown.p, i == 0 ?
+		    "GET https://other.example/page\nX-Page: $env:TKN" :
+		    "GET https://other.example/find\nX-Page: $env:TKN");
+		request_free(r);
+	}
 	/* A value cannot pass for a reference. */
 	assert_null(act("alert", "{\"text\": \"\\u0001$env:HOME\\u0002\"}", NULL,
 	    &e));
 	assert_string_equal(e.code, "template");
+	assert_null(act("alert", "{\"text\": {\"x\": [1, \"\\u0001$env:HOME"
+	    "\\u0002\"]}}", NULL, &e));
+	assert_string_equal(e.code, "template");
 	secrets_free(s);
 	buf_free(&shown);
 	unsetenv("TKN");
+}
+
+/* What is put into a body that holds a secret is no reference either, be it of
+ * the asker or the service's own cursor. */
+static void
+test_body_push(void ** state)
+{
+	static const char doc[] = "{\"format\":1,\"type\":\"t\",\"title\":\"T\","
+	    "\"description\":\"d\",\"drive_model\":\"on_demand\",\"config\":{"
+	    "\"token\":{\"type\":\"secret\",\"required\":true}},\"entities\":{"
+	    "\"e\":{\"columns\":{\"a\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
+	    "\"https://h/e\",\"method\":\"POST\",\"body\":{\"key\":"
+	    "\"{{config.token}}\"},\"push\":{\"a\":{\"body\":\"q.a\"}},"
+	    "\"paginate\":{\"kind\":\"cursor\",\"body\":\"at\",\"from\":"
+	    "\"next\"}}]}}}";
+	struct page_pos pos = { "\001$env:HOME\002", NULL, 1, 1, 0 };
+	struct manifest * own;
+	struct connector * was = c;
+	const struct manifest_entity * ent;
+	struct request * r;
+	struct err e = { .msg = "" };
+
+	(void)state;
+	if ((own = manifest_parse(doc, sizeof(doc) - 1, "t", &e)) == NULL)
+		fail_msg("%s", e.msg);
+	ent = manifest_entity(own, "e");
+	c = service_connector(own, "{\"token\": \"$env:TKN\"}", &e);
+	where(ent, "a", OP_EQ, "x");
+	r = page(ent, NULL, &e);
+	assert_non_null(r);
+	request_free(r);
+	where(ent, "a", OP_EQ, "\001$env:HOME\002");
+	assert_null(page(ent, NULL, &e));
+	assert_string_equal(e.code, "template");
+	assert_null(page(ent, &pos, &e));
+	assert_string_equal(e.code, "template");
+	connector_unref(c);
+	manifest_unref(own);
+	c = was;
 }
 
 static void
@@ -444,6 +502,7 @@ main(void)
 		cmocka_unit_test(test_next_url),
 		cmocka_unit_test(test_signing),
 		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_body_push),
 		cmocka_unit_test(test_test_call),
 	};
 

@@ -1,0 +1,100 @@
+#ifndef MOLTLER_BASE_PLAIN_H
+#define MOLTLER_BASE_PLAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/*
+ * The bytes that stand for themselves in a JSON string, and need no look: ASCII
+ * but for controls, '"' and '\'.  Nearly all that JSON consists of is such runs,
+ * so they are looked through 16 bytes at once, by 64 where they are long.
+ */
+
+static inline int
+plain_is(char c)
+{
+	return ((signed char)c >= 0x20 && c != '"' && c != '\\');
+}
+
+#ifdef __SSE2__
+/* 0xff where a byte is not plain: as signed numbers, controls and what is not
+ * ASCII are both less than a space. */
+static inline __m128i
+plain_not(const char * s)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)s);
+
+	return (_mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+	    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+	    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
+}
+
+static inline size_t
+plain_blocks(const char * s, size_t n, int * found)
+{
+	size_t i = 0;
+	unsigned m;
+
+	*found = 1;
+	while (n - i >= 16) {
+		m = (unsigned)_mm_movemask_epi8(plain_not(s + i));
+		if (m != 0)
+			return (i + (size_t)__builtin_ctz(m));
+		i += 16;
+		while (n - i >= 64 && _mm_movemask_epi8(_mm_or_si128(
+		    _mm_or_si128(plain_not(s + i), plain_not(s + i + 16)),
+		    _mm_or_si128(plain_not(s + i + 32),
+		    plain_not(s + i + 48)))) == 0)
+			i += 64;
+	}
+	*found = 0;
+	return (i);
+}
+#else
+#define PLAIN_ONES (UINT64_MAX / 255)
+#define PLAIN_TOPS (PLAIN_ONES * 0x80)
+
+/* Top bits where a byte is 0, and perhaps above the first of them. */
+static inline uint64_t
+plain_zeros(uint64_t v)
+{
+	return ((v - PLAIN_ONES) & ~v & PLAIN_TOPS);
+}
+
+static inline size_t
+plain_blocks(const char * s, size_t n, int * found)
+{
+	size_t i = 0;
+	uint64_t v;
+
+	*found = 0;
+	for (; n - i >= 8; i += 8) {
+		memcpy(&v, s + i, 8);
+		if (((v | (v - PLAIN_ONES * 0x20)) & PLAIN_TOPS) != 0 ||
+		    plain_zeros(v ^ (PLAIN_ONES * '"')) != 0 ||
+		    plain_zeros(v ^ (PLAIN_ONES * '\\')) != 0)
+			break;
+	}
+	return (i);
+}
+#endif
+
+/** plain_run(s, n): How many of the ${n} bytes from ${s} on are plain, up to the
+ * first that is not. */
+static inline size_t
+plain_run(const char * s, size_t n)
+{
+	int found;
+	size_t i = plain_blocks(s, n, &found);
+
+	if (!found)
+		while (i < n && plain_is(s[i]))
+			i++;
+	return (i);
+}
+
+#endif

@@ -1,0 +1,15 @@
+#ifndef MOLTLER_CONN_DECODE_JSON_SCAN_H
+#define MOLTLER_CONN_DECODE_JSON_SCAN_H
+
+#include "conn/decode_json_internal.h"
+
+/**
+ * decode_json_scan(d, last):
+ * Read the tokens of ${d}'s body that were not read yet, as far as they are whole
+ * (${last}: nothing will follow), check all of them, and hand over to
+ * decode_json_events what paths lead through.  What must come next is then in
+ * d->expect.  0, or -1 with the decoder failed.
+ */
+int decode_json_scan(struct decode_json * d, int last);
+
+#endif

@@ -1,0 +1,105 @@
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "conn/types.h"
+#include "run/runner_internal.h"
+
+/* The types were read anew: their connectors go over to them. */
+
+struct change {
+	struct job * old;
+	struct job * next; /* to be started in its place, or NULL */
+};
+
+static void
+on_old_ended(void * arg)
+{
+	struct change * w = arg;
+
+	if (w->next != NULL)
+		runner_replaced(w->next, w->old);
+	else
+		job_free(w->old);
+	free(w);
+}
+
+/* What was a misfit fits: there is nothing to end. */
+static int
+refit_misfit(struct runner * r, struct job * old)
+{
+	struct job * j;
+	struct err e;
+
+	if ((j = job_from_record(r, old->misfit, &e)) == NULL)
+		return (0);
+	j->mine = old->mine;
+	if (runner_replace(r, old, j)) {
+		job_free(j);
+		job_free(old);
+		return (-1);
+	}
+	log_event(LOG_INFO, "connector_fits_again",
+	    LOG_S("connector", j->c->name));
+	runner_replaced(j, old);
+	runner_dirty(j, 1);
+	return (0);
+}
+
+/* The type of ${old} changed; who uses the connector now keeps the old one. */
+static int
+refit_changed(struct runner * r, struct job * old)
+{
+	struct change * w = malloc(sizeof(*w));
+	json_t * rec = job_record(old);
+	struct job * j = NULL;
+	struct err e;
+
+	if (w == NULL || rec == NULL)
+		err_nomem(&e, "a connector");
+	else
+		j = job_from_record(r, rec, &e);
+	json_decref(rec);
+	if (j == NULL) {
+		log_event(LOG_ERROR, "connector_keeps_old_type",
+		    LOG_S("connector", old->c->name), LOG_E(&e));
+		free(w);
+		return (0);
+	}
+	j->mine = old->mine;
+	w->old = old;
+	w->next = j;
+	if (runner_replace(r, old, j)) {
+		job_free(j);
+		w->next = NULL;
+		runner_end_job(old, on_old_ended, w);
+		return (-1);
+	}
+	log_event(LOG_INFO, "connector_type_changed",
+	    LOG_S("connector", j->c->name));
+	runner_end_job(old, on_old_ended, w);
+	return (0);
+}
+
+void
+runner_refit(struct runner * r)
+{
+	struct job * j;
+	size_t i;
+	int rc;
+
+	/* Each keeps its place in the array; one that cannot be replaced for
+	 * want of memory leaves it. */
+	for (i = 0; i < r->n; i++) {
+		j = r->sorted[i];
+		rc = 0;
+		if (j->misfit != NULL && !j->busy)
+			rc = refit_misfit(r, j);
+		else if (j->misfit == NULL && !j->busy &&
+		    types_get(r->types, j->c->m->type) != NULL &&
+		    types_get(r->types, j->c->m->type) != j->c->m)
+			rc = refit_changed(r, j);
+		if (rc != 0)
+			return;
+	}
+}
