@@ -173,7 +173,9 @@ no_column(struct query * q, const char * name, size_t off, struct err * e)
 		near = json_nearest(part(want), (const char * const *)cols, n);
 	}
 	token_error(q->sql, q->len, off, e, "no column %.100s%s%.100s%s", want,
-	    near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	    near ? " (did you mean " : "", near ? near : "", near ? "?)" :
+	    off < q->len && q->sql[off] == '"' ?
+	    ": a text stands between ' and '" : "");
 	for (i = 0; i < n; i++)
 		free(cols[i]);
 	free(cols);
@@ -223,10 +225,11 @@ no_function(struct query * q, const char * name, size_t off, struct err * e)
 		return (token_error(q->sql, q->len, off, e, "no function "
 		    "%.80s(); here it is %s", name, near));
 	known = query_auth_functions(&n);
-	near = json_nearest(name, known, n);
+	near = strcasecmp(name, "now") == 0 ? "datetime('now')" :
+	    json_nearest(name, known, n);
 	return (token_error(q->sql, q->len, off, e, "no function %.80s()%s%s%s",
-	    name, near ? " (did you mean " : "", near ? near : "",
-	    near ? "()?)" : ""));
+	    name, near ? " (did you mean " : "", near ? near : "", near == NULL ?
+	    "" : strchr(near, '(') ? "?)" : "()?)"));
 }
 
 /* A word of the statement that the message's last word names, if any: SQLite
@@ -242,7 +245,8 @@ guess_place(const struct query * q, const char * msg)
 	name[strcspn(name, "()")] = '\0';
 	for (i = 0; i < q->list.n; i++)
 		if ((q->list.t[i].kind == TOKEN_ID ||
-		    q->list.t[i].kind == TOKEN_QUOTED) &&
+		    q->list.t[i].kind == TOKEN_QUOTED ||
+		    q->list.t[i].kind == TOKEN_STRING) &&
 		    token_name(&q->list, i, have, sizeof(have)) == 0 &&
 		    strcasecmp(have, name) == 0)
 			return ((long)q->list.t[i].off);

@@ -41,18 +41,37 @@ is_any(const struct token_list * list, size_t i, const char * const * v)
 	return (0);
 }
 
-/* What may stand behind token ${i} - 1. */
+/* How many parentheses are open before token ${i}. */
+static size_t
+depth_at(const struct token_list * list, size_t i)
+{
+	size_t k, depth = 0;
+
+	for (k = 0; k < i; k++)
+		if (token_is(list, k, "("))
+			depth++;
+		else if (token_is(list, k, ")") && depth > 0)
+			depth--;
+	return (depth);
+}
+
+/* What may stand at token ${i}, behind the one before. */
 static const char *
 expected(const struct token_list * list, size_t i)
 {
 	if (i == 0)
 		return ("SELECT");
+	if (token_is(list, i - 1, "group") || token_is(list, i - 1, "order") ||
+	    token_is(list, i - 1, "partition"))
+		return ("BY");
 	if (is_any(list, i - 1, before_table))
 		return ("a table");
 	if (is_any(list, i - 1, before_value) || (list->t[i - 1].kind ==
 	    TOKEN_OP && !token_is(list, i - 1, ")") &&
 	    !token_is(list, i - 1, "*")))
 		return ("a value or a column");
+	if (depth_at(list, i) > 0)
+		return ("an operator, a comma or )");
 	return ("an operator, a comma, a clause such as WHERE or the end");
 }
 

@@ -188,6 +188,16 @@ test_syntax_errors(void ** state)
 	assert_error("SELECT * FROM series\nWHERE ;", ERR_PERMANENT, "sql",
 	    "line 2, column 7: found the end of the statement, but expected a "
 	    "value or a column\n  WHERE ;\n        ^");
+	assert_error("SELECT n FROM series WHERE (n = 1", ERR_PERMANENT, "sql",
+	    "line 1, column 34: found the end of the statement, but expected an "
+	    "operator, a comma or )\n  SELECT n FROM series WHERE (n = 1\n"
+	    "                                   ^");
+	assert_error("SELECT n FROM series GROUP n", ERR_PERMANENT, "sql",
+	    "line 1, column 28: found n, but expected BY\n"
+	    "  SELECT n FROM series GROUP n\n                             ^");
+	assert_error("SELECT 1 WHERE 1 IN 'x'", ERR_PERMANENT, "no_table",
+	    "line 1, column 21: no table x\n  SELECT 1 WHERE 1 IN 'x'\n"
+	    "                      ^");
 	assert_error("SELECT n FROM series ORDER BY 9", ERR_PERMANENT, "sql",
 	    "line 1, column 22: 1st ORDER BY term out of range - should be "
 	    "between 1 and 1\n  SELECT n FROM series ORDER BY 9\n"
@@ -241,11 +251,14 @@ test_did_you_mean(void ** state)
 	    "line 1, column 8: no column s.valeu (did you mean value?)\n"
 	    "  SELECT s.valeu FROM series s\n         ^");
 	assert_error("SELECT \"text\" FROM series", ERR_PERMANENT, "sql",
-	    "line 1, column 8: no column text\n"
+	    "line 1, column 8: no column text: a text stands between ' and '\n"
 	    "  SELECT \"text\" FROM series\n         ^");
 	assert_error("SELECT lenght('a')", ERR_PERMANENT, "sql",
 	    "line 1, column 8: no function lenght() (did you mean length()?)\n"
 	    "  SELECT lenght('a')\n         ^");
+	assert_error("SELECT now()", ERR_PERMANENT, "sql",
+	    "line 1, column 8: no function now() (did you mean "
+	    "datetime('now')?)\n  SELECT now()\n         ^");
 	assert_error("SELECT * FROM dup", ERR_PERMANENT, "ambiguous",
 	    "line 1, column 15: dup is in several databases (shop, prod): put "
 	    "one and a dot before it\n  SELECT * FROM dup\n                ^");
