@@ -33,6 +33,14 @@ plain_not(const char * s)
 	    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
 }
 
+/* How many of the 16 bytes from ${s} on are plain, up to the first that is not. */
+static inline size_t
+plain_short(const char * s)
+{
+	return ((size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(
+	    plain_not(s)) | 0x10000));
+}
+
 static inline size_t
 plain_blocks(const char * s, size_t n, int * found)
 {
@@ -63,6 +71,16 @@ static inline uint64_t
 plain_zeros(uint64_t v)
 {
 	return ((v - PLAIN_ONES) & ~v & PLAIN_TOPS);
+}
+
+static inline size_t
+plain_short(const char * s)
+{
+	size_t i = 0;
+
+	while (i < 16 && plain_is(s[i]))
+		i++;
+	return (i);
 }
 
 static inline size_t

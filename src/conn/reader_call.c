@@ -11,6 +11,7 @@
 #define RETRY_MAX_MS 60000
 /* Answers "later" in a row after which we take it for "never". */
 #define LIMITED_MAX 20
+#define LIMITED_MIN_MS INT64_C(100)
 
 static const char * const state_names[] = { "new", "kept", "permit", "sent",
     "backoff", "done" };
@@ -265,7 +266,9 @@ void
 reader_call_limited(struct reader_call * c, const struct err * e)
 {
 	struct reader * r = c->part->r;
-	int64_t wait = e->retry_after_ms > 0 ? e->retry_after_ms : 1;
+	/* "At once" is tried, and each time a little later. */
+	int64_t least = LIMITED_MIN_MS << (c->limited < 9 ? c->limited : 9);
+	int64_t wait = e->retry_after_ms > least ? e->retry_after_ms : least;
 
 	if (r->env->limits != NULL)
 		limits_block(r->env->limits, r->plan->c, wait);

@@ -267,15 +267,7 @@ bad_sql(struct query * q, struct err * e)
 		return (no_column(q, name, (size_t)off, e));
 	if (off >= 0 && (name = after(msg, "no such function: ")) != NULL)
 		return (no_function(q, name, (size_t)off, e));
-	if (strcmp(msg, "parser stack overflow") == 0)
-		return (err_set(e, ERR_PERMANENT, "sql", "the statement is "
-		    "nested too deep: take brackets away, or put a part of it "
-		    "into WITH"));
-	if (off >= 0)
-		return (token_error(q->sql, q->len, (size_t)off, e, "%s%s", msg,
-		    strcasestr(msg, "near \"ILIKE\"") == msg ? ": LIKE tells no "
-		    "case of the letters a to z" : ""));
-	return (err_set(e, ERR_PERMANENT, "sql", "%s", msg));
+	return (query_syntax(q, msg, off, e));
 }
 
 static int

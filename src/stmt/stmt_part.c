@@ -4,20 +4,17 @@
 
 /* One statement out of a script's text. */
 
-/* Blanks, as wide as what was there. */
+/* Lines and blanks, so that what follows is in its place. */
 static void
 add_blanks(const struct stmt_text * text, size_t end, struct buf * out)
 {
-	unsigned char c;
-	size_t i;
+	const char * at = text->sql, * stop = at + end, * nl;
 
-	for (i = 0; i < end; i++) {
-		c = (unsigned char)text->sql[i];
-		if (c == '\n')
-			buf_addc(out, '\n');
-		else if ((c & 0xc0) != 0x80)
+	for (; (nl = memchr(at, '\n', (size_t)(stop - at))) != NULL; at = nl + 1)
+		buf_addc(out, '\n');
+	for (; at < stop; at++)
+		if (((unsigned char)*at & 0xc0) != 0x80)
 			buf_addc(out, ' ');
-	}
 }
 
 static int
