@@ -78,6 +78,10 @@ struct connector * runner_connector(const struct runner * r, const char * key);
  * it are named in a warning of the log.  Errors: config "not_found".
  */
 struct secret_store * runner_secret_store(const struct runner * r);
+/** runner_secret_users(r, name, b): How many connectors refer to that secret, and
+ * the names of the first of them, with commas, into ${b}. */
+size_t runner_secret_users(const struct runner * r, const char * name,
+    struct buf * b);
 void runner_secret_drop(struct runner * r, const char * name,
     secret_store_cb * cb, void * arg);
 

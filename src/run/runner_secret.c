@@ -34,20 +34,28 @@ uses(const char * config, const char * name)
 	return (0);
 }
 
-static void
-warn_users(const struct runner * r, const char * name)
+size_t
+runner_secret_users(const struct runner * r, const char * name, struct buf * b)
 {
-	struct buf b = BUF_INIT(0);
 	size_t i, n = 0;
 
 	for (i = 0; i < r->n; i++) {
 		if (!uses(r->sorted[i]->c->config, name))
 			continue;
 		n++;
-		if (b.len < MAX_LISTED)
-			buf_addf(&b, "%s%s", b.len > 0 ? ", " : "",
+		if (b->len < MAX_LISTED)
+			buf_addf(b, "%s%s", b->len > 0 ? ", " : "",
 			    r->sorted[i]->c->name);
 	}
+	return (n);
+}
+
+static void
+warn_users(const struct runner * r, const char * name)
+{
+	struct buf b = BUF_INIT(0);
+	size_t n = runner_secret_users(r, name, &b);
+
 	if (n > 0)
 		log_event(LOG_WARN, "secret_in_use", LOG_S("secret", name),
 		    LOG_I("connectors", n), LOG_S("names", b.p),

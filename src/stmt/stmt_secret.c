@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "run/secret_store.h"
@@ -28,8 +29,8 @@ ended(struct stmt_run * r, const char * status, const struct err * e)
 	if (e != NULL)
 		stmt_fail(r, e);
 	else
-		stmt_answer(r, json_pack("{s:s, s:s}", "status", status,
-		    "secret", r->ast->name.s));
+		stmt_answer(r, json_pack("{s:s, s:s, s:s*}", "status", status,
+		    "secret", r->ast->name.s, "missed_by", r->own));
 }
 
 static void
@@ -78,10 +79,23 @@ on_dropped(void * arg, const struct err * e)
 static void
 start_drop(struct stmt_run * r)
 {
+	struct buf users = BUF_INIT(0);
+
 	if (store(r) == NULL)
 		return;
+	/* Whom it leaves without is worth a word to who did it. */
+	if (runner_secret_users(r->env->runner, r->ast->name.s, &users) > 0 &&
+	    users.p != NULL)
+		r->own = strdup(users.p);
+	buf_free(&users);
 	stmt_wait(r);
 	runner_secret_drop(r->env->runner, r->ast->name.s, on_dropped, r);
+}
+
+static void
+free_own(struct stmt_run * r)
+{
+	free(r->own);
 }
 
 const struct stmt_entry stmt_set_secret_entry = {
@@ -93,5 +107,5 @@ const struct stmt_entry stmt_show_secrets_entry = {
 };
 
 const struct stmt_entry stmt_drop_secret_entry = {
-	AST_DROP_SECRET, "drop_secret", 1, start_drop, NULL, NULL, NULL
+	AST_DROP_SECRET, "drop_secret", 1, start_drop, NULL, NULL, free_own
 };

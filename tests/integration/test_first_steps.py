@@ -140,6 +140,13 @@ t.eq(run("DESC github_org.repos"), run("DESCRIBE github_org.repos"), "DESC")
 t.eq(run("BEGIN SELECT 1 AS x UNION SELECT 2 ORDER BY x DESC; END"),
      [{"x": 2}, {"x": 1}], "is still an order, too")
 
+run("SET SECRET tok = 'x'")
+run("CREATE CONNECTOR sec TYPE 'github' CONFIG {\"token\": "
+    "\"{{secrets.tok}}\"}")
+t.eq(run("DROP SECRET tok"), [{"status": "deleted", "secret": "tok",
+                               "missed_by": "sec"}], "who misses a secret")
+run("DROP CONNECTOR sec")
+
 # ---- a limit of the service is not one of ours ----
 s.fail["/github/repos"] = [(403, {"X-RateLimit-Remaining": "0",
                                   "X-RateLimit-Reset": str(int(time.time()) + 3000)}, {})]
