@@ -19,7 +19,7 @@ s = wild.Wild()
 types = tempfile.mkdtemp(prefix="moltler-types-")
 wild.write_type(types, wild.manifest())
 host = wild.manifest("hosty")
-host["base_url"] = "http://{{config.base}}/root"
+host["base_url"] = "http://{{config.base}}/top"
 wild.write_type(types, host)
 d = Daemon("--connectors", types, env={"TOK": "tok"})
 
@@ -159,7 +159,7 @@ for v in (at + "/evil?", at + "#", "x@" + at, at + "/..", at + "\\@x",
 e = make("h", "hosty", base=at)
 s.forget()
 rows, e = ask("SELECT id FROM h.plain WHERE how = 'x'")
-t.ok(not e and s.asked[0].path == "/root/plain/x", "but a host", e)
+t.ok(not e and s.asked[0].path == "/top/plain/x", "but a host", e)
 
 # ---- URLs in a configuration ----
 for url in ("file:///etc/passwd", "gopher://%s/" % at, "ftp://%s/" % at,
