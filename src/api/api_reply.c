@@ -10,7 +10,9 @@
 void
 api_reply_json(struct httpd_req * q, int status, json_t * v)
 {
-	char * s = v ? json_dumps(v, JSON_COMPACT) : NULL;
+	/* 17 digits would make 0.1 0.10000000000000001. */
+	char * s = v ? json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(15)) :
+	    NULL;
 	size_t n;
 
 	json_decref(v);

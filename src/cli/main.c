@@ -210,6 +210,8 @@ read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 		read_secrets(o, scr, argc - optind - 1, argv + optind + 1);
 		return;
 	}
+	if (optind < argc && strcmp(argv[optind], "manifest") == 0)
+		usage_error(scr, "options have no meaning before", "manifest");
 	if (optind < argc)
 		usage_error(scr, o->status ? "status takes no" :
 		    "SQL is given with -e; there is no command", argv[optind]);

@@ -42,6 +42,7 @@ complete_behind(struct prompt * p, const char * in_front, size_t front,
 	struct buf text = BUF_INIT(0);
 	int rc = -1;
 
+	prompt_names_begin(p->names);
 	buf_add(&text, in_front, front);
 	buf_add(&text, line, len);
 	if (!text.failed && text.p != NULL && prompt_complete(&src, text.p,

@@ -269,7 +269,9 @@ prompt_edit_new(struct screen * scr, History * h,
 	el_set(ed->el, EL_EDITOR, "emacs");
 	el_set(ed->el, EL_PROMPT, show_prompt);
 	el_set(ed->el, EL_HIST, history, h);
-	el_set(ed->el, EL_ADDFN, "moltler-complete", "Complete a name", on_tab);
+	/* Of narrow names libedit makes copies that nobody frees. */
+	el_wset(ed->el, EL_ADDFN, L"moltler-complete", L"Complete a name",
+	    on_tab);
 	el_set(ed->el, EL_BIND, "^I", "moltler-complete", NULL);
 	el_set(ed->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_set(ed->el, EL_BIND, "\\e[1;5C", "em-next-word", NULL);

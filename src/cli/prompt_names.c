@@ -19,6 +19,7 @@ struct prompt_names {
 	struct client_http * c;
 	json_t * kept; /* statement -> rows, each a list of its first two texts */
 	json_t * list; /* what was given out last */
+	int64_t deadline_us; /* of the completion that is worked out */
 	int64_t fresh_until_us;
 	int64_t quiet_until_us;
 };
@@ -27,7 +28,7 @@ struct prompt_names {
 struct ask {
 	json_t * rows;
 	struct answer answer;
-	int64_t start_us;
+	int64_t deadline_us;
 	size_t ncols;
 };
 
@@ -50,6 +51,12 @@ prompt_names_client(struct prompt_names * n, struct client_http * c)
 	n->c = c;
 	json_object_clear(n->kept);
 	n->quiet_until_us = 0;
+}
+
+void
+prompt_names_begin(struct prompt_names * n)
+{
+	n->deadline_us = clock_mono_us() + ASK_US;
 }
 
 void
@@ -108,7 +115,7 @@ on_tick(void * arg, struct err * e)
 {
 	struct ask * q = arg;
 
-	if (clock_mono_us() - q->start_us < ASK_US)
+	if (clock_mono_us() < q->deadline_us)
 		return (0);
 	return (err_set(e, ERR_TRANSIENT, "late", "no names in time"));
 }
@@ -128,7 +135,8 @@ columns_as_rows(struct ask * q)
 static json_t *
 ask(struct prompt_names * n, const char * sql, int columns, struct err * e)
 {
-	struct ask q = { .rows = json_array(), .start_us = clock_mono_us() };
+	struct ask q = { .rows = json_array(),
+	    .deadline_us = n->deadline_us };
 	const struct answer_sink as = { on_columns, on_row, &q };
 	const struct client_http_sink hs = { on_data, on_tick, &q };
 	struct buf body = BUF_INIT(0);
@@ -155,17 +163,16 @@ static const json_t *
 rows_of(struct prompt_names * n, const char * sql, int columns)
 {
 	int64_t now = clock_mono_us();
-	json_t * rows = json_object_get(n->kept, sql);
+	json_t * rows;
 	struct err e;
 
 	if (now >= n->fresh_until_us && now >= n->quiet_until_us) {
 		/* What is known stays until an answer comes. */
 		n->fresh_until_us = now + FRESH_US;
 		json_object_set_new(n->kept, "", json_object());
-		rows = NULL;
 	}
 	if (json_object_get(json_object_get(n->kept, ""), sql) == NULL &&
-	    now >= n->quiet_until_us) {
+	    now >= n->quiet_until_us && now < n->deadline_us) {
 		if (json_object_size(n->kept) > KEPT_MAX)
 			json_object_clear(n->kept);
 		if (json_object_get(n->kept, "") == NULL)

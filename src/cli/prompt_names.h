@@ -7,8 +7,9 @@
 
 /*
  * The names there are to complete, asked of the daemon when first wanted and
- * kept.  A question may take 400 ms; where it takes longer or fails, what was
- * known is used, and nothing is asked for five seconds.
+ * kept for half a minute.  All questions of one completion together may take
+ * 400 ms; where they take longer or fail, what was known is used, and nothing is
+ * asked for five seconds.
  */
 struct prompt_names;
 
@@ -24,6 +25,9 @@ enum prompt_names_kind {
 
 /** prompt_names_new(c): NULL when out of memory; ${c} is borrowed. */
 struct prompt_names * prompt_names_new(struct client_http * c);
+
+/** prompt_names_begin(n): A completion begins, and with it its time. */
+void prompt_names_begin(struct prompt_names * n);
 
 /** prompt_names_get(n, kind, a, b): A list of strings, borrowed until the next
  * call; empty or NULL if there are none or none are known. */

@@ -1,11 +1,11 @@
 #include "cli/query_cmd.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/exit_code.h"
 #include "cli/query_run.h"
 #include "cli/split.h"
-
 
 static size_t
 count_statements(const struct query_cmd_source * src, size_t n)
@@ -33,6 +33,23 @@ exit_code(const struct err * e)
 	if (strcmp(e->code, CLIENT_HTTP_UNREACHABLE) == 0)
 		return (EXIT_CODE_UNREACHABLE);
 	return (EXIT_CODE_FAILED);
+}
+
+/* Where the daemon counts lines from the statement's first, the text's are meant. */
+static void
+complain(struct screen * scr, size_t nth, size_t total, const char * name,
+    const struct split_stmt * s, const struct err * e)
+{
+	unsigned line;
+	int n = 0;
+
+	if (sscanf(e->msg, "line %9u, column %n", &line, &n) == 1 && n > 0)
+		screen_complain(scr, "statement %zu of %zu (%s): line %u, "
+		    "column %s", nth, total, name, s->line + line - 1,
+		    e->msg + n);
+	else
+		screen_complain(scr, "statement %zu of %zu (%s, line %u): %s",
+		    nth, total, name, s->line, e->msg);
 }
 
 int
@@ -67,9 +84,7 @@ query_cmd_run(struct client_http * c, struct screen * scr,
 			    exit_code(&e) == EXIT_CODE_UNREACHABLE))
 				screen_complain(scr, "%s", e.msg);
 			else
-				screen_complain(scr, "statement %zu of %zu "
-				    "(%s, line %u): %s", nth, total,
-				    src[i].name, s.line, e.msg);
+				complain(scr, nth, total, src[i].name, &s, &e);
 			return (exit_code(&e));
 		}
 	}

@@ -1,8 +1,10 @@
 #include "cli/query_run.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -22,6 +24,7 @@
 struct run {
 	struct screen * scr;
 	const struct query_run_opts * o;
+	enum table_shape shape;
 	struct answer answer;
 	struct table * table;
 	struct output output;
@@ -33,13 +36,35 @@ struct run {
 	int64_t progress_us; /* when the progress line was drawn last */
 };
 
+/* Of a plan, a test and an action's answer no word is too many: what does not
+ * fit is shown as blocks. */
+static enum table_shape
+shape_of(const struct query_run_opts * o, const struct split_stmt * s)
+{
+	static const char * const words[] = { "connector_exec", "exec",
+	    "explain", "test" };
+	size_t i = 0, k, n;
+
+	while (i < s->len && strchr(" \t\r\n", s->p[i]) != NULL)
+		i++;
+	for (n = i; n < s->len && (isalpha((unsigned char)s->p[n]) ||
+	    s->p[n] == '_'); n++)
+		continue;
+	n -= i;
+	for (k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+		if (o->shape == TABLE_CUT && n == strlen(words[k]) &&
+		    strncasecmp(s->p + i, words[k], n) == 0)
+			return (TABLE_WHOLE);
+	return (o->shape);
+}
+
 static int
 table_columns(struct run * r, const struct answer_column * cols, size_t n,
     struct err * e)
 {
 	const struct table_opts o = { .width = r->scr->width,
 	    .utf8 = r->scr->utf8, .color = r->scr->color,
-	    .shape = r->o->shape };
+	    .shape = r->shape };
 	size_t i;
 
 	if ((r->table = table_new(&o, n)) == NULL)
@@ -268,7 +293,7 @@ query_run(struct client_http * c, struct screen * scr,
     const struct query_run_opts * o, const struct split_stmt * s,
     struct err * e)
 {
-	struct run r = { .scr = scr, .o = o };
+	struct run r = { .scr = scr, .o = o, .shape = shape_of(o, s) };
 	const struct answer_sink as = { on_columns, on_row, &r };
 	const struct client_http_sink hs = { on_data, on_tick, &r };
 	struct buf body = BUF_INIT(0);

@@ -143,6 +143,7 @@ screen_write(struct screen * s, struct buf * b, struct err * e)
 void
 screen_progress(struct screen * s, const char * fmt, ...)
 {
+	struct winsize w;
 	char line[256];
 	va_list ap;
 	int n;
@@ -155,6 +156,10 @@ screen_progress(struct screen * s, const char * fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
+	/* What goes on in a second line could not be taken away. */
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 &&
+	    (size_t)w.ws_col + 3 < sizeof(line))
+		line[w.ws_col + 3] = '\0';
 	stderr_write(line, strlen(line));
 	s->progress = 1;
 }

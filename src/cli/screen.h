@@ -37,8 +37,8 @@ void screen_measure(struct screen * s);
  */
 int screen_write(struct screen * s, struct buf * b, struct err * e) MUST_CHECK;
 
-/** screen_progress(s, fmt, ...): Show or replace the progress line on stderr;
- * nothing where stderr is no terminal. */
+/** screen_progress(s, fmt, ...): Show or replace the progress line (ASCII) on
+ * stderr, cut to the terminal; nothing where stderr is none. */
 void screen_progress(struct screen * s, const char * fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -52,7 +52,8 @@ skip_lexeme(struct place * pl, const char * p, const char * end)
 	char q = *p++;
 
 	pl->closed = 1;
-	if (q == '\'' || q == '"' || q == '`' || (q == '[' && !objects))
+	if (q == '\'' || q == '"' || (q == '`' && pl->depth == 0) ||
+	    (q == '[' && !objects))
 		return (skip_quoted(pl, p, end, q));
 	if (is_wordy(q)) {
 		while (p < end && is_wordy(*p))
@@ -67,22 +68,34 @@ skip_lexeme(struct place * pl, const char * p, const char * end)
 	}
 	if (q == '/' && p < end && *p == '*')
 		return (skip_comment(pl, p + 1, end));
-	if (q == '=' && p < end && *p == '>')
+	/* Operators whole, so that the end of ">=" begins no arrow. */
+	if (p < end && ((q == '=' && (*p == '>' || *p == '=')) ||
+	    (q == '<' && (*p == '=' || *p == '>' || *p == '<')) ||
+	    (q == '>' && (*p == '=' || *p == '>')) ||
+	    (q == '!' && *p == '=')))
 		return (p + 1);
+	if (q == '-' && p < end && *p == '>')
+		return (end - p > 1 && p[1] == '>' ? p + 2 : p + 1);
+	/* :name and @name are no words. */
+	if ((q == ':' || q == '@') && pl->depth == 0) {
+		while (p < end && is_wordy(*p))
+			p++;
+		return (p);
+	}
 	return (p);
 }
 
 static int
 is_space(char c)
 {
-	return (c == ' ' || (c >= '\t' && c <= '\r'));
+	return (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f');
 }
 
 /* Whether the lexeme from ${p} to ${q} is a whole comment. */
 static int
 is_comment(const char * p, const char * q)
 {
-	if (q - p < 2 || (p[0] != '-' && p[0] != '/'))
+	if (q - p < 2 || (p[0] != '-' && p[0] != '/') || p[1] == '>')
 		return (0);
 	return (p[0] == '-' || (q - p >= 4 && q[-2] == '*' && q[-1] == '/'));
 }
@@ -134,7 +147,9 @@ split_next(const char ** pp, const char * end, unsigned * line,
 		last = p;
 		if (*p == ';') {
 			pl = (struct place){ 0, 0, 0, 1 };
-			if (sql_block_semi(&block) && s->p != NULL) {
+			if (!sql_block_semi(&block)) {
+				s->len = (size_t)(q - s->p);
+			} else if (s->p != NULL) {
 				s->ended = 1;
 				break;
 			}

@@ -189,6 +189,16 @@ default_of(struct faults * f, const struct manifest_arg * a)
 	return (v);
 }
 
+static void
+missing(struct faults * f, const struct manifest_arg * a, const char * path)
+{
+	if (a->dflt == NULL)
+		fault(f, "%s%s%s is missing", path, *path ? "." : "", a->name);
+	else
+		fault(f, "%s%s%s is missing, and so is its default %.100s",
+		    path, *path ? "." : "", a->name, a->dflt);
+}
+
 static int
 put(json_t * out, const char * name, json_t * v)
 {
@@ -226,8 +236,7 @@ check_fields(struct faults * f, const struct manifest_arg * args, size_t n,
 		if ((v = default_of(f, &args[i])) != NULL)
 			rc = json_object_set_new(out, args[i].name, v);
 		else if (args[i].required)
-			fault(f, "%s%s%s is missing", path, *path ? "." : "",
-			    args[i].name);
+			missing(f, &args[i], path);
 	}
 	f->depth--;
 	if (rc != 0) {

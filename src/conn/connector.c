@@ -1,6 +1,8 @@
 #include "conn/connector.h"
 
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +31,48 @@ static const struct number_option {
 	{ "timeout_seconds", 0.1, 3600, 0 },
 };
 
-static int
-check_numbers(const json_t * o, struct err * e)
+static const char * const options_known[] = { "batch_size", "cache_ttl",
+    "max_api_calls", "rate_limit", "rate_limit_burst", "retention",
+    "retry_count", "sync_interval", "timeout_seconds" };
+#define NKNOWN (sizeof(options_known) / sizeof(*options_known))
+
+__attribute__((format(printf, 2, 3))) static void
+fault(struct buf * b, const char * fmt, ...)
+{
+	char s[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s, sizeof(s), fmt, ap);
+	va_end(ap);
+	buf_addf(b, "%s%s", b->len > 0 ? "; " : "", s);
+}
+
+static void
+check_known(const json_t * o, struct buf * b)
+{
+	const char * k, * near;
+	const json_t * v;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)o, k, v) {
+		for (i = 0; i < NKNOWN && strcmp(k, options_known[i]) != 0; i++)
+			continue;
+		if (i < NKNOWN)
+			continue;
+		/* timeout is no typo of timeout_seconds, but it is meant. */
+		near = json_nearest(k, options_known, NKNOWN);
+		for (i = 0; i < NKNOWN && near == NULL; i++)
+			if (strlen(k) > 3 && strncmp(options_known[i], k,
+			    strlen(k)) == 0)
+				near = options_known[i];
+		fault(b, "options.%.64s is not known%s%s%s", k, near ?
+		    " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	}
+}
+
+static void
+check_numbers(const json_t * o, struct buf * b)
 {
 	const struct number_option * d;
 	const json_t * v;
@@ -43,28 +85,42 @@ check_numbers(const json_t * o, struct err * e)
 		if (!json_is_number(v) || (d->whole && !json_is_integer(v)) ||
 		    json_number_value(v) < d->min ||
 		    json_number_value(v) > d->max)
-			return (BAD(e, "options.%s must be %s from %g to %g",
+			fault(b, "options.%s must be %s from %.15g to %.15g",
 			    d->name, d->whole ? "an integer" : "a number",
-			    d->min, d->max));
+			    d->min, d->max);
 	}
-	return (0);
 }
 
-static int
-get_duration(const json_t * o, const char * key, int64_t * ms, struct err * e)
+static void
+get_duration(const json_t * o, const char * key, int64_t * ms, struct buf * b)
 {
 	const json_t * v = json_object_get(o, key);
 	struct err why;
 
 	if (v == NULL)
-		return (0);
+		return;
 	if (!json_is_string(v))
-		return (BAD(e, "options.%s must be a duration such as \"5m\"",
-		    key));
-	if (duration_parse(json_string_value(v), json_string_length(v), ms,
+		fault(b, "options.%s must be a duration such as \"5m\"", key);
+	else if (duration_parse(json_string_value(v), json_string_length(v), ms,
 	    &why))
-		return (BAD(e, "options.%s: %s", key, why.msg));
-	return (0);
+		fault(b, "options.%s: %.180s", key, why.msg);
+}
+
+/* All that is wrong with them, each named. */
+static int
+check_options(const json_t * o, struct connector_options * opt, struct err * e)
+{
+	struct buf b = BUF_INIT(4096);
+	int rc = 0;
+
+	check_known(o, &b);
+	check_numbers(o, &b);
+	get_duration(o, "sync_interval", &opt->sync_interval_ms, &b);
+	get_duration(o, "retention", &opt->retention_ms, &b);
+	if (b.len > 0)
+		rc = BAD(e, "%s", b.p);
+	buf_free(&b);
+	return (rc);
 }
 
 static int
@@ -78,12 +134,7 @@ parse_options(const json_t * o, struct connector_options * opt,
 		return (0);
 	if (!json_is_object(o))
 		return (BAD(e, "options must be an object"));
-	if (json_check_keys(o, "options", e, "batch_size", "cache_ttl",
-	    "max_api_calls", "rate_limit", "rate_limit_burst", "retention",
-	    "retry_count", "sync_interval", "timeout_seconds", NULL) ||
-	    check_numbers(o, e) ||
-	    get_duration(o, "sync_interval", &opt->sync_interval_ms, e) ||
-	    get_duration(o, "retention", &opt->retention_ms, e))
+	if (check_options(o, opt, e))
 		return (-1);
 	if (json_object_get(o, "retry_count") != NULL)
 		opt->retry_count = (int)json_int(o, "retry_count", 0);

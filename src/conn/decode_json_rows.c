@@ -347,10 +347,11 @@ static void
 point(struct page * p, const char * body, const char * from, const char * made,
     char * copy)
 {
-	struct value * v = p->cells, * end = v + p->nrows * p->ncols;
-	size_t at;
+	size_t at, i, cells = p->nrows * p->ncols;
+	struct value * v;
 
-	for (; v < end; v++) {
+	for (i = 0; i < cells; i++) {
+		v = &p->cells[i];
 		if (v->type != VALUE_TEXT)
 			continue;
 		at = (size_t)(v->i / 2);

@@ -50,6 +50,7 @@ struct scope {
 	struct soon soon;
 	struct ask * ask;      /* under way */
 	UT_hash_handle hh;
+	char shared_key[KEY_MAX]; /* "<host>:<connector or scope>" */
 	char key[];
 };
 
@@ -124,6 +125,34 @@ scope_key(const struct connector * c, char key[KEY_MAX])
 	json_decref(config);
 }
 
+/* As people find it in the shared state: by the host that is asked. */
+static void
+shared_key(const struct connector * c, const char * key, char out[KEY_MAX])
+{
+	const struct manifest * m = c->m;
+	const struct manifest_entity * ent = m->main ? m->main : m->entities;
+	const char * t = m->base_url ? m->base_url :
+	    ent->nlists > 0 ? ent->lists[0].url : "", * host;
+	struct template_env env = { .schema = m->config };
+	struct buf b = BUF_INIT(KEY_MAX);
+	json_t * config = connector_config(c);
+
+	env.config = config;
+	if (config != NULL && m->base_url_or != NULL &&
+	    !template_knows(t, &env))
+		t = m->base_url_or;
+	if (config == NULL || template_expand(t, &env, QUOTE_URL, &b, NULL))
+		buf_clear(&b);
+	host = b.p != NULL ? strstr(b.p, "://") : NULL;
+	host = host != NULL ? host + 3 : "";
+	if (strchr(host, '@') != NULL)
+		host = strchr(host, '@') + 1;
+	snprintf(out, KEY_MAX, "%.*s:%s", (int)strcspn(host, "/?#"), host,
+	    m->limits.scope != NULL ? key : c->name);
+	buf_free(&b);
+	json_decref(config);
+}
+
 static struct scope *
 scope_find(const struct limits * l, const struct connector * c)
 {
@@ -166,6 +195,7 @@ scope_get(struct limits * l, const struct connector * c)
 	s->l = l;
 	s->tail = &s->head;
 	memcpy(s->key, key, n);
+	shared_key(c, key, s->shared_key);
 	HASH_ADD_KEYPTR(hh, l->scopes, s->key, n, s);
 	if (s->hh.tbl == NULL) {
 		free(s);
@@ -174,10 +204,22 @@ scope_get(struct limits * l, const struct connector * c)
 	return (s);
 }
 
-/* Who asked last says how fast; a change begins with a full bucket. */
+/* What is in the bucket at ${us}. */
+static double
+saved_up(const struct scope * s, int64_t us)
+{
+	double have = s->tb.have + (double)(us - s->tb.at_us) / 1e6 * s->rate;
+
+	return (have < s->burst ? have : s->burst);
+}
+
+/* Who asked last says how fast; a bucket begins full, and keeps what is in it
+ * when that changes: others of the scope may have it otherwise. */
 static void
 set_rate(struct scope * s, const struct connector * c)
 {
+	int64_t now = clock_mono_us();
+	double had = s->rate > 0 ? saved_up(s, now) : -1;
 	double rate = c->opt.rate_limit > 0 ? c->opt.rate_limit :
 	    c->m->limits.rate;
 	double burst = c->opt.rate_limit_burst > 0 ? c->opt.rate_limit_burst :
@@ -192,7 +234,9 @@ set_rate(struct scope * s, const struct connector * c)
 	s->rate = rate;
 	s->burst = burst;
 	if (rate > 0)
-		tokenbucket_init(&s->tb, rate, burst, clock_mono_us());
+		tokenbucket_init(&s->tb, rate, burst, now);
+	if (rate > 0 && had >= 0 && had < burst)
+		s->tb.have = had;
 }
 
 static void
@@ -229,10 +273,12 @@ refuse(struct limit_wait * w, int64_t us)
 	if (ms < 1)
 		ms = 1;
 	rfc3339_format((clock_wall_ms() + ms + 999) / 1000 * 1000, when);
-	err_set(&w->e, ERR_TRANSIENT, "rate_limit", "the rate limit lets no "
+	err_set(&w->e, ERR_TRANSIENT, "rate_limit", "the rate limit%s lets no "
 	    "call through before %s, and the statement may not wait so long; "
-	    "ask again then, ask for less or raise rate_limit in OPTIONS",
-	    when);
+	    "ask again then%s", w->s->blocked_us > clock_mono_us() ?
+	    " of the service" : "", when,
+	    w->s->blocked_us > clock_mono_us() ? " or ask for less" :
+	    ", ask for less or raise rate_limit in OPTIONS");
 	w->e.retry_after_ms = ms;
 	unlink_wait(w);
 	w->s->nrefused++;
@@ -244,14 +290,11 @@ static int64_t
 turn_of(const struct scope * s, size_t at, int64_t now)
 {
 	int64_t from = s->blocked_us > now ? s->blocked_us : now;
-	double have, lack;
+	double lack;
 
 	if (s->rate <= 0)
 		return (from);
-	have = s->tb.have + (double)(from - s->tb.at_us) / 1e6 * s->rate;
-	if (have > s->burst)
-		have = s->burst;
-	lack = (double)(at + 1) - have;
+	lack = (double)(at + 1) - saved_up(s, from);
 	return (lack <= 1e-6 ? from : from + (int64_t)(lack / s->rate * 1e6));
 }
 
@@ -344,7 +387,7 @@ ask_shared(struct scope * s)
 	    (s->ask = malloc(sizeof(*s->ask))) == NULL)
 		return (0);
 	s->ask->s = s;
-	sh->limit_take(sh->arg, s->key, s->rate, s->burst, on_shared, s->ask);
+	sh->limit_take(sh->arg, s->shared_key, s->rate, s->burst, on_shared, s->ask);
 	return (1);
 }
 

@@ -31,8 +31,8 @@ read_head(struct mread * r, const json_t * d)
 	m->config = mread_map(r, d, "config", 0);
 	manifest_schema_read(r, d);
 	m->auth = manifest_auth_read(r, d);
-	m->base_url = mread_template(r, d, "base_url", 0, &s);
-	m->base_url_or = mread_template(r, d, "base_url_or", 0, &s);
+	m->base_url = mread_url(r, d, "base_url", 0, &s);
+	m->base_url_or = mread_url(r, d, "base_url_or", 0, &s);
 	if (m->base_url_or != NULL && m->base_url == NULL)
 		mread_fault(r, "base_url_or", "stands in for base_url, which "
 		    "there is none of");

@@ -143,6 +143,19 @@ mread_template(struct mread * r, const json_t * o, const char * key,
 	return (t);
 }
 
+/* A URL is logged, cached and shown. */
+static void
+no_secret(struct mread * r, const char * key, const char * t)
+{
+	struct template_env env = { .schema = r->m->config };
+	json_t * v = json_string(t);
+
+	if (v != NULL && template_has_secret(v, &env))
+		mread_fault(r, key, "speaks of a secret, which cannot stand in "
+		    "a URL; send it in a header");
+	json_decref(v);
+}
+
 const char *
 mread_url(struct mread * r, const json_t * o, const char * key, int required,
     const struct mread_scope * s)
@@ -151,6 +164,7 @@ mread_url(struct mread * r, const json_t * o, const char * key, int required,
 
 	if (t == NULL)
 		return (NULL);
+	no_secret(r, key, t);
 	if (*t == '/' && json_object_get(r->m->doc, "base_url") == NULL)
 		mread_fault(r, key, "begins with /, but there is no base_url "
 		    "for it to follow");
@@ -230,8 +244,11 @@ mread_params(struct mread * r, const json_t * o, const char * key,
 			    "one-line string");
 		else if (*name == '\0')
 			mread_fault(r, name, "a parameter needs a name");
-		else
+		else {
 			mread_text_ok(r, name, json_string_value(x), s);
+			if (!is_header)
+				no_secret(r, name, json_string_value(x));
+		}
 	}
 	mread_leave(r, at);
 	return (v);

@@ -124,10 +124,14 @@ quote_balanced(struct buf * out, const char * s, size_t n, const char * what,
 	char in = '\0';
 
 	for (i = 0; i < n; i++) {
-		if (in != '\0') {
-			if (s[i] == '\\' && i + 1 < n)
-				i++;
-			else if (s[i] == in)
+		/* Outside quotes, too: what is escaped opens and closes
+		 * nothing, and at the end it would take our bracket. */
+		if (s[i] == '\\') {
+			if (i + 1 == n)
+				break;
+			i++;
+		} else if (in != '\0') {
+			if (s[i] == in)
 				in = '\0';
 		} else if (s[i] == '"' || s[i] == '\'') {
 			in = s[i];

@@ -11,6 +11,7 @@
 #define RETRY_MAX_MS 60000
 /* Answers "later" in a row after which we take it for "never". */
 #define LIMITED_MAX 20
+#define LIMITED_MIN_MS INT64_C(100)
 
 static const char * const state_names[] = { "new", "kept", "permit", "sent",
     "backoff", "done" };
@@ -56,10 +57,16 @@ name(const struct reader_call * c, struct err * e)
 {
 	const struct plan * p = c->part->r->plan;
 	long long page = (long long)c->part->number + 1;
-	char url[160];
+	char url[160], own[300];
+	size_t n;
 
 	/* Services cite what they were sent. */
 	secret_scrub(c->part->r->env->secrets, p->c->config, e);
+	/* A request that could not be made says whose it is. */
+	n = (size_t)snprintf(own, sizeof(own), "%s.%s: ", p->c->name,
+	    p->ent->name);
+	if (n < sizeof(own) && strncmp(e->msg, own, n) == 0)
+		memmove(e->msg, e->msg + n, strlen(e->msg + n) + 1);
 	if (c->req != NULL && strstr(e->msg, http_url_safe(url, sizeof(url),
 	    c->req->url)) == NULL)
 		err_prefix(e, "%s.%s, page %lld of %s", p->c->name,
@@ -259,7 +266,9 @@ void
 reader_call_limited(struct reader_call * c, const struct err * e)
 {
 	struct reader * r = c->part->r;
-	int64_t wait = e->retry_after_ms > 0 ? e->retry_after_ms : 1;
+	/* "At once" is tried, and each time a little later. */
+	int64_t least = LIMITED_MIN_MS << (c->limited < 9 ? c->limited : 9);
+	int64_t wait = e->retry_after_ms > least ? e->retry_after_ms : least;
 
 	if (r->env->limits != NULL)
 		limits_block(r->env->limits, r->plan->c, wait);

@@ -187,7 +187,8 @@ int reader_metrics_send(struct reader_call * c, struct err * e) MUST_CHECK;
  * for.  headers: two lines at most, into ${out}; how many. */
 int reader_kept_ask(struct reader_call * c);
 size_t reader_kept_headers(const struct reader_kept * k, struct buf out[2]);
-void reader_kept_put(struct reader_call * c, const struct http_res * res);
+void reader_kept_put(struct reader_call * c, const struct http_res * res,
+    const char * link);
 void reader_kept_free(struct reader_kept * k);
 
 /* reader_cache.c.  look: 1 if the result is there, and then at_page counts

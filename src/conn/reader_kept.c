@@ -101,7 +101,8 @@ set(json_t * v, const char * key, const char * s)
 }
 
 void
-reader_kept_put(struct reader_call * c, const struct http_res * res)
+reader_kept_put(struct reader_call * c, const struct http_res * res,
+    const char * link)
 {
 	const struct reader * r = c->part->r;
 	const struct conn_shared * sh = r->env->shared;
@@ -115,7 +116,7 @@ reader_kept_put(struct reader_call * c, const struct http_res * res)
 	    sh->cache_put == NULL || (v = json_object()) == NULL)
 		return;
 	if (set(v, "etag", etag) == 0 && set(v, "last_modified", changed) == 0 &&
-	    set(v, "link", http_res_header(res, "Link")) == 0 &&
+	    set(v, "link", link) == 0 &&
 	    set(v, "cursor", head ? http_res_header(res, head) : NULL) == 0 &&
 	    json_object_set_new(v, "body", json_stringn(c->body.p,
 	    c->body.len)) == 0)

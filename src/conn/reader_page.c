@@ -14,6 +14,8 @@
 #define MAX_PLANS 32
 /* A copy for error rules: answers that are errors are small. */
 #define COPY_MAX ((size_t)1 << 20)
+/* All headers of an answer are less. */
+#define LINKS_MAX ((size_t)1 << 20)
 
 static struct decode_json * spare[MAX_SPARE];
 static size_t nspare;
@@ -144,15 +146,25 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	const char * head = p->r->plan->list->paginate.cursor_header;
 	struct reader_answer a;
 	struct decode_body body;
+	struct buf link = BUF_INIT(LINKS_MAX);
 	struct page * page = NULL;
 	struct err e;
 
 	memset(&body, 0, sizeof(body));
+	/* A list that seems to end would be taken for whole. */
+	if (p->r->plan->list->paginate.kind == PAGE_LINK &&
+	    http_hdrs_all(res, "Link", &link) > 0 && link.failed) {
+		buf_free(&link);
+		err_nomem(&e, "a Link header");
+		reader_call_failed(c, &e);
+		return;
+	}
 	if ((c->decoder == NULL && begin(c, &e)) ||
 	    decode_json_end(c->decoder, &page, &body, &e) ||
 	    reader_parts_fill(p, page)) {
 		if (page != NULL)
 			err_nomem(&e, "a page");
+		buf_free(&link);
 		page_unref(page);
 		reader_call_failed(c, &e);
 		return;
@@ -165,19 +177,20 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	a.body = &body;
 	a.url = c->req->url;
 	a.hash = body.hash;
-	a.link = http_res_header(res, "Link");
+	a.link = link.p;
 	a.cursor = head ? http_res_header(res, head) : NULL;
 	if (is_kept) {
 		a.link = kept_or(c, "link", a.link);
 		a.cursor = kept_or(c, "cursor", a.cursor);
 	} else {
-		reader_kept_put(c, res);
+		reader_kept_put(c, res, link.p);
 	}
 	log_event(LOG_DEBUG, "page", LOG_S("connector", p->r->plan->c->name),
 	    LOG_S("entity", p->r->plan->ent->name),
 	    LOG_I("page", p->number + 1), LOG_I("rows", page->nrows),
 	    LOG_I("bytes", res->bytes), LOG_I("kept", is_kept));
 	reader_call_done(c, &a);
+	buf_free(&link);
 }
 
 /* A good answer's body, where a rule looks into it. */
@@ -209,16 +222,40 @@ ask_wider(struct reader_part * p)
 	return (1);
 }
 
-/* Whether the statement itself gave a value that the service may not know. */
+/* Whether ${text} speaks of the string ${v}, or one in the list. */
 static int
-has_asked(const struct plan * p)
+cites(const char * text, const json_t * v)
 {
+	const json_t * one;
 	size_t i;
 
-	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].sent != NULL)
+	if (json_string_length(v) > 0)
+		return (strcasestr(text, json_string_value(v)) != NULL);
+	json_array_foreach(v, i, one)
+		if (cites(text, one))
 			return (1);
-	return (p->list->partition != NULL);
+	return (0);
+}
+
+/* Whether the value that the service does not know is one of the configuration:
+ * then no rows would hide that. */
+static int
+is_configured(const struct plan * p, const struct http_res * res)
+{
+	const char * text = res->body ? res->body : "", * key;
+	json_t * v;
+	size_t i;
+	int asked = p->list->partition != NULL;
+
+	for (i = 0; i < p->npreds; i++) {
+		asked |= p->preds[i].sent != NULL;
+		if (cites(text, p->preds[i].sent))
+			return (0);
+	}
+	json_object_foreach(p->config, key, v)
+		if (cites(text, v))
+			return (1);
+	return (!asked);
 }
 
 static void
@@ -263,9 +300,7 @@ judged(struct reader_call * c, const struct http_res * res)
 			reader_call_again(c);
 			break;
 		}
-		/* Then it is one of the configuration, and no rows would
-		 * hide that. */
-		if (res->status / 100 != 2 && !has_asked(r->plan)) {
+		if (res->status / 100 != 2 && is_configured(r->plan, res)) {
 			answer_failed(r->plan->c->m, res, c->req->url, &e);
 			reader_page_forget(c);
 			reader_call_failed(c, &e);

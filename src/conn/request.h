@@ -97,8 +97,10 @@ void request_fill(struct request * r, struct request_signed * s,
 void request_unsign(struct request * r, struct request_signed * s);
 
 /** request_show(r, out): As a person reads it: method, URL, headers with
- * signatures as their references, body.  For EXPLAIN. */
+ * signatures as their references, body.  For EXPLAIN.  request_show_url(r, out):
+ * The URL alone, without a password in it. */
 void request_show(const struct request * r, struct buf * out);
+void request_show_url(const struct request * r, struct buf * out);
 
 /** request_key(r, out): A text by which equal requests of connectors with equal
  * configurations can be told; holds no secret. */

@@ -44,6 +44,10 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 	if (t[0] == '/' && base != NULL) {
 		if (template_expand(base, &b->env, QUOTE_URL, &b->url, e))
 			return (err_prefix(e, "base_url"));
+		if (b->url.len > 0 && strpbrk(b->url.p, "?#") != NULL)
+			return (err_set(e, ERR_CONFIG, "bad_url", "base_url "
+			    "has a '?' or '#', behind which no path can stand: "
+			    "end the connector's URL before it"));
 		while (b->url.len > 0 && b->url.p[b->url.len - 1] == '/')
 			b->url.p[--b->url.len] = '\0';
 	}

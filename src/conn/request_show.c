@@ -27,11 +27,35 @@ show_line(const char * line, struct buf * out)
 }
 
 void
+request_show_url(const struct request * r, struct buf * out)
+{
+	const char * host = strstr(r->url, "://"), * at = NULL, * p;
+	size_t n, i;
+
+	p = r->url;
+	if (host != NULL) {
+		host += 3;
+		n = strcspn(host, "/?#");
+		for (i = 0; i < n; i++)
+			if (host[i] == '@')
+				at = host + i;
+	}
+	/* A name and a password, if the configuration has them there. */
+	if (at != NULL) {
+		buf_add(out, p, (size_t)(host - p));
+		buf_adds(out, "***");
+		p = at;
+	}
+	buf_adds(out, p);
+}
+
+void
 request_show(const struct request * r, struct buf * out)
 {
 	size_t i;
 
-	buf_addf(out, "%s %s", r->method, r->url);
+	buf_addf(out, "%s ", r->method);
+	request_show_url(r, out);
 	for (i = 0; i < r->nheaders; i++)
 		buf_addf(out, "\n%s", r->headers[i]);
 	for (i = 0; i < r->nsign; i++) {

@@ -271,7 +271,7 @@ resolve_own(const struct secrets * s, const char * ref, struct buf * out,
 		    "the store does not hold it any more; give it again in "
 		    "CONFIG") : err_set(e, ERR_CONFIG, "secret", "there is no "
 		    "secret %.200s; set it with: moltler secrets set %.100s, "
-		    "and resume", name, name));
+		    "and resume a connector that is disabled", name, name));
 	if (!s->has_key)
 		return (err_set(e, ERR_CONFIG, "secret", "%.200s: there is no "
 		    "master key", secret_shown(ref)));

@@ -151,7 +151,8 @@ secret_env_get(const struct secret_env * s, const char * ref,
 	if (v == NULL || *v == '\0')
 		return (err_set(e, ERR_CONFIG, "secret",
 		    "%.200s is %s; set it in the environment or the env file "
-		    "and resume", ref, v == NULL ? "not set" : "empty"));
+		    "and resume a connector that is disabled", ref,
+		    v == NULL ? "not set" : "empty"));
 	if (buf_adds(out, v))
 		return (err_nomem(e, "a secret"));
 	return (0);

@@ -232,6 +232,16 @@ add_scalar(struct template_expr * x, const struct template_env * env,
 	return (rc);
 }
 
+int
+template_missing(const char * path, struct err * e)
+{
+	const char * key = strncmp(path, "config.", 7) == 0 ? path + 7 : NULL;
+
+	return (err_set(e, ERR_CONFIG, "template", "{{%s}} has no value%s%s%s",
+	    path, key ? ": set it with ALTER CONNECTOR ... SET CONFIG {\"" : "",
+	    key ? key : "", key ? "\": ...}" : ""));
+}
+
 static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
@@ -242,8 +252,7 @@ add_value(struct template_expr * x, const struct template_env * env,
 	int rc = 0;
 
 	if (v == NULL || json_is_null(v))
-		rc = err_set(e, ERR_CONFIG, "template", "{{%s}} has no value",
-		    x->path);
+		rc = template_missing(x->path, e);
 	else if (!json_is_array(v) || !clause)
 		rc = add_scalar(x, env, v, quote, out, e);
 	else if (json_array_size(v) == 0)

@@ -32,6 +32,8 @@ struct template_expr {
  * template_is_alone(t, x): Whether ${t} is one expression and nothing else, then
  * put into ${x}.
  * template_is_secret(path, env): Whether the schema says so.
+ * template_missing(path, e): Say that it has no value, and for a key of config
+ * how it gets one; -1.
  */
 int template_next(const char ** tp, const char ** lit, size_t * nlit,
     struct template_expr * x, struct err * e) MUST_CHECK;
@@ -40,5 +42,6 @@ json_t * template_eval(struct template_expr * x,
     const struct template_env * env);
 int template_is_alone(const char * t, struct template_expr * x);
 int template_is_secret(const char * path, const struct template_env * env);
+int template_missing(const char * path, struct err * e);
 
 #endif

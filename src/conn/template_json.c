@@ -161,8 +161,7 @@ string(const char * t, const struct template_env * env, struct err * e)
 	    x.filter == FILTER_URL || x.filter == FILTER_RAW)
 		return (text_of(t, env, e));
 	if ((v = template_eval(&x, env)) == NULL) {
-		err_set(e, ERR_CONFIG, "template", "{{%s}} has no value",
-		    x.path);
+		(void)template_missing(x.path, e);
 		return (NULL);
 	}
 	if (env->mark && template_has_mark(v)) {

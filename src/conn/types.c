@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -43,13 +44,18 @@ static int
 read_file(const char * path, struct buf * b, struct err * e)
 {
 	char chunk[16384];
+	struct stat st;
 	size_t n;
 	FILE * f;
 
+	/* A pipe would hold the loop until somebody writes to it. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return (err_set(e, ERR_CONFIG, "manifest",
+		    "cannot read %s: it is no file", path));
 	if ((f = fopen(path, "re")) == NULL)
 		return (err_set(e, ERR_CONFIG, "manifest",
 		    "cannot read %s: %s", path, strerror(errno)));
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+	while (!b->failed && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
 		buf_add(b, chunk, n);
 	if (ferror(f) || b->failed) {
 		fclose(f);

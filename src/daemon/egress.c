@@ -91,11 +91,23 @@ inside(const struct net * net, const unsigned char * a)
 	return (rest == 0 || ((net->addr[whole] ^ a[whole]) & mask) == 0);
 }
 
+/* "Any address", to which a connection goes as to this machine itself. */
+static const unsigned char *
+as_reached(const unsigned char * a, int family)
+{
+	static const unsigned char any[16], here4[4] = { 127, 0, 0, 1 };
+	static const unsigned char here6[16] = { [15] = 1 };
+
+	if (memcmp(a, any, family == AF_INET6 ? 16 : 4) != 0)
+		return (a);
+	return (family == AF_INET6 ? here6 : here4);
+}
+
 int
 egress_check(void * arg, const struct sockaddr * sa)
 {
 	const struct egress * g = arg;
-	const unsigned char * a;
+	const unsigned char * a, * to;
 	size_t i;
 
 	if (sa->sa_family == AF_INET)
@@ -106,8 +118,10 @@ egress_check(void * arg, const struct sockaddr * sa)
 		    &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
 	else
 		return (-1);
+	to = as_reached(a, sa->sa_family);
 	for (i = 0; i < g->n; i++)
-		if (g->nets[i].family == sa->sa_family && inside(&g->nets[i], a))
+		if (g->nets[i].family == sa->sa_family &&
+		    (inside(&g->nets[i], a) || inside(&g->nets[i], to)))
 			return (-1);
 	return (0);
 }

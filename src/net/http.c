@@ -104,6 +104,7 @@ call_get(struct http * H)
 	c->bytes = 0;
 	c->start_us = c->end_us = 0;
 	c->opened = c->denied = c->no_fds = c->failed = c->headed = 0;
+	c->dirty = 0;
 	c->err.code[0] = '\0';
 	LIST_INSERT_HEAD(&H->calls, c, all);
 	return (c);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "loop/loop.h"
 
@@ -105,6 +106,11 @@ struct http_res {
 
 /** http_res_header(res, name): The last such header's value, or NULL.  Any case. */
 const char * http_res_header(const struct http_res * res, const char * name);
+
+/** http_hdrs_all(res, name, out): Append the values of all such headers, ", "
+ * between them, as they would stand in one; how many there are. */
+size_t http_hdrs_all(const struct http_res * res, const char * name,
+    struct buf * out);
 
 /**
  * Called exactly once a call, from the soon queue, never before http_start

@@ -119,6 +119,8 @@ set_common(struct http * H, struct http_easy * ez)
 	SET(WRITEDATA, ez);
 	SET(HEADERFUNCTION, on_header);
 	SET(HEADERDATA, ez);
+	SET(PREREQFUNCTION, http_sock_before_send);
+	SET(PREREQDATA, ez);
 	SET(OPENSOCKETFUNCTION, http_sock_open);
 	SET(OPENSOCKETDATA, ez);
 	SET(CLOSESOCKETFUNCTION, http_sock_close);

@@ -81,6 +81,7 @@ struct http_host {
 	enum host_where where;
 	unsigned active;             /* calls that curl has */
 	unsigned conns;              /* sockets open */
+	LIST_HEAD(, http_sock) socks; /* those */
 	int64_t resolved_until;      /* the name is known until then */
 	unsigned is_name : 1;
 	unsigned forget : 1;         /* the name's last address did not answer */
@@ -96,6 +97,8 @@ struct http_sock {
 	struct http_lane * lane;
 	struct http_host * host;     /* NULL if curl made the socket itself */
 	LIST_ENTRY(http_sock) of_call;
+	LIST_ENTRY(http_sock) of_host;
+	int port;                    /* our end's; 0: not looked at yet */
 	unsigned linked;             /* in the list of the call that opened it */
 	struct loop_io * io;
 	int fd;
@@ -169,6 +172,7 @@ struct http_call {
 	unsigned reuse_likely : 1;
 	unsigned failed : 1;
 	unsigned headed : 1;     /* on_head was called */
+	unsigned dirty : 1;      /* its connection spoke before it was asked */
 	struct err err;
 };
 
@@ -263,6 +267,7 @@ int http_sock_watch(CURL * curl, curl_socket_t fd, int what, void * lane,
     void * unused);
 curl_socket_t http_sock_open(void * ez, curlsocktype purpose,
     struct curl_sockaddr * sa);
+int http_sock_before_send(void *, char *, char *, int, int);
 int http_sock_close(void * H, curl_socket_t fd);
 /** http_sock_settle(c, keep): Forget the sockets opened for ${c} but ${keep}. */
 void http_sock_settle(struct http_call * c, int keep);

@@ -161,11 +161,29 @@ lane_detach(struct http_call * c, int reusable)
 		http_easy_drop(ez);
 }
 
+/* Nothing was sent, and curl has closed the connection that was no good: the
+ * next one, or a new one. */
+static int
+lane_again(struct http_lane * l, struct http_call * c)
+{
+	CURLMcode rc;
+
+	c->dirty = 0;
+	l->busy++;
+	rc = curl_multi_remove_handle(l->multi, c->ez->curl);
+	if (rc == CURLM_OK)
+		rc = curl_multi_add_handle(l->multi, c->ez->curl);
+	l->busy--;
+	return (rc == CURLM_OK ? 0 : -1);
+}
+
 static void
 lane_finish(struct http_lane * l, struct http_call * c, CURLcode rc)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
+	if (rc == CURLE_ABORTED_BY_CALLBACK && c->dirty && lane_again(l, c) == 0)
+		return;
 	if (rc != CURLE_OK)
 		http_err_curl(c, rc);
 	else if (!LIST_EMPTY(&c->socks))

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,7 +28,8 @@ on_io(void * arg, int fd, int events)
 	struct http_sock * s = arg;
 
 	if (s->events == 0) {
-		/* Idle, and closed by the peer: curl will see when it looks. */
+		/* Idle, and closed by the peer, or worse: we look before it is
+		 * used again. */
 		if (loop_io_set(s->io, 0) == 0)
 			s->armed = 0;
 		return;
@@ -76,6 +78,8 @@ sock_free(struct http * H, struct http_sock * s)
 	struct http_host * h = s->host;
 
 	sock_unlink(s);
+	if (h != NULL)
+		LIST_REMOVE(s, of_host);
 	loop_io_free(s->io);
 	H->socks[s->fd] = NULL;
 	free(s);
@@ -217,12 +221,62 @@ http_sock_open(void * arg, curlsocktype purpose, struct curl_sockaddr * sa)
 	s->events = events;
 	s->host = c->host;
 	s->host->conns++;
+	LIST_INSERT_HEAD(&s->host->socks, s, of_host);
 	LIST_INSERT_HEAD(&c->socks, s, of_call);
 	s->linked = 1;
 	c->opened = 1;
 	/* So the name is known; the next ones need not wait for it. */
 	http_admit_resolved(c, 1);
 	return (fd);
+}
+
+static int
+port_of(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &n) != 0)
+		return (-1);
+	if (ss.ss_family == AF_INET)
+		return (ntohs(((struct sockaddr_in *)(void *)&ss)->sin_port));
+	if (ss.ss_family == AF_INET6)
+		return (ntohs(((struct sockaddr_in6 *)(void *)&ss)->sin6_port));
+	return (-1);
+}
+
+/*
+ * A kept connection that has something to say before it is asked: its end, or
+ * an answer that nobody asked for and that would be taken for the next one's.
+ * curl 7.88 looks at its connections once a second at most, so we do.  It names
+ * the connection by our end's port alone.
+ */
+int
+http_sock_before_send(void * arg, char * ip, char * own_ip, int port,
+    int own_port)
+{
+	struct http_call * c = ((struct http_easy *)arg)->call;
+	struct http_sock * s;
+	struct pollfd p = { .events = POLLIN };
+
+	(void)ip;
+	(void)own_ip;
+	(void)port;
+	if (c->opened || c->req.http2 || own_port <= 0)
+		return (CURL_PREREQFUNC_OK);
+	LIST_FOREACH(s, &c->host->socks, of_host) {
+		if (s->port == 0)
+			s->port = port_of(s->fd);
+		if (s->port == own_port)
+			break;
+	}
+	if (s == NULL)
+		return (CURL_PREREQFUNC_OK);
+	p.fd = s->fd;
+	if (poll(&p, 1, 0) <= 0)
+		return (CURL_PREREQFUNC_OK);
+	c->dirty = 1;
+	return (CURL_PREREQFUNC_ABORT);
 }
 
 int

@@ -46,7 +46,7 @@ query_stopped(const struct query * q, struct err * e)
 	if (q->expired)
 		return (err_set(e, ERR_TRANSIENT, "deadline",
 		    "the query took longer than %lld ms: narrow it by WHERE, "
-		    "or give it more time", (long long)q->opts.deadline_ms));
+		    "or give it more time (query_deadline)", (long long)q->opts.deadline_ms));
 	return (0);
 }
 

@@ -70,8 +70,6 @@ verb(int code)
 	switch (code) {
 	case SQLITE_INSERT:
 		return ("INSERT");
-	case SQLITE_UPDATE:
-		return ("UPDATE");
 	case SQLITE_DELETE:
 		return ("DELETE");
 	default:
@@ -111,6 +109,11 @@ authorize(void * arg, int code, const char * a, const char * b,
 			return (SQLITE_OK);
 		snprintf(q->refused, sizeof(q->refused),
 		    "the function %.60s() is not available", b);
+		return (SQLITE_DENY);
+	case SQLITE_UPDATE:
+		/* Tables that SQLite makes when they are first named. */
+		snprintf(q->refused, sizeof(q->refused),
+		    "SQLite's own tables are not for queries");
 		return (SQLITE_DENY);
 	default:
 		snprintf(q->refused, sizeof(q->refused),

@@ -82,6 +82,19 @@ refuse_first(struct query * q, size_t i, struct err * e)
 }
 
 static int
+refuse_param(struct query * q, size_t i, struct err * e)
+{
+	const struct token_list * list = &q->list;
+
+	if (list->t[i].off > 0 && token_text(list, i)[-1] == ':')
+		return (token_error(q->sql, q->len, list->t[i].off, e,
+		    "a cast is written CAST(x AS TEXT)"));
+	return (token_error(q->sql, q->len, list->t[i].off, e,
+	    "the parameter %.*s has no value: write the value",
+	    (int)list->t[i].len, token_text(list, i)));
+}
+
+static int
 check_shape(struct query * q, struct err * e)
 {
 	const struct token_list * list = &q->list;
@@ -103,9 +116,7 @@ check_shape(struct query * q, struct err * e)
 		return (refuse_first(q, i, e));
 	for (i = first; i < list->n && list->t[i].kind != TOKEN_SEMI; i++)
 		if (list->t[i].kind == TOKEN_PARAM)
-			return (token_error(q->sql, q->len, list->t[i].off, e,
-			    "the parameter %.*s has no value: write the value",
-			    (int)list->t[i].len, token_text(list, i)));
+			return (refuse_param(q, i, e));
 	for (; i < list->n; i++)
 		if (list->t[i].kind != TOKEN_SEMI)
 			return (token_error(q->sql, q->len, list->t[i].off, e,

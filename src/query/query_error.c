@@ -180,12 +180,48 @@ no_column(struct query * q, const char * name, size_t off, struct err * e)
 	return (-1);
 }
 
+/* What other databases call it. */
+static const char *
+elsewhere(const char * name)
+{
+	static const struct {
+		const char * theirs, * ours;
+	} words[] = {
+		{ "any", "list CONTAINS value" },
+		{ "array_length", "json_array_length()" },
+		{ "charindex", "instr()" },
+		{ "concat", "the operator ||" },
+		{ "date_part", "strftime()" },
+		{ "date_trunc", "strftime()" },
+		{ "getdate", "datetime('now')" },
+		{ "greatest", "max(a, b)" },
+		{ "json_array_elements", "json_each() after FROM" },
+		{ "jsonb_array_elements", "json_each() after FROM" },
+		{ "least", "min(a, b)" },
+		{ "listagg", "group_concat()" },
+		{ "now", "datetime('now')" },
+		{ "string_agg", "group_concat()" },
+		{ "to_char", "strftime()" },
+		{ "to_timestamp", "datetime(x, 'unixepoch')" },
+		{ "unnest", "json_each() after FROM" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(words[i].theirs, name) == 0)
+			return (words[i].ours);
+	return (NULL);
+}
+
 static int
 no_function(struct query * q, const char * name, size_t off, struct err * e)
 {
-	const char * const * known, * near;
+	const char * const * known, * near = elsewhere(name);
 	size_t n;
 
+	if (near != NULL)
+		return (token_error(q->sql, q->len, off, e, "no function "
+		    "%.80s(); here it is %s", name, near));
 	known = query_auth_functions(&n);
 	near = json_nearest(name, known, n);
 	return (token_error(q->sql, q->len, off, e, "no function %.80s()%s%s%s",
@@ -231,9 +267,7 @@ bad_sql(struct query * q, struct err * e)
 		return (no_column(q, name, (size_t)off, e));
 	if (off >= 0 && (name = after(msg, "no such function: ")) != NULL)
 		return (no_function(q, name, (size_t)off, e));
-	if (off >= 0)
-		return (token_error(q->sql, q->len, (size_t)off, e, "%s", msg));
-	return (err_set(e, ERR_PERMANENT, "sql", "%s", msg));
+	return (query_syntax(q, msg, off, e));
 }
 
 static int

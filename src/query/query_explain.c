@@ -100,7 +100,8 @@ fill(struct query_live * v, const struct query_choice * ch, size_t number,
 		if ((r = request_page(p, json_array_get(in, 0), &pos, e)) ==
 		    NULL)
 			goto fail;
-		buf_addf(&l->text[C_REQUEST], "%s %s", r->method, r->url);
+		buf_addf(&l->text[C_REQUEST], "%s ", r->method);
+		request_show_url(r, &l->text[C_REQUEST]);
 		if (n > 1)
 			buf_addf(&l->text[C_REQUEST], " (and %zu more)", n - 1);
 		if (r->body != NULL) {

@@ -10,6 +10,9 @@
 
 /* A call is worth so many rows. */
 #define CALL_COST 1000.0
+/* A table that a join tells an input of comes after the one that tells it, else
+ * the input's default would answer another question. */
+#define UNTOLD_COST 1e12
 
 /* What one xBestIndex gathers. */
 struct gather {
@@ -213,6 +216,9 @@ use_ask(struct gather * g, size_t k, int is_input, int * n,
 	if (a->op == OP_IN)
 		sqlite3_vtab_in(g->info, i, 1);
 	(void)use(g, i, n);
+	if (a->op == OP_IN && g->v->q->opts.explain &&
+	    query_explain_in(g->v->q, g->ent, a->column, lits) == 0)
+		return (0);
 	if (a->op == OP_IN || sqlite3_vtab_rhs_value(g->info, i, &v) !=
 	    SQLITE_OK)
 		v = NULL;
@@ -345,6 +351,24 @@ settle(struct gather * g, const struct plan_choice * pc,
 	return (SQLITE_OK);
 }
 
+/* Whether an input waits for a table that comes later in this order. */
+static int
+is_untold(const struct gather * g)
+{
+	const sqlite3_index_info * info = g->info;
+	int i, at;
+
+	for (i = 0; i < info->nConstraint; i++) {
+		at = info->aConstraint[i].iColumn;
+		if (!info->aConstraint[i].usable && at >= 0 &&
+		    (size_t)at < g->ent->ncolumns &&
+		    g->ent->columns[at].is_input &&
+		    info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ)
+			return (1);
+	}
+	return (0);
+}
+
 int
 query_index_best(sqlite3_vtab * base, sqlite3_index_info * info)
 {
@@ -380,5 +404,7 @@ query_index_best(sqlite3_vtab * base, sqlite3_index_info * info)
 	info->estimatedRows = pc.rows >= 1 ? (sqlite3_int64)pc.rows : 1;
 	info->estimatedCost = (pc.calls >= 1 ? pc.calls : 1) * CALL_COST +
 	    (double)info->estimatedRows;
+	if (is_untold(&g))
+		info->estimatedCost += UNTOLD_COST;
 	return (settle(&g, &pc, by, n));
 }

@@ -171,6 +171,12 @@ int query_check(struct query * q, struct err * e) MUST_CHECK;
  * Return -1. */
 int query_error(struct query * q, int rc, struct err * e);
 
+/* query_syntax.c */
+
+/** query_syntax(q, msg, off, e): SQLite's ${msg} about the text at byte ${off}
+ * (-1: it did not say), in our words.  Return -1. */
+int query_syntax(struct query * q, const char * msg, long off, struct err * e);
+
 /** query_stopped(q, e): If cancelled or past the deadline say so and return -1,
  * else 0. */
 int query_stopped(const struct query * q, struct err * e);

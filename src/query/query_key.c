@@ -297,6 +297,17 @@ query_key_ask(struct buf * b, const struct manifest_entity * ent,
 	return (b->failed ? KEY_NOMEM : KEY_OK);
 }
 
+int
+query_key_list(struct buf * b, size_t column, const struct value * v, size_t n)
+{
+	size_t i;
+
+	put_ask(b, OP_IN, (unsigned)column, (uint32_t)n);
+	for (i = 0; i < n; i++)
+		put_value(b, &v[i]);
+	return (b->failed ? -1 : 0);
+}
+
 /* Where a key is read. */
 struct in {
 	const char * p;

@@ -1,7 +1,9 @@
 #include "query/query_live.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "sql/token.h"
@@ -159,16 +161,49 @@ query_live_fail(struct query_live * v, const struct err * e)
 	return (SQLITE_ABORT);
 }
 
+/* ${name}, and what else would do: of each way to list its first input that has
+ * no default. */
+static void
+others(const struct manifest_entity * ent, const char * name, char * out,
+    size_t size)
+{
+	size_t i, k, n = (size_t)snprintf(out, size, "%.60s", name), m;
+	const char * seen[4] = { name }, * s;
+	size_t nseen = 1;
+	const json_t * x;
+	int c;
+
+	for (i = 0; i < ent->nlists && nseen < 4; i++) {
+		s = NULL;
+		json_array_foreach((json_t *)(uintptr_t)ent->lists[i].needs, k,
+		    x)
+			if (s == NULL && (c = manifest_column(ent,
+			    json_string_value(x))) >= 0 &&
+			    ent->columns[c].dflt == NULL)
+				s = ent->columns[c].name;
+		for (k = 0; s != NULL && k < nseen; k++)
+			if (strcasecmp(seen[k], s) == 0)
+				s = NULL;
+		if (s == NULL || n + strlen(s) + 5 > size)
+			continue;
+		seen[nseen++] = s;
+		m = (size_t)snprintf(out + n, size - n, " or %s", s);
+		n += m;
+	}
+}
+
 static void
 missing_input(struct query_live * v, struct err * e)
 {
 	const struct query * q = v->q;
 	const struct query_entity * en = &v->ents[v->missing_entity];
+	char all[120];
 
+	others(en->ent, v->missing, all, sizeof(all));
 	token_error(q->sql, q->len, q->list.t[en->name].off, e,
-	    "%.100s.%.100s has to be told %.100s: add WHERE %.100s = '...' (or "
+	    "%.60s.%.60s has to be told %s: add WHERE %.60s = '...' (or "
 	    "IN, or a join's ON that gives it)", en->c->name, en->ent->name,
-	    v->missing, v->missing);
+	    all, v->missing);
 	if (e != NULL) {
 		e->cls = ERR_CONFIG;
 		memcpy(e->code, "input", sizeof("input"));

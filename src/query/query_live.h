@@ -142,6 +142,10 @@ enum query_key_verdict query_key_ask(struct buf * b,
     const struct manifest_entity * ent, const struct query_ask * a,
     sqlite3_value * v);
 
+/** query_key_list(b, column, v, n): Append an IN of these values; 0 or -1. */
+int query_key_list(struct buf * b, size_t column, const struct value * v,
+    size_t n) MUST_CHECK;
+
 /**
  * query_key_plan(v, ch, key, e): The plan of ${key} (from query_key_begin and
  * _ask).  ${guess}: values not known are stood in for, to show.  NULL with ${e}.
@@ -227,6 +231,11 @@ int query_ops_look(struct query_live * v, size_t * scan, size_t max);
 void query_ops_start(struct query_live * v);
 
 /* query_explain.c */
+
+/** query_explain_in(q, ent, column, b): Append the ask of the one IN of literals
+ * that the statement compares that column with.  -1: it is not so simple. */
+int query_explain_in(const struct query * q, const struct manifest_entity * ent,
+    size_t column, struct buf * b) MUST_CHECK;
 
 /** query_explain(q, e): Give the sink one row a scan. */
 int query_explain(struct query * q, struct err * e) MUST_CHECK;

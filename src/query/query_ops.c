@@ -153,6 +153,10 @@ query_ops_look(struct query_live * v, size_t * scan, size_t max)
 			continue;
 		if (p.ops[i].choice < 0)
 			continue;
+		if (query_breathe(v->q)) {
+			free(p.ops);
+			return (-1);
+		}
 		ch = v->choices[p.ops[i].choice];
 		seen[ch->h.entity]++;
 		ch->used++;

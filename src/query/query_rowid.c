@@ -4,7 +4,6 @@
  * made of what they hold; and of how many such came before in the same scan, as
  * equal rows come alike in each.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash64.h"
@@ -47,14 +46,16 @@ grow(struct query_rowids * r)
 	struct query_rowids more = { NULL, 0, r->cap ? r->cap * 2 : 256 };
 	size_t i;
 
-	if (r->n >= MAX_ROWS ||
-	    (more.seen = calloc(more.cap, sizeof(*more.seen))) == NULL)
+	/* SQLite's, so that it counts as the statement's. */
+	if (r->n >= MAX_ROWS || (more.seen = sqlite3_malloc64(more.cap *
+	    sizeof(*more.seen))) == NULL)
 		return (-1);
+	memset(more.seen, 0, more.cap * sizeof(*more.seen));
 	more.n = r->n;
 	for (i = 0; i < r->cap; i++)
 		if (r->seen[i].times > 0)
 			more.seen[slot(&more, r->seen[i].hash)] = r->seen[i];
-	free(r->seen);
+	sqlite3_free(r->seen);
 	*r = more;
 	return (0);
 }
@@ -81,6 +82,6 @@ query_rowid(struct query_rowids * r, const struct value * v, size_t n,
 void
 query_rowid_clear(struct query_rowids * r)
 {
-	free(r->seen);
+	sqlite3_free(r->seen);
 	memset(r, 0, sizeof(*r));
 }

@@ -65,6 +65,8 @@ struct job {
 
 	UT_hash_handle by_name;
 	UT_hash_handle by_id;
+	char fold[132];         /* the name in small letters, perhaps cut */
+	UT_hash_handle by_fold;
 };
 
 /**

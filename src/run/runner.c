@@ -60,6 +60,7 @@ runner_free(struct runner * r)
 		return;
 	HASH_CLEAR(by_name, r->by_name);
 	HASH_CLEAR(by_id, r->by_id);
+	HASH_CLEAR(by_fold, r->by_fold);
 	for (i = 0; i < r->n; i++)
 		job_free(r->sorted[i]);
 	free(r->sorted);
@@ -88,14 +89,33 @@ runner_types(const struct runner * r)
 	return (r->types);
 }
 
+/* ${name} in small letters, as far as it fits. */
+static void
+fold(const char * name, char * out, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && name[i] != '\0'; i++)
+		out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ?
+		    name[i] - 'A' + 'a' : name[i]);
+	out[i] = '\0';
+}
+
 struct job *
 runner_find(const struct runner * r, const char * key)
 {
 	struct job * j;
+	char low[sizeof(j->fold)];
 
 	HASH_FIND(by_id, r->by_id, key, strlen(key), j);
 	if (j == NULL)
 		HASH_FIND(by_name, r->by_name, key, strlen(key), j);
+	if (j == NULL) {
+		fold(key, low, sizeof(low));
+		HASH_FIND(by_fold, r->by_fold, low, strlen(low), j);
+		if (j != NULL && strcasecmp(j->c->name, key) != 0)
+			j = NULL;
+	}
 	return (j);
 }
 
@@ -156,6 +176,8 @@ runner_insert(struct runner * r, struct job * j, struct err * e)
 	r->n++;
 	HASH_ADD_KEYPTR(by_name, r->by_name, j->c->name, strlen(j->c->name), j);
 	HASH_ADD_KEYPTR(by_id, r->by_id, j->c->id, strlen(j->c->id), j);
+	fold(j->c->name, j->fold, sizeof(j->fold));
+	HASH_ADD_KEYPTR(by_fold, r->by_fold, j->fold, strlen(j->fold), j);
 	return (0);
 }
 
@@ -169,6 +191,7 @@ runner_remove(struct runner * r, struct job * j)
 	r->n--;
 	HASH_DELETE(by_name, r->by_name, j);
 	HASH_DELETE(by_id, r->by_id, j);
+	HASH_DELETE(by_fold, r->by_fold, j);
 }
 
 int

@@ -62,7 +62,7 @@ void runner_set_types(struct runner * r, struct types * types);
 const struct types * runner_types(const struct runner * r);
 
 /*
- * What can be done.  ${key} is a connector's id or name.  Errors: config
+ * What can be done.  ${key} is a connector's id or name, in any case.  Errors: config
  * "not_found", "exists", "bad_*", "unknown_*"; transient "busy" (a change of
  * that connector is under way) and whatever the state says.
  */
@@ -96,9 +96,13 @@ json_t * runner_list(const struct runner * r, const char * after,
 /** runner_has(r, key): Whether there is one, also one that does not fit. */
 int runner_has(const struct runner * r, const char * key);
 
+/** runner_misfit(r, key): Why that connector does not fit its type (borrowed);
+ * NULL: it does, or there is none. */
+const char * runner_misfit(const struct runner * r, const char * key);
+
 /* What a list shows of a connector; borrowed for the call. */
 struct runner_brief {
-	const char * name, * type; /* type "": it does not fit */
+	const char * name, * type;
 	const char * status;       /* connected, error, disabled, pending */
 	const char * sync;         /* the id of its sync, or NULL: the rest is 0 */
 	const char * target_database, * target_table;

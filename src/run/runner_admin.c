@@ -222,27 +222,30 @@ static void
 on_test(void * arg, struct sample_page * page, const struct err * e)
 {
 	struct test * t = arg;
+	struct op * op = t->op;
 	double ms = (double)(clock_mono_us() - t->begun_us) / 1000.0;
 
 	if (e == NULL)
-		t->op->answer = json_pack("{s:b, s:f, s:I}", "ok", 1,
+		op->answer = json_pack("{s:b, s:f, s:I}", "ok", 1,
 		    "latency_ms", ms, "rows", (json_int_t)page->n);
 	else
-		t->op->answer = json_pack("{s:b, s:f, s:{s:s, s:s, s:s}}",
+		op->answer = json_pack("{s:b, s:f, s:{s:s, s:s, s:s}}",
 		    "ok", 0, "latency_ms", ms, "error", "class",
 		    err_class_name(e->cls), "code", e->code, "message", e->msg);
-	runner_op_finish(t->op, NULL);
+	/* Over before anybody is told, who may stop the runner. */
 	test_free(t);
+	runner_op_finish(op, NULL);
 }
 
 static void
 on_probe(void * arg, const json_t * answer)
 {
 	struct test * t = arg;
+	struct op * op = t->op;
 
-	t->op->answer = json_incref((json_t *)(uintptr_t)answer);
-	runner_op_finish(t->op, NULL);
+	op->answer = json_incref((json_t *)(uintptr_t)answer);
 	test_free(t);
+	runner_op_finish(op, NULL);
 }
 
 /* A request of its own: the connector may be dropped meanwhile. */

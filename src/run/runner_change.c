@@ -199,11 +199,9 @@ make_created(struct op * op, const json_t * body)
 	if (rec == NULL)
 		return (err_nomem(&op->e, "a connector"));
 	if ((op->job = job_from_record(r, rec, &op->e)) != NULL) {
-		HASH_FIND(by_name, r->by_name, op->job->c->name,
-		    strlen(op->job->c->name), taken);
-		if (taken != NULL)
+		if ((taken = runner_find(r, op->job->c->name)) != NULL)
 			err_set(&op->e, ERR_CONFIG, "exists", "there is a "
-			    "connector '%s' already", op->job->c->name);
+			    "connector '%s' already", taken->c->name);
 		else
 			rc = move_literals(op, op->job, rec);
 	}

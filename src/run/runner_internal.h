@@ -17,6 +17,7 @@ struct runner {
 
 	struct job * by_name;
 	struct job * by_id;
+	struct job * by_fold;
 	struct job ** sorted; /* by name */
 	size_t unsaved;       /* at most that many jobs wait to be saved */
 	size_t n, cap;
@@ -44,6 +45,7 @@ struct runner {
 	json_int_t seen;       /* the last generation compared with */
 	int polling;
 	struct loop_timer * slice_timer; /* for what is too much for a turn: */
+	unsigned polls;        /* so far */
 	size_t ask_next;       /* whose status is asked for next, ... */
 	json_t * list;         /* ... and what the state holds, NULL: not now, */
 	json_t * names;        /* the names in it so far */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "run/runner_internal.h"
 
 /* All connectors, a few at a time, and what statements learn of them. */
@@ -11,12 +12,23 @@ runner_has(const struct runner * r, const char * key)
 	return (runner_find(r, key) != NULL);
 }
 
+const char *
+runner_misfit(const struct runner * r, const char * key)
+{
+	const struct job * j = runner_find(r, key);
+
+	return (j == NULL || j->misfit == NULL ? NULL : j->disabled_reason);
+}
+
 static void
 brief(const struct job * j, struct runner_brief * b)
 {
 	memset(b, 0, sizeof(*b));
 	b->name = j->c->name;
-	b->type = j->c->m == NULL ? "" : j->c->m->type;
+	b->type = j->c->m != NULL ? j->c->m->type :
+	    json_str(j->misfit, "type");
+	if (b->type == NULL)
+		b->type = "";
 	b->status = job_status_name(j);
 	b->last_run_at = j->last_run_at;
 	b->last_success_at = j->last_success_at;

@@ -9,10 +9,11 @@
  * Taking over what the state holds: all of it at the start, and with a shared
  * state whatever other daemons changed, noticed by the generation counter.
  */
-#define POLL_MS 5000
+#define POLL_MS 1000     /* of the counter: whoever is asked next should know */
+#define STATUS_POLLS 5   /* the statuses, each so many of these */
 #define LOAD_RETRY_MS 1000
 /* Thousands of connectors are looked at so many at a time: some 2 ms.  A round
- * of asking for statuses takes as long as the time between two polls. */
+ * of asking for statuses takes its time. */
 #define COMPARE_SLICE 64
 #define COMPARE_MS 2
 #define ASK_SLICE 64
@@ -496,7 +497,7 @@ on_poll(void * arg)
 		r->polling = 1;
 		r->ops++;
 		r->state->ops->generation(r->state, on_generation, r);
-		if (r->ask_next >= r->n) {
+		if (++r->polls % STATUS_POLLS == 0 && r->ask_next >= r->n) {
 			r->ask_next = 0;
 			on_slice(r);
 		}

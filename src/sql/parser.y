@@ -31,6 +31,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "sql/token_mask.h"
 
 #define YYMAXDEPTH 2000
 #define NONE SIZE_MAX /* no such tokens */
@@ -551,13 +552,15 @@ after_equal(const struct parser * p)
 	    token_is(p->list, i - 3, "set")));
 }
 
-/* What stands at the place.  No text in quotes, and nothing after SET SECRET
- * x =, which may be a secret. */
+/* What stands at the place.  No text in quotes, and nothing where a secret may
+ * be, with or without them. */
 static const char *
 found(const struct parser * p, char out[64])
 {
 	const struct token * t = &p->list->t[p->cur];
+	struct token_mask mask;
 
+	out[0] = '\0';
 	if (p->cur >= p->list->n)
 		return ("the end of the statement");
 	switch (t->kind) {
@@ -576,7 +579,8 @@ found(const struct parser * p, char out[64])
 	case TOKEN_BAD:
 		break;
 	}
-	if (after_equal(p))
+	token_mask(p->list->sql, p->list->len, t->off, t->off + 1, &mask);
+	if (after_equal(p) || token_mask_end(&mask, t->off) != 0)
 		return ("something without quotes");
 	snprintf(out, 64, "%.*s%s", t->len > 40 ? 40 : (int)t->len,
 	    token_text(p->list, p->cur), t->len > 40 ? "..." : "");
@@ -593,7 +597,7 @@ write_report(struct report * r, const struct parser * p)
 
 	r->n = (size_t)snprintf(r->text, sizeof(r->text), "found %s",
 	    found(p, word));
-	if (p->cur < p->list->n && p->list->t[p->cur].kind == TOKEN_ID)
+	if (word[0] != '\0' && p->list->t[p->cur].kind == TOKEN_ID)
 		near = json_nearest(word, r->words, r->nwords);
 	if (near != NULL)
 		r->n += (size_t)snprintf(r->text + r->n,

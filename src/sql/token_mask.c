@@ -7,7 +7,9 @@
 struct scan {
 	const char * sql;
 	size_t len, from, to;
-	int depth; /* of braces: inside them "text" has escapes */
+	int depth; /* of objects and lists: inside them "text" has escapes */
+	int key;   /* a key may stand here */
+	int value; /* behind => or =, where whatever stands is a value */
 	struct token_mask * m;
 };
 
@@ -89,11 +91,27 @@ quoted_end(const struct scan * s, size_t at)
 static int
 is_key(const struct scan * s, size_t end)
 {
-	if (s->depth == 0 || end >= s->len)
+	if (s->depth == 0 || !s->key || end >= s->len)
 		return (0);
 	for (end++; end < s->len && isspace((unsigned char)s->sql[end]); end++)
 		continue;
 	return (end < s->len && s->sql[end] == ':');
+}
+
+/* Whether it is what TYPE names, which is no secret. */
+static int
+is_type(const struct scan * s, size_t at, size_t end)
+{
+	size_t i = at;
+
+	for (at++; at < end; at++)
+		if (!isalnum((unsigned char)s->sql[at]) && s->sql[at] != '_')
+			return (0);
+	while (i > 0 && isspace((unsigned char)s->sql[i - 1]))
+		i--;
+	return (s->depth == 0 && i > 4 &&
+	    strncasecmp(s->sql + i - 4, "type", 4) == 0 &&
+	    isspace((unsigned char)s->sql[i - 5]));
 }
 
 static size_t
@@ -108,18 +126,63 @@ comment_end(const struct scan * s, size_t at)
 	return (p != NULL ? (size_t)(p - s->sql) : s->len);
 }
 
-/* A value whose quotes were forgotten. */
-static void
-hide_bare(struct scan * s, size_t at)
+/* A word without quotes: perhaps a value whose quotes were forgotten. */
+static size_t
+bare(struct scan * s, size_t at)
 {
-	size_t end;
+	size_t end = at;
 
-	while (at < s->len && isspace((unsigned char)s->sql[at]))
+	while (end < s->len && strchr(" \t\r\n,;:(){}[]'\"`", s->sql[end]) ==
+	    NULL)
+		end++;
+	if (end == at)
+		end++;
+	if (s->depth > 0 ? !is_key(s, end - 1) : s->value)
+		hide(s, at, end);
+	s->key = 0;
+	return (end);
+}
+
+/* SECRET x = hunter2: all behind the name. */
+static int
+is_secret(const struct scan * s, size_t at)
+{
+	return (s->depth == 0 && is_word(s->sql, s->len, at, "SECRET") &&
+	    (at == 0 || (!isalnum((unsigned char)s->sql[at - 1]) &&
+	    s->sql[at - 1] != '_')));
+}
+
+static size_t
+step_secret(struct scan * s, size_t at)
+{
+	at = skip_space(s->sql, s->len, at + 6);
+	while (at < s->len && !isspace((unsigned char)s->sql[at]) &&
+	    strchr("=;", s->sql[at]) == NULL)
 		at++;
-	for (end = at; end < s->len && strchr(" \t\r\n,}]{['\"",
-	    s->sql[end]) == NULL; end++)
-		continue;
-	hide(s, at, end);
+	at = skip_space(s->sql, s->len, at);
+	hide(s, at < s->len && s->sql[at] == '=' ? at + 1 : at, s->len);
+	return (s->len);
+}
+
+static size_t
+step_other(struct scan * s, size_t at)
+{
+	char c = s->sql[at], d = at + 1 < s->len ? s->sql[at + 1] : '\0';
+
+	if (c == '=' && d == '>') {
+		s->value = 1;
+		return (at + 2);
+	}
+	if (strchr("{}[],;:=()", c) == NULL)
+		return (bare(s, at));
+	if (c == '{' || (c == '[' && (s->depth > 0 || s->value)))
+		s->depth++;
+	else if ((c == '}' || c == ']') && s->depth > 0)
+		s->depth--;
+	s->key = c == '{' || c == ',';
+	s->value = c == ':' || c == '=' || (s->value && c != ',' && c != ';' &&
+	    c != ')');
+	return (at + 1);
 }
 
 /* Past what stands at ${at}. */
@@ -129,10 +192,13 @@ step(struct scan * s, size_t at)
 	char c = s->sql[at], d = at + 1 < s->len ? s->sql[at + 1] : '\0';
 	size_t end;
 
+	if (isspace((unsigned char)c))
+		return (at + 1);
 	if (c == '\'' || c == '"' || c == '`') {
 		end = quoted_end(s, at);
-		if (!is_key(s, end))
+		if (!is_key(s, end) && !is_type(s, at, end))
 			hide(s, at + 1, end);
+		s->key = 0;
 		return (end + 1);
 	}
 	if ((c == '-' && d == '-') || (c == '/' && d == '*')) {
@@ -140,36 +206,20 @@ step(struct scan * s, size_t at)
 		hide(s, at + 2, end);
 		return (end + (c == '-' ? 1 : 2));
 	}
-	if (c == ':' && s->depth > 0)
-		hide_bare(s, at + 1);
-	else if (c == '{')
-		s->depth++;
-	else if (c == '}' && s->depth > 0)
-		s->depth--;
-	return (at + 1);
+	return (is_secret(s, at) ? step_secret(s, at) : step_other(s, at));
 }
 
 void
 token_mask(const char * sql, size_t len, size_t from, size_t to,
     struct token_mask * m)
 {
-	struct scan s = { sql, len, from, to, 0, m };
-	size_t at = skip_space(sql, len, 0);
+	struct scan s = { .sql = sql, .len = len, .from = from, .to = to,
+	    .m = m };
+	size_t at = 0;
 
 	m->n = 0;
 	if (!may_hold_secret(sql, len))
 		return;
-	/* SET SECRET x = hunter2: whoever forgets the quotes too. */
-	if (is_word(sql, len, at, "SET") &&
-	    is_word(sql, len, skip_space(sql, len, at + 3), "SECRET")) {
-		at = skip_space(sql, len, skip_space(sql, len, at + 3) + 6);
-		while (at < len && !isspace((unsigned char)sql[at]) &&
-		    sql[at] != '=')
-			at++;
-		at = skip_space(sql, len, at);
-		hide(&s, at < len && sql[at] == '=' ? at + 1 : at, len);
-		return;
-	}
 	while (at < len && at < to)
 		at = step(&s, at);
 }

@@ -80,7 +80,7 @@ lookup(void * arg, const char * schema, const char * table,
 	struct lookup l = { schema, out };
 	const struct manifest_entity * ent;
 	struct connector * c;
-	const char * node;
+	const char * node, * why;
 
 	memset(out, 0, sizeof(*out));
 	c = schema == NULL ? NULL : runner_connector(env->runner, schema);
@@ -103,6 +103,11 @@ lookup(void * arg, const char * schema, const char * table,
 	} else if (!out->found && c != NULL) {
 		out->found = 4;
 		no_entity(c, table, out);
+	} else if (!out->found && schema != NULL &&
+	    (why = runner_misfit(env->runner, schema)) != NULL) {
+		out->found = 4;
+		snprintf(out->path, sizeof(out->path), "connector %.60s cannot "
+		    "be used: %.140s", schema, why);
 	}
 }
 

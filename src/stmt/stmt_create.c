@@ -70,6 +70,7 @@ static void
 start(struct stmt_run * r)
 {
 	const struct ast * a = r->ast;
+	const char * near;
 	struct err e;
 	json_t * body;
 
@@ -87,8 +88,11 @@ start(struct stmt_run * r)
 		return;
 	}
 	if (types_get(runner_types(r->env->runner), a->type.s) == NULL) {
+		near = stmt_near_type(r, a->type.s);
 		stmt_error(r, a->type.off, "unknown_type", "there is no type "
-		    "%.60s; SHOW TYPES lists them", a->type.s);
+		    "%.60s%s%.60s%s; SHOW TYPES lists them", a->type.s,
+		    near ? " (did you mean " : "", near ? near : "",
+		    near ? "?)" : "");
 		return;
 	}
 	body = json_pack("{s:s, s:s, s:O, s:O*}", "name", a->name.s, "type",

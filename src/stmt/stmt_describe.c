@@ -111,13 +111,15 @@ add_action(json_t * rows, const struct manifest_action * act)
 	struct buf b = BUF_INIT(1 << 16);
 	const struct manifest_arg * a;
 	size_t i;
+	int need;
 
 	buf_addc(&b, '(');
 	for (i = 0; i < act->nargs; i++) {
 		a = &act->args[i];
+		need = a->required && a->dflt == NULL;
 		buf_addf(&b, "%s%s%s %s%s", i > 0 ? ", " : "",
-		    a->required ? "" : "[", a->name, arg_type_name(a->type),
-		    a->required ? "" : "]");
+		    need ? "" : "[", a->name, arg_type_name(a->type),
+		    need ? "" : "]");
 	}
 	buf_adds(&b, act->description == NULL ? ")" : "): ");
 	buf_adds(&b, act->description == NULL ? "" : act->description);
@@ -145,13 +147,8 @@ describe_entity(struct stmt_run * r, const struct manifest_entity * ent)
 static void
 neither(struct stmt_run * r)
 {
-	const struct types * t = runner_types(r->env->runner);
-	const char * names[256] = { NULL }, * near;
-	size_t i, n = 0;
+	const char * near = stmt_near_type(r, r->ast->name.s);
 
-	for (i = 0; i < types_count(t) && n < 256; i++)
-		names[n++] = types_at(t, i)->type;
-	near = json_nearest(r->ast->name.s, names, n);
 	stmt_error(r, r->ast->name.off, "not_found", "there is no type or "
 	    "connector %.80s%s%s%s", r->ast->name.s, near ? " (did you mean " :
 	    "", near ? near : "", near ? "?)" : "");
@@ -170,7 +167,9 @@ start(struct stmt_run * r)
 	/* With an entity it is first of all a connector's. */
 	if (c != NULL && (a->entity.s != NULL || m == NULL))
 		m = c->m;
-	if (m == NULL)
+	if (m == NULL && runner_has(r->env->runner, a->name.s))
+		(void)stmt_connector(r);
+	else if (m == NULL)
 		neither(r);
 	else if (a->entity.s == NULL)
 		describe_type(r, m);

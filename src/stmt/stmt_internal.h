@@ -117,6 +117,9 @@ void stmt_error(struct stmt_run * r, size_t off, const char * code,
 /** stmt_connector(r): The connector that the statement names, or NULL, failed. */
 struct connector * stmt_connector(struct stmt_run * r);
 
+/** stmt_near_type(r, name): The type that could be meant (borrowed), or NULL. */
+const char * stmt_near_type(struct stmt_run * r, const char * name);
+
 /** stmt_no_connector(r): Fail: there is none of that name; did you mean. */
 void stmt_no_connector(struct stmt_run * r);
 

@@ -415,16 +415,28 @@ stmt_no_connector(struct stmt_run * r)
 	    n.best[0] ? " (did you mean " : "", n.best, n.best[0] ? "?)" : "");
 }
 
+const char *
+stmt_near_type(struct stmt_run * r, const char * name)
+{
+	const struct types * t = runner_types(r->env->runner);
+	const char * names[256] = { NULL };
+	size_t i, n = 0;
+
+	for (i = 0; i < types_count(t) && n < 256; i++)
+		names[n++] = types_at(t, i)->type;
+	return (json_nearest(name, names, n));
+}
+
 struct connector *
 stmt_connector(struct stmt_run * r)
 {
+	const char * key = r->ast->name.s, * why;
 	struct connector * c;
 
-	c = runner_connector(r->env->runner, r->ast->name.s);
-	if (c == NULL && runner_has(r->env->runner, r->ast->name.s))
-		stmt_error(r, r->ast->name.off, "misfit", "connector %.80s "
-		    "does not fit its type; SHOW CONNECTOR says why",
-		    r->ast->name.s);
+	c = runner_connector(r->env->runner, key);
+	if (c == NULL && (why = runner_misfit(r->env->runner, key)) != NULL)
+		stmt_error(r, r->ast->name.off, "misfit", "connector %.60s "
+		    "cannot be used: %.140s", key, why);
 	else if (c == NULL)
 		stmt_no_connector(r);
 	return (c);

@@ -115,10 +115,14 @@ await_child(struct script * s)
 			continue;
 		if (stmt_hold_is_lost(s->out))
 			stmt_run_cancel(s->child);
-		else if (s->resumed || stmt_hold_is_full(s->out)) {
+		else if (stmt_hold_is_full(s->out)) {
 			s->resumed = 0;
 			if (stmt_hold_let_go(s->out) == 0)
 				stmt_run_resume(s->child);
+		} else if (s->resumed) {
+			/* What is held stays until it is too much. */
+			s->resumed = 0;
+			stmt_run_resume(s->child);
 		}
 	}
 }

@@ -113,6 +113,34 @@ refused("SELECT load_extension('x')", ("sql", "denied"))
 refused("INSERT INTO w.plain VALUES (1)", ("sql", "denied"))
 t.ok(d.alive(), "none of them did harm")
 
+d2 = daemon()
+d2.stop()
+conf = os.path.join(d2.data, "moltler.conf")
+with open(conf, "w") as f:
+    f.write("[daemon]\nmax_body = 64m\n")
+d2.args += ["-c", conf]
+d2.start()
+make("w", d2)
+for sql in ("SELECT '" + "x" * (10 << 20) + "'",
+            "SELECT " + "1+" * (5 << 20) + "1",
+            "-- " + "x" * (10 << 20),
+            "SELECT id FROM w.plain WHERE how IN (" + "'a', " * (2 << 20) +
+            "'b')",
+            "SELECT " + "(" * (10 << 20),
+            "CREATE CONNECTOR a TYPE 'wild' CONFIG {\"url\": \"" + "x" *
+            (10 << 20) + "\"}",
+            "BEGIN " * (2 << 20),
+            "EXEC w.pushed.touch(what => '" + "x" * (10 << 20) + "')",
+            "\0" * (10 << 20)):
+    begun = time.monotonic()
+    status, rows, e = ask(sql, d2)
+    t.ok(e and e.get("code") and len(e["message"]) < 4000 and
+         time.monotonic() - begun < (60 if sanitized() else 5),
+         "10 MB of " + repr(sql[:30]), (status, e, time.monotonic() - begun))
+t.ok(sanitized() or d2.rss_kb() < 300 << 10, "and memory is given back",
+     d2.rss_kb())
+t.eq(d2.close(), 0, "and their daemon ends well")
+
 # ---- what bounds a statement ----
 s.how["endless"] = lambda s, w, a: answer(w, 200, {
     "items": [dict(ITEMS[0], id=len(s.asked) * 10 + n) for n in range(5)],
@@ -237,6 +265,34 @@ leave("SELECT id FROM again.plain WHERE how = 'r500'", asked(1),
       "while waiting to try again")
 leave("SELECT id FROM w.cursors WHERE how = 'endless'", asked(2),
       "who does not read")
+s.how["s429"] = says(429, b"", "Retry-After: 3")
+make("later1", retry_count=3)
+leave("SELECT id FROM later1.plain WHERE how = 's429'", asked(1),
+      "while the service says later")
+leave("TEST CONNECTOR later1", 0.01, "a TEST CONNECTOR")
+leave("SELECT id FROM w.plain WHERE how IN (%s)" % ", ".join(
+    "'k%d'" % n for n in range(900)), asked(3), "in a long IN")
+leave("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT "
+      "count(*) FROM r", 0.2, "one that computes for ever")
+s.how["fat"] = lambda s, w, a: answer(w, 200, {
+    "items": [dict(ITEMS[0], v="y" * 20000, id=n) for n in range(50)],
+    "next": "c%d" % len(s.asked)})
+before = d.rss_kb()
+c = socket.create_connection(("127.0.0.1", d.port))
+body = json.dumps({"sql": "SELECT * FROM w.cursors WHERE how = 'fat'",
+                   "format": "ndjson"}).encode()
+s.forget()
+c.sendall(b"POST /v1/query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+          b"application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+wait(asked(2))
+time.sleep(1)
+n = len(s.asked)
+time.sleep(0.5)
+t.ok(len(s.asked) == n and n < 30 and (sanitized() or
+     d.rss_kb() - before < 40 << 10), "who does not read holds the paging",
+     (n, len(s.asked), before, d.rss_kb()))
+c.close()
+t.ok(idle(), "and leaves")
 leave("EXPLAIN SELECT id FROM w.plain WHERE how = 'good'", 0, "an EXPLAIN")
 leave("SYNTAX ERROR", 0, "an error")
 for n in range(0, 40 if sanitized() else 120):
@@ -344,6 +400,25 @@ _, rows, e = ask("SELECT id FROM y.linked WHERE how = 'good'")
 t.ok(not e and len(rows) == 6, "a manifest that breaks changes nothing", e)
 t.ok(any("wild" in x and ("warn" in x or "error" in x) for x in d.log),
      "but it is said", d.log[-3:])
+odd = os.path.join(types, "wild", "manifest.json")
+for what, put in (("a pipe", lambda: os.mkfifo(odd)),
+                  ("a folder", lambda: os.mkdir(odd)),
+                  ("/dev/zero", lambda: os.symlink("/dev/zero", odd)),
+                  ("a link to itself", lambda: os.symlink(odd, odd)),
+                  ("another's file", lambda: os.symlink("/etc/passwd", odd)),
+                  ("200 MB", lambda: open(odd, "w").truncate(200 << 20))):
+    os.unlink(odd)
+    put()
+    n = len(d.log)
+    hup()
+    _, rows, e = ask("SELECT id FROM y.linked WHERE how = 'good'")
+    t.ok(not e and len(rows) == 6 and "root:" not in "\n".join(d.log[n:]),
+         "a manifest that is " + what, (e, d.log[n:]))
+    if what == "a folder":
+        os.rmdir(odd)
+        os.mkfifo(odd)
+os.unlink(odd)
+wild.write_type(types, m, "[")
 os.rename(types, types + ".away")
 hup()
 _, rows, e = ask("SELECT id FROM y.linked WHERE how = 'good'")
@@ -355,6 +430,29 @@ s.forget()
 _, rows, e = ask("SELECT id FROM y.linked WHERE how = 'good'")
 t.ok(not e and len(rows) == 6 and len(s.calls("/linked/good")) == 3,
      "mended, it counts", (e, [a.target for a in s.asked]))
+
+# ---- what scripts see of it ----
+s.how.update(s401=says(401, {"message": "no"}), hang=wild.hang,
+             s429=says(429, b"", "Retry-After: 100"), rst=wild.rst,
+             html=says(200, b"<html>"), r500=says(500, b""))
+for how, klass, other in (
+        ("hang", "timeout_error", "auth_error"),
+        ("s401", "auth_error", "timeout_error"),
+        ("s429", "rate_limit_error", "auth_error"),
+        ("rst", "connector_error", "config_error"),
+        ("html", "connector_error", "rate_limit_error"),
+        ("r500", "connector_error", "auth_error")):
+    make("v", timeout_seconds=1)
+    _, rows, e = ask(
+        "BEGIN TRY SELECT id FROM v.plain WHERE how = '%s'; CATCH %s THEN "
+        "SELECT 'wrong' AS c; CATCH %s THEN SELECT error.class AS c, "
+        "error.code AS k, error.message AS m; END TRY; END" % (
+            how, other, klass))
+    t.ok(rows and rows[0]["c"] != "wrong" and rows[0]["k"] and
+         "/plain/" + how in rows[0]["m"] if how != "s429" else
+         rows and rows[0]["k"] == "rate_limit", "%s is a %s" % (how, klass),
+         (rows, e))
+    ask("DROP CONNECTOR v")
 
 # ---- a crowd ----
 gate.clear()

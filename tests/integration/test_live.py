@@ -7,7 +7,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, wait  # noqa: E402
+from daemon import Daemon, Redis, have, wait  # noqa: E402
 from fake_services import Services  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -280,6 +280,37 @@ t.ok(done and done[0][0]["n"] > 100, "a connector dropped while its query runs",
      done)
 s.delay = 0
 t.ok(d.alive(), "still there")
-s.close()
 rc = d.close()
 t.eq(rc, 0, "and ends well")
+
+# ---- two daemons, one budget ----
+if have("redis-server") and have("redis-cli"):
+    r = Redis()
+    two = [Daemon("--redis", r.url, env={"GH_TOKEN": "ghp_good"})
+           for _ in range(2)]
+    two[0].query(
+        'CREATE CONNECTOR gh TYPE \'github\' CONFIG {"token": "$env:GH_TOKEN", '
+        '"org": "acme", "repo": "web", "api_url": "%s/github"} OPTIONS '
+        '{"cache_ttl": 0, "rate_limit": 5, "rate_limit_burst": 2}' % s.base)
+    t.ok(wait(lambda: two[1].get("/v1/connectors/gh")[0] == 200, 15),
+         "the other daemon has the connector too")
+    began = time.monotonic()
+    s.forget()
+    ths = [threading.Thread(target=x.query, args=(
+        "SELECT count(*) FROM gh.issues",)) for x in two]
+    for th in ths:
+        th.start()
+    for th in ths:
+        th.join()
+    # Six calls, two at once and then five a second.
+    took = time.monotonic() - began
+    t.eq(len(sent("/github/repos")), 6, "each read its three pages")
+    t.ok(took > 0.6, "together they keep to one rate", took)
+    t.eq(r.cli("KEYS", "moltler:limit:*"),
+         "moltler:limit:127.0.0.1:%d:gh" % s.port, "by the host in Redis")
+    for x in two:
+        x.close()
+    r.close()
+else:
+    t.skip("two daemons, one budget", "no redis-server here")
+s.close()

@@ -407,6 +407,38 @@ test_stop_during_test(void ** state)
 	world_free(w);
 }
 
+struct stopping {
+	struct outcome test, stop;
+};
+
+static void
+on_test_stop(void * arg, json_t * v, const struct err * e)
+{
+	struct stopping * s = arg;
+
+	world_on(&s->test, v, e);
+	runner_stop(w->node[0].runner, world_on, &s->stop);
+}
+
+/* Who is told of a test may stop everything. */
+static void
+test_stop_within_test(void ** state)
+{
+	struct stopping s = { .test = { 0 } };
+
+	(void)state;
+	reach(&points[4]);
+	runner_test(w->node[0].runner, "a", on_test_stop, &s);
+	world_pass(w, 5000);
+	assert_int_equal(s.test.calls, 1);
+	assert_int_equal(s.stop.calls, 1);
+	runner_free(w->node[0].runner);
+	w->node[0].runner = NULL;
+	outcome_free(&s.test);
+	outcome_free(&s.stop);
+	world_free(w);
+}
+
 static void
 test_stop_during_load(void ** state)
 {
@@ -475,6 +507,7 @@ main(void)
 		T(test_pause), T(test_changes_while_the_state_is_away),
 		T(test_stop), T(test_stop_during_a_change),
 		T(test_stop_during_create), T(test_stop_during_test),
+		T(test_stop_within_test),
 		T(test_stop_during_load), T(test_stop_during_poll),
 	};
 

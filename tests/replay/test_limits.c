@@ -79,6 +79,39 @@ test_rate(void ** state)
 	rig_free(g);
 }
 
+/* Two that share a budget and want it otherwise do not fill it up for one
+ * another. */
+static void
+test_rate_changes(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"scope\":\"all\"},", ITEMS,
+	    "{\"rate_limit\":1,\"rate_limit_burst\":2}");
+	struct connector * slow = g->c, * fast;
+	struct taker t[8];
+	struct err e;
+	json_t * o = json_pack("{s:i, s:i}", "rate_limit", 2,
+	    "rate_limit_burst", 2);
+	int i, n = 0;
+
+	(void)state;
+	fast = connector_new(g->m, "id-2", "fast", NULL, o, &e);
+	assert_non_null(fast);
+	for (i = 0; i < 8; i++) {
+		g->c = i % 2 ? fast : slow;
+		take(g, &t[i], 0);
+		fake_loop_settle(g->L);
+	}
+	for (i = 0; i < 8; i++)
+		n += t[i].calls;
+	assert_int_equal(n, 2);
+	for (i = 0; i < 8; i++)
+		limits_cancel(t[i].w);
+	g->c = slow;
+	connector_unref(fast);
+	json_decref(o);
+	rig_free(g);
+}
+
 static void
 test_refused(void ** state)
 {
@@ -257,7 +290,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rate), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_rate), cmocka_unit_test(test_rate_changes),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_learnt), cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_scope),

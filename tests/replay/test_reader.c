@@ -267,6 +267,26 @@ test_repeats(void ** state)
 }
 
 static void
+test_links(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"link\"}"),
+	    "{}");
+
+	(void)state;
+	/* A server may send several headers, or one with all of it. */
+	rig_script(g, "/i", { .body = "[{\"id\":1}]", .header =
+	    "Link: </i?p=2>; rel=\"next\"\nX-A: b\nlink: </s.css>; "
+	    "rel=preload" });
+	rig_script(g, "/i?p=2", { .body = "[{\"id\":2}]", .header =
+	    "Link: </s.css>; rel=preload\nLink: </i?p=3>; rel=\"next\"" });
+	rig_script(g, "/i?p=3", { .body = "[{\"id\":3}]", .header =
+	    "Link: </i>; rel=first, </s.css>; rel=preload" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1|2|3");
+	rig_free(g);
+}
+
+static void
 test_caps(void ** state)
 {
 	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"offset\","
@@ -482,7 +502,8 @@ main(void)
 		cmocka_unit_test(test_short_page),
 		cmocka_unit_test(test_next_url),
 		cmocka_unit_test(test_other_host),
-		cmocka_unit_test(test_repeats), cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_repeats), cmocka_unit_test(test_links),
+		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_max_rows),
 		cmocka_unit_test(test_limit_and_size),
 		cmocka_unit_test(test_ahead), cmocka_unit_test(test_bad_pages),

@@ -106,6 +106,16 @@ test_rate_limited(void ** state)
 	assert_int_equal(rig_read(g, "items", ""), 0);
 	rig_error(g, ERR_TRANSIENT, "rate_limit", "2023-11-14T22:14:0");
 	assert_int_equal(fake_loop_ms(g->L), t0);
+	/* "Now" that comes again and again is not taken at its word. */
+	g->ctx.deadline_ms = 0;
+	fake_loop_advance(g->L, 30000);
+	rig_script(g, "/i?p=1", { .status = 429, .header = "Retry-After: 0" },
+	    { .status = 429, .header = "Retry-After: 0" },
+	    { .status = 429, .header = "Retry-After: 0" }, { .body = "[]" });
+	t0 = fake_loop_ms(g->L);
+	assert_int_equal(rig_read(g, "items", ""), 4);
+	rig_rows(g, "");
+	assert_in_range(fake_loop_ms(g->L) - t0, 700, 710);
 	/* One that never gives in is given up. */
 	rig_script(g, "/i?p=1", { .status = 429, .header = "Retry-After: 1" });
 	g->ctx.deadline_ms = 0;

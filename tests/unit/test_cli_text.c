@@ -232,6 +232,7 @@ expect_answer(const char * s, const char * want, const char * want_code)
 
 #define C "{\"columns\":[{\"name\":\"a\",\"type\":\"BIGINT\"}," \
 	"{\"name\":\"b\",\"type\":\"json\"},{\"name\":\"c\"}]}\n"
+#define P "{\"progress\":{\"rows\":9,\"pages\":2}}\n"
 #define S(n) "{\"stats\":{\"rows\":" #n ",\"ms\":1.5}}\n"
 
 static void
@@ -242,6 +243,10 @@ test_answers(void ** state)
 	expect_answer(C "[1,{},3]\r\n\n[4,5,6]\n" S(2), "a:n b:j c <1><4>", "");
 	expect_answer("{\"columns\":[]}\n" S(0), "", "");
 	expect_answer(S(0), "", "");
+	expect_answer(P C P "[1,2,3]\n" P S(1), "a:n b:j c <1>", "");
+	expect_answer(P "{\"error\":{\"code\":\"denied\"}}\n", "", "denied");
+	expect_answer(C S(0) P, "a:n b:j c ", "answer");
+	expect_answer(C P, "a:n b:j c ", "cut");
 	expect_answer(C "[1,2,3]\n", "a:n b:j c <1>", "cut");
 	expect_answer(C "[1,2,3]\n{\"stats\":", "a:n b:j c <1>", "cut");
 	expect_answer("\n", "", "cut");

@@ -165,6 +165,12 @@ static const struct {
 	  L ".url", "no base_url" },
 	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{\"url\":\"ftp://x\"}]}}"),
 	  L ".url", "must begin with" },
+	{ M("{\"base\":{\"type\":\"url\"},\"k\":{\"type\":\"secret\"}}", "",
+	  "{\"e\":{" COLS ",\"lists\":[{\"url\":\"{{config.base}}/"
+	  "{{config.k}}\"}]}}"), L ".url", "cannot stand in a URL" },
+	{ M("{\"base\":{\"type\":\"url\"},\"k\":{\"type\":\"secret\"}}", "",
+	  "{\"e\":{" COLS ",\"lists\":[{" URL ",\"query\":{\"key\":"
+	  "\"{{config.k}}\"}}]}}"), L ".query.key", "cannot stand in a URL" },
 	{ LIST(",\"metod\":\"GET\""), L ".metod", "did you mean method?" },
 	{ LIST(",\"method\":\"DELETE\""), L ".method", "GET, POST" },
 	{ LIST(",\"needs\":[\"title\"]"), L ".needs[0]", "is no input" },

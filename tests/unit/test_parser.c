@@ -386,6 +386,15 @@ test_bad(void ** state)
 	bad("CREATE CONNECTOR x TYPE 'y' CONFIG {a: b.c}",
 	    "line 1, column 40: a value cannot be a name; in CATCH there are "
 	    "error.message, error.class and error.code");
+	/* Secrets whose quotes were forgotten. */
+	bad("CREATE CONNECTOR x TYPE 'y' CONFIG {a: good hunter2}", "line 1, "
+	    "column 45: found something without quotes, but expected }, , or .");
+	bad("CREATE CONNECTOR x TYPE 'y' CONFIG {a: 9hunter2}", "line 1, column "
+	    "40: found something without quotes, but expected a value");
+	bad("EXEC a.b.c(x => 9hunter2)", "line 1, column 17: found something "
+	    "without quotes, but expected a value");
+	bad("SET SECRET a hunter2", "line 1, column 14: found something without "
+	    "quotes, but expected =");
 	bad("ALTER CONNECTOR x", "line 1, column 18: found the end of the "
 	    "statement, but expected DISABLE, ENABLE or SET");
 	bad("ALTER CONNECTOR x SET y", "line 1, column 23: found y, but "

@@ -167,18 +167,35 @@ test_syntax_errors(void ** state)
 {
 	(void)state;
 	assert_error("SELECT 1 +\nFROM series", ERR_PERMANENT, "sql",
-	    "line 2, column 1: near \"FROM\": syntax error\n"
+	    "line 2, column 1: found FROM, but expected a value or a column\n"
 	    "  FROM series\n  ^");
 	assert_error("SELECT 1 FROM my-cache-* WHERE x y z", ERR_PERMANENT,
-	    "sql", "line 1, column 34: near \"y\": syntax error\n"
+	    "sql", "line 1, column 34: found y, but expected an operator, a "
+	    "comma, a clause such as WHERE or the end\n"
 	    "  SELECT 1 FROM my-cache-* WHERE x y z\n"
 	    "                                   ^");
 	assert_error("SELECT '\xc3\xa9', zzzz FROM series", ERR_PERMANENT,
 	    "sql", "line 1, column 13: no column zzzz\n"
 	    "  SELECT '\xc3\xa9', zzzz FROM series\n              ^");
 	assert_error("SELECT 1 WHERE 'a' CONTAINS ", ERR_PERMANENT, "sql",
-	    "line 1, column 20: near \"CONTAINS\": syntax error\n"
+	    "line 1, column 20: found CONTAINS, but expected an operator, a "
+	    "comma, a clause such as WHERE or the end\n"
 	    "  SELECT 1 WHERE 'a' CONTAINS\n                     ^");
+	assert_error("SELECT * FORM series", ERR_PERMANENT, "sql",
+	    "line 1, column 10: found FORM (did you mean FROM?), but expected "
+	    "an operator, a comma, a clause such as WHERE or the end\n"
+	    "  SELECT * FORM series\n           ^");
+	assert_error("SELECT * FROM series\nWHERE ;", ERR_PERMANENT, "sql",
+	    "line 2, column 7: found the end of the statement, but expected a "
+	    "value or a column\n  WHERE ;\n        ^");
+	assert_error("SELECT n FROM series ORDER BY 9", ERR_PERMANENT, "sql",
+	    "line 1, column 22: 1st ORDER BY term out of range - should be "
+	    "between 1 and 1\n  SELECT n FROM series ORDER BY 9\n"
+	    "                       ^");
+	assert_error("SELECT 1 FROM series\nLIMIT 'x'", ERR_PERMANENT, "sql",
+	    "line 2, column 1: datatype mismatch\n  LIMIT 'x'\n  ^");
+	assert_error("SELECT sum(9223372036854775807) FROM series",
+	    ERR_PERMANENT, "sql", "integer overflow");
 	assert_error("SELECT 'abc", ERR_PERMANENT, "sql",
 	    "line 1, column 8: this string has no closing quote\n"
 	    "  SELECT 'abc\n         ^");

@@ -389,6 +389,26 @@ test_deadline_and_progress(void ** state)
 	assert_int_equal(r->st.api.rows, 100);
 }
 
+/* What tells rows apart where OR is several scans is the statement's memory. */
+static void
+test_or_is_bounded(void ** state)
+{
+	const char * sql = "SELECT count(id) FROM svc.issues WHERE state = 'open' OR "
+	    "assignee = 'ann'";
+	struct run * r;
+
+	(void)state;
+	service_make(harness_loop, 3, 15000);
+	service_page = 1000;
+	r = good(sql);
+	assert_true(atoi(r->out.p) > 6000);
+	assert_non_null(strstr(service_log.text, "assignee='ann';"));
+	opts.max_memory = (size_t)500 << 10;
+	r = ask(sql);
+	assert_true(r->failed);
+	assert_string_equal(r->e.code, "memory");
+}
+
 /* A connector that is dropped while its rows are read. */
 static void
 test_dropped(void ** state)
@@ -483,6 +503,7 @@ main(void)
 		T(test_side_by_side), T(test_errors), T(test_cancel),
 		T(test_deadline_and_progress), T(test_dropped), T(test_explain),
 		T(test_many_tables), T(test_time_order),
+		T(test_or_is_bounded),
 	};
 
 	return (cmocka_run_group_tests_name("query_entity", tests,

@@ -156,6 +156,26 @@ test_nothing_but_an_end(void ** state)
 	assert_string_equal(ended(QUERY_FORMAT_NDJSON, NULL, 1), "");
 }
 
+static void
+test_progress(void ** state)
+{
+	struct query_format * f;
+	int kind;
+
+	(void)state;
+	for (kind = QUERY_FORMAT_JSON; kind <= QUERY_FORMAT_ROWS; kind++) {
+		f = query_format_new((enum query_format_kind)kind, &out);
+		buf_free(&out);
+		buf_adds(&out, "");
+		assert_int_equal(query_format_progress(f, &stats),
+		    kind == QUERY_FORMAT_ROWS);
+		assert_string_equal(out.p, kind == QUERY_FORMAT_ROWS ?
+		    "{\"progress\":{\"rows\":2,\"ms\":7,\"pages\":3,\"calls\":4,"
+		    "\"cache_hits\":1,\"cache_age_ms\":0}}\n" : "");
+		query_format_free(f);
+	}
+}
+
 static const char *
 real(double d)
 {
@@ -367,6 +387,7 @@ main(void)
 		cmocka_unit_test(test_json), cmocka_unit_test(test_ndjson),
 		cmocka_unit_test(test_csv), cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_nothing_but_an_end),
+		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_numbers_come_back),
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_names_twice),

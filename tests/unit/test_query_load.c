@@ -275,7 +275,7 @@ test_deadline(void ** state)
 	r = harness_run_opts(sqls[0], strlen(sqls[0]), &opts);
 	assert_string_equal(r->e.code, "deadline");
 	assert_string_equal(r->e.msg, "the query took longer than 300 ms: "
-	    "narrow it by WHERE, or give it more time");
+	    "narrow it by WHERE, or give it more time (query_deadline)");
 	/* Products of two lengths, in one call: linear here. */
 	r = harness_run(DOUBLED("'aaaaaaaa'", 19)
 	    "SELECT instr(s || s, s || 'b') + length(replace(s, s || 'b', '')) "

@@ -476,6 +476,36 @@ test_body_push(void ** state)
 	c = was;
 }
 
+/* A password in a URL of the configuration is not shown. */
+static void
+test_shown_url(void ** state)
+{
+	static const char doc[] = "{\"format\":1,\"type\":\"t\",\"title\":\"T\","
+	    "\"description\":\"d\",\"drive_model\":\"on_demand\",\"config\":{"
+	    "\"u\":{\"type\":\"url\"}},\"base_url\":\"{{config.u}}\","
+	    "\"test\":{\"url\":\"/a@b?c=d\"},\"entities\":{\"e\":{\"columns\":{"
+	    "\"a\":{\"type\":\"text\"}},\"lists\":[{\"url\":\"/e\"}]}}}";
+	struct buf shown = BUF_INIT(4096);
+	struct manifest * own;
+	struct connector * it;
+	struct request * r;
+	struct err e = { .msg = "" };
+
+	(void)state;
+	if ((own = manifest_parse(doc, sizeof(doc) - 1, "t", &e)) == NULL)
+		fail_msg("%s", e.msg);
+	it = service_connector(own, "{\"u\": \"https://me:p@ss@h:1/x\"}", &e);
+	if (it == NULL)
+		fail_msg("%s", e.msg);
+	r = request_test(it, &e);
+	request_show(r, &shown);
+	assert_string_equal(shown.p, "GET https://***@h:1/x/a@b?c=d");
+	request_free(r);
+	connector_unref(it);
+	manifest_unref(own);
+	buf_free(&shown);
+}
+
 static void
 test_test_call(void ** state)
 {
@@ -503,6 +533,7 @@ main(void)
 		cmocka_unit_test(test_signing),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_body_push),
+		cmocka_unit_test(test_shown_url),
 		cmocka_unit_test(test_test_call),
 	};
 

@@ -237,6 +237,12 @@ test_egress(void ** state)
 	assert_int_equal(denied(g, "1.2.3.4"), -1);
 	assert_int_equal(denied(g, "1.2.3.5"), 0);
 	egress_free(g);
+	g = egress_new("127.0.0.0/8 ::1/128", &e);
+	assert_non_null(g);
+	assert_int_equal(denied(g, "0.0.0.0"), -1);
+	assert_int_equal(denied(g, "::"), -1);
+	assert_int_equal(denied(g, "::2"), 0);
+	egress_free(g);
 	g = egress_new("none", &e);
 	assert_non_null(g);
 	assert_int_equal(denied(g, "169.254.169.254"), 0);

@@ -13,9 +13,11 @@
 static struct buf out;
 
 static struct table *
-make(size_t width, int utf8, size_t n, const char * const * names)
+make_shape(size_t width, enum table_shape shape, int utf8, size_t n,
+    const char * const * names)
 {
-	const struct table_opts o = { .width = width, .utf8 = utf8 };
+	const struct table_opts o = { .width = width, .utf8 = utf8,
+	    .shape = shape };
 	struct table * t = table_new(&o, n);
 	size_t i;
 
@@ -24,6 +26,12 @@ make(size_t width, int utf8, size_t n, const char * const * names)
 		assert_int_equal(table_head(t, i, names[i], strlen(names[i]),
 		    0), 0);
 	return (t);
+}
+
+static struct table *
+make(size_t width, int utf8, size_t n, const char * const * names)
+{
+	return (make_shape(width, TABLE_CUT, utf8, n, names));
 }
 
 static void
@@ -354,6 +362,76 @@ test_many_rows(void ** state)
 	buf_free(&out);
 }
 
+static void
+test_blocks_when_asked(void ** state)
+{
+	static const char * const names[] = { "a", "name" };
+	struct table * t;
+
+	(void)state;
+	t = make_shape(20, TABLE_BLOCKS, 0, 2, names);
+	number(t, "1");
+	text(t, "0123456789abcdef");
+	null(t);
+	text(t, "");
+	expect_end(t,
+	    "[ row 1 ]-----------\n"
+	    "a    | 1\n"
+	    "name | 0123456789abc\n"
+	    "     | def\n"
+	    "[ row 2 ]-----------\n"
+	    "a    | NULL\n"
+	    "name | \n");
+	/* No cell of two is torn, however narrow it is. */
+	t = make_shape(20, TABLE_BLOCKS, 0, 2, names);
+	number(t, "1");
+	text(t, "\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5"
+	    "\xe6\x97\xa5\xe6\x97\xa5");
+	expect_end(t,
+	    "[ row 1 ]-----------\n"
+	    "a    | 1\n"
+	    "name | \xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5"
+	    "\xe6\x97\xa5\n"
+	    "     | \xe6\x97\xa5\n");
+	t = make_shape(4, TABLE_BLOCKS, 0, 1, names);
+	text(t, "\xe6\x97\xa5x");
+	expect_end(t, "[ row 1 ]\na | \xe6\x97\xa5\n  | x\n");
+	/* No terminal, no bound. */
+	t = make_shape(0, TABLE_BLOCKS, 0, 2, names);
+	number(t, "1");
+	text(t, "0123456789abcdef0123456789abcdef0123456789abcdef");
+	expect_end(t,
+	    "[ row 1 ]-------------------------------\n"
+	    "a    | 1\n"
+	    "name | 0123456789abcdef0123456789abcdef0123456789abcdef\n");
+}
+
+static void
+test_blocks_rather_than_cut(void ** state)
+{
+	static const char * const names[] = { "a", "name" };
+	struct table * t;
+
+	(void)state;
+	t = make_shape(20, TABLE_WHOLE, 0, 2, names);
+	number(t, "1");
+	text(t, "01234567890");
+	expect_end(t,
+	    "+---+-------------+\n"
+	    "| a | name        |\n"
+	    "+---+-------------+\n"
+	    "| 1 | 01234567890 |\n"
+	    "+---+-------------+\n");
+	t = make_shape(20, TABLE_WHOLE, 0, 2, names);
+	number(t, "1");
+	text(t, "0123456789abcde");
+	expect_end(t,
+	    "[ row 1 ]-----------\n"
+	    "a    | 1\n"
+	    "name | 0123456789abc\n"
+	    "     | de\n");
+}
+
 int
 main(void)
 {
@@ -370,6 +448,8 @@ main(void)
 		cmocka_unit_test(test_every_width_is_kept),
 		cmocka_unit_test(test_blocks_where_nothing_fits),
 		cmocka_unit_test(test_rows_after_the_widths_are_fixed),
+		cmocka_unit_test(test_blocks_when_asked),
+		cmocka_unit_test(test_blocks_rather_than_cut),
 		cmocka_unit_test(test_color),
 		cmocka_unit_test(test_many_rows),
 	};

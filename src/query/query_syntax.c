@@ -1,0 +1,138 @@
+/*
+ * SQLite's complaints about the text, as ours: what was found, what was expected,
+ * and where.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "query/query_internal.h"
+
+/* Words behind which a value comes, and where clauses begin. */
+static const char * const before_value[] = { "all", "and", "as", "between",
+	"by", "case", "distinct", "else", "having", "in", "is", "like", "limit",
+	"match", "not", "offset", "on", "or", "select", "then", "values", "when",
+	"where", NULL };
+static const char * const before_table[] = { "from", "join", NULL };
+static const char * const clauses[] = { "SELECT", "FROM", "WHERE", "GROUP",
+	"ORDER", "BY", "HAVING", "LIMIT", "OFFSET", "JOIN", "LEFT", "INNER",
+	"CROSS", "UNION", "EXCEPT", "INTERSECT", "DISTINCT", "BETWEEN", "LIKE",
+	"CONTAINS", "WITH", "VALUES", "DESC", "ESCAPE", "COLLATE", "USING" };
+
+/* Where it is that SQLite means when it gives no place. */
+static const struct {
+	const char * part, * word;
+} places[] = {
+	{ "ORDER BY", "order" }, { "GROUP BY", "group" },
+	{ "HAVING", "having" }, { "ESCAPE", "escape" },
+	{ "datatype mismatch", "limit" }, { "RETURNING", "returning" },
+	{ "UNION", "union" }, { "INTERSECT", "intersect" },
+	{ "EXCEPT", "except" }, { "USING", "using" }, { "ON clause", "on" },
+	{ "VALUES", "values" }, { "recursive", "with" }, { "window", "over" },
+	{ "RANGE", "range" }, { "LIKE or GLOB", "like" },
+};
+
+static int
+is_any(const struct token_list * list, size_t i, const char * const * v)
+{
+	for (; *v != NULL; v++)
+		if (token_is(list, i, *v))
+			return (1);
+	return (0);
+}
+
+/* What may stand behind token ${i} - 1. */
+static const char *
+expected(const struct token_list * list, size_t i)
+{
+	if (i == 0)
+		return ("SELECT");
+	if (is_any(list, i - 1, before_table))
+		return ("a table");
+	if (is_any(list, i - 1, before_value) || (list->t[i - 1].kind ==
+	    TOKEN_OP && !token_is(list, i - 1, ")") &&
+	    !token_is(list, i - 1, "*")))
+		return ("a value or a column");
+	return ("an operator, a comma, a clause such as WHERE or the end");
+}
+
+static size_t
+token_at(const struct token_list * list, size_t off)
+{
+	size_t i;
+
+	for (i = 0; i < list->n && list->t[i].off + list->t[i].len <= off; i++)
+		continue;
+	return (i);
+}
+
+static int
+unexpected(struct query * q, size_t off, struct err * e)
+{
+	const struct token_list * list = &q->list;
+	size_t i = token_at(list, off);
+	const char * near = NULL;
+	char w[64] = "";
+
+	if (i == list->n || list->t[i].kind == TOKEN_SEMI)
+		return (token_error(q->sql, q->len, off, e, "found the end of "
+		    "the statement, but expected %s", expected(list, i)));
+	if (list->t[i].kind == TOKEN_ID && !token_name(list, i, w, sizeof(w)))
+		near = json_nearest(w, clauses, sizeof(clauses) /
+		    sizeof(clauses[0]));
+	if (near != NULL && token_is(list, i, near))
+		near = NULL;
+	if (token_is(list, i, "ilike"))
+		return (token_error(q->sql, q->len, list->t[i].off, e,
+		    "found ILIKE; LIKE tells no case of the letters a to z"));
+	return (token_error(q->sql, q->len, list->t[i].off, e,
+	    "found %.*s%s%s%s, but expected %s", list->t[i].len > 40 ? 40 :
+	    (int)list->t[i].len, token_text(list, i), near ?
+	    " (did you mean " : "", near ? near : "", near ? "?)" : "",
+	    expected(list, i)));
+}
+
+/* The end of what is said. */
+static size_t
+end_of(const struct query * q)
+{
+	size_t n = q->list.n;
+
+	while (n > 0 && q->list.t[n - 1].kind == TOKEN_SEMI)
+		n--;
+	return (n == 0 ? 0 : q->list.t[n - 1].off + q->list.t[n - 1].len);
+}
+
+/* -1: it is no fault of the text's, but of what came of it. */
+static long
+place_of(const struct query * q, const char * msg)
+{
+	const struct token_list * list = &q->list;
+	size_t k, i;
+
+	for (k = 0; k < sizeof(places) / sizeof(places[0]); k++)
+		for (i = 0; i < list->n && strstr(msg, places[k].part); i++)
+			if (token_is(list, i, places[k].word))
+				return ((long)list->t[i].off);
+	return (!q->compiling ? -1 : list->n > 0 ? (long)list->t[0].off : 0);
+}
+
+int
+query_syntax(struct query * q, const char * msg, long off, struct err * e)
+{
+	size_t n = strlen(msg);
+	const char * end = ": syntax error";
+
+	if (strcmp(msg, "incomplete input") == 0)
+		return (unexpected(q, end_of(q), e));
+	if (strcmp(msg, "parser stack overflow") == 0)
+		return (err_set(e, ERR_PERMANENT, "sql", "the statement is "
+		    "nested too deep: take brackets away, or put a part of it "
+		    "into WITH"));
+	if (off >= 0 && n > strlen(end) &&
+	    strcmp(msg + n - strlen(end), end) == 0)
+		return (unexpected(q, (size_t)off, e));
+	if (off < 0 && (off = place_of(q, msg)) < 0)
+		return (err_set(e, ERR_PERMANENT, "sql", "%s", msg));
+	return (token_error(q->sql, q->len, (size_t)off, e, "%s", msg));
+}
