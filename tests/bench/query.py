@@ -10,8 +10,9 @@ is what fetching and reading the pages costs, and all ten columns with the texts
 2 KB, four fifths of all bytes, which then are also written out again.
 `first` is how long after the first page the first row is out.  `memory` streams a
 million rows.  `many` runs 200 statements at once against slow pages and looks at the
-loop's lag.  For these two moltlerd comes first where that is allowed: what 200
-clients and a proxy take of the CPUs that they share with it is none of its lag.
+loop's lag.  Where that is allowed moltlerd comes first there: what 200 clients and a
+proxy take of the CPUs that they share with it is none of its lag.  For the first row
+all who have a part in it do.
 """
 import argparse
 import json
@@ -226,10 +227,10 @@ def ran(proc):
     return total / 1e9
 
 
-def ahead(proc):
+def ahead(pid, nice=-20):
     """Let a process come before all others; whether that is allowed."""
     try:
-        os.setpriority(os.PRIO_PROCESS, proc.pid, -20)
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
     except PermissionError:
         return False
     return True
@@ -266,12 +267,21 @@ def select(m, web, opt, what, sql, port, delay, wall_aim, cpu_aim):
             cpu_aim)
 
 
+def logged(log):
+    """When the first page went out; None: nothing is known of it yet."""
+    with open(log, encoding="ascii") as f:
+        # What the log was cut of leaves NULs before.
+        text = f.read().replace("\0", "")
+    return float(text.split()[0]) if "\n" in text else None
+
+
 def first(m, web, opt):
     """Row one of a statement whose second page is late."""
     log = os.path.join(web.dir, "proxy.log")
     p = Proxy(web.port, 100, log)
     took = []
-    ahead(m.proc)
+    for pid in (m.proc.pid, p.proc.pid, os.getpid()):
+        ahead(pid)
     try:
         m.connect("late", p.port)
         for _ in range(opt.times * 3):
@@ -290,12 +300,14 @@ def first(m, web, opt):
                         raise RuntimeError("no rows came")
                     got += piece
                 t = time.monotonic()
-            with open(log, encoding="ascii") as f:
-                # What the log was cut of leaves NULs before.
-                page = float(f.read().replace("\0", "").split()[0])
+            # The row may be here before the proxy has come to say so.
+            page = until(lambda: logged(log), 10, "the proxy's word")
             took.append((t - page) * 1e3)
+            # Until it is noticed that we left, its pages go on coming.
+            time.sleep(0.5)
     finally:
         end(p.proc)
+        ahead(os.getpid(), 0)
     say("  first row after the first page: median %.2f ms [%.2f %.2f]" % (
         statistics.median(took), min(took), max(took)))
     aim("first row after first page", statistics.median(took), 2, "ms")
@@ -328,7 +340,7 @@ def memory(m, web):
 def many(m, web, opt):
     p = Proxy(web.port, 20)
     try:
-        comes_first = ahead(m.proc)
+        comes_first = ahead(m.proc.pid)
         m.connect("slow200", p.port)
         m.calls([("GET", "/metrics", None)])
         ts = [threading.Thread(target=m.ask, args=(
