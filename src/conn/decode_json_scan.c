@@ -5,6 +5,9 @@
 #include "conn/decode_json_token.h"
 
 /*
+ * Written here because a page's cost is this: libraries call for each token or
+ * want the page whole (DESIGN.md has the figures).
+ *
  * JSON's grammar over a body that grows.  Strings, which are most of a page, are
  * looked through in blocks (base/plain.h); all that no path leads to is checked as
  * strictly as the rest, but nothing is called for it.

@@ -159,6 +159,10 @@ enter_page(struct cursor * c, size_t i)
 			c->at_row = 0;
 			c->half = c->page->nrows / 2;
 			c->row = page_at(c->page, 0);
+			/* Nothing stops early: the next page is on its way
+			 * while the rows of this one are used. */
+			if (query_feed_next(c->feed, i))
+				c->half = SIZE_MAX;
 			return (SQLITE_OK);
 		}
 	}

@@ -327,6 +327,17 @@ query_feed_page(struct query_feed * f, size_t i, int * rc)
 	return (NULL);
 }
 
+int
+query_feed_next(struct query_feed * f, size_t i)
+{
+	if (f->fs->v->limited || i + 1 != f->n || f->asking || f->r == NULL)
+		return (0);
+	reader_ahead(f->r);
+	/* The request goes out in the loop's turn. */
+	fiber_yield();
+	return (1);
+}
+
 void
 query_feed_half(struct query_feed * f, size_t i)
 {
