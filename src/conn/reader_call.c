@@ -10,7 +10,7 @@
 #define RETRY_BASE_MS 500
 #define RETRY_MAX_MS 60000
 /* Answers "later" in a row after which we take it for "never". */
-#define LIMITED_MAX 20
+#define LIMITED_MAX 6
 #define LIMITED_MIN_MS INT64_C(100)
 
 static const char * const state_names[] = { "new", "kept", "permit", "sent",

@@ -257,8 +257,8 @@ test_did_you_mean(void ** state)
 	    "line 1, column 8: no function lenght() (did you mean length()?)\n"
 	    "  SELECT lenght('a')\n         ^");
 	assert_error("SELECT now()", ERR_PERMANENT, "sql",
-	    "line 1, column 8: no function now() (did you mean "
-	    "datetime('now')?)\n  SELECT now()\n         ^");
+	    "line 1, column 8: no function now(); here it is datetime('now')\n"
+	    "  SELECT now()\n         ^");
 	assert_error("SELECT * FROM dup", ERR_PERMANENT, "ambiguous",
 	    "line 1, column 15: dup is in several databases (shop, prod): put "
 	    "one and a dot before it\n  SELECT * FROM dup\n                ^");
