@@ -289,7 +289,7 @@ for kind, how in (("linked", "p=2"), ("cursors", "cursor=2"),
 d.query("DROP CONNECTOR w")
 make("w", timeout_seconds=1)
 names = [n for n in s.how if n not in ("hang", "drip", "endless", "bomb",
-                                       "huge", "s100") and
+                                       "huge", "s100", "atonce") and
          "budget" not in n and "later" not in n]
 
 
