@@ -136,6 +136,7 @@ shared_key(const struct connector * c, const char * key, char out[KEY_MAX])
 	struct template_env env = { .schema = m->config };
 	struct buf b = BUF_INIT(KEY_MAX);
 	json_t * config = connector_config(c);
+	size_t n;
 
 	env.config = config;
 	if (config != NULL && m->base_url_or != NULL &&
@@ -147,7 +148,8 @@ shared_key(const struct connector * c, const char * key, char out[KEY_MAX])
 	host = host != NULL ? host + 3 : "";
 	if (strchr(host, '@') != NULL)
 		host = strchr(host, '@') + 1;
-	snprintf(out, KEY_MAX, "%.*s:%s", (int)strcspn(host, "/?#"), host,
+	n = strcspn(host, "/?#");
+	snprintf(out, KEY_MAX, "%.*s:%.250s", n < 250 ? (int)n : 250, host,
 	    m->limits.scope != NULL ? key : c->name);
 	buf_free(&b);
 	json_decref(config);

@@ -61,8 +61,11 @@ def idle(d=None):
     """Nothing runs any more, and nobody asks the service."""
     d = d or globals()["d"]
     ok = wait(lambda: d.metric("moltler_queries_running") == 0, 5)
-    n = len(s.asked)
-    time.sleep(0.1)
+    # What was on its way when the work ended may still arrive.
+    end, n = time.monotonic() + 5, -1
+    while n != len(s.asked) and time.monotonic() < end:
+        n = len(s.asked)
+        time.sleep(0.2)
     return ok and len(s.asked) == n
 
 
