@@ -28,6 +28,11 @@ struct read_stats {
 	uint64_t not_modified; /* answers 304 */
 	uint64_t retries;
 	uint64_t waited_ms;   /* for limits */
+	uint64_t skipped;     /* parts left out by an error rule, ... */
+	char skipped_why[200]; /* ... and why the first was; "" */
+	int64_t total;        /* records the services say there are, for lists that
+	                         tell; -1: none does */
+	uint64_t short_of;    /* records that a list said it has and did not send */
 };
 struct read_ctx {
 	struct read_stats st;

@@ -45,6 +45,30 @@ struct query_catalog {
 	    struct query_table * out, size_t n);
 };
 
+/*
+ * How a sync reads one entity: a SELECT over it alone, whose rows come in the order
+ * of the service's pages (nothing in it sorts).
+ */
+struct query_sync {
+	/*
+	 * Where lists move while they are read, going on by page number would
+	 * step over rows.  If set, the statement asks "column >= value ORDER BY
+	 * column", both go down, and each page is asked for from the last one's
+	 * last value on; rows at the seam come twice.  Where the plan cannot do
+	 * so (an opaque cursor, no such push) the list pages as it always does.
+	 */
+	const char * restart;
+	const json_t * resume;  /* a token of ${mark} in an earlier run that did not
+	                           end, or NULL.  Permanent "resume": it leads
+	                           nowhere any more: begin anew. */
+	/*
+	 * Called between rows: all rows so far are those of the pages up to here, and
+	 * ${token} (borrowed) leads on behind them; NULL: nothing does.
+	 */
+	void (*mark)(void * arg, const json_t * token);
+	void * arg;
+};
+
 struct query_opts {
 	int64_t deadline_ms;   /* 0: 60 s */
 	size_t max_memory;     /* bytes SQLite may hold for it; 0: 64 MiB */
@@ -53,6 +77,7 @@ struct query_opts {
 	uint64_t max_calls;    /* of services; 0: the least that the connectors'
 	                          OPTIONS say */
 	unsigned explain : 1;  /* do not run it: one row a table, in API terms */
+	const struct query_sync * sync; /* borrowed until done; NULL: none */
 	unsigned no_push : 1;  /* ask services for everything and evaluate here,
 	                          for tests that compare */
 };

@@ -4,8 +4,8 @@ import re
 import tap
 
 FLOOR = {"base": 0, "loop": 1, "sql": 1, "net": 2, "state": 3, "conn": 3,
-         "target": 3, "query": 4, "run": 4, "stmt": 5, "api": 6, "daemon": 7,
-         "cli": 7}
+         "target": 4, "query": 5, "run": 5, "sync": 6, "stmt": 7, "api": 8,
+         "daemon": 9, "cli": 9}
 
 # Libraries whose types may not leave some folders; the first match counts.
 LIBRARIES = [
