@@ -176,19 +176,15 @@ on_done(void * arg, int fd, int events)
 		    LOG_S("path", S->path));
 }
 
-/* After each commit of the loop's: how long the log is now. */
-static int
-on_wal(void * arg, sqlite3 * db, const char * name, int pages)
+void
+sample_helper_wal(struct sample_store * S, int pages)
 {
-	struct sample_store * S = arg;
 	struct sample_helper * h = S->helper;
 	int64_t now;
 
-	(void)db;
-	(void)name;
 	S->wal_pages = pages;
 	if (pages < WAL_PAGES || h == NULL)
-		return (SQLITE_OK);
+		return;
 	if (!h->asked)
 		sample_helper_checkpoint(S);
 	if (pages >= WAL_PAGES_LONG &&
@@ -198,6 +194,15 @@ on_wal(void * arg, sqlite3 * db, const char * name, int pages)
 		    LOG_I("bytes", (int64_t)pages * SAMPLE_PAGE), LOG_S("hint",
 		    "a long SELECT or a slow disk holds up the checkpoint"));
 	}
+}
+
+/* After each commit of the loop's: how long the log is now. */
+static int
+on_wal(void * arg, sqlite3 * db, const char * name, int pages)
+{
+	(void)db;
+	(void)name;
+	sample_helper_wal(arg, pages);
 	return (SQLITE_OK);
 }
 
