@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "target/rows_internal.h"
 
+#define REST_MS 10
+
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS " TARGETS_ROWS_LIST "("
@@ -67,9 +69,11 @@ rows_db_run(struct rows_db * d, const char * what, char * sql, struct err * e)
 static int
 on_wal(void * arg, sqlite3 * db, const char * name, int pages)
 {
+	struct rows_db * d = arg;
+
 	(void)db;
 	(void)name;
-	sample_store_wal(((struct rows_db *)arg)->store, pages);
+	d->rest = sample_store_wal(d->store, pages);
 	return (SQLITE_OK);
 }
 
@@ -98,6 +102,8 @@ prepare(struct rows_db * d, struct err * e)
 	return (0);
 }
 
+static void next_turn(void *);
+
 static void
 rows_db_close(struct rows_db * d)
 {
@@ -110,6 +116,7 @@ rows_db_close(struct rows_db * d)
 		log_event(LOG_ERROR, "rows_close", LOG_S("path", d->path),
 		    LOG_S("error", sqlite3_errmsg(d->db)));
 	loop_soon_cancel(d->loop, &d->soon);
+	loop_timer_free(d->timer);
 	free(d->path);
 	free(d);
 }
@@ -164,6 +171,11 @@ rows_db_get(struct loop * L, struct targets * t, const char * database,
 	d->name = name;
 	d->refs = 1;
 	TAILQ_INIT(&d->turns);
+	if ((d->timer = loop_timer_new(L, next_turn, d)) == NULL) {
+		rows_db_close(d);
+		err_nomem(e, "a database");
+		return (NULL);
+	}
 	if (open_db(d, e)) {
 		rows_db_close(d);
 		return (NULL);
@@ -186,6 +198,19 @@ rows_db_put(struct rows_db * d)
 	rows_db_close(d);
 }
 
+/* The next turn: soon, or when a checkpoint had its chance. */
+static void
+again(struct rows_db * d)
+{
+	if (TAILQ_EMPTY(&d->turns) || loop_timer_pending(d->timer))
+		return;
+	if (d->rest)
+		loop_timer_start(d->timer, REST_MS);
+	else
+		loop_soon(d->loop, &d->soon, next_turn, d);
+	d->rest = 0;
+}
+
 static void
 next_turn(void * arg)
 {
@@ -197,9 +222,8 @@ next_turn(void * arg)
 	TAILQ_REMOVE(&d->turns, w, turns);
 	w->in_turns = 0;
 	/* One a turn of the loop: a transaction may take milliseconds. */
-	if (!TAILQ_EMPTY(&d->turns))
-		loop_soon(d->loop, &d->soon, next_turn, d);
 	rows_writer_turn(w);
+	again(d);
 }
 
 void
@@ -209,7 +233,7 @@ rows_db_turn(struct rows_writer * w)
 		return;
 	w->in_turns = 1;
 	TAILQ_INSERT_TAIL(&w->db->turns, w, turns);
-	loop_soon(w->loop, &w->db->soon, next_turn, w->db);
+	again(w->db);
 }
 
 static int

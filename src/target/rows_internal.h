@@ -53,6 +53,8 @@ struct rows_db {
 	unsigned gen;            /* counts what may have changed tables */
 	TAILQ_HEAD(, rows_writer) turns;
 	struct soon soon;
+	struct loop_timer * timer;
+	int rest;                /* the log's checkpoint waits for the lock */
 };
 
 struct rows_column {

@@ -155,11 +155,12 @@ sample_store_close(struct sample_store * S)
 	free(S);
 }
 
-void
+int
 sample_store_wal(struct sample_store * S, int pages)
 {
 	sample_helper_dirty(S);
 	sample_helper_wal(S, pages);
+	return (sample_helper_wants_lock(S));
 }
 
 void
