@@ -158,7 +158,7 @@ default_of(struct faults * f, const struct manifest_arg * a)
 	    a->type == ARG_NUMBER || a->type == ARG_BOOLEAN)) {
 		t = json_loadb(json_string_value(v), json_string_length(v),
 		    JSON_DECODE_ANY, NULL);
-		if (t != NULL && has_type(t, a->type)) {
+		if (t != NULL && manifest_arg_fits(t, a->type)) {
 			json_decref(v);
 			return (t);
 		}
