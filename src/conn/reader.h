@@ -31,8 +31,13 @@ struct read_stats {
 	uint64_t skipped;     /* parts left out by an error rule, ... */
 	char skipped_why[200]; /* ... and why the first was; "" */
 	int64_t total;        /* records the services say there are, for lists that
-	                         tell; -1: none does */
+	                         tell; -1 (who makes the context sets it):
+	                         none does */
 	uint64_t short_of;    /* records that a list said it has and did not send */
+	int64_t first_ms;     /* by the service's clock, when it answered first (ms
+	                         since 1970; by ours, where it sends no Date); 0 */
+	uint64_t unordered;   /* pages not in the order that reader_sync() goes on
+	                         by, though it was asked for */
 };
 struct read_ctx {
 	struct read_stats st;

@@ -303,6 +303,8 @@ sync_cursor_end(struct sync_cursor * cu, const struct read_stats * st,
 	int is_new_lack = lacks > 0 && lacks != cu->short_of, asks_clock;
 	int64_t limit, from;
 
+	if (st->unordered > 0)
+		cu->disordered = 1;
 	if (!complete)
 		return (sync_cursor_step(cu, st->first_ms, out));
 	/* A part that was left out is there again: what it had meanwhile is

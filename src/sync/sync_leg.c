@@ -293,6 +293,8 @@ sync_leg_judge(struct sync_leg * l)
 		judge_writer(l);
 	else if (l->failed)
 		judge_read(l);
+	if (r->is_lost)
+		return (0);
 	if (l->st.skipped > 0)
 		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu part%s left "
 		    "out: %s", (unsigned long long)l->st.skipped,

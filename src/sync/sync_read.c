@@ -190,6 +190,8 @@ on_progress(void * arg, const struct query_stats * st)
 	if (l->probing)
 		return;
 	l->st = st->api;
+	if (l->st.unordered > 0)
+		l->cu.disordered = 1;
 	sync_run_moved(l->r);
 }
 

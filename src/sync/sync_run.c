@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "sync/sync_run_internal.h"
 
 #define TELL_MS 200
@@ -70,6 +71,13 @@ sync_run_forget(struct sync_ask ** slot)
 }
 
 /* ---- verdicts ---- */
+
+/* What was cut may end within a character. */
+static void
+utf8_trim(char * s)
+{
+	s[utf8_check(s, strlen(s))] = '\0';
+}
 
 /* Of two failures the one that says more about what next. */
 static int
@@ -307,10 +315,11 @@ end_leg(struct sync_run * r, int well)
 	struct sync_leg * l = r->leg;
 	struct sync_progress p;
 
-	if (!r->is_lost && !l->writer_failed)
-		sync_commit_end(l, well && !l->failed);
-	else if (!r->is_lost && l->step.set && l->acked >= l->step.rows)
+	if (!r->is_lost) {
 		sync_commit_step(l);
+		if (l->acked == l->given && !l->writer_failed)
+			sync_commit_end(l, well && !l->failed);
+	}
 	sync_run_progress(r, &p);
 	sync_leg_free(l);
 	r->leg = NULL;
@@ -328,6 +337,22 @@ is_cut(struct sync_run * r)
 	if (!r->is_over && !l->writer_failed && sync_lease_ok(r))
 		return (0);
 	sync_read_stop(l);
+	if (!l->writer_failed)
+		sync_leg_close(l);
+	return (1);
+}
+
+/* Neither do we say that the service failed. */
+static int
+cut_leg(struct sync_run * r)
+{
+	struct sync_leg * l = r->leg;
+
+	l->failed = 1;
+	l->e.cls = ERR_CANCELLED;
+	if (l->writer_failed)
+		sync_leg_judge(l);
+	end_leg(r, 0);
 	return (1);
 }
 
@@ -336,11 +361,8 @@ in_open(struct sync_run * r)
 {
 	struct sync_leg * l = r->leg;
 
-	if (is_cut(r)) {
-		sync_leg_judge(l);
-		end_leg(r, 0);
-		return (1);
-	}
+	if (is_cut(r))
+		return (cut_leg(r));
 	if (!l->is_ready)
 		return (0);
 	run_enter(r, RUN_READ);
@@ -358,20 +380,14 @@ in_read(struct sync_run * r)
 	int cut = is_cut(r);
 
 	/* Acknowledged is acknowledged: that much is kept even now. */
-	if (!r->is_lost && l->step.set && l->acked >= l->step.rows &&
-	    sync_lease_ok(r))
+	if (sync_lease_ok(r) && r->putting == NULL) {
 		sync_commit_step(l);
+		sync_commit_put(r);
+	}
 	if (!l->ended)
 		return (0);
-	if (cut) {
-		/* What it failed by is not the service's doing. */
-		l->failed = l->failed && l->e.cls != ERR_CANCELLED;
-		sync_leg_judge(l);
-		l->failed = 1;
-		l->e.cls = ERR_CANCELLED;
-		end_leg(r, 0);
-		return (1);
-	}
+	if (cut)
+		return (cut_leg(r));
 	if (l->failed && l->resumed && strcmp(l->e.code, "resume") == 0) {
 		json_decref(l->resume);
 		l->resume = NULL;
@@ -405,11 +421,8 @@ in_drain(struct sync_run * r)
 	const struct sync_def * d = r->d;
 	int sweeps;
 
-	if (is_cut(r)) {
-		sync_leg_judge(l);
-		end_leg(r, 0);
-		return (1);
-	}
+	if (is_cut(r))
+		return (cut_leg(r));
 	if (l->acked < l->given)
 		return (0);
 	sweeps = sync_leg_judge(l) && d->deletes != SYNC_DELETES_IGNORE;
@@ -428,12 +441,8 @@ in_sweep(struct sync_run * r)
 {
 	struct sync_leg * l = r->leg;
 
-	if (is_cut(r)) {
-		if (l->writer_failed)
-			sync_leg_judge(l);
-		end_leg(r, 0);
-		return (1);
-	}
+	if (is_cut(r))
+		return (cut_leg(r));
 	if (!l->swept)
 		return (0);
 	if (l->sweep_failed && strcmp(l->sweep_e.code, "delete_ratio") == 0)

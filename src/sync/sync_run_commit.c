@@ -98,10 +98,7 @@ note_token(struct sync_leg * l, const json_t * token)
 void
 sync_commit_step(struct sync_leg * l)
 {
-	struct sync_run * r = l->r;
-
-	if (r->putting != NULL || (r->retry != NULL &&
-	    loop_timer_pending(r->retry)))
+	if (!l->step.set || l->acked < l->step.rows)
 		return;
 	l->step.set = 0;
 	if (l->has_cursor)
@@ -110,7 +107,6 @@ sync_commit_step(struct sync_leg * l)
 		note_token(l, l->step.token);
 		l->token_moved = 1;
 	}
-	sync_commit_put(r);
 }
 
 /* Whether the next run may go on where this one ended. */

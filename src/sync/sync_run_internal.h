@@ -159,8 +159,7 @@ int sync_lease_ok(struct sync_run * r);
 int sync_commit_load(struct sync_run * r, const json_t * v) MUST_CHECK;
 /** sync_commit_leg(l): What is known of the leg's cursor before it begins. */
 const json_t * sync_commit_leg(const struct sync_leg * l);
-/** sync_commit_step(l): All rows of its step are acknowledged: note it, and put it
- * if nothing else is on its way. */
+/** sync_commit_step(l): If all rows of its step are acknowledged note it. */
 void sync_commit_step(struct sync_leg * l);
 /** sync_commit_end(l, well): The leg is over. */
 void sync_commit_end(struct sync_leg * l, int well);
