@@ -277,6 +277,9 @@ judge_writer(struct sync_leg * l)
 		return;
 	}
 	sync_run_verdict(r, SYNC_FAILED, &e, "%s", e.msg);
+	/* Who is away is away for the other entities too. */
+	if (e.cls != ERR_PERMANENT)
+		r->is_over = 1;
 }
 
 int

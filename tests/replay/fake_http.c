@@ -13,6 +13,7 @@ struct fake_call {
 	struct fake_http * H;
 	struct fake_call * next;
 	const struct fake_answer * a;
+	struct fake_answer own; /* of fake_http_serve() */
 	size_t at;           /* index of its request */
 	char * url;
 	int64_t timeout_ms;
@@ -44,6 +45,8 @@ struct fake_http {
 	struct fake_request * reqs;
 	size_t nreqs, cap;
 	struct fake_call * calls;
+	void (*serve)(void * arg, const char * url, struct fake_answer * a);
+	void * arg;
 };
 
 static const struct fake_answer nobody = { .err_code = "connect",
@@ -131,6 +134,26 @@ answer_of(struct fake_http * F, const char * url)
 	return (&s->a[s->next < s->n - 1 ? s->next++ : s->next]);
 }
 
+void
+fake_http_serve(struct http * H, void (*serve)(void * arg, const char * url,
+    struct fake_answer * a), void * arg)
+{
+	fake_of(H)->serve = serve;
+	fake_of(H)->arg = arg;
+}
+
+/* The answer is made when it comes. */
+static void
+serve(struct fake_call * c)
+{
+	if (c->a != &c->own || c->own.body != NULL)
+		return;
+	c->H->serve(c->H->arg, c->url, &c->own);
+	if (c->own.header != NULL && (buf_adds(&c->hdrs.text, c->own.header) ||
+	    buf_addc(&c->hdrs.text, '\0')))
+		abort();
+}
+
 static void
 call_free(struct fake_call * c)
 {
@@ -145,6 +168,8 @@ call_free(struct fake_call * c)
 	buf_free(&c->hdrs.text);
 	buf_free(&c->body);
 	free(c->url);
+	free((void *)(uintptr_t)c->own.body);
+	free((void *)(uintptr_t)c->own.header);
 	free(c);
 }
 
@@ -223,9 +248,11 @@ on_step(void * arg)
 {
 	struct fake_call * c = arg;
 	const struct fake_answer * a = c->a;
-	size_t len = a->body ? strlen(a->body) : 0, to;
-	size_t pieces = a->pieces ? a->pieces : 1;
+	size_t len, to, pieces;
 
+	serve(c);
+	len = a->body ? strlen(a->body) : 0;
+	pieces = a->pieces ? a->pieces : 1;
 	if (a->err_code != NULL) {
 		fail(c, a->err_cls, a->err_code);
 		return;
@@ -279,7 +306,12 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 	const char * line, * end;
 
 	c->H = F;
-	c->a = answer_of(F, req->url);
+	if (F->serve != NULL) {
+		c->own.delay_ms = 20;
+		c->own.ctype = "application/json";
+		c->a = &c->own;
+	} else
+		c->a = answer_of(F, req->url);
 	c->at = F->nreqs;
 	record(F, req);
 	c->url = must(strdup(req->url));
