@@ -13,7 +13,7 @@ struct fake_call {
 	struct fake_http * H;
 	struct fake_call * next;
 	const struct fake_answer * a;
-	struct fake_answer own; /* of fake_http_serve() */
+	struct fake_answer own; /* served, not scripted */
 	size_t at;           /* index of its request */
 	char * url;
 	int64_t timeout_ms;
@@ -45,8 +45,8 @@ struct fake_http {
 	struct fake_request * reqs;
 	size_t nreqs, cap;
 	struct fake_call * calls;
-	void (*serve)(void * arg, const char * url, struct fake_answer * a);
-	void * arg;
+	void (*serve)(void *, const char *, struct fake_answer *);
+	void * serve_arg;
 };
 
 static const struct fake_answer nobody = { .err_code = "connect",
@@ -124,6 +124,14 @@ fake_http_script(struct http * H, const char * url,
 	s->next = 0;
 }
 
+void
+fake_http_serve(struct http * H, void (*serve)(void *, const char *,
+    struct fake_answer *), void * arg)
+{
+	fake_of(H)->serve = serve;
+	fake_of(H)->serve_arg = arg;
+}
+
 static const struct fake_answer *
 answer_of(struct fake_http * F, const char * url)
 {
@@ -132,26 +140,6 @@ answer_of(struct fake_http * F, const char * url)
 	if (s == NULL)
 		return (&nobody);
 	return (&s->a[s->next < s->n - 1 ? s->next++ : s->next]);
-}
-
-void
-fake_http_serve(struct http * H, void (*serve)(void * arg, const char * url,
-    struct fake_answer * a), void * arg)
-{
-	fake_of(H)->serve = serve;
-	fake_of(H)->arg = arg;
-}
-
-/* The answer is made when it comes. */
-static void
-serve(struct fake_call * c)
-{
-	if (c->a != &c->own || c->own.body != NULL)
-		return;
-	c->H->serve(c->H->arg, c->url, &c->own);
-	if (c->own.header != NULL && (buf_adds(&c->hdrs.text, c->own.header) ||
-	    buf_addc(&c->hdrs.text, '\0')))
-		abort();
 }
 
 static void
@@ -167,9 +155,9 @@ call_free(struct fake_call * c)
 	loop_soon_cancel(c->H->L, &c->soon);
 	buf_free(&c->hdrs.text);
 	buf_free(&c->body);
+	free((char *)(uintptr_t)c->own.body);
+	free((char *)(uintptr_t)c->own.header);
 	free(c->url);
-	free((void *)(uintptr_t)c->own.body);
-	free((void *)(uintptr_t)c->own.header);
 	free(c);
 }
 
@@ -248,11 +236,9 @@ on_step(void * arg)
 {
 	struct fake_call * c = arg;
 	const struct fake_answer * a = c->a;
-	size_t len, to, pieces;
+	size_t len = a->body ? strlen(a->body) : 0, to;
+	size_t pieces = a->pieces ? a->pieces : 1;
 
-	serve(c);
-	len = a->body ? strlen(a->body) : 0;
-	pieces = a->pieces ? a->pieces : 1;
 	if (a->err_code != NULL) {
 		fail(c, a->err_cls, a->err_code);
 		return;
@@ -306,12 +292,11 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 	const char * line, * end;
 
 	c->H = F;
-	if (F->serve != NULL) {
-		c->own.delay_ms = 20;
-		c->own.ctype = "application/json";
+	c->a = answer_of(F, req->url);
+	if (c->a == &nobody && F->serve != NULL) {
+		F->serve(F->serve_arg, req->url, &c->own);
 		c->a = &c->own;
-	} else
-		c->a = answer_of(F, req->url);
+	}
 	c->at = F->nreqs;
 	record(F, req);
 	c->url = must(strdup(req->url));

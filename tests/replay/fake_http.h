@@ -41,8 +41,9 @@ void fake_http_free(struct http * H); /* every call must be over */
 void fake_http_script(struct http * H, const char * url,
     const struct fake_answer * a, size_t n);
 
-/** fake_http_serve(H, serve, arg): From now on ${serve} makes each answer when it is
- * due; body and header are malloc()ed and the call's. */
+/** fake_http_serve(H, serve, arg): Requests of URLs without a script are answered by
+ * ${serve}(arg, url, a): it fills ${a}, whose body and header are from malloc or
+ * NULL and are freed. */
 void fake_http_serve(struct http * H, void (*serve)(void * arg,
     const char * url, struct fake_answer * a), void * arg);
 

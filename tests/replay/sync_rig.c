@@ -125,6 +125,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
 
+	a->delay_ms = 20;
+	a->ctype = "application/json";
 	g->pages++;
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
