@@ -43,9 +43,10 @@ end_line(struct backup_text_out * o)
 static void
 add_json(struct backup_text_out * o, const json_t * v)
 {
-	/* As many digits as give the same number again. */
+	/* In order, so that two backups of the same are the same; numbers with
+	 * as many digits as give them again. */
 	if (json_dump_callback(v, add_piece, o->b, JSON_COMPACT |
-	    JSON_ENCODE_ANY) && !o->b->failed)
+	    JSON_SORT_KEYS) && !o->b->failed)
 		o->bad = 1;
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "conn/secret_key.h"
 #include "redis_server.h"
 #include "sync/backup.h"
 #include "sync/backup_text.h"
@@ -592,13 +593,13 @@ test_bad(void ** state)
 	    "http://y/");
 	refused_with("backup_cut", "checksum does not fit", "\"made_by\"",
 	    "\"made_bx\"");
-	refused_with("bad_backup", "line 4 of the backup is no JSON",
+	refused_with("bad_backup", "line 5 of the backup is no JSON",
 	    "\"prom\",\"record\":{", "\"prom\",\"record\":");
 	refused_with("bad_backup", "no connector's record", "\"name\":\"prom\"",
 	    "\"name\":\"a b\"");
 	refused_with("bad_backup", "kind is none", "\"kind\":\"sync\"",
 	    "\"kind\":\"sink\"");
-	refused_with("bad_record", "line ", "*/5", "*/x");
+	refused_with("cron", "line ", "*/5", "*/x");
 	refused_with("bad_backup", "no sealed", "\"sealed\":\"v1:",
 	    "\"sealed\":\"v0:");
 	assert_int_equal(count(&to, "connector"), 0);
