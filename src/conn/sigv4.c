@@ -172,29 +172,25 @@ add_query(const struct parts * p, struct buf * out)
 	return (rc);
 }
 
-/* As it is sent, each segment encoded in the one way. */
+/* As it is sent, encoded in the one way; a key's own slashes are no others. */
 static int
 add_path_plain(const struct parts * p, struct buf * out)
 {
-	const char * s = p->path, * end = s + p->npath;
-	char * seg;
-	size_t n;
+	char * path = recode(p->path, p->npath), * s, * to;
 
-	if (p->npath == 0)
-		buf_addc(out, '/');
-	while (s < end) {
-		if (*s == '/') {
-			buf_addc(out, *s++);
-			continue;
+	if (path == NULL)
+		return (-1);
+	for (s = to = path; *s != '\0'; to++) {
+		if (strncmp(s, "%2F", 3) == 0) {
+			*to = '/';
+			s += 3;
+		} else {
+			*to = *s++;
 		}
-		for (n = 0; s + n < end && s[n] != '/'; n++)
-			continue;
-		if ((seg = recode(s, n)) == NULL)
-			return (-1);
-		buf_adds(out, seg);
-		free(seg);
-		s += n;
 	}
+	*to = '\0';
+	buf_adds(out, *path != '\0' ? path : "/");
+	free(path);
 	return (0);
 }
 
