@@ -194,36 +194,26 @@ add_path_plain(const struct parts * p, struct buf * out)
 	return (0);
 }
 
-/* Without dots and double slashes (RFC 3986, 5.2.4), encoded once more. */
+/* Without dots and double slashes, encoded once more.  Other than in RFC 3986,
+ * 5.2.4, a slash is at the end only where one was: so signers do it. */
 static void
 add_path_clean(const struct parts * p, struct buf * out)
 {
 	const char * s = p->path, * end = s + p->npath;
 	size_t from = out->len, n;
-	int slash = 1;
 
-	while (s < end) {
-		for (; s < end && *s == '/'; s++)
-			slash = 1;
+	for (; s < end; s += n + (s + n < end)) {
 		for (n = 0; s + n < end && s[n] != '/'; n++)
 			continue;
-		if (n == 0)
-			break;
 		if (n == 2 && s[0] == '.' && s[1] == '.') {
-			while (out->len > from && out->p[out->len - 1] != '/')
-				out->len--;
-			out->len -= out->len > from;
-			slash = 1;
-		} else if (n > 1 || s[0] != '.') {
+			while (out->len > from && out->p[--out->len] != '/')
+				continue;
+		} else if (n > 0 && (n > 1 || s[0] != '.')) {
 			buf_addc(out, '/');
 			quote_percent(out, s, n, "");
-			slash = 0;
-		} else {
-			slash = 1;
 		}
-		s += n;
 	}
-	if (slash && !out->failed)
+	if (out->len == from || (p->npath > 0 && end[-1] == '/'))
 		buf_addc(out, '/');
 }
 
