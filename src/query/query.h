@@ -91,10 +91,21 @@ struct query_value {
 	size_t len;
 };
 
+/* How far a statement that writes to a target is. */
+struct query_written {
+	const char * entity;   /* at work now, borrowed; NULL: it is none such */
+	uint64_t legs_done, legs; /* of its entities */
+	uint64_t rows;         /* read */
+	uint64_t written;      /* acknowledged by the target */
+	int64_t total;         /* that there are; -1: the service does not say */
+	double rate;           /* rows written a second, lately */
+};
+
 struct query_stats {
 	uint64_t rows;
 	int64_t ms;
 	struct read_stats api; /* of services; 0 for targets */
+	struct query_written sync;
 };
 
 /*

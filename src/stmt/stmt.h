@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 #include "query/query.h"
 #include "run/runner.h"
+#include "sync/syncs.h"
 #include "target/targets.h"
 
 /*
@@ -21,6 +22,7 @@ struct stmt;
 struct stmt_env {
 	struct loop * loop;
 	struct runner * runner;
+	struct syncs * syncs;
 	struct targets * targets;
 	const struct conn_env * conn;
 	int64_t deadline_ms;     /* of one statement; 0: query.h's */
