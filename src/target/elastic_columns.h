@@ -1,5 +1,5 @@
-#ifndef MOLTLER_TARGET_ELASTIC_MAPPING_H
-#define MOLTLER_TARGET_ELASTIC_MAPPING_H
+#ifndef MOLTLER_TARGET_ELASTIC_COLUMNS_H
+#define MOLTLER_TARGET_ELASTIC_COLUMNS_H
 
 #include <jansson.h>
 #include <stddef.h>
@@ -21,12 +21,12 @@ enum elastic_extra { EXTRA_INDEX, EXTRA_SORT, EXTRA_COUNT };
 #define ELASTIC_PAGE_ROWS 1000
 
 /**
- * elastic_mapping_table(pattern, answer, e):
+ * elastic_columns_table(pattern, answer, e):
  * Of the answer to GET /<pattern>/_mapping.  The connector is named "es"; the
  * caller owns a reference.  NULL with ${e}: config "no_index" (the answer names no
  * index), "no_source", "mapping" (it is none).
  */
-struct connector * elastic_mapping_table(const char * pattern,
+struct connector * elastic_columns_table(const char * pattern,
     const json_t * answer, struct err * e) MUST_CHECK;
 
 /* What the engine needs to know to be asked for a column. */
@@ -36,13 +36,13 @@ struct elastic_field {
 	size_t above;       /* texts longer than that are not in the index */
 };
 
-/** elastic_mapping_field(m, column, f): 0, or -1: it cannot be asked for. */
-int elastic_mapping_field(const struct manifest * m, const char * column,
+/** elastic_columns_field(m, column, f): 0, or -1: it cannot be asked for. */
+int elastic_columns_field(const struct manifest * m, const char * column,
     struct elastic_field * f) MUST_CHECK;
 
-/** elastic_mapping_source(m, column): Where in _source its values are (borrowed);
+/** elastic_columns_source(m, column): Where in _source its values are (borrowed);
  * NULL: they are not there. */
-const char * elastic_mapping_source(const struct manifest * m,
+const char * elastic_columns_source(const struct manifest * m,
     const char * column);
 
 #endif

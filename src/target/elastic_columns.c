@@ -2,7 +2,7 @@
  * Mappings to manifest.  A column that several indexes map alike can be asked for;
  * one that they map differently is text that is looked at here.
  */
-#include "target/elastic_mapping.h"
+#include "target/elastic_columns.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -554,7 +554,7 @@ err0:
 }
 
 struct connector *
-elastic_mapping_table(const char * pattern, const json_t * answer,
+elastic_columns_table(const char * pattern, const json_t * answer,
     struct err * e)
 {
 	struct connector * c;
@@ -589,7 +589,7 @@ column(const struct manifest * m, const char * name)
 }
 
 int
-elastic_mapping_field(const struct manifest * m, const char * name,
+elastic_columns_field(const struct manifest * m, const char * name,
     struct elastic_field * f)
 {
 	const json_t * col = column(m, name);
@@ -603,7 +603,7 @@ elastic_mapping_field(const struct manifest * m, const char * name,
 }
 
 const char *
-elastic_mapping_source(const struct manifest * m, const char * name)
+elastic_columns_source(const struct manifest * m, const char * name)
 {
 	return (json_string_value(json_object_get(column(m, name), "source")));
 }
