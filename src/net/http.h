@@ -77,6 +77,8 @@ struct http_req {
 	const char * unix_socket;   /* connect there instead, or NULL */
 	unsigned insecure : 1;      /* do not check the certificate */
 	unsigned http2 : 1;         /* allow HTTP/2 (off by default) */
+	unsigned body_stays : 1;    /* the body is not copied: the caller keeps
+	                             * it until the callback, or the cancel */
 	unsigned no_compress : 1;   /* do not ask for gzip: on a fast network
 	                             * unpacking costs more than it saves */
 	/*
@@ -135,7 +137,7 @@ void http_free(struct http * H);
 
 /**
  * http_start(H, req, cb, arg):
- * Send ${req} (copied) and call ${cb} once.  Immediate failures also come
+ * Send ${req} (copied, but for a body that stays) and call ${cb} once.  Immediate failures also come
  * through ${cb}.  Errors: Transient "timeout" (also in our queue, looking the
  * name up or connecting), "connect", "resolve", "recv", "queue_full", "nomem";
  * Permanent "tls", "too_big", "bad_url", "bad_header", "bad_method",
