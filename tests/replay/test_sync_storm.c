@@ -69,7 +69,7 @@ one(const struct kind * k, uint64_t seed)
 	unsigned i;
 
 	rnd_state = seed * 1000003 + 17;
-	g->ahead_ms = (int64_t)rnd(3) * 100000;
+	g->ahead_ms = (int64_t)rnd(3) * 1000000 - 1000000;
 	g->grain_ms = rnd(2) ? 1000 : 1;
 	g->target.batch = 1 + rnd(20);
 	g->target.window = g->target.batch * (1 + rnd(4));
@@ -85,8 +85,12 @@ one(const struct kind * k, uint64_t seed)
 			change(g);
 		}
 	}
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	/* One that reads all goes on where a crash left it, so what changed
+	 * before that is the next one's. */
+	for (i = 0; i < (k->more[0] == '\0' ? 2 : 1); i++) {
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_COMPLETE);
+	}
 	snprintf(table, sizeof(table), "t-%s", k->entity);
 	if (!rig_same(g, table))
 		fail_msg("%s, seed %llu", k->entity,
@@ -137,8 +141,10 @@ test_each_event(void ** state)
 			if (!ended)
 				rig_crash(g);
 			change(g);
-			rig_run(g, d, 0);
-			rig_is(g, SYNC_COMPLETE);
+			for (i = 0; i < 1u + (kinds[k].more[0] == '\0'); i++) {
+				rig_run(g, d, 0);
+				rig_is(g, SYNC_COMPLETE);
+			}
 			snprintf(table, sizeof(table), "t-%s",
 			    kinds[k].entity);
 			if (!rig_same(g, table))
