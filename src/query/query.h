@@ -9,6 +9,7 @@
 #include "conn/connector.h"
 #include "conn/reader.h"
 #include "loop/loop.h"
+#include "target/elastic.h"
 
 /*
  * SELECT: SQLite pulls, a fiber waits.  Each query has its own in-memory SQLite
@@ -74,6 +75,8 @@ struct query_opts {
 	size_t max_memory;     /* bytes SQLite may hold for it; 0: 64 MiB */
 	size_t max_sql;        /* 0: 1 MiB */
 	const struct conn_env * conn; /* to ask services; NULL: targets only */
+	struct elastic * elastic; /* whose indexes are tables where the catalog
+	                             knows no other; NULL: no cluster */
 	uint64_t max_calls;    /* of services; 0: the least that the connectors'
 	                          OPTIONS say */
 	unsigned explain : 1;  /* do not run it: one row a table, in API terms */

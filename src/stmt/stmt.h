@@ -25,6 +25,7 @@ struct stmt_env {
 	struct syncs * syncs;
 	struct targets * targets;
 	const struct conn_env * conn;
+	struct elastic * elastic; /* NULL: none is configured */
 	int64_t deadline_ms;     /* of one statement; 0: query.h's */
 	size_t query_memory;     /* 0: query.h's */
 };
