@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -111,6 +112,7 @@ static void
 read_counts(struct answer * a, const json_t * v)
 {
 	const json_t * ms = json_object_get(v, "ms");
+	const char * why = json_str(v, "skipped_why");
 
 	a->stats.rows = count_at(v, "rows");
 	a->stats.pages = count_at(v, "pages");
@@ -119,6 +121,9 @@ read_counts(struct answer * a, const json_t * v)
 	a->stats.cache_age_ms = (int64_t)count_at(v, "cache_age_ms");
 	a->stats.not_modified = count_at(v, "not_modified");
 	a->stats.ms = (int64_t)json_number_value(ms);
+	a->stats.skipped = count_at(v, "skipped");
+	snprintf(a->stats.skipped_why, sizeof(a->stats.skipped_why), "%s",
+	    why != NULL ? why : "");
 }
 
 static int

@@ -268,6 +268,18 @@ finish(struct run * r, int rc, struct err * e)
 	return (rc);
 }
 
+/* Rows that are not there because a service would not give them. */
+static void
+tell_skipped(struct run * r)
+{
+	const struct answer_stats * st = &r->answer.stats;
+
+	if (st->skipped > 0)
+		screen_complain(r->scr, "%ju part%s left out: %s%s",
+		    (uintmax_t)st->skipped, st->skipped == 1 ? " was" :
+		    "s were", st->skipped_why, st->skipped > 1 ? ", ..." : "");
+}
+
 /* Bytes that JSON cannot carry would have to be replaced, and the statement
  * would ask for something else. */
 static int
@@ -318,6 +330,8 @@ query_run(struct client_http * c, struct screen * scr,
 		rc = answer_finish(&r.answer, e);
 	screen_clear_progress(scr);
 	rc = finish(&r, rc, e);
+	if (rc == 0)
+		tell_skipped(&r);
 	table_free(r.table);
 	if (r.output_open)
 		output_free(&r.output);
