@@ -48,10 +48,6 @@ struct syncs * syncs_new(const struct syncs_opts * opts, struct err * e)
  * the runner's connectors are there. */
 void syncs_load(struct syncs * S, syncs_cb * cb, void * arg);
 
-/** syncs_reload(S): Compare with what the state holds now, for whoever changed it
- * past us; other daemons' changes are noticed anyway. */
-void syncs_reload(struct syncs * S);
-
 /** syncs_stop(S, cb, arg): Begin no runs, end those under way (what is
  * acknowledged is committed), then call.  syncs_free(S): after that; NULL: no-op. */
 void syncs_stop(struct syncs * S, syncs_cb * cb, void * arg);

@@ -356,12 +356,6 @@ syncs_poll(struct syncs * S, int lost)
 	S->o.state->ops->list(S->o.state, "sync", on_list, S);
 }
 
-void
-syncs_reload(struct syncs * S)
-{
-	syncs_poll(S, 0);
-}
-
 /* ---- at the start ---- */
 
 static void load_more(void * arg);
