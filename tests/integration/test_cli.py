@@ -123,6 +123,11 @@ ANSWERS = {
     "none": lambda h: h.lines(COLS, stats(0)),
     "nothing": lambda h: h.lines(stats(0)),
     "calls": lambda h: h.lines(COLS, ["a", 1], stats(1, 40, 3, 2, 1)),
+    "skips": lambda h: h.lines(COLS, ["a", 1], {"stats": dict(
+        stats(1)["stats"], skipped=2,
+        skipped_why="https://x/y answered 403\x1b[2J")}),
+    "skip": lambda h: h.lines(COLS, ["a", 1], {"stats": dict(
+        stats(1)["stats"], skipped=1, skipped_why="https://x/y gone")}),
     "types": lambda h: h.lines(
         {"columns": [{"name": c, "type": x} for c, x in
                      (("a", ""), ("a", ""), ("real", "REAL"),
@@ -324,6 +329,12 @@ t.eq(run("-e", "none", "--format=table"), (0, """\
 t.eq(run("-e", "calls", "--format=table")[1].splitlines()[-1],
      "(1 row, 40 ms, 3 calls, 2 pages, 1 cache hit)",
      "the footer tells calls, pages and cache hits")
+for form in "table", "csv":
+    rc, out, err = run("-e", "skips", "--format=" + form)
+    t.eq((rc, err), (0, "moltler: 2 parts were left out: https://x/y answered "
+                     "403[2J, ...\n"), "%s: what is not there is said" % form)
+t.eq(run("-e", "skip", "--format=csv")[2],
+     "moltler: 1 part was left out: https://x/y gone\n", "and one part alone")
 t.eq(run("-e", "nothing", "--format=table"), (0, "(0 rows, 12 ms)\n", ""),
      "a statement without a result")
 rc, out, err = run("-e", "types")

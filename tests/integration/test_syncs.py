@@ -226,8 +226,9 @@ out = one("SYNC CONNECTOR gh TO all-*")
 t.ok(out["status"] in ("completed", "partial") and out["entity"] is None and
      out["sync"] == "gh.all", "a whole connector", out)
 t.eq((stored("all-issues"), one("SELECT count(*) AS n FROM all-pulls")["n"],
-      one("SELECT count(*) AS n FROM all-repos")["n"]),
-     (have(), len(s.pulls["web"]), 2), "all entities' rows")
+      one("SELECT count(*) AS n FROM all-repos")["n"],
+      one("SELECT count(*) AS n FROM all-actions")["n"]),
+     (have(), len(s.pulls["web"]), 2, 5), "all entities' rows")
 
 # ---- the API ----
 status, out = d.get("/v1/syncs?limit=2")

@@ -201,6 +201,22 @@ test_progress_written(void ** state)
 	query_format_free(f);
 }
 
+static void
+test_left_out(void ** state)
+{
+	struct query_stats st = { .rows = 1, .api.short_of = 4,
+	    .api.skipped = 2, .api.skipped_why = "a\"b" };
+	struct query_format * f = query_format_new(QUERY_FORMAT_ROWS, &out);
+
+	(void)state;
+	buf_free(&out);
+	query_format_end(f, &st, NULL);
+	assert_string_equal(out.p, "{\"stats\":{\"rows\":1,\"ms\":0,"
+	    "\"pages\":0,\"calls\":0,\"cache_hits\":0,\"short_of\":4,"
+	    "\"skipped\":2,\"skipped_why\":\"a\\\"b\"}}\n");
+	query_format_free(f);
+}
+
 static const char *
 real(double d)
 {
@@ -412,6 +428,7 @@ main(void)
 		cmocka_unit_test(test_json), cmocka_unit_test(test_ndjson),
 		cmocka_unit_test(test_csv), cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_nothing_but_an_end),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_progress_written),
 		cmocka_unit_test(test_numbers_come_back),
