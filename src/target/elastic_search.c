@@ -82,6 +82,9 @@ is_term(const struct elastic_field * f, enum column_type type,
 		return (json_is_integer(v) && type == COLUMN_LIST);
 	if (n > f->above || n > 8191)
 		return (0);
+	/* No row has an empty one, and engines do not want to be asked. */
+	if (n == 0 && strcmp(f->name, "_id") == 0)
+		return (0);
 	/* A list's members stand in rows as JSON, as lists and objects do. */
 	if (n > 0 && (s[0] == '[' || s[0] == '{'))
 		return (0);
