@@ -29,6 +29,7 @@
 #include "run/runner.h"
 #include "run/shared.h"
 #include "state/state.h"
+#include "sync/backup.h"
 #include "target/targets.h"
 
 /* How long a drain may take before what is left is dropped. */
@@ -64,6 +65,7 @@ struct daemon {
 	struct types * types;
 	struct targets * targets;
 	struct runner * runner;
+	struct backup * backup;
 	struct api * api;
 	struct loop_signal * sig_term;
 	struct loop_signal * sig_int;
@@ -407,6 +409,21 @@ open_runner(struct daemon * d, struct err * e)
 	return (d->runner == NULL ? -1 : 0);
 }
 
+static int
+open_backup(struct daemon * d, struct err * e)
+{
+	struct backup_opts bo;
+
+	memset(&bo, 0, sizeof(bo));
+	bo.loop = d->loop;
+	bo.state = d->state;
+	bo.secret_store = d->secret_store;
+	bo.runner = d->runner;
+	bo.node = d->node;
+	d->backup = backup_new(&bo, e);
+	return (d->backup == NULL ? -1 : 0);
+}
+
 static size_t
 split_words(char * s, const char ** out, size_t max)
 {
@@ -467,6 +484,7 @@ open_api(struct daemon * d, struct err * e)
 	ao.httpd.max_body = (size_t)c->max_body;
 	ao.state = d->state;
 	ao.runner = d->runner;
+	ao.backup = d->backup;
 	ao.targets = d->targets;
 	ao.http = d->http;
 	ao.node = d->node;
@@ -506,7 +524,7 @@ bring_up(struct daemon * d, struct err * e)
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, NULL, e)) == NULL ||
 	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
-	    open_runner(d, e) || open_api(d, e))
+	    open_runner(d, e) || open_backup(d, e) || open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
@@ -543,6 +561,7 @@ take_down(struct daemon * d)
 	shared_free(d->shared);
 	if (d->state != NULL)
 		d->state->ops->free(d->state);
+	backup_free(d->backup);
 	secret_store_free(d->secret_store);
 	secrets_free(d->secrets);
 	http_free(d->http);

@@ -451,6 +451,14 @@ add_stats(struct buf * b, const char * key, const struct query_stats * st)
 		buf_addf(b, ",\"retries\":%" PRIu64, st->api.retries);
 	if (st->api.waited_ms > 0)
 		buf_addf(b, ",\"waited_ms\":%" PRIu64, st->api.waited_ms);
+	if (st->api.short_of > 0)
+		buf_addf(b, ",\"short_of\":%" PRIu64, st->api.short_of);
+	if (st->api.skipped > 0) {
+		buf_addf(b, ",\"skipped\":%" PRIu64 ",\"skipped_why\":",
+		    st->api.skipped);
+		buf_add_json_str(b, st->api.skipped_why,
+		    strlen(st->api.skipped_why));
+	}
 	if (st->sync.entity != NULL)
 		add_written(b, &st->sync);
 	buf_addc(b, '}');

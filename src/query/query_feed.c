@@ -178,6 +178,19 @@ find(const struct query_feeds * fs, const struct buf * key, uint64_t hash)
 	return (NULL);
 }
 
+/* Tell the reader how a sync reads. */
+static int
+sync_feed(struct query_feed * f, const struct manifest_entity * ent,
+    struct err * e)
+{
+	const struct query_sync * s = f->fs->v->q->opts.sync;
+
+	if (s == NULL)
+		return (0);
+	return (reader_sync(f->r, s->restart != NULL ?
+	    manifest_column(ent, s->restart) : -1, s->resume, e));
+}
+
 static struct query_feed *
 feed_new(struct query_feeds * fs, const struct query_choice * ch,
     const struct buf * key, uint64_t hash, struct err * e)
@@ -208,7 +221,8 @@ feed_new(struct query_feeds * fs, const struct query_choice * ch,
 		return (NULL);
 	}
 	f->limit = p->limit;
-	if (open_reader(f, ch, p, e)) {
+	if (open_reader(f, ch, p, e) ||
+	    (f->r != NULL && sync_feed(f, p->ent, e))) {
 		feed_free(f);
 		return (NULL);
 	}
@@ -369,6 +383,17 @@ query_feed_page(struct query_feed * f, size_t i, int * rc)
 	if (f->failed)
 		*rc = query_live_fail(f->fs->v, &f->e);
 	return (NULL);
+}
+
+void
+query_feed_mark(struct query_feed * f, size_t i)
+{
+	const struct query_sync * s = f->fs->v->q->opts.sync;
+
+	if (s == NULL || s->mark == NULL || f->r == NULL || i + 1 != f->n)
+		return;
+	/* Rows that wait to be sorted are not out. */
+	s->mark(s->arg, f->sorts ? NULL : reader_mark(f->r));
 }
 
 int

@@ -44,6 +44,10 @@ struct runner * runner_new(const struct runner_opts * opts, struct err * e);
  */
 void runner_load(struct runner * r, runner_cb * cb, void * arg);
 
+/** runner_look(r): Look soon for records that somebody else wrote into the state,
+ * as is done every second where it is shared, and take them over. */
+void runner_look(struct runner * r);
+
 /** runner_load_later(r, cb, arg): The same after a second: for a shared state
  * that was away. */
 void runner_load_later(struct runner * r, runner_cb * cb, void * arg);

@@ -492,6 +492,9 @@ on_poll(void * arg)
 {
 	struct runner * r = arg;
 
+	/* Nobody but runner_look() has it looked at where it is ours alone. */
+	if (!is_shared(r) && !r->polling && r->generation == r->seen)
+		return;
 	/* A state that is slow to answer is not asked again meanwhile. */
 	if (!r->polling) {
 		r->polling = 1;
@@ -503,6 +506,18 @@ on_poll(void * arg)
 		}
 	}
 	loop_timer_start(r->poll_timer, POLL_MS);
+}
+
+void
+runner_look(struct runner * r)
+{
+	r->generation = -1;
+	if (r->stopping)
+		return;
+	if (r->poll_timer == NULL)
+		runner_poll_start(r);
+	if (r->poll_timer != NULL)
+		loop_timer_start(r->poll_timer, 0);
 }
 
 void

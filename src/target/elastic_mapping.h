@@ -2,47 +2,40 @@
 #define MOLTLER_TARGET_ELASTIC_MAPPING_H
 
 #include <jansson.h>
-#include <stddef.h>
 
 #include "base/err.h"
-#include "conn/connector.h"
+#include "target/elastic_call.h"
+#include "target/writer.h"
 
 /*
- * What indexes are read as: their mappings made a manifest, so that an index is
- * planned, paged and decoded as a service's entity is.
- *
- * The manifest has two entities: ELASTIC_TABLE, which statements see (it is named
- * like the pattern), and ELASTIC_HITS, the same columns and then those of
- * enum elastic_extra, which is what answers are decoded by.
+ * Columns as fields of an index: text -> text with a sub-field keyword, or keyword
+ * where it is part of the key; integer -> long; real -> double; boolean; timestamp
+ * -> date; list -> keyword; map -> flattened (Elasticsearch), flat_object
+ * (OpenSearch since 2.7), else an object that is kept but not searched.
  */
-enum { ELASTIC_TABLE, ELASTIC_HITS, ELASTIC_ENTITIES };
-enum elastic_extra { EXTRA_INDEX, EXTRA_SORT, EXTRA_COUNT };
 
-#define ELASTIC_PAGE_ROWS 1000
+/** elastic_mapping_has_flat(who): Whether the engine should know a type for maps. */
+int elastic_mapping_has_flat(const struct elastic_who * who);
 
 /**
- * elastic_mapping_table(pattern, answer, e):
- * Of the answer to GET /<pattern>/_mapping.  The connector is named "es"; the
- * caller owns a reference.  NULL with ${e}: config "no_index" (the answer names no
- * index), "no_source", "mapping" (it is none).
+ * elastic_mapping_template(spec, who, flat): The index template of spec->table;
+ * with ${flat} maps have the engine's type.
+ * elastic_mapping_rejected(index): That of the index ${index} of rejected rows.
+ * Owned by the caller; NULL: out of memory.
  */
-struct connector * elastic_mapping_table(const char * pattern,
-    const json_t * answer, struct err * e) MUST_CHECK;
+json_t * elastic_mapping_template(const struct writer_spec * spec,
+    const struct elastic_who * who, int flat);
+json_t * elastic_mapping_rejected(const char * index);
 
-/* What the engine needs to know to be asked for a column. */
-struct elastic_field {
-	const char * name;  /* as queries name it */
-	const char * type;  /* the engine's word */
-	size_t above;       /* texts longer than that are not in the index */
-};
-
-/** elastic_mapping_field(m, column, f): 0, or -1: it cannot be asked for. */
-int elastic_mapping_field(const struct manifest * m, const char * column,
-    struct elastic_field * f) MUST_CHECK;
-
-/** elastic_mapping_source(m, column): Where in _source its values are (borrowed);
- * NULL: they are not there. */
-const char * elastic_mapping_source(const struct manifest * m,
-    const char * column);
+/**
+ * elastic_mapping_missing(spec, who, flat, there, out, e):
+ * Compare with ${there}, the answer of GET /<index>/_mapping: ${*out} is the body of
+ * the PUT that adds the fields that are not there, NULL if all are; the caller
+ * owns it.  Errors: config "mapping", naming field, both types and the remedy;
+ * memory.
+ */
+int elastic_mapping_missing(const struct writer_spec * spec,
+    const struct elastic_who * who, int flat, const json_t * there,
+    json_t ** out, struct err * e) MUST_CHECK;
 
 #endif

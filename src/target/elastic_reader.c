@@ -18,7 +18,7 @@
 #include "conn/decode_json.h"
 #include "target/elastic_call.h"
 #include "target/elastic_cells.h"
-#include "target/elastic_mapping.h"
+#include "target/elastic_columns.h"
 #include "target/elastic_pit.h"
 #include "target/elastic_search.h"
 

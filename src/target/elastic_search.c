@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/rfc3339.h"
-#include "target/elastic_mapping.h"
+#include "target/elastic_columns.h"
 
 #define MIN_MS INT64_C(-62135596800000) /* years 1 to 9999 */
 #define MAX_MS INT64_C(253402300799999)
@@ -178,7 +178,7 @@ add_pred(struct clauses * c, const struct plan * p, const struct plan_pred * d)
 	int skip = 0;
 
 	if (d->push == NULL || d->sent == NULL ||
-	    elastic_mapping_field(p->c->m, col->name, &f))
+	    elastic_columns_field(p->c->m, col->name, &f))
 		return (0);
 	if (d->op == OP_IS_NULL || d->op == OP_NOT_NULL) {
 		clause = json_pack("{s:{s:s}}", "exists", "field", f.name);
@@ -234,7 +234,7 @@ make_source(const struct plan * p)
 	size_t i;
 
 	for (i = 0; i < p->ent->ncolumns && list != NULL; i++)
-		if (p->wanted[i] && (s = elastic_mapping_source(p->c->m,
+		if (p->wanted[i] && (s = elastic_columns_source(p->c->m,
 		    p->ent->columns[i].name)) != NULL &&
 		    json_array_append_new(list, json_string(s))) {
 			json_decref(list);

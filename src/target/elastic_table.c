@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "target/elastic_call.h"
-#include "target/elastic_mapping.h"
+#include "target/elastic_columns.h"
 #include "target/elastic_pit.h"
 
 #define KNOWN_US INT64_C(60000000)
@@ -140,7 +140,7 @@ on_mapping(void * arg, const struct http_res * res, const struct err * e)
 		err_prefix(&mine, "columns of es.%s", t->pattern);
 	} else if ((v = json_parse(res->body, res->body_len, "the answer to "
 	    "_mapping", &mine)) != NULL) {
-		c = elastic_mapping_table(t->pattern, v, &mine);
+		c = elastic_columns_table(t->pattern, v, &mine);
 		json_decref(v);
 		if (c != NULL)
 			keep(t->el, t->pattern, c);

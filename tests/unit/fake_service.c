@@ -669,6 +669,24 @@ reader_next(struct reader * r, reader_cb * cb, void * arg)
 		loop_timer_start(r->timer, 0);
 }
 
+int
+reader_sync(struct reader * r, int restart, const json_t * resume,
+    struct err * e)
+{
+	(void)r;
+	(void)restart;
+	(void)resume;
+	(void)e;
+	return (0);
+}
+
+const json_t *
+reader_mark(const struct reader * r)
+{
+	(void)r;
+	return (NULL);
+}
+
 void
 reader_ahead(struct reader * r)
 {
