@@ -29,6 +29,7 @@ struct query_table {
 	char schema[128];   /* the database it is in */
 	char path[1024];    /* its file */
 	char table[128];    /* the table in it */
+	int rows;           /* it holds rows (target/rows.h), not samples */
 	/* An entity of a connector, asked live: then path and table are empty.
 	 * Borrowed until the lookup's caller refs it, at once. */
 	struct connector * c;

@@ -5,6 +5,7 @@
 #include "query/query_internal.h"
 #include "query/query_db.h"
 #include "query/query_live.h"
+#include "target/rows_read.h"
 #include "target/sample_store.h"
 
 /* SQLite's own filter before an index it makes (3.40) takes only texts of one
@@ -196,9 +197,16 @@ int
 query_db_target(struct query * q, const char * schema, const char * name,
     const struct query_table * tab, struct err * e)
 {
+	int rc;
+
+	if (tab->rows && !q->has_rows) {
+		if ((rc = rows_vtab_register(q->db)) != SQLITE_OK)
+			return (query_error(q, rc, e));
+		q->has_rows = 1;
+	}
 	return (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
-	    "USING %s(%Q, %Q)", schema, name, module_name, tab->path,
-	    tab->table), e));
+	    "USING %s(%Q, %Q)", schema, name, tab->rows ? ROWS_MODULE :
+	    module_name, tab->path, tab->table), e));
 }
 
 void

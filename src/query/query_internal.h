@@ -63,6 +63,7 @@ struct query {
 	struct query_value * row;
 	struct query_attached tables[QUERY_MAX_TABLES];
 	size_t tables_n;
+	int has_rows;             /* ROWS_MODULE is there */
 	struct query_live * live; /* NULL: it names no entity (query_live.h) */
 	/* What the authorizer refused, for the message. */
 	char refused[96];
