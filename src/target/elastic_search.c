@@ -17,24 +17,30 @@
 
 #define MIN_MS INT64_C(-62135596800000) /* years 1 to 9999 */
 #define MAX_MS INT64_C(253402300799999)
+#define MIN_NANOS_MS INT64_C(0) /* what 63 bits of nanoseconds hold */
+#define MAX_NANOS_MS INT64_C(9223372036854)
 
 /* What there is besides "filter". */
 struct clauses {
 	json_t * filter, * must_not;
 };
 
+/* A bound that the type cannot be compared with is left out: without both, all that
+ * have a time come. */
 static json_t *
-time_range(const char * field, int64_t from, int64_t to)
+time_range(const struct elastic_field * f, int64_t from, int64_t to)
 {
 	char a[RFC3339_LEN], b[RFC3339_LEN];
 	json_t * r = json_object();
-	int bad = r == NULL;
+	int bad = r == NULL, nanos = strcmp(f->type, "date_nanos") == 0;
+	int64_t min = nanos ? MIN_NANOS_MS : MIN_MS;
+	int64_t max = nanos ? MAX_NANOS_MS : MAX_MS;
 
-	if (from != INT64_MIN && from - 1 >= MIN_MS) {
+	if (from > min && from - 1 <= max) {
 		rfc3339_format(from - 1, a);
 		bad = bad || json_object_set_new(r, "gte", json_string(a));
 	}
-	if (to != INT64_MAX && to + 1 <= MAX_MS) {
+	if (to < max && to + 1 >= min) {
 		rfc3339_format(to + 1, b);
 		bad = bad || json_object_set_new(r, "lte", json_string(b));
 	}
@@ -44,7 +50,7 @@ time_range(const char * field, int64_t from, int64_t to)
 		json_decref(r);
 		return (NULL);
 	}
-	return (json_pack("{s:{s:o}}", "range", field, r));
+	return (json_pack("{s:{s:o}}", "range", f->name, r));
 }
 
 /* Whether a field of that type can be compared with the number at all. */
@@ -76,6 +82,9 @@ is_term(const struct elastic_field * f, enum column_type type,
 		return (json_is_integer(v) && type == COLUMN_LIST);
 	if (n > f->above || n > 8191)
 		return (0);
+	/* No row has an empty one, and engines do not want to be asked. */
+	if (n == 0 && strcmp(f->name, "_id") == 0)
+		return (0);
 	/* A list's members stand in rows as JSON, as lists and objects do. */
 	if (n > 0 && (s[0] == '[' || s[0] == '{'))
 		return (0);
@@ -85,14 +94,14 @@ is_term(const struct elastic_field * f, enum column_type type,
 }
 
 static json_t *
-times_clause(const char * field, const json_t * values)
+times_clause(const struct elastic_field * f, const json_t * values)
 {
 	json_t * should = json_array(), * v;
 	size_t i;
 
 	json_array_foreach(values, i, v)
 		if (!json_is_integer(v) || json_array_append_new(should,
-		    time_range(field, json_integer_value(v),
+		    time_range(f, json_integer_value(v),
 		    json_integer_value(v)))) {
 			json_decref(should);
 			return (NULL);
@@ -111,7 +120,7 @@ terms_clause(const struct elastic_field * f, enum column_type type,
 	int bad;
 
 	if (type == COLUMN_TIMESTAMP)
-		return (times_clause(f->name, values));
+		return (times_clause(f, values));
 	if ((list = json_array()) == NULL)
 		return (NULL);
 	json_array_foreach(values, i, v) {
@@ -147,7 +156,7 @@ bound_clause(const struct elastic_field * f, enum column_type type,
 
 	if (type == COLUMN_TIMESTAMP) {
 		*skip |= !json_is_integer(v);
-		return (time_range(f->name, lower ? json_integer_value(v) :
+		return (time_range(f, lower ? json_integer_value(v) :
 		    INT64_MIN, lower ? INT64_MAX : json_integer_value(v)));
 	}
 	*skip |= !json_is_number(v) || !in_range(f->type, v);
