@@ -238,7 +238,8 @@ copy_req(struct http_call * c, const struct http_req * r)
 	need += r->unix_socket != NULL ? strlen(r->unix_socket) + 1 : 0;
 	if (r->body_len > SIZE_MAX / 2 - need)
 		return (err_nomem(&c->err, "an HTTP request"));
-	need += r->body_len;
+	if (!r->body_stays)
+		need += r->body_len;
 	if (need > c->arena_cap) {
 		if ((arena = malloc(need)) == NULL)
 			return (err_nomem(&c->err, "an HTTP request"));
@@ -270,7 +271,7 @@ copy_req(struct http_call * c, const struct http_req * r)
 	c->req.method = put_str(&p, r->method != NULL ? r->method : "GET");
 	c->req.ca_file = put_str(&p, r->ca_file);
 	c->req.unix_socket = put_str(&p, r->unix_socket);
-	if (r->body != NULL)
+	if (r->body != NULL && !r->body_stays)
 		c->req.body = put(&p, r->body, r->body_len);
 	return (0);
 }

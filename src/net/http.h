@@ -77,6 +77,8 @@ struct http_req {
 	const char * unix_socket;   /* connect there instead, or NULL */
 	unsigned insecure : 1;      /* do not check the certificate */
 	unsigned http2 : 1;         /* allow HTTP/2 (off by default) */
+	unsigned body_stays : 1;    /* the body is not copied: the caller keeps
+	                             * it until the callback, or the cancel */
 	unsigned no_compress : 1;   /* do not ask for gzip: on a fast network
 	                             * unpacking costs more than it saves */
 	/*
@@ -107,6 +109,9 @@ struct http_res {
 /** http_res_header(res, name): The last such header's value, or NULL.  Any case. */
 const char * http_res_header(const struct http_res * res, const char * name);
 
+/** http_res_date(res): What its Date says, in ms since 1970; -1: nothing. */
+int64_t http_res_date(const struct http_res * res);
+
 /** http_hdrs_all(res, name, out): Append the values of all such headers, ", "
  * between them, as they would stand in one; how many there are. */
 size_t http_hdrs_all(const struct http_res * res, const char * name,
@@ -132,7 +137,7 @@ void http_free(struct http * H);
 
 /**
  * http_start(H, req, cb, arg):
- * Send ${req} (copied) and call ${cb} once.  Immediate failures also come
+ * Send ${req} (copied, but for a body that stays) and call ${cb} once.  Immediate failures also come
  * through ${cb}.  Errors: Transient "timeout" (also in our queue, looking the
  * name up or connecting), "connect", "resolve", "recv", "queue_full", "nomem";
  * Permanent "tls", "too_big", "bad_url", "bad_header", "bad_method",

@@ -28,8 +28,8 @@ struct shape {
 	int differ;
 };
 
-static int
-no_match(struct query * q, const struct sql_name * nm, struct err * e)
+int
+query_union_none(struct query * q, const struct sql_name * nm, struct err * e)
 {
 	token_error(q->sql, q->len, q->list.t[nm->first].off, e,
 	    "no target matches %.100s", nm->table);
@@ -274,7 +274,8 @@ find(struct query * q, const struct sql_name * nm, struct query_table * v)
 }
 
 int
-query_union(struct query * q, const struct sql_name * nm, struct err * e)
+query_union(struct query * q, const struct sql_name * nm,
+    const struct sql_name * bare, struct err * e)
 {
 	const char * schema = *nm->schema ? nm->schema : "main";
 	struct query_table * v = NULL;
@@ -283,11 +284,11 @@ query_union(struct query * q, const struct sql_name * nm, struct err * e)
 	int rc = -1;
 
 	if (q->cat->match == NULL)
-		return (0);
+		return (1);
 	if ((v = calloc(MAX_UNION, sizeof(*v))) == NULL)
 		return (err_nomem(e, "a query"));
-	if ((n = find(q, nm, v)) == 0) {
-		(void)no_match(q, nm, e);
+	if ((n = find(q, bare, v)) == 0) {
+		rc = 1;
 		goto done;
 	}
 	if (n > MAX_UNION) {

@@ -36,6 +36,9 @@ struct writer_spec {
 	size_t ncolumns;
 	unsigned marks : 1;     /* writer_sweep() may come: rows remember sync and
 	                           fence */
+	unsigned refresh : 1;   /* somebody waits: what writer_flush() sent is
+	                           acknowledged only when it is seen by whoever
+	                           searches */
 };
 
 /*
