@@ -85,8 +85,8 @@ is_told(const struct plan * p, size_t col)
 }
 
 /* Whether an input or an earlier predicate has what ${rule} wants. */
-static int
-is_taken(const struct plan * p, size_t n, const struct manifest_push * rule,
+int
+plan_taken(const struct plan * p, size_t n, const struct manifest_push * rule,
     unsigned op)
 {
 	const struct manifest_push * own;
@@ -118,7 +118,7 @@ push_one(struct plan * p, size_t n, size_t * left)
 	for (i = 0; i < p->list->npushes && !is_told(p, d->column); i++) {
 		r = &p->list->pushes[i];
 		if (r->column != d->column || (r->ops & d->op) == 0 ||
-		    is_taken(p, n, r, d->op))
+		    plan_taken(p, n, r, d->op))
 			continue;
 		v = plan_push_value(&p->ent->columns[d->column], r, d,
 		    &d->exact);

@@ -75,7 +75,7 @@ struct plan {
 	json_t * config;        /* c's, as an object */
 	const struct manifest_entity * ent;
 	const struct manifest_list * list;
-	struct plan_pred * preds;
+	struct plan_pred * preds; /* with room for one more, of plan_move() */
 	size_t npreds;
 	struct plan_order * orders;
 	size_t norders;         /* 0: none pushed */
@@ -122,6 +122,21 @@ json_t * plan_inputs(const struct plan * p, size_t * n, struct err * e)
  * value may refuse though others have rows: != and IN of several; or (${on} 0)
  * put it back.  Whether there was any such. */
 int plan_widen(struct plan * p, int on);
+
+/**
+ * plan_from(p, col, v, at): Where the list would begin (as rows stand in the order
+ * of ${col}, see plan_push_place) if it were asked for "${col} >= ${v}", besides
+ * what is asked, in place of an earlier such bound; -1: it cannot be.
+ * plan_move(p, col, v, e): Ask so from now on; plan_from() said that it can be.
+ * plan_ordered(p, col): Whether rows come in the order of ${col}, rising.
+ * plan_is_bound(d, col): Whether ${d} is a lower bound on ${col}.  (plan_bound.c)
+ */
+int plan_from(const struct plan * p, size_t col, const struct value * v,
+    int64_t * at) MUST_CHECK;
+int plan_move(struct plan * p, size_t col, const struct value * v,
+    struct err * e) MUST_CHECK;
+int plan_ordered(const struct plan * p, size_t col);
+int plan_is_bound(const struct plan_pred * d, size_t col);
 
 /** plan_describe(p, out): What is pushed and in which words, for EXPLAIN: a text
  * such as "state = 'open' as state=open, ORDER BY created_at DESC".  What stays

@@ -27,4 +27,9 @@ int plan_choose_order(const struct manifest_list * list,
     const struct manifest_entity * ent, const struct plan_order * orders,
     size_t n);
 
+/** plan_taken(p, n, rule, op): Whether an input or one of the first ${n}
+ * predicates has what ${rule} wants for ${op}.  (plan.c) */
+int plan_taken(const struct plan * p, size_t n,
+    const struct manifest_push * rule, unsigned op);
+
 #endif

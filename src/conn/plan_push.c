@@ -155,6 +155,35 @@ time_json(const struct manifest_push * rule, int64_t ms)
 	return (json_string(s));
 }
 
+static int64_t
+lower_ms(const struct manifest_push * rule, int64_t ms)
+{
+	return (floor_to(ms - rule->widen_ms, unit_of(rule)));
+}
+
+int
+plan_push_place(const struct manifest_column * col, const struct value * v,
+    int64_t * at)
+{
+	if (col->type == COLUMN_TIMESTAMP)
+		return (time_of(v, at));
+	if (col->type != COLUMN_INTEGER || v->type != VALUE_INT)
+		return (-1);
+	*at = v->i;
+	return (0);
+}
+
+int
+plan_push_from(const struct manifest_column * col,
+    const struct manifest_push * rule, const struct value * v, int64_t * at)
+{
+	if (rule->values != NULL || plan_push_place(col, v, at))
+		return (-1);
+	if (col->type == COLUMN_TIMESTAMP)
+		*at = lower_ms(rule, *at);
+	return (0);
+}
+
 /*
  * A bound moves outwards.  Rows show times cut to what the service sends, so
  * "at most t" has to let through what lies within the unit that begins at t.
@@ -171,7 +200,7 @@ time_value(const struct manifest_push * rule, unsigned op,
 	if (rule->within_ms > 0 && ms < clock_wall_ms() - rule->within_ms)
 		return (NULL);
 	if (op & OPS_LOWER) {
-		ms = floor_to(ms - rule->widen_ms, unit);
+		ms = lower_ms(rule, ms);
 		*exact &= ms == was && op == OP_GE;
 	} else if (op & OPS_UPPER) {
 		ms += rule->widen_ms;

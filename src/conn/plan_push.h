@@ -16,6 +16,18 @@
 json_t * plan_push_value(const struct manifest_column * col,
     const struct manifest_push * rule, const struct plan_pred * p, int * exact);
 
+/**
+ * plan_push_place(col, v, at): Where ${v} stands in the order of ${col} (a
+ * timestamp, in ms, or an integer).  plan_push_from(col, rule, v, at): Where a list
+ * begins that is asked by ${rule} for what is not before ${v}.  0, or -1: that
+ * cannot be said.
+ */
+int plan_push_place(const struct manifest_column * col, const struct value * v,
+    int64_t * at) MUST_CHECK;
+int plan_push_from(const struct manifest_column * col,
+    const struct manifest_push * rule, const struct value * v, int64_t * at)
+    MUST_CHECK;
+
 /** plan_push_input(col, p): The list of the different values that ${p} (= or IN)
  * gives to an input; NULL: some value is none that can be sent. */
 json_t * plan_push_input(const struct manifest_column * col,

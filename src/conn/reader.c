@@ -41,6 +41,22 @@ reader_told(struct reader * r)
 		r->ctx->progress(r->ctx->arg, &r->ctx->st);
 }
 
+void
+reader_skipped(struct reader * r, const struct result_skips * s)
+{
+	struct read_stats * st = &r->ctx->st;
+
+	if (r->skips.n == 0)
+		memcpy(r->skips.why, s->why, sizeof(r->skips.why));
+	r->skips.n += s->n;
+	/* The reader of a partition's rows tells who reads the parts. */
+	if (r->depth > 0)
+		return;
+	if (st->skipped == 0)
+		memcpy(st->skipped_why, s->why, sizeof(st->skipped_why));
+	st->skipped += s->n;
+}
+
 const char *
 reader_filters(const struct reader * r, char * out, size_t n)
 {
@@ -164,6 +180,7 @@ give(struct reader * r)
 	struct reader_part * part = r->head;
 	struct page * p = part->page;
 
+	reader_sync_given(part);
 	part->page = NULL;
 	part->state = part->has_failed ? PART_FAILED :
 	    part->is_last ? PART_DONE : PART_READY;
@@ -217,9 +234,11 @@ go_on(struct reader * r)
 		r->tail = &p->next;
 		r->nparts++;
 	}
-	/* Parts behind the first go no further than their first page. */
+	/* Parts behind the first go no further than their first page, and what
+	 * begins anew does so when its time has come. */
 	for (p = r->head; p != NULL; p = p->next)
-		if (p->state == PART_READY && (p == r->head || p->number == 0))
+		if (p->state == PART_READY && (p == r->head ||
+		    p->number == 0) && (r->asked || !p->begins))
 			start(p);
 }
 
@@ -312,6 +331,7 @@ reader_close(struct reader * r)
 	drop_parts(r);
 	reader_parts_close(r);
 	reader_cache_free(r);
+	reader_sync_free(r);
 	decode_plan_unref(r->decode);
 	plan_free(r->plan);
 	free(r);

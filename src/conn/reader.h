@@ -1,6 +1,7 @@
 #ifndef MOLTLER_CONN_READER_H
 #define MOLTLER_CONN_READER_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -31,8 +32,13 @@ struct read_stats {
 	uint64_t skipped;     /* parts left out by an error rule, ... */
 	char skipped_why[200]; /* ... and why the first was; "" */
 	int64_t total;        /* records the services say there are, for lists that
-	                         tell; -1: none does */
+	                         tell; -1 (who makes the context sets it):
+	                         none does */
 	uint64_t short_of;    /* records that a list said it has and did not send */
+	int64_t first_ms;     /* by the service's clock, when it answered first (ms
+	                         since 1970; by ours, where it sends no Date); 0 */
+	uint64_t unordered;   /* pages not in the order that reader_sync() goes on
+	                         by, though it was asked for */
 };
 struct read_ctx {
 	struct read_stats st;
@@ -74,6 +80,23 @@ void reader_ahead(struct reader * r);
 /** reader_close(r): Cancel what is under way, without calling back, and free.
  * A result that was read to its end has gone to the cache.  NULL: no-op. */
 void reader_close(struct reader * r);
+
+/**
+ * reader_sync(r, restart, resume, e):
+ * Before the first reader_next(): read for a sync, past the result cache, and keep
+ * what reader_mark() tells.  If ${restart} (a column's index, -1: none) is the one
+ * the plan's order goes by, and the list pages by links or numbers, it is asked
+ * for again from the last row's value on, as often as that value grows: so
+ * what moves to the end while it is read is met there.  ${resume}: NULL, or a
+ * mark of an earlier reader with an equal plan (but for that bound).  Errors:
+ * permanent "resume", also from reader_next(): it leads nowhere any more.
+ *
+ * reader_mark(r): What leads on behind the page given last (borrowed until the
+ * next); NULL: nothing does.
+ */
+int reader_sync(struct reader * r, int restart, const json_t * resume,
+    struct err * e) MUST_CHECK;
+const json_t * reader_mark(const struct reader * r);
 
 /** reader_cached(env, plan): How old the cached result for ${plan} is in ms; -1:
  * there is none.  For EXPLAIN. */

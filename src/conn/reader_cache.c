@@ -129,6 +129,7 @@ int
 reader_cache_look(struct reader * r)
 {
 	struct read_stats * st = &r->ctx->st;
+	const struct result_skips * lacks;
 	struct page * const * pages;
 	int64_t at = 0;
 	size_t n = 0;
@@ -143,6 +144,8 @@ reader_cache_look(struct reader * r)
 		r->drops = result_cache_drops(r->env->cache);
 		return (0);
 	}
+	if ((lacks = result_cache_skips(r->env->cache, r->key.p)) != NULL)
+		reader_skipped(r, lacks);
 	st->cache_hits++;
 	if (r->begun_ms - at > st->cache_age_ms)
 		st->cache_age_ms = r->begun_ms - at;
@@ -195,9 +198,13 @@ reader_cache_collect(struct reader * r, struct page * p)
 void
 reader_cache_done(struct reader * r)
 {
-	if (r->collects && r->drops == result_cache_drops(r->env->cache))
+	if (r->collects && r->drops == result_cache_drops(r->env->cache)) {
 		result_cache_put(r->env->cache, r->key.p, r->pages, r->npages,
 		    r->begun_ms);
+		if (r->skips.n > 0)
+			result_cache_skipped(r->env->cache, r->key.p,
+			    &r->skips);
+	}
 	drop_pages(r);
 }
 

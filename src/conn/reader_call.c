@@ -105,19 +105,10 @@ reader_call_done(struct reader_call * c, struct reader_answer * a)
 	struct reader_part * p = c->part;
 	struct err e;
 
-	p->state = PART_DONE;
-	if (a != NULL && reader_paginate_after(p, a, &e)) {
-		page_unref(a->page);
+	if (reader_sync_take(p, a, &e)) {
 		p->e = e;
 		name(c, &p->e);
 		p->state = PART_FAILED;
-	} else if (a != NULL && a->page->nrows == 0) {
-		page_unref(a->page);
-		p->state = p->has_failed ? PART_FAILED : p->is_last ?
-		    PART_DONE : PART_READY;
-	} else if (a != NULL) {
-		p->page = a->page;
-		p->state = PART_HELD;
 	}
 	call_enter(c, CALL_DONE);
 	p->call = NULL;
@@ -295,12 +286,19 @@ reader_call_start(struct reader_part * p)
 	if (c == NULL)
 		return (NULL);
 	c->part = p;
+	if (reader_sync_place(p)) {
+		err_nomem(&e, "a call");
+		end(c, &e);
+		return (c);
+	}
 	reader_paginate_pos(p, &pos);
 	if (p->is_wide)
 		(void)plan_widen(p->r->plan, 1);
 	c->req = request_page(p->r->plan, p->in, &pos, &e);
 	(void)plan_widen(p->r->plan, 0);
 	if (c->req == NULL) {
+		if (p->resumes && e.cls == ERR_PERMANENT)
+			reader_sync_lost(p->r, &e);
 		end(c, &e);
 		return (c);
 	}

@@ -12,6 +12,7 @@
 #include "conn/limits.h"
 #include "conn/reader.h"
 #include "conn/request.h"
+#include "conn/result_cache.h"
 #include "conn/scrape.h"
 
 /*
@@ -65,6 +66,19 @@ struct reader_answer {
 	int is_end;                /* nothing comes after it */
 };
 
+/* Where a page of a list is. */
+struct reader_place {
+	char * cursor, * next_url;
+	int64_t offset, number;
+};
+
+/* Why a page is asked for that was read before: its rows are compared. */
+enum part_check {
+	CHECK_NOT,
+	CHECK_SEAM,    /* the next one came: has anything moved meanwhile? */
+	CHECK_RESUME   /* an earlier run read it as its last */
+};
+
 enum part_state { PART_READY, PART_CALL, PART_HELD, PART_FAILED, PART_DONE };
 
 struct reader_part {
@@ -85,6 +99,33 @@ struct reader_part {
 	uint64_t hash;             /* of the page before */
 	uint64_t place;            /* a page and where it led, ... */
 	int64_t place_at;          /* ... by number; 0: none */
+	int has_total;             /* it told one; counted */
+	uint64_t lacks;            /* records it ended without */
+	/* reader_sync.c, for syncs */
+	uint64_t index;            /* parts before it */
+	uint64_t chain, in_hash;   /* of their inputs, and of its own */
+	struct reader_place here;  /* of the page that is asked for */
+	struct reader_place last;  /* of the page before, ... */
+	uint64_t last_rows;        /* ... and which rows it had */
+	enum part_check check;
+	struct page * checked;     /* waits for the check */
+	int resumes;               /* its first answer is yet to come */
+	int begins;                /* the next page is the first of a bound */
+};
+
+/* Reading for a sync (reader_sync.c, reader_restart.c). */
+struct reader_sync {
+	json_t * mark;             /* behind the page given last */
+	uint64_t ask;              /* what is asked, for marks */
+	json_t * resume;           /* the mark to go on from, until it is reached */
+	uint64_t parts, chain;     /* that were made, and of their inputs */
+	int column;                /* by whose value to go on; -1 */
+	int is_ordered;            /* the list has its order */
+	int restarts;              /* and it goes on so */
+	int64_t from;              /* no row is before; INT64_MIN: any */
+	int64_t newest;            /* the last row's */
+	json_t * bound;            /* as a value of the column; NULL: not moved */
+	unsigned again;            /* how often that bound was begun anew */
 };
 
 /* Where parts come from (reader_parts.c). */
@@ -126,6 +167,8 @@ struct reader {
 	size_t npages, pages_cap, at_page, bytes;
 	int64_t begun_ms;
 	uint64_t drops;            /* of the cache, when it began */
+	struct result_skips skips; /* its parts, and those it had them of */
+	struct reader_sync * sync; /* or NULL */
 };
 
 /* reader.c */
@@ -134,6 +177,8 @@ void reader_soon(struct reader * r);
 int64_t reader_left_ms(const struct reader * r);
 /** reader_told(r): The statistics changed. */
 void reader_told(struct reader * r);
+/** reader_skipped(r, s): Parts are left out: tell all who have to know. */
+void reader_skipped(struct reader * r, const struct result_skips * s);
 /** reader_filters(r, out, n): Which columns narrow the list, for messages:
  * "a, b or c", or "" . */
 const char * reader_filters(const struct reader * r, char * out, size_t n);
@@ -155,6 +200,45 @@ void reader_paginate_pos(const struct reader_part * p, struct page_pos * pos);
 int reader_paginate_after(struct reader_part * p,
     const struct reader_answer * a, struct err * e) MUST_CHECK;
 void reader_paginate_end(struct reader_part * p);
+/** reader_paginate_rewind(p): The next page is the first again. */
+void reader_paginate_rewind(struct reader_part * p);
+/** reader_paginate_hold(p, page): ${page} (taken; NULL: none) is the part's next;
+ * sets p->state. */
+void reader_paginate_hold(struct reader_part * p, struct page * page);
+
+/*
+ * reader_sync.c; without r->sync only _take does anything.
+ * take: ${a} (its page is taken; NULL: no rows) is what was asked for, which may be
+ * a check: sets p->state.
+ * place: the call is for the page at p->here.
+ * part: a new part: 1: take it, 0: an earlier run has read it; -1 with ${e}.
+ * ended: there are no more parts.
+ * given: the page of ${p} is about to be given.
+ */
+int reader_sync_take(struct reader_part * p, struct reader_answer * a,
+    struct err * e) MUST_CHECK;
+int reader_sync_place(struct reader_part * p) MUST_CHECK;
+int reader_sync_part(struct reader_part * p, struct err * e) MUST_CHECK;
+int reader_sync_ended(const struct reader * r, struct err * e) MUST_CHECK;
+void reader_sync_given(struct reader_part * p);
+/** reader_sync_lost(e): Make of ${e} that the mark leads nowhere; -1. */
+int reader_sync_lost(const struct reader * r, struct err * e);
+void reader_sync_part_free(struct reader_part * p);
+void reader_sync_free(struct reader * r);
+
+/*
+ * reader_restart.c.
+ * open: whether the list goes on by value; called once the plan is there.
+ * after: ${page} was taken: if the list goes on from its last value, make that
+ * so.  again: something moved: begin anew at the bound.  to: move the bound to
+ * ${v}, of a mark; 0, or -1 with ${e}.
+ */
+void reader_restart_open(struct reader * r);
+int reader_restart_after(struct reader_part * p, const struct page * page,
+    struct err * e) MUST_CHECK;
+int reader_restart_again(struct reader_part * p, struct err * e) MUST_CHECK;
+int reader_restart_to(struct reader * r, const json_t * v, struct err * e)
+    MUST_CHECK;
 
 /* reader_call.c.  start: NULL if no memory; its end is one of reader_call_done
  * and reader_call_fail, never before it returns. */

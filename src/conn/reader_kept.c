@@ -60,7 +60,9 @@ reader_kept_ask(struct reader_call * c)
 	const struct reader * r = c->part->r;
 	const struct conn_shared * sh = r->env->shared;
 
+	/* Where a bound moves no request comes twice. */
 	if (sh == NULL || sh->cache_get == NULL ||
+	    (r->sync != NULL && r->sync->bound != NULL) ||
 	    !r->plan->list->revalidate || r->plan->ent->decode != DECODE_JSON ||
 	    make_key(c, c->kept.key) ||
 	    (c->kept.ask = malloc(sizeof(*c->kept.ask))) == NULL) {

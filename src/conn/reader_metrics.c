@@ -100,6 +100,8 @@ on_page(void * arg, struct sample_page * s, const struct err * he)
 		reader_call_failed(c, &e);
 		return;
 	}
+	if (st->first_ms == 0)
+		st->first_ms = a.page->at_ms;
 	st->pages++;
 	st->rows += a.page->nrows;
 	a.url = c->req->url;

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -258,6 +259,39 @@ is_configured(const struct plan * p, const struct http_res * res)
 	return (!asked);
 }
 
+/* When the service says it is; what its clock cannot say ours does. */
+static int64_t
+first_ms(const struct http_res * res, int64_t now)
+{
+	int64_t ms = http_res_date(res);
+
+	return (ms > 0 ? ms : now);
+}
+
+/* A part gives no rows, and that is not because it has none. */
+static void
+skipped(struct reader_call * c, const struct http_res * res)
+{
+	struct result_skips s = { .n = 1 };
+	char url[120];
+
+	snprintf(s.why, sizeof(s.why), "%s answered %d", http_url_safe(url,
+	    sizeof(url), c->req->url), res->status);
+	reader_skipped(c->part->r, &s);
+}
+
+/* What an earlier run left off at may be gone; then the service says so in its own
+ * way. */
+static int
+is_lost(const struct reader_call * c, enum answer_kind kind,
+    const struct err * e)
+{
+	if (!c->part->resumes)
+		return (0);
+	return (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
+	    (kind == ANSWER_ERROR && e->cls == ERR_PERMANENT));
+}
+
 static void
 judged(struct reader_call * c, const struct http_res * res)
 {
@@ -269,6 +303,8 @@ judged(struct reader_call * c, const struct http_res * res)
 	struct err e;
 
 	r->ctx->st.bytes += res->bytes;
+	if (r->ctx->st.first_ms == 0)
+		r->ctx->st.first_ms = first_ms(res, now);
 	if (r->env->limits != NULL) {
 		answer_budget(r->plan->c->m, res, now, &b);
 		limits_learn(r->env->limits, r->plan->c, &b);
@@ -276,6 +312,12 @@ judged(struct reader_call * c, const struct http_res * res)
 	body = ruled_body(c, res);
 	kind = answer_judge(r->plan->c->m, res, body, c->req->url, now, &e);
 	json_decref(body);
+	if (is_lost(c, kind, &e)) {
+		reader_sync_lost(r, &e);
+		reader_page_forget(c);
+		reader_call_failed(c, &e);
+		return;
+	}
 	switch (kind) {
 	case ANSWER_OK:
 		if (res->status == 204)
@@ -306,8 +348,14 @@ judged(struct reader_call * c, const struct http_res * res)
 			reader_call_failed(c, &e);
 			break;
 		}
-		/* FALLTHROUGH */
+		/* A value that it does not know (400, 422) has no rows. */
+		if (res->status == 403 || res->status == 404 ||
+		    res->status == 410)
+			skipped(c, res);
+		reader_call_done(c, NULL);
+		break;
 	case ANSWER_SKIP:
+		skipped(c, res);
 		reader_call_done(c, NULL);
 		break;
 	case ANSWER_ERROR:

@@ -56,12 +56,45 @@ asked_size(const struct reader_part * p, int64_t offset)
 void
 reader_paginate_pos(const struct reader_part * p, struct page_pos * pos)
 {
+	const struct reader_place * last = &p->last;
+
 	memset(pos, 0, sizeof(*pos));
-	pos->cursor = p->cursor;
-	pos->next_url = p->next_url;
-	pos->offset = p->offset;
-	pos->number = p->number;
-	pos->size = asked_size(p, p->offset);
+	if (p->check != CHECK_NOT) {
+		pos->cursor = last->cursor;
+		pos->next_url = last->next_url;
+		pos->offset = last->offset;
+		pos->number = last->number;
+	} else {
+		pos->cursor = p->cursor;
+		pos->next_url = p->next_url;
+		pos->offset = p->offset;
+		pos->number = p->number;
+	}
+	pos->size = asked_size(p, pos->offset);
+}
+
+void
+reader_paginate_rewind(struct reader_part * p)
+{
+	reader_paginate_end(p);
+	p->offset = p->number = p->place_at = 0;
+	p->hash = p->place = p->lacks = 0;
+	p->is_last = p->has_failed = 0;
+}
+
+void
+reader_paginate_hold(struct reader_part * p, struct page * page)
+{
+	p->r->ctx->st.short_of += p->lacks;
+	p->lacks = 0;
+	if (page != NULL && page->nrows > 0) {
+		p->page = page;
+		p->state = PART_HELD;
+		return;
+	}
+	page_unref(page);
+	p->state = p->has_failed ? PART_FAILED : p->is_last ? PART_DONE :
+	    PART_READY;
 }
 
 void
@@ -381,6 +414,23 @@ goes_round(struct reader_part * p, const struct next * next, uint64_t hash)
 	return (0);
 }
 
+/* What the service says of how many there are. */
+static void
+tell_total(struct reader_part * p, const struct reader_answer * a)
+{
+	struct read_stats * st = &p->r->ctx->st;
+	int64_t total = count_of(field(p, a, BODY_TOTAL));
+
+	if (total < 0)
+		return;
+	if (!p->has_total)
+		st->total = (st->total < 0 ? 0 : st->total) + total;
+	p->has_total = 1;
+	/* Who wants a few rows gets a few. */
+	p->lacks = p->is_last && !p->has_failed && p->r->plan->limit < 0 &&
+	    total > p->offset ? (uint64_t)(total - p->offset) : 0;
+}
+
 int
 reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e)
@@ -411,5 +461,6 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 		    "mend paginate in the manifest or narrow the query"));
 	check_caps(p, a, more);
 	p->is_last = !more;
+	tell_total(p, a);
 	return (0);
 }

@@ -209,6 +209,8 @@ on_rows(void * arg, struct page * p, const struct err * e)
 		s->e = *e;
 		err_prefix(&s->e, "for the rows of %s", r->plan->ent->name);
 	} else if (p == NULL) {
+		if (s->parent->skips.n > 0)
+			reader_skipped(r, &s->parent->skips);
 		reader_close(s->parent);
 		s->parent = NULL;
 		s->at++;
@@ -253,32 +255,44 @@ next_bound(struct reader * r)
 	}
 }
 
+/* The next inputs; NULL: none now. */
+static json_t *
+next_inputs(struct reader * r)
+{
+	struct reader_source * s = &r->src;
+
+	if (s->ent != NULL)
+		return (next_bound(r));
+	return (s->at < s->n ?
+	    json_incref(json_array_get(s->inputs, s->at++)) : NULL);
+}
+
 struct reader_part *
 reader_parts_next(struct reader * r)
 {
 	struct reader_source * s = &r->src;
 	struct reader_part * p;
 	json_t * in;
+	int rc;
 
-	if (s->has_failed)
-		return (NULL);
-	if (s->ent != NULL)
-		in = next_bound(r);
-	else
-		in = s->at < s->n ?
-		    json_incref(json_array_get(s->inputs, s->at++)) : NULL;
-	if (in == NULL)
-		return (NULL);
-	if ((p = calloc(1, sizeof(*p))) == NULL) {
-		s->has_failed = 1;
-		err_nomem(&s->e, "a partition");
-		json_decref(in);
-		return (NULL);
+	while (!s->has_failed && (in = next_inputs(r)) != NULL) {
+		if ((p = calloc(1, sizeof(*p))) == NULL) {
+			s->has_failed = 1;
+			err_nomem(&s->e, "a partition");
+			json_decref(in);
+			return (NULL);
+		}
+		p->r = r;
+		p->in = in;
+		reader_paginate_begin(p);
+		if ((rc = reader_sync_part(p, &s->e)) > 0)
+			return (p);
+		s->has_failed |= rc < 0;
+		reader_parts_free(p);
 	}
-	p->r = r;
-	p->in = in;
-	reader_paginate_begin(p);
-	return (p);
+	if (!s->has_failed && reader_parts_ended(r))
+		s->has_failed = reader_sync_ended(r, &s->e) != 0;
+	return (NULL);
 }
 
 int
@@ -306,6 +320,7 @@ reader_parts_free(struct reader_part * p)
 	page_unref(p->page);
 	json_decref(p->in);
 	reader_paginate_end(p);
+	reader_sync_part_free(p);
 	free(p);
 }
 

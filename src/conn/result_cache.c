@@ -15,6 +15,7 @@ struct result {
 	int64_t at_ms;
 	size_t n;
 	struct page ** pages;
+	struct result_skips * skips; /* or NULL */
 	UT_hash_handle hh;
 	char key[];
 };
@@ -44,6 +45,7 @@ result_free(struct result * r)
 	for (i = 0; i < r->n; i++)
 		page_unref(r->pages[i]);
 	free(r->pages);
+	free(r->skips);
 	free(r);
 }
 
@@ -137,6 +139,32 @@ result_cache_put(struct result_cache * c, const char * key,
 	while (c->results != NULL && c->bytes + bytes > c->max)
 		drop(c, c->results);
 	(void)add(c, r);
+}
+
+const struct result_skips *
+result_cache_skips(const struct result_cache * c, const char * key)
+{
+	struct result * r;
+
+	HASH_FIND(hh, c->results, key, strlen(key), r);
+	return (r != NULL ? r->skips : NULL);
+}
+
+void
+result_cache_skipped(struct result_cache * c, const char * key,
+    const struct result_skips * s)
+{
+	struct result * r;
+
+	HASH_FIND(hh, c->results, key, strlen(key), r);
+	if (r == NULL)
+		return;
+	/* What cannot be told is not kept. */
+	if (r->skips == NULL &&
+	    (r->skips = malloc(sizeof(*r->skips))) == NULL)
+		drop(c, r);
+	else
+		*r->skips = *s;
 }
 
 void

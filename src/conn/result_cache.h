@@ -14,6 +14,12 @@
  */
 struct result_cache;
 
+/* Parts that are not in a result, for a service would not give them. */
+struct result_skips {
+	uint64_t n;
+	char why[200]; /* the first was left out */
+};
+
 /** result_cache_new(max_bytes): 0: 64 MiB.  One result may take a quarter. */
 struct result_cache * result_cache_new(size_t max_bytes);
 void result_cache_free(struct result_cache * c); /* NULL is a no-op */
@@ -31,6 +37,14 @@ struct page * const * result_cache_get(struct result_cache * c,
 /** result_cache_put(c, key, pages, n, at_ms): Keep it (references are taken). */
 void result_cache_put(struct result_cache * c, const char * key,
     struct page * const * pages, size_t n, int64_t at_ms);
+
+/** result_cache_skips(c, key): What the result that was just got lacks (borrowed as
+ * its pages are), or NULL.  result_cache_skipped(c, key, s): The result that was
+ * just put lacks ${s}. */
+const struct result_skips * result_cache_skips(const struct result_cache * c,
+    const char * key);
+void result_cache_skipped(struct result_cache * c, const char * key,
+    const struct result_skips * s);
 
 /** result_cache_drop(c, prefix): Forget all whose keys begin so: a connector that
  * was changed or acted on. */

@@ -54,6 +54,7 @@ static const struct setting {
 	    1000, 86400000 },
 	{ "query_memory", BYTES, AT(query_memory), "64m", 1 << 20,
 	    INT64_C(1) << 34 },
+	{ "lease", DURATION, AT(lease_ms), "30s", 1000, 600000 },
 	{ ELASTIC "url", STRING, AT(elastic_url), NULL, 0, 0 },
 	{ ELASTIC "api_key", SECRET, AT(elastic_api_key), NULL, 0, 0 },
 	{ ELASTIC "username", STRING, AT(elastic_username), NULL, 0, 0 },

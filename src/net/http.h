@@ -109,6 +109,9 @@ struct http_res {
 /** http_res_header(res, name): The last such header's value, or NULL.  Any case. */
 const char * http_res_header(const struct http_res * res, const char * name);
 
+/** http_res_date(res): What its Date says, in ms since 1970; -1: nothing. */
+int64_t http_res_date(const struct http_res * res);
+
 /** http_hdrs_all(res, name, out): Append the values of all such headers, ", "
  * between them, as they would stand in one; how many there are. */
 size_t http_hdrs_all(const struct http_res * res, const char * name,

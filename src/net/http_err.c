@@ -190,6 +190,15 @@ http_err_curl(struct http_call * c, CURLcode rc)
 	    "valid HTTP (%s); does an HTTP server listen there?", what, why);
 }
 
+int64_t
+http_res_date(const struct http_res * res)
+{
+	const char * v = http_res_header(res, "Date");
+	time_t t = v == NULL ? (time_t)-1 : curl_getdate(v, NULL);
+
+	return (t == (time_t)-1 ? -1 : (int64_t)t * 1000);
+}
+
 /* Seconds or an HTTP date; -1 if it is neither. */
 static int64_t
 retry_after(const struct http_res * res)

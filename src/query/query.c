@@ -268,6 +268,7 @@ query_start(struct loop * L, const char * sql, size_t len,
 	if (q->opts.max_memory == 0)
 		q->opts.max_memory = MAX_MEMORY;
 	q->t0_us = clock_mono_us();
+	q->st.api.total = -1;
 	if ((q->mem = query_mem_new(q->opts.max_memory)) == NULL ||
 	    (q->deadline = loop_timer_new(L, query_expire, q)) == NULL)
 		goto err1;

@@ -227,8 +227,10 @@ e_next(sqlite3_vtab_cursor * base)
 	struct cursor * c = (struct cursor *)base;
 
 	c->has_rowid = 0;
-	if (++c->at_row >= c->page->nrows)
+	if (++c->at_row >= c->page->nrows) {
+		query_feed_mark(c->feed, c->at_page);
 		return (enter_page(c, c->at_page + 1));
+	}
 	c->row += c->page->ncols;
 	if (c->at_row >= c->half) {
 		c->half = SIZE_MAX;

@@ -51,6 +51,7 @@ query_live_new(struct query * q)
 		free(v);
 		return (NULL);
 	}
+	v->ctx.st.total = -1;
 	v->ctx.max_calls = q->opts.max_calls;
 	v->ctx.deadline_ms = q->t0_us / 1000 + q->opts.deadline_ms;
 	v->ctx.progress = on_stats;

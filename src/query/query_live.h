@@ -30,6 +30,7 @@ struct query_entity {
 	struct connector * c; /* a reference */
 	const struct manifest_entity * ent;
 	size_t name;          /* its first token */
+	int is_index;         /* of the cluster: elastic_reader.h reads it */
 };
 
 /* What one xBestIndex settled: idxNum is its index. */
@@ -179,6 +180,9 @@ void query_feed_start(struct query_feeds * fs, const struct query_choice * ch,
  * more, or *rc says why not.
  */
 const struct page * query_feed_page(struct query_feed * f, size_t i, int * rc);
+
+/** query_feed_mark(f, i): All rows of page ${i} are out: tell who syncs. */
+void query_feed_mark(struct query_feed * f, size_t i);
 
 /** query_feed_next(f, i): Page ${i} is about to be used: begin to fetch the one
  * after it if that is certain to be wanted.  1 if it was begun.  Waits a turn. */

@@ -61,6 +61,11 @@ add_stats(struct query_stats * to, const struct query_stats * st)
 	to->api.not_modified += st->api.not_modified;
 	to->api.retries += st->api.retries;
 	to->api.waited_ms += st->api.waited_ms;
+	if (to->api.skipped == 0)
+		memcpy(to->api.skipped_why, st->api.skipped_why,
+		    sizeof(to->api.skipped_why));
+	to->api.skipped += st->api.skipped;
+	to->api.short_of += st->api.short_of;
 	if (st->api.cache_age_ms > to->api.cache_age_ms)
 		to->api.cache_age_ms = st->api.cache_age_ms;
 }

@@ -13,6 +13,7 @@ struct fake_call {
 	struct fake_http * H;
 	struct fake_call * next;
 	const struct fake_answer * a;
+	struct fake_answer own; /* served, not scripted */
 	size_t at;           /* index of its request */
 	char * url;
 	int64_t timeout_ms;
@@ -44,6 +45,8 @@ struct fake_http {
 	struct fake_request * reqs;
 	size_t nreqs, cap;
 	struct fake_call * calls;
+	void (*serve)(void *, const char *, struct fake_answer *);
+	void * serve_arg;
 };
 
 static const struct fake_answer nobody = { .err_code = "connect",
@@ -121,6 +124,14 @@ fake_http_script(struct http * H, const char * url,
 	s->next = 0;
 }
 
+void
+fake_http_serve(struct http * H, void (*serve)(void *, const char *,
+    struct fake_answer *), void * arg)
+{
+	fake_of(H)->serve = serve;
+	fake_of(H)->serve_arg = arg;
+}
+
 static const struct fake_answer *
 answer_of(struct fake_http * F, const char * url)
 {
@@ -144,6 +155,8 @@ call_free(struct fake_call * c)
 	loop_soon_cancel(c->H->L, &c->soon);
 	buf_free(&c->hdrs.text);
 	buf_free(&c->body);
+	free((char *)(uintptr_t)c->own.body);
+	free((char *)(uintptr_t)c->own.header);
 	free(c->url);
 	free(c);
 }
@@ -280,6 +293,10 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 
 	c->H = F;
 	c->a = answer_of(F, req->url);
+	if (c->a == &nobody && F->serve != NULL) {
+		F->serve(F->serve_arg, req->url, &c->own);
+		c->a = &c->own;
+	}
 	c->at = F->nreqs;
 	record(F, req);
 	c->url = must(strdup(req->url));

@@ -41,6 +41,12 @@ void fake_http_free(struct http * H); /* every call must be over */
 void fake_http_script(struct http * H, const char * url,
     const struct fake_answer * a, size_t n);
 
+/** fake_http_serve(H, serve, arg): Requests of URLs without a script are answered by
+ * ${serve}(arg, url, a): it fills ${a}, whose body and header are from malloc or
+ * NULL and are freed. */
+void fake_http_serve(struct http * H, void (*serve)(void * arg,
+    const char * url, struct fake_answer * a), void * arg);
+
 /** fake_http_requests(H, url): How many were sent (NULL: to any).
  * fake_http_request(H, url, i): One of them.  fake_http_running(H): calls. */
 size_t fake_http_requests(const struct http * H, const char * url);

@@ -142,6 +142,40 @@ loop_timer_pending(const struct loop_timer * t)
 }
 
 void
+loop_timer_prio(struct loop_timer * t, enum loop_prio prio)
+{
+	(void)t;
+	(void)prio;
+}
+
+/* What helpers of the real store would watch; none runs here. */
+struct loop_io *
+loop_io_new(struct loop * L, int fd, enum loop_prio prio,
+    void (*cb)(void * arg, int fd, int events), void * arg)
+{
+	(void)L;
+	(void)fd;
+	(void)prio;
+	(void)cb;
+	(void)arg;
+	return (NULL);
+}
+
+int
+loop_io_set(struct loop_io * io, int events)
+{
+	(void)io;
+	(void)events;
+	return (-1);
+}
+
+void
+loop_io_free(struct loop_io * io)
+{
+	(void)io;
+}
+
+void
 loop_timer_free(struct loop_timer * t)
 {
 	if (t == NULL)
@@ -212,6 +246,26 @@ fake_loop_advance(struct loop * L, int64_t ms)
 		run_soon(L);
 	while (fire_next(L, limit));
 	L->now_us = limit;
+	set_clocks(L);
+}
+
+int
+fake_loop_step(struct loop * L, int64_t max_ms)
+{
+	struct soon * s = L->head;
+
+	if (s == NULL)
+		return (fire_next(L, L->now_us + max_ms * 1000));
+	loop_soon_cancel(L, s);
+	count_spin(L);
+	s->cb(s->arg);
+	return (1);
+}
+
+void
+fake_loop_sleep(struct loop * L, int64_t ms)
+{
+	L->now_us += ms * 1000;
 	set_clocks(L);
 }
 

@@ -26,6 +26,13 @@ void fake_loop_advance(struct loop * L, int64_t ms);
 int fake_loop_until(struct loop * L, int (*done)(void *), void * arg,
     int64_t max_ms);
 
+/** fake_loop_step(L, max_ms): Run one callback, if need be a timer that is due
+ * within ${max_ms}; 0: there is none. */
+int fake_loop_step(struct loop * L, int64_t max_ms);
+
+/** fake_loop_sleep(L, ms): Time passes and nothing is run: the process is stopped. */
+void fake_loop_sleep(struct loop * L, int64_t ms);
+
 /** fake_loop_step_wall(L, ms): Set the wall clock forward or back. */
 void fake_loop_step_wall(struct loop * L, int64_t ms);
 

@@ -50,6 +50,7 @@ fake_tables_init(struct fake_tables * t)
 	t->statuses = json_object();
 	t->events = json_object();
 	t->leases = json_object();
+	t->cursors = json_object();
 }
 
 void
@@ -59,6 +60,7 @@ fake_tables_free(struct fake_tables * t)
 	json_decref(t->statuses);
 	json_decref(t->events);
 	json_decref(t->leases);
+	json_decref(t->cursors);
 }
 
 static json_t *
@@ -371,6 +373,7 @@ lease_take(struct state * s, const char * sync, int64_t bucket,
 	char key[256];
 	json_t * have;
 
+	t->calls++;
 	lease_key(key, sizeof(key), sync, bucket);
 	have = json_object_get(t->leases, key);
 	if (reached(s) && (have == NULL || json_integer_value(
@@ -388,11 +391,51 @@ lease_keep(struct state * s, const char * sync, int64_t bucket,
     int64_t fence, int64_t ttl_ms, state_lease_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, NULL, cb, arg);
+	int64_t now = clock_mono_us() / 1000;
+	char key[256];
+	json_t * have;
 
-	(void)sync;
-	(void)bucket;
-	(void)ttl_ms;
-	d->fence = fence;
+	d->S->t->calls++;
+	lease_key(key, sizeof(key), sync, bucket);
+	have = json_object_get(d->S->t->leases, key);
+	if (reached(s) && json_integer_value(json_object_get(have,
+	    "fence")) == fence && json_integer_value(json_object_get(have,
+	    "until")) > now) {
+		d->fence = fence;
+		json_object_set_new(have, "until",
+		    json_integer((json_int_t)(now + ttl_ms)));
+	}
+	finish(d);
+}
+
+static void
+cursor_get(struct state * s, const char * sync, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+
+	d->S->t->calls++;
+	d->v = json_deep_copy(json_object_get(json_object_get(d->S->t->cursors,
+	    sync), "cursor"));
+	finish(d);
+}
+
+static void
+cursor_put(struct state * s, const char * sync, int64_t fence,
+    const json_t * cursor, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	json_t * t = d->S->t->cursors;
+
+	d->S->t->calls++;
+	if (reached(s) && fence < json_integer_value(json_object_get(
+	    json_object_get(t, sync), "fence"))) {
+		d->failed = 1;
+		err_set(&d->e, ERR_PERMANENT, "fenced", "a later run has put "
+		    "its cursor");
+	} else if (reached(s))
+		json_object_set_new(t, sync, json_pack("{s:I, s:o}", "fence",
+		    (json_int_t)fence, "cursor",
+		    json_deep_copy((json_t *)(uintptr_t)cursor)));
 	finish(d);
 }
 
@@ -404,6 +447,7 @@ lease_drop(struct state * s, const char * sync, int64_t bucket,
 	char key[256];
 	json_t * have;
 
+	d->S->t->calls++;
 	lease_key(key, sizeof(key), sync, bucket);
 	have = json_object_get(d->S->t->leases, key);
 	if (reached(s) &&
@@ -445,6 +489,7 @@ fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
 	    .status_get = status_get, .event_add = event_add,
 	    .event_list = event_list, .lease_take = lease_take,
 	    .lease_keep = lease_keep, .lease_drop = lease_drop,
+	    .cursor_get = cursor_get, .cursor_put = cursor_put,
 	    .flush = flush };
 	struct fake_state * S = must(calloc(1, sizeof(*S)));
 

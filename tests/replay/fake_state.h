@@ -16,6 +16,8 @@ struct fake_tables {
 	json_t * statuses; /* name -> status */
 	json_t * events;   /* name -> array, oldest first */
 	json_t * leases;   /* "sync:bucket" -> {node, fence, until} */
+	json_t * cursors;  /* sync -> {fence, cursor} */
+	unsigned calls;    /* of leases and cursors */
 	json_int_t fence;
 	json_int_t generation;
 };

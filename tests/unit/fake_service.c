@@ -322,27 +322,6 @@ plan_describe(const struct plan * p, struct buf * out)
 		    p->orders[i].desc ? " DESC" : "");
 }
 
-/* page.h */
-
-struct page *
-page_ref(struct page * p)
-{
-	p->refs++;
-	return (p);
-}
-
-void
-page_unref(struct page * p)
-{
-	if (p == NULL || --p->refs > 0)
-		return;
-	/* What is used after this is seen. */
-	memset(p->text, 0xdd, p->bytes);
-	free(p->text);
-	free(p->cells);
-	free(p);
-}
-
 /* request.h */
 
 struct request *
@@ -667,6 +646,24 @@ reader_next(struct reader * r, reader_cb * cb, void * arg)
 	fetch(r);
 	if (!r->flying)
 		loop_timer_start(r->timer, 0);
+}
+
+int
+reader_sync(struct reader * r, int restart, const json_t * resume,
+    struct err * e)
+{
+	(void)r;
+	(void)restart;
+	(void)resume;
+	(void)e;
+	return (0);
+}
+
+const json_t *
+reader_mark(const struct reader * r)
+{
+	(void)r;
+	return (NULL);
 }
 
 void

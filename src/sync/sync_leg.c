@@ -1,0 +1,316 @@
+/* One entity of a run: its writer, and what came of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash64.h"
+#include "base/log.h"
+#include "sync/sync_run_internal.h"
+
+/* A list that was left longer ago than this is begun anew. */
+#define RESUME_MS INT64_C(86400000)
+
+/* ---- the writer ---- */
+
+static void
+on_ready(void * arg)
+{
+	struct sync_leg * l = arg;
+
+	l->is_ready = 1;
+	sync_run_soon(l->r);
+}
+
+static void
+on_acked(void * arg, uint64_t rows)
+{
+	struct sync_leg * l = arg;
+
+	l->acked = rows;
+	/* What was written too late was refused, or is ours: the target's fence
+	 * decides.  But nothing is committed. */
+	(void)sync_lease_ok(l->r);
+	sync_run_moved(l->r);
+	if ((l->step.set && l->acked >= l->step.rows) || l->ended)
+		sync_run_soon(l->r);
+}
+
+static void
+on_room(void * arg)
+{
+	struct sync_leg * l = arg;
+
+	if (!l->is_full)
+		return;
+	l->is_full = 0;
+	query_resume(l->q);
+}
+
+static void
+on_failed(void * arg, const struct err * e)
+{
+	struct sync_leg * l = arg;
+
+	l->writer_failed = 1;
+	l->writer_e = *e;
+	sync_run_soon(l->r);
+}
+
+static int
+open_writer(struct sync_leg * l, struct err * e)
+{
+	const struct writer_events ev = { .ready = on_ready, .acked = on_acked,
+	    .room = on_room, .failed = on_failed, .arg = l };
+	struct sync_run * r = l->r;
+	struct writer_column * cols;
+	struct writer_spec spec;
+	char table[300];
+	size_t i;
+
+	if (sync_def_table(r->d, l->ent->name, table, sizeof(table)))
+		return (err_set(e, ERR_CONFIG, "bad_target", "the target's "
+		    "name %.100s is too long", r->d->target));
+	if ((cols = calloc(l->ncols, sizeof(*cols))) == NULL)
+		return (err_nomem(e, "a target's columns"));
+	for (i = 0; i < l->ncols; i++) {
+		cols[i].name = l->cols[i]->name;
+		cols[i].type = l->cols[i]->type;
+		cols[i].is_key = l->cols[i]->is_key != 0;
+		cols[i].nocase = l->cols[i]->nocase != 0;
+	}
+	memset(&spec, 0, sizeof(spec));
+	spec.database = r->d->database;
+	spec.table = table;
+	spec.sync = r->d->id;
+	spec.fence = r->fence;
+	spec.columns = cols;
+	spec.ncolumns = l->ncols;
+	spec.marks = r->d->deletes != SYNC_DELETES_IGNORE;
+	spec.refresh = (r->flags & SYNC_RUN_REFRESH) != 0;
+	l->w = r->env->open(r->env->arg, r->d, &spec, &ev, e);
+	free(cols);
+	return (l->w == NULL ? -1 : 0);
+}
+
+/* ---- what is read ---- */
+
+static int
+pick_columns(struct sync_leg * l, struct err * e)
+{
+	const struct manifest_column * col;
+	size_t i;
+
+	l->cols = calloc(l->ent->ncolumns + 1, sizeof(*l->cols));
+	l->row = calloc(l->ent->ncolumns + 1, sizeof(*l->row));
+	if (l->cols == NULL || l->row == NULL)
+		return (err_nomem(e, "a sync's columns"));
+	for (i = 0; i < l->ent->ncolumns; i++) {
+		col = &l->ent->columns[i];
+		/* What only the request is told says nothing of the row. */
+		if (col->is_input && col->path == NULL && !col->is_key)
+			continue;
+		l->cols[l->ncols++] = col;
+	}
+	return (0);
+}
+
+static int
+pick_cursor(struct sync_leg * l, struct err * e)
+{
+	const char * name = l->r->d->incremental;
+	int col = manifest_column(l->ent, name);
+	size_t at;
+
+	for (at = 0; at < l->ncols; at++)
+		if (col >= 0 && l->cols[at] == &l->ent->columns[col])
+			break;
+	if (at == l->ncols || (l->cols[at]->type != COLUMN_TIMESTAMP &&
+	    l->cols[at]->type != COLUMN_INTEGER))
+		return (err_set(e, ERR_PERMANENT, "no_column", "%.60s has no "
+		    "column %.60s that is a timestamp or an integer, so it "
+		    "cannot be synced INCREMENTAL ON it", l->ent->name, name));
+	l->has_cursor = 1;
+	sync_cursor_init(&l->cu, l->ent, (size_t)col, at);
+	return (0);
+}
+
+/* What the cursor is good for: the same rows, into the same place. */
+static void
+identify(struct sync_leg * l)
+{
+	const struct sync_def * d = l->r->d;
+	const struct connector * c = l->r->c;
+	const char * const parts[] = { c->name, c->m->type, c->config,
+	    l->ent->name, d->where, d->incremental, d->database, d->target,
+	    d->engine == SYNC_ELASTIC ? "es" : "sqlite" };
+	uint64_t h = 1;
+	size_t i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		h = hash64(h + (parts[i] == NULL), log_or_empty(parts[i]),
+		    strlen(log_or_empty(parts[i])));
+	snprintf(l->of, sizeof(l->of), "%016llx", (unsigned long long)h);
+}
+
+static void
+pick_resume(struct sync_leg * l, const json_t * rec)
+{
+	const json_t * v = json_object_get(rec, "resume");
+	const char * of = json_string_value(json_object_get(v, "of"));
+	int64_t age = clock_wall_ms() -
+	    json_integer_value(json_object_get(v, "at"));
+
+	if (of == NULL || strcmp(of, l->of) != 0 || age > RESUME_MS ||
+	    age < -RESUME_MS || (l->r->flags & SYNC_RUN_FULL))
+		return;
+	l->resume = json_incref(json_object_get(v, "token"));
+}
+
+struct sync_leg *
+sync_leg_new(struct sync_run * r, size_t i, struct err * e)
+{
+	const struct manifest_entity * ent = manifest_entity(r->c->m,
+	    r->d->entities[i]);
+	struct sync_leg * l;
+
+	if (ent == NULL) {
+		err_set(e, ERR_PERMANENT, "not_found", "type %.60s has no "
+		    "entity %.60s any more: drop sync %.100s", r->c->m->type,
+		    r->d->entities[i], r->d->id);
+		return (NULL);
+	}
+	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		err_nomem(e, "a sync's run");
+		return (NULL);
+	}
+	l->r = r;
+	l->ent = ent;
+	/* Two names are taken in the record. */
+	l->key = strcmp(ent->name, "bucket") == 0 ? "entity:bucket" :
+	    strcmp(ent->name, "run") == 0 ? "entity:run" : ent->name;
+	l->st.total = -1;
+	identify(l);
+	if (pick_columns(l, e) || (r->d->incremental != NULL &&
+	    pick_cursor(l, e)))
+		goto fail;
+	if (l->has_cursor) {
+		sync_cursor_load(&l->cu, sync_commit_leg(l), l->of);
+		l->cu.all = (r->flags & SYNC_RUN_FULL) != 0;
+	} else
+		pick_resume(l, sync_commit_leg(l));
+	if (open_writer(l, e))
+		goto fail;
+	return (l);
+
+fail:
+	sync_leg_free(l);
+	return (NULL);
+}
+
+void
+sync_leg_close(struct sync_leg * l)
+{
+	struct writer_stats st;
+
+	if (l->w == NULL)
+		return;
+	writer_stats(l->w, &st);
+	l->rejected = st.rejected;
+	writer_close(l->w);
+	l->w = NULL;
+}
+
+void
+sync_leg_free(struct sync_leg * l)
+{
+	if (l == NULL)
+		return;
+	sync_leg_close(l);
+	sync_cursor_free(&l->cu);
+	buf_free(&l->sql);
+	json_decref(l->resume);
+	json_decref(l->step.token);
+	free(l->cols);
+	free(l->row);
+	free(l);
+}
+
+/* ---- what came of it ---- */
+
+static int
+is_cap(const struct err * e)
+{
+	return (strcmp(e->code, "max_rows") == 0 ||
+	    strcmp(e->code, "page_cap") == 0 ||
+	    strcmp(e->code, "max_pages") == 0 ||
+	    strcmp(e->code, "max_api_calls") == 0);
+}
+
+static void
+judge_read(struct sync_leg * l)
+{
+	struct sync_run * r = l->r;
+	struct err e = l->e;
+
+	if (is_cap(&e)) {
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "cap: %s", e.msg);
+		return;
+	}
+	sync_run_verdict(r, SYNC_FAILED, &e, "%s", e.msg);
+	/* Who is refused once is refused for all; but what an entity was not
+	 * told is its own. */
+	if (e.cls == ERR_CONFIG && strcmp(e.code, "input") != 0)
+		r->is_over = 1;
+}
+
+static void
+judge_writer(struct sync_leg * l)
+{
+	struct sync_run * r = l->r;
+	struct err e = l->writer_e;
+
+	if (strcmp(e.code, "fenced") == 0) {
+		e.cls = ERR_TRANSIENT;
+		r->is_lost = 1;
+		sync_run_fail(r, &e);
+		return;
+	}
+	sync_run_verdict(r, SYNC_FAILED, &e, "%s", e.msg);
+	/* Who is away is away for the other entities too. */
+	if (e.cls != ERR_PERMANENT)
+		r->is_over = 1;
+}
+
+int
+sync_leg_judge(struct sync_leg * l)
+{
+	struct sync_run * r = l->r;
+	struct writer_stats st;
+	int whole = l->reads_all && !l->resumed;
+
+	memset(&st, 0, sizeof(st));
+	if (l->w != NULL)
+		writer_stats(l->w, &st);
+	if (l->writer_failed)
+		judge_writer(l);
+	else if (l->failed)
+		judge_read(l);
+	if (r->is_lost)
+		return (0);
+	if (l->st.skipped > 0)
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu part%s left "
+		    "out: %s", (unsigned long long)l->st.skipped,
+		    l->st.skipped == 1 ? " was" : "s were", l->st.skipped_why);
+	if (l->st.short_of > 0)
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "the total differs: "
+		    "%llu record%s than the service said there are",
+		    (unsigned long long)l->st.short_of,
+		    l->st.short_of == 1 ? " less" : "s less");
+	if (st.rejected > 0)
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu row%s rejected: "
+		    "%s", (unsigned long long)st.rejected,
+		    st.rejected == 1 ? "" : "s", st.reject_why);
+	return (whole && !l->writer_failed && !l->failed &&
+	    l->st.skipped == 0 && l->st.short_of == 0 && st.rejected == 0);
+}

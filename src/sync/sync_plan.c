@@ -1,0 +1,189 @@
+/*
+ * How an entity is asked for what is new.  Oldest first from the cursor's value on
+ * where the service can do both, for such a list may move while it is read and
+ * nothing is stepped over; else newest first up to the cursor; else as it comes.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/rfc3339.h"
+#include "conn/plan.h"
+#include "sync/sync_run_internal.h"
+
+enum { ORDER_NONE, ORDER_ASC, ORDER_DESC };
+
+/* Whether it is the cursor that the manifest names, and how it says it comes. */
+static int
+is_own(const struct sync_leg * l, const char ** order)
+{
+	const json_t * cu = l->ent->cursor;
+	const char * name = json_string_value(json_object_get(cu, "column"));
+
+	*order = json_string_value(json_object_get(cu, "order"));
+	if (*order == NULL)
+		*order = "none";
+	return (name != NULL && strcasecmp(name, l->cu.col->name) == 0);
+}
+
+/* From where to ask: the stored value, or the beginning of time, so that a list
+ * that moves can be asked for the rest by value the first time too. */
+static int
+asked_from(const struct sync_leg * l, int64_t * v)
+{
+	const char * order;
+
+	if (sync_cursor_from(&l->cu, v))
+		return (1);
+	*v = 0;
+	return (l->cu.col->type == COLUMN_TIMESTAMP && l->cu.col->not_null &&
+	    is_own(l, &order));
+}
+
+static void
+add_name(struct buf * b, const char * s)
+{
+	buf_addc(b, '"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"')
+			buf_addc(b, '"');
+		buf_addc(b, *s);
+	}
+	buf_addc(b, '"');
+}
+
+static int
+build(struct sync_leg * l, const int64_t * from, int order)
+{
+	struct buf * b = &l->sql;
+	const char * sep = " WHERE ";
+	size_t i;
+
+	buf_clear(b);
+	for (i = 0; i < l->ncols; i++) {
+		buf_adds(b, i == 0 ? "SELECT " : ", ");
+		add_name(b, l->cols[i]->name);
+	}
+	buf_adds(b, " FROM ");
+	add_name(b, l->r->c->name);
+	buf_addc(b, '.');
+	add_name(b, l->ent->name);
+	if (l->r->d->where != NULL) {
+		/* It may end in a comment. */
+		buf_addf(b, " WHERE (%s\n)", l->r->d->where);
+		sep = " AND ";
+	}
+	if (from != NULL) {
+		buf_adds(b, sep);
+		add_name(b, l->cu.col->name);
+		buf_adds(b, " >= ");
+		sync_cursor_literal(&l->cu, *from, b);
+	}
+	if (order != ORDER_NONE) {
+		buf_adds(b, " ORDER BY ");
+		add_name(b, l->cu.col->name);
+		buf_adds(b, order == ORDER_DESC ? " DESC" : "");
+	}
+	return (b->failed ? -1 : 0);
+}
+
+int
+sync_plan_probes(const struct sync_leg * l)
+{
+	return (l->has_cursor && l->r->d->where != NULL);
+}
+
+int
+sync_plan_probe(struct sync_leg * l, int desc)
+{
+	int64_t from;
+	int has = asked_from(l, &from);
+
+	return (build(l, desc || !has ? NULL : &from,
+	    desc ? ORDER_DESC : ORDER_ASC));
+}
+
+/* A plan for this alone: whether it filters, orders, and is of parts. */
+static int
+try_plan(const struct sync_leg * l, const int64_t * from, int desc,
+    int * filtered, int * ordered, struct err * e)
+{
+	struct plan_order order = { (size_t)(l->cu.col - l->ent->columns),
+	    desc };
+	struct plan_given given = { .column = order.column, .op = OP_GE,
+	    .nvalues = 1 };
+	char text[RFC3339_LEN];
+	struct value v;
+	struct plan * p;
+
+	memset(&v, 0, sizeof(v));
+	if (from != NULL && l->cu.col->type == COLUMN_TIMESTAMP) {
+		rfc3339_format(*from, text);
+		v.type = VALUE_TEXT;
+		v.s = text;
+		v.len = (uint32_t)strlen(text);
+	} else if (from != NULL) {
+		v.type = VALUE_INT;
+		v.i = *from;
+	}
+	given.values = &v;
+	if ((p = plan_new(l->r->c, l->ent, &given, from != NULL, &order, 1,
+	    e)) == NULL)
+		return (-1);
+	*ordered = p->norders == 1 && p->list->partition == NULL;
+	*filtered = p->npreds == 1 && p->preds[0].push != NULL &&
+	    p->preds[0].sent != NULL;
+	plan_free(p);
+	return (0);
+}
+
+int
+sync_plan_choose(struct sync_leg * l, struct err * e)
+{
+	int64_t from;
+	int has = asked_from(l, &from), none;
+
+	if (try_plan(l, has ? &from : NULL, 0, &l->probe_filtered,
+	    &l->probe_ordered, e))
+		return (-1);
+	if (l->probe_filtered && l->probe_ordered)
+		return (0);
+	return (try_plan(l, NULL, 1, &none, &l->probe_desc, e));
+}
+
+int
+sync_plan_sql(struct sync_leg * l, struct err * e)
+{
+	struct sync_cursor * cu = &l->cu;
+	const char * declared;
+	int64_t from = 0;
+	int own, rc;
+
+	l->reads_all = 1;
+	if (!l->has_cursor) {
+		if (build(l, NULL, ORDER_NONE))
+			return (err_nomem(e, "a statement"));
+		return (0);
+	}
+	own = is_own(l, &declared);
+	l->reads_all = cu->all || !cu->stored.has;
+	asked_from(l, &from);
+	if (l->probe_filtered && l->probe_ordered) {
+		cu->order = SYNC_ASC;
+		cu->steps = own && strcmp(declared, "asc") == 0;
+		l->sync.restart = cu->col->name;
+		if (sync_cursor_seams(cu))
+			return (err_nomem(e, "a cursor"));
+		rc = build(l, &from, ORDER_ASC);
+	} else if (!l->probe_filtered && l->probe_desc) {
+		/* The condition would stay here, and the list be read to its
+		 * end; so it is the rows that say when it is enough. */
+		cu->order = SYNC_DESC;
+		rc = build(l, NULL, ORDER_DESC);
+	} else
+		/* Where rows may have no value at all these are wanted too:
+		 * then it is looked at here. */
+		rc = build(l, l->probe_filtered && !l->reads_all &&
+		    (cu->col->not_null || own) ? &from : NULL, ORDER_NONE);
+	return (rc ? err_nomem(e, "a statement") : 0);
+}

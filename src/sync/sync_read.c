@@ -1,0 +1,300 @@
+/* A leg's SELECT, and its rows on their way into the writer. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "sync/sync_run_internal.h"
+
+#define DEADLINE_MS INT64_C(86400000)
+/* How often the cursor moves while a run goes on. */
+#define STEP_US INT64_C(5000000)
+#define STEP_PAGES 50
+/* Rows between two looks at the clock. */
+#define ROWS_A_LOOK 16
+/* EXPLAIN's columns. */
+#define EXPLAIN_PUSHED 2
+#define EXPLAIN_ORDER 4
+
+static int start_query(struct sync_leg *, struct err *);
+
+static void
+lookup(void * arg, const char * schema, const char * table,
+    struct query_table * out)
+{
+	struct sync_leg * l = arg;
+
+	if (schema == NULL || strcasecmp(schema, l->r->c->name) != 0 ||
+	    strcasecmp(table, l->ent->name) != 0)
+		return;
+	out->found = 1;
+	out->c = l->r->c;
+	out->ent = l->ent;
+}
+
+static size_t
+names(void * arg, const char ** out, size_t n)
+{
+	struct sync_leg * l = arg;
+
+	if (n > 0)
+		out[0] = l->ent->name;
+	return (n > 0);
+}
+
+/* ---- what EXPLAIN tells ---- */
+
+static int
+holds(const struct query_value * v, const char * s)
+{
+	return (v->type == QUERY_TEXT && memmem(v->s, v->len, s,
+	    strlen(s)) != NULL);
+}
+
+static void
+probe_row(struct sync_leg * l, const struct query_value * v)
+{
+	const struct query_value * order = &v[EXPLAIN_ORDER];
+	struct buf want = BUF_INIT(1024);
+	int64_t from = 0;
+	int ordered = holds(order, "by the service");
+
+	if (l->probing == 2) {
+		l->probe_desc = ordered;
+		return;
+	}
+	l->probe_ordered = ordered;
+	sync_cursor_from(&l->cu, &from);
+	buf_addf(&want, "%s >= ", l->cu.col->name);
+	if (sync_cursor_literal(&l->cu, from, &want) == 0)
+		l->probe_filtered = holds(&v[EXPLAIN_PUSHED], want.p);
+	buf_free(&want);
+}
+
+/* ---- rows ---- */
+
+static void
+take_step(struct sync_leg * l, const json_t * token)
+{
+	struct sync_step * s = &l->step;
+
+	if (l->has_cursor) {
+		if (!sync_cursor_step(&l->cu, l->st.first_ms, &s->point))
+			return;
+	} else {
+		json_decref(s->token);
+		if ((s->token = json_deep_copy(token)) == NULL)
+			return;
+	}
+	s->set = 1;
+	s->rows = l->given;
+	l->step_us = clock_mono_us();
+	l->pages = 0;
+}
+
+static int
+is_step_due(const struct sync_leg * l, int64_t now_us)
+{
+	return (!l->step.set && (l->pages >= STEP_PAGES ||
+	    now_us - l->step_us >= STEP_US));
+}
+
+static void
+on_mark(void * arg, const json_t * token)
+{
+	struct sync_leg * l = arg;
+
+	l->pages++;
+	if (l->has_cursor || token == NULL || l->cancelled || l->probing)
+		return;
+	if (is_step_due(l, clock_mono_us()))
+		take_step(l, token);
+	if (l->step.set && l->acked >= l->step.rows)
+		sync_run_soon(l->r);
+}
+
+/* What may be done only every few rows; nonzero: no more rows. */
+static int
+look(struct sync_leg * l)
+{
+	if (!sync_lease_ok(l->r))
+		return (1);
+	if (l->has_cursor && l->cu.steps && is_step_due(l, clock_mono_us()))
+		take_step(l, NULL);
+	return (0);
+}
+
+static void
+fill(struct value * to, const struct query_value * from)
+{
+	switch (from->type) {
+	case QUERY_NULL:
+		to->type = VALUE_NULL;
+		break;
+	case QUERY_INT:
+		to->type = VALUE_INT;
+		to->i = from->i;
+		break;
+	case QUERY_REAL:
+		to->type = VALUE_REAL;
+		to->d = from->d;
+		break;
+	case QUERY_TEXT:
+	case QUERY_BLOB:
+		to->type = VALUE_TEXT;
+		to->s = from->s;
+		to->len = (uint32_t)from->len;
+		break;
+	}
+}
+
+static int
+on_row(void * arg, size_t n, const struct query_value * v)
+{
+	struct sync_leg * l = arg;
+	size_t i;
+
+	if (l->probing) {
+		probe_row(l, v);
+		return (0);
+	}
+	/* What still comes after an end is not written. */
+	if (l->cancelled || l->stopped || l->w == NULL || l->writer_failed ||
+	    n != l->ncols)
+		return (0);
+	if (l->seen++ % ROWS_A_LOOK == 0 && look(l))
+		return (0);
+	for (i = 0; i < n; i++)
+		fill(&l->row[i], &v[i]);
+	if (l->has_cursor)
+		switch (sync_cursor_row(&l->cu, l->cols, l->row, n)) {
+		case SYNC_ROW_WRITE:
+			break;
+		case SYNC_ROW_SKIP:
+			return (0);
+		case SYNC_ROW_STOP:
+			l->stopped = 1;
+			query_cancel(l->q);
+			return (0);
+		}
+	l->given++;
+	l->is_full = writer_row(l->w, l->row) != 0;
+	return (l->is_full);
+}
+
+static void
+on_progress(void * arg, const struct query_stats * st)
+{
+	struct sync_leg * l = arg;
+
+	if (l->probing)
+		return;
+	l->st = st->api;
+	if (l->st.unordered > 0)
+		l->cu.disordered = 1;
+	sync_run_moved(l->r);
+}
+
+static void
+finish(struct sync_leg * l, const struct err * e)
+{
+	l->ended = 1;
+	if (e != NULL && !l->stopped) {
+		l->failed = 1;
+		l->e = *e;
+	}
+	sync_run_soon(l->r);
+}
+
+static void
+on_done(void * arg, const struct query_stats * st, const struct err * e)
+{
+	struct sync_leg * l = arg;
+	struct err why;
+
+	l->q = NULL;
+	if (l->probing == 0) {
+		l->st = st->api;
+		finish(l, e);
+		return;
+	}
+	/* Newest first is asked about only where the other will not do. */
+	if (l->probing == 1 && e == NULL &&
+	    !(l->probe_filtered && l->probe_ordered))
+		l->probing = 2;
+	else
+		l->probing = 0;
+	if (e == NULL && !l->cancelled && start_query(l, &why) == 0)
+		return;
+	l->probing = 0;
+	finish(l, e != NULL ? e : &why);
+}
+
+/* Only where OPTIONS say so: a sync is not a statement that somebody mistyped. */
+static uint64_t
+max_calls(const struct connector * c)
+{
+	json_t * o = c->options == NULL ? NULL :
+	    json_loads(c->options, 0, NULL);
+	int said = json_object_get(o, "max_api_calls") != NULL;
+
+	json_decref(o);
+	return (said && c->opt.max_api_calls > 0 ?
+	    (uint64_t)c->opt.max_api_calls : UINT64_MAX);
+}
+
+static int
+start_query(struct sync_leg * l, struct err * e)
+{
+	struct sync_run * r = l->r;
+	struct query_sink sink = { .row = on_row, .done = on_done, .arg = l,
+	    .progress = on_progress };
+
+	if (l->cancelled)
+		return (err_set(e, ERR_CANCELLED, "cancelled",
+		    "the run was cancelled"));
+	if (l->probing != 0) {
+		if (sync_plan_probe(l, l->probing == 2))
+			return (err_nomem(e, "a statement"));
+	} else if (sync_plan_sql(l, e))
+		return (-1);
+	memset(&l->opts, 0, sizeof(l->opts));
+	l->opts.conn = r->env->conn;
+	l->opts.deadline_ms = DEADLINE_MS;
+	l->opts.max_memory = r->env->query_memory;
+	l->opts.max_calls = max_calls(r->c);
+	l->opts.explain = l->probing != 0;
+	if (l->probing == 0) {
+		l->sync.mark = on_mark;
+		l->sync.arg = l;
+		l->sync.resume = l->resumed ? l->resume : NULL;
+		l->opts.sync = &l->sync;
+	}
+	l->step_us = clock_mono_us();
+	l->q = query_start(r->env->loop, l->sql.p, l->sql.len, &l->cat,
+	    &l->opts, &sink, e);
+	return (l->q == NULL ? -1 : 0);
+}
+
+int
+sync_read_start(struct sync_leg * l, struct err * e)
+{
+	l->cat.lookup = lookup;
+	l->cat.names = names;
+	l->cat.arg = l;
+	l->ended = l->failed = 0;
+	l->resumed = !l->has_cursor && l->resume != NULL;
+	l->probing = sync_plan_probes(l) ? 1 : 0;
+	if (l->has_cursor && !l->probing && sync_plan_choose(l, e))
+		return (-1);
+	return (start_query(l, e));
+}
+
+void
+sync_read_stop(struct sync_leg * l)
+{
+	if (l->cancelled)
+		return;
+	l->cancelled = 1;
+	query_cancel(l->q);
+}

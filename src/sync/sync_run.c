@@ -1,0 +1,630 @@
+#include "sync/sync_run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "sync/sync_run_internal.h"
+
+#define TELL_MS 200
+#define RATE_MS 5000.0 /* what "lately" is */
+/* Between legs the record is put at most so often. */
+#define COMMIT_US INT64_C(5000000)
+
+static const char * const state_names[] = { "claim", "cursor", "open", "read",
+    "drain", "sweep", "commit", "release", "done" };
+
+static void advance(void *);
+
+/* The one place where the state changes. */
+static void
+run_enter(struct sync_run * r, enum sync_run_state s)
+{
+	log_event(LOG_DEBUG, "sync_state", LOG_S("sync", r->d->id),
+	    LOG_S("from", state_names[r->state]), LOG_S("to", state_names[s]));
+	r->state = s;
+}
+
+void
+sync_run_soon(struct sync_run * r)
+{
+	loop_soon(r->env->loop, &r->soon, advance, r);
+}
+
+/* ---- questions to the state ---- */
+
+struct sync_ask *
+sync_run_ask(struct sync_run * r, struct sync_ask ** slot)
+{
+	struct sync_ask * a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return (NULL);
+	a->r = r;
+	a->slot = slot;
+	*slot = a;
+	return (a);
+}
+
+struct sync_run *
+sync_run_asked(void * arg)
+{
+	struct sync_ask * a = arg;
+	struct sync_run * r = a->r;
+
+	if (r != NULL)
+		*a->slot = NULL;
+	free(a);
+	return (r);
+}
+
+void
+sync_run_forget(struct sync_ask ** slot)
+{
+	if (*slot != NULL)
+		(*slot)->r = NULL;
+	*slot = NULL;
+}
+
+/* ---- verdicts ---- */
+
+/* What was cut may end within a character. */
+static void
+utf8_trim(char * s)
+{
+	s[utf8_check(s, strlen(s))] = '\0';
+}
+
+/* Of two failures the one that says more about what next. */
+static int
+is_graver(const struct err * a, const struct err * b)
+{
+	static const int rank[] = { [ERR_TRANSIENT] = 2, [ERR_PERMANENT] = 1,
+	    [ERR_CONFIG] = 3, [ERR_CANCELLED] = 4 };
+
+	return (rank[a->cls] > rank[b->cls]);
+}
+
+void
+sync_run_verdict(struct sync_run * r, enum sync_verdict v,
+    const struct err * e, const char * fmt, ...)
+{
+	struct sync_result * res = &r->res;
+	size_t n = strlen(res->reason), size = sizeof(res->reason);
+	va_list ap;
+
+	if (v == SYNC_FAILED && (res->verdict != SYNC_FAILED ||
+	    is_graver(e, &res->e)))
+		res->e = *e;
+	if (v > res->verdict)
+		res->verdict = v;
+	if (n + 8 > size)
+		return;
+	if (n > 0)
+		n += (size_t)snprintf(res->reason + n, size - n, "; ");
+	if (r->leg != NULL && r->d->nentities > 1) {
+		snprintf(res->reason + n, size - n, "%.60s: ",
+		    r->leg->ent->name);
+		n = strlen(res->reason);
+	}
+	va_start(ap, fmt);
+	vsnprintf(res->reason + n, size - n, fmt, ap);
+	va_end(ap);
+	utf8_trim(res->reason);
+}
+
+void
+sync_run_fail(struct sync_run * r, const struct err * e)
+{
+	struct sync_result * res = &r->res;
+
+	sync_run_soon(r);
+	if (res->verdict == SYNC_FAILED && res->e.cls == ERR_CANCELLED)
+		return;
+	res->verdict = SYNC_FAILED;
+	res->e = *e;
+	snprintf(res->reason, sizeof(res->reason), "%.380s", e->msg);
+	utf8_trim(res->reason);
+	r->is_over = 1;
+}
+
+/* ---- progress ---- */
+
+void
+sync_run_progress(const struct sync_run * r, struct sync_progress * p)
+{
+	const struct sync_leg * l = r->leg;
+	struct writer_stats st;
+
+	*p = r->sum;
+	p->legs = r->d->nentities;
+	if (l == NULL)
+		return;
+	memset(&st, 0, sizeof(st));
+	st.rejected = l->rejected;
+	if (l->w != NULL)
+		writer_stats(l->w, &st);
+	p->entity = l->ent->name;
+	p->pages += l->st.pages;
+	p->calls += l->st.calls;
+	p->retries += l->st.retries;
+	p->rows += l->seen;
+	p->written += l->acked > st.rejected ? l->acked - st.rejected : 0;
+	p->rejected += st.rejected;
+	p->deleted += l->deleted;
+	p->total = l->st.total;
+}
+
+static void
+on_tell(void * arg)
+{
+	struct sync_run * r = arg;
+	struct sync_progress p;
+
+	sync_run_progress(r, &p);
+	r->progress(r->arg, &p);
+}
+
+/* The rate forgets with time. */
+static void
+note_rate(struct sync_run * r)
+{
+	int64_t now = clock_mono_us();
+	double ms = (double)(now - r->told_us) / 1000, part;
+	struct sync_progress p;
+
+	if (ms < TELL_MS)
+		return;
+	sync_run_progress(r, &p);
+	part = ms / (ms + RATE_MS);
+	r->sum.rate += part * ((double)(p.written - r->told_rows) * 1000 / ms -
+	    r->sum.rate);
+	r->told_us = now;
+	r->told_rows = p.written;
+}
+
+void
+sync_run_moved(struct sync_run * r)
+{
+	r->sum.last_progress_ms = clock_wall_ms();
+	note_rate(r);
+	if (r->teller != NULL && !loop_timer_pending(r->teller))
+		loop_timer_start(r->teller, TELL_MS);
+}
+
+/* ---- the states; each says whether to go on ---- */
+
+static void
+on_claim(void * arg, int64_t fence, const struct err * e)
+{
+	struct sync_run * r = sync_run_asked(arg);
+
+	/* It is always waited for. */
+	r->answered = 1;
+	r->fence = e == NULL ? fence : 0;
+	if (e != NULL) {
+		struct err why = *e;
+
+		err_prefix(&why, "claiming the run");
+		sync_run_fail(r, &why);
+	}
+	sync_run_soon(r);
+}
+
+static void
+on_cursor(void * arg, json_t * v, const struct err * e)
+{
+	struct sync_run * r = sync_run_asked(arg);
+	struct err why;
+
+	if (r == NULL)
+		return;
+	r->answered = 1;
+	if (e != NULL) {
+		why = *e;
+		err_prefix(&why, "reading the cursor");
+		sync_run_fail(r, &why);
+	} else if (sync_commit_load(r, v)) {
+		err_nomem(&why, "a cursor");
+		sync_run_fail(r, &why);
+	}
+	sync_run_soon(r);
+}
+
+static int
+in_claim(struct sync_run * r)
+{
+	struct sync_ask * a;
+	struct err e;
+
+	if (!r->answered)
+		return (0);
+	if (r->fence <= 0 || r->is_over) {
+		if (!r->is_over)
+			r->res.verdict = SYNC_IDLE;
+		run_enter(r, RUN_RELEASE);
+		return (1);
+	}
+	r->res.fence = r->fence;
+	r->answered = 0;
+	if (!sync_lease_ok(r)) {
+		run_enter(r, RUN_RELEASE);
+		return (1);
+	}
+	if (sync_lease_start(r) || (a = sync_run_ask(r, &r->asking)) == NULL) {
+		err_nomem(&e, "a sync's run");
+		sync_run_fail(r, &e);
+		run_enter(r, RUN_RELEASE);
+		return (1);
+	}
+	run_enter(r, RUN_CURSOR);
+	r->env->state->ops->cursor_get(r->env->state, r->d->id, on_cursor, a);
+	return (0);
+}
+
+static int
+in_cursor(struct sync_run * r)
+{
+	if (!r->answered && !r->is_over)
+		return (0);
+	sync_run_forget(&r->asking);
+	if (!r->is_over && (r->flags & SYNC_RUN_MANUAL) == 0 &&
+	    json_integer_value(json_object_get(r->record, "bucket")) >=
+	    r->bucket) {
+		r->res.verdict = SYNC_IDLE;
+		r->is_over = 1;
+	}
+	run_enter(r, RUN_COMMIT);
+	return (1);
+}
+
+/* The next entity, or the end. */
+static int
+next_leg(struct sync_run * r)
+{
+	struct err e;
+	size_t i;
+
+	for (;;) {
+		if (r->is_over || !sync_lease_ok(r) ||
+		    r->next == r->d->nentities) {
+			run_enter(r, RUN_RELEASE);
+			return (1);
+		}
+		i = r->next++;
+		if ((r->leg = sync_leg_new(r, i, &e)) != NULL) {
+			run_enter(r, RUN_OPEN);
+			return (1);
+		}
+		r->sum.legs_done++;
+		sync_run_verdict(r, SYNC_FAILED, &e, "%.60s: %s",
+		    r->d->entities[i], e.msg);
+		if (e.cls == ERR_CONFIG)
+			r->is_over = 1;
+	}
+}
+
+/* The leg is over; what came of it is judged. */
+static void
+end_leg(struct sync_run * r, int well)
+{
+	struct sync_leg * l = r->leg;
+	struct sync_progress p;
+
+	if (!r->is_lost) {
+		sync_commit_step(l);
+		if (l->acked == l->given && !l->writer_failed)
+			sync_commit_end(l, well && !l->failed);
+	}
+	sync_run_progress(r, &p);
+	sync_leg_free(l);
+	r->leg = NULL;
+	p.legs_done++;
+	r->sum = p;
+	run_enter(r, RUN_COMMIT);
+}
+
+/* Whether the leg goes no further; then nothing is written from now on. */
+static int
+is_cut(struct sync_run * r)
+{
+	struct sync_leg * l = r->leg;
+
+	if (!r->is_over && !l->writer_failed && sync_lease_ok(r))
+		return (0);
+	sync_read_stop(l);
+	if (!l->writer_failed)
+		sync_leg_close(l);
+	return (1);
+}
+
+/* Neither do we say that the service failed. */
+static int
+cut_leg(struct sync_run * r)
+{
+	struct sync_leg * l = r->leg;
+
+	l->failed = 1;
+	l->e.cls = ERR_CANCELLED;
+	if (l->writer_failed)
+		sync_leg_judge(l);
+	end_leg(r, 0);
+	return (1);
+}
+
+static int
+in_open(struct sync_run * r)
+{
+	struct sync_leg * l = r->leg;
+
+	if (is_cut(r))
+		return (cut_leg(r));
+	if (!l->is_ready)
+		return (0);
+	run_enter(r, RUN_READ);
+	if (sync_read_start(l, &l->e)) {
+		l->ended = l->failed = 1;
+		return (1);
+	}
+	return (0);
+}
+
+static int
+in_read(struct sync_run * r)
+{
+	struct sync_leg * l = r->leg;
+	int cut = is_cut(r);
+
+	/* Acknowledged is acknowledged: that much is kept even now. */
+	if (sync_lease_ok(r) && r->putting == NULL) {
+		sync_commit_step(l);
+		sync_commit_put(r);
+	}
+	if (!l->ended)
+		return (0);
+	if (cut)
+		return (cut_leg(r));
+	if (l->failed && l->resumed && strcmp(l->e.code, "resume") == 0) {
+		json_decref(l->resume);
+		l->resume = NULL;
+		if (sync_read_start(l, &l->e))
+			l->ended = l->failed = 1;
+		return (l->ended);
+	}
+	run_enter(r, RUN_DRAIN);
+	writer_flush(l->w);
+	return (1);
+}
+
+static void
+on_swept(void * arg, uint64_t n, const struct err * e)
+{
+	struct sync_leg * l = arg;
+
+	l->swept = 1;
+	l->deleted = n;
+	if (e != NULL) {
+		l->sweep_failed = 1;
+		l->sweep_e = *e;
+	}
+	sync_run_soon(l->r);
+}
+
+static int
+in_drain(struct sync_run * r)
+{
+	struct sync_leg * l = r->leg;
+	const struct sync_def * d = r->d;
+	int sweeps;
+
+	if (is_cut(r))
+		return (cut_leg(r));
+	if (l->acked < l->given)
+		return (0);
+	sweeps = sync_leg_judge(l) && d->deletes != SYNC_DELETES_IGNORE;
+	if (!sweeps) {
+		end_leg(r, 1);
+		return (1);
+	}
+	run_enter(r, RUN_SWEEP);
+	writer_sweep(l->w, d->deletes == SYNC_DELETES_MARK ? SWEEP_MARK :
+	    SWEEP_REMOVE, d->delete_ratio, on_swept, l);
+	return (1);
+}
+
+static int
+in_sweep(struct sync_run * r)
+{
+	struct sync_leg * l = r->leg;
+
+	if (is_cut(r))
+		return (cut_leg(r));
+	if (!l->swept)
+		return (0);
+	if (l->sweep_failed && strcmp(l->sweep_e.code, "delete_ratio") == 0)
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "deletes: %s",
+		    l->sweep_e.msg);
+	else if (l->sweep_failed) {
+		l->writer_failed = 1;
+		l->writer_e = l->sweep_e;
+		l->st.skipped = l->st.short_of = 0;
+		sync_leg_judge(l);
+	}
+	end_leg(r, 1);
+	return (1);
+}
+
+static int
+in_commit(struct sync_run * r)
+{
+	if (r->next < r->d->nentities && !r->is_over && r->is_dirty &&
+	    clock_mono_us() - r->committed_us >= COMMIT_US)
+		sync_commit_put(r);
+	/* One that is on its way need not be waited for: the next says more. */
+	return (next_leg(r));
+}
+
+/* Transient: somebody does it again; cancelled: it did not happen. */
+static int
+is_done(const struct sync_run * r)
+{
+	const struct sync_result * res = &r->res;
+
+	if (res->verdict == SYNC_IDLE || r->record == NULL || r->is_lost)
+		return (0);
+	return (res->verdict != SYNC_FAILED || res->e.cls == ERR_PERMANENT ||
+	    res->e.cls == ERR_CONFIG);
+}
+
+static int
+in_release(struct sync_run * r)
+{
+	if (!r->is_released) {
+		r->is_released = 1;
+		if (is_done(r))
+			sync_commit_done(r);
+	}
+	if (r->record != NULL && r->fence > 0)
+		sync_commit_put(r);
+	if (r->fence > 0 && r->record != NULL && sync_commit_waits(r) &&
+	    sync_lease_ok(r))
+		return (0);
+	if (r->fence > 0 && !r->is_lost)
+		r->env->state->ops->lease_drop(r->env->state, r->d->id, 0,
+		    r->fence, NULL, NULL);
+	run_enter(r, RUN_DONE);
+	return (1);
+}
+
+static void
+run_free(struct sync_run * r)
+{
+	sync_lease_stop(r);
+	sync_run_forget(&r->asking);
+	sync_run_forget(&r->putting);
+	loop_soon_cancel(r->env->loop, &r->soon);
+	loop_timer_free(r->teller);
+	loop_timer_free(r->retry);
+	json_decref(r->record);
+	connector_unref(r->c);
+	sync_def_unref(r->d);
+	free(r);
+}
+
+static void
+run_done(struct sync_run * r)
+{
+	sync_run_progress(r, &r->res.p);
+	r->res.took_ms = (clock_mono_us() - r->begun_us) / 1000;
+	r->res.cursor_ms = sync_commit_time(r);
+	r->cb(r->arg, &r->res);
+	run_free(r);
+}
+
+static void
+advance(void * arg)
+{
+	struct sync_run * r = arg;
+	int go = 1;
+
+	while (go)
+		switch (r->state) {
+		case RUN_CLAIM:
+			go = in_claim(r);
+			break;
+		case RUN_CURSOR:
+			go = in_cursor(r);
+			break;
+		case RUN_OPEN:
+			go = in_open(r);
+			break;
+		case RUN_READ:
+			go = in_read(r);
+			break;
+		case RUN_DRAIN:
+			go = in_drain(r);
+			break;
+		case RUN_SWEEP:
+			go = in_sweep(r);
+			break;
+		case RUN_COMMIT:
+			go = in_commit(r);
+			break;
+		case RUN_RELEASE:
+			go = in_release(r);
+			break;
+		case RUN_DONE:
+			run_done(r);
+			return;
+		}
+}
+
+struct sync_run *
+sync_run_start(const struct sync_run_env * env, struct sync_def * d,
+    struct connector * c, int64_t bucket, unsigned flags,
+    void (*progress)(void * arg, const struct sync_progress * p),
+    sync_run_cb * cb, void * arg)
+{
+	struct sync_run * r;
+	struct sync_ask * a;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	r->env = env;
+	r->bucket = bucket;
+	r->flags = flags;
+	r->progress = progress;
+	r->cb = cb;
+	r->arg = arg;
+	r->begun_us = r->kept_us = r->told_us = r->committed_us =
+	    clock_mono_us();
+	r->begun_ms = clock_wall_ms();
+	r->sum.started_ms = r->sum.last_progress_ms = r->begun_ms;
+	r->sum.total = -1;
+	if ((a = sync_run_ask(r, &r->asking)) == NULL)
+		goto fail;
+	if (progress != NULL &&
+	    (r->teller = loop_timer_new(env->loop, on_tell, r)) == NULL)
+		goto fail;
+	r->d = sync_def_ref(d);
+	r->c = connector_ref(c);
+	env->state->ops->lease_take(env->state, d->id, 0, env->lease_ms,
+	    on_claim, a);
+	return (r);
+
+fail:
+	free(a);
+	free(r);
+	return (NULL);
+}
+
+void
+sync_run_cancel(struct sync_run * r, const char * why)
+{
+	struct err e;
+
+	if (r == NULL || r->state >= RUN_RELEASE)
+		return;
+	err_set(&e, ERR_CANCELLED, "cancelled", "%s",
+	    why != NULL ? why : "the run was cancelled");
+	sync_run_fail(r, &e);
+}
+
+const char *
+sync_run_state_name(const struct sync_run * r)
+{
+	return (state_names[r->state]);
+}
+
+const char *
+sync_verdict_name(enum sync_verdict v)
+{
+	static const char * const names[] = { "complete", "partial", "failed",
+	    "idle" };
+
+	return (names[v]);
+}

@@ -1,0 +1,262 @@
+/* What is kept of a run: the record of its cursors, put under its fence. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rfc3339.h"
+#include "sync/sync_run_internal.h"
+
+#define RETRY_MS 500
+#define RETRY_MAX_MS 5000
+#define RETRIES 10
+
+int
+sync_commit_load(struct sync_run * r, const json_t * v)
+{
+	r->record = json_is_object(v) ?
+	    json_deep_copy((json_t *)(uintptr_t)v) : json_object();
+	return (r->record == NULL ? -1 : 0);
+}
+
+const json_t *
+sync_commit_leg(const struct sync_leg * l)
+{
+	const json_t * rec = json_object_get(l->r->record, l->key);
+
+	return (json_is_object(rec) ? rec : NULL);
+}
+
+static void
+nomem(struct sync_run * r)
+{
+	struct err e;
+
+	err_nomem(&e, "a cursor");
+	sync_run_fail(r, &e);
+}
+
+/* The leg's part of the record is ${rec} (taken; NULL: no memory). */
+static void
+replace(struct sync_leg * l, json_t * rec)
+{
+	struct sync_run * r = l->r;
+
+	if (rec != NULL && json_equal(rec, sync_commit_leg(l))) {
+		json_decref(rec);
+		return;
+	}
+	if (json_object_set_new(r->record, l->key, rec)) {
+		nomem(r);
+		return;
+	}
+	r->is_dirty = 1;
+}
+
+static json_t *
+leg_copy(const struct sync_leg * l)
+{
+	const json_t * rec = sync_commit_leg(l);
+
+	return (rec == NULL ? json_object() :
+	    json_deep_copy((json_t *)(uintptr_t)rec));
+}
+
+static void
+note_cursor(struct sync_leg * l, const struct sync_point * p)
+{
+	json_t * rec = leg_copy(l);
+
+	if (rec != NULL && sync_cursor_put(&l->cu, p, l->of, rec)) {
+		json_decref(rec);
+		rec = NULL;
+	}
+	replace(l, rec);
+}
+
+/* ${token} NULL: there is nothing to go on from. */
+static void
+note_token(struct sync_leg * l, const json_t * token)
+{
+	json_t * rec = leg_copy(l);
+
+	json_object_del(rec, "resume");
+	if (rec != NULL && token != NULL && json_object_set_new(rec, "resume",
+	    json_pack("{s:O, s:s, s:I}", "token", token, "of", l->of, "at",
+	    (json_int_t)clock_wall_ms()))) {
+		json_decref(rec);
+		rec = NULL;
+	}
+	if (rec != NULL && json_object_size(rec) == 0 &&
+	    sync_commit_leg(l) == NULL)
+		json_decref(rec);
+	else
+		replace(l, rec);
+}
+
+void
+sync_commit_step(struct sync_leg * l)
+{
+	if (!l->step.set || l->acked < l->step.rows)
+		return;
+	l->step.set = 0;
+	if (l->has_cursor)
+		note_cursor(l, &l->step.point);
+	else {
+		note_token(l, l->step.token);
+		l->token_moved = 1;
+	}
+}
+
+/* Whether the next run may go on where this one ended. */
+static int
+leads_on(const struct sync_leg * l)
+{
+	if (!l->failed && !l->writer_failed)
+		return (0);
+	/* One that brought nothing is given up, or it would for ever. */
+	if (l->resumed && !l->token_moved)
+		return (0);
+	return (l->writer_failed || l->e.cls == ERR_TRANSIENT ||
+	    l->e.cls == ERR_CANCELLED ||
+	    strcmp(l->e.code, "max_api_calls") == 0);
+}
+
+void
+sync_commit_end(struct sync_leg * l, int well)
+{
+	struct sync_point * p = &l->step.point;
+	int has;
+
+	if (!l->has_cursor) {
+		if (!leads_on(l))
+			note_token(l, NULL);
+		return;
+	}
+	if (l->st.first_ms <= 0)
+		l->st.first_ms = l->r->begun_ms;
+	has = sync_cursor_end(&l->cu, &l->st, well, p);
+	if (has || well)
+		note_cursor(l, has ? p : NULL);
+}
+
+void
+sync_commit_done(struct sync_run * r)
+{
+	int64_t was = json_integer_value(json_object_get(r->record, "bucket"));
+
+	if (r->bucket < was)
+		return;
+	if (json_object_set_new(r->record, "bucket", json_integer(r->bucket)) ||
+	    json_object_set_new(r->record, "run", json_integer(r->fence)))
+		nomem(r);
+	r->is_dirty = 1;
+}
+
+static void
+give_up(struct sync_run * r, const struct err * e)
+{
+	struct err why = *e;
+
+	r->put_failed = 1;
+	if (strcmp(e->code, "fenced") == 0) {
+		/* For us it is over; for the sync it is not. */
+		r->is_lost = 1;
+		why.cls = ERR_TRANSIENT;
+	}
+	err_prefix(&why, "keeping the cursor");
+	sync_run_fail(r, &why);
+}
+
+static void
+on_retry(void * arg)
+{
+	sync_run_soon(arg);
+	sync_commit_put(arg);
+}
+
+static void
+try_again(struct sync_run * r, const struct err * e)
+{
+	log_event(LOG_WARN, "sync_cursor", LOG_S("sync", r->d->id), LOG_E(e));
+	r->is_dirty = 1;
+	if (!sync_lease_ok(r))
+		return;
+	if (r->tries == RETRIES) {
+		give_up(r, e);
+		return;
+	}
+	if (r->retry == NULL && (r->retry = loop_timer_new(r->env->loop,
+	    on_retry, r)) == NULL) {
+		give_up(r, e);
+		return;
+	}
+	loop_timer_start(r->retry, backoff_ms(r->tries++, RETRY_MS,
+	    RETRY_MAX_MS, arc4random()));
+}
+
+static void
+on_put(void * arg, json_t * v, const struct err * e)
+{
+	struct sync_run * r = sync_run_asked(arg);
+
+	(void)v;
+	if (r == NULL)
+		return;
+	if (e == NULL) {
+		r->tries = 0;
+		r->committed_us = clock_mono_us();
+	} else if (e->cls == ERR_TRANSIENT && r->res.e.cls != ERR_CANCELLED)
+		try_again(r, e);
+	else
+		give_up(r, e);
+	sync_run_soon(r);
+}
+
+void
+sync_commit_put(struct sync_run * r)
+{
+	struct sync_ask * a;
+
+	if (!r->is_dirty || r->putting != NULL || r->put_failed ||
+	    (r->retry != NULL && loop_timer_pending(r->retry)) ||
+	    !sync_lease_ok(r))
+		return;
+	if ((a = sync_run_ask(r, &r->putting)) == NULL) {
+		r->put_failed = 1;
+		nomem(r);
+		return;
+	}
+	r->is_dirty = 0;
+	r->env->state->ops->cursor_put(r->env->state, r->d->id, r->fence,
+	    r->record, on_put, a);
+}
+
+int
+sync_commit_waits(const struct sync_run * r)
+{
+	if (r->is_lost || r->put_failed)
+		return (0);
+	return (r->putting != NULL || r->is_dirty);
+}
+
+int64_t
+sync_commit_time(const struct sync_run * r)
+{
+	const char * s;
+	const json_t * v;
+	json_t * rec;
+	const char * name;
+	int64_t ms, oldest = 0;
+
+	json_object_foreach(r->record, name, rec) {
+		v = json_object_get(rec, "value");
+		if ((s = json_string_value(v)) == NULL ||
+		    rfc3339_parse(s, strlen(s), &ms, NULL))
+			continue;
+		if (oldest == 0 || ms < oldest)
+			oldest = ms;
+	}
+	return (oldest);
+}

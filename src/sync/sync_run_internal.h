@@ -1,0 +1,205 @@
+#ifndef MOLTLER_SYNC_SYNC_RUN_INTERNAL_H
+#define MOLTLER_SYNC_SYNC_RUN_INTERNAL_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "query/query.h"
+#include "sync/sync_cursor.h"
+#include "sync/sync_run.h"
+
+/*
+ * What the parts of a run share.  Callbacks only note what happened and call
+ * sync_run_soon(): one function then looks at what there is and goes on, from the
+ * soon queue.
+ */
+
+enum sync_run_state {
+	RUN_CLAIM, RUN_CURSOR, RUN_OPEN, RUN_READ, RUN_DRAIN, RUN_SWEEP,
+	RUN_COMMIT, RUN_RELEASE, RUN_DONE
+};
+
+/* A question to the state.  The run may end before the answer comes. */
+struct sync_ask {
+	struct sync_run * r;   /* NULL: nobody waits any more */
+	struct sync_ask ** slot;
+};
+
+/* One entity. */
+struct sync_leg {
+	struct sync_run * r;
+	const struct manifest_entity * ent;
+	const char * key;      /* its name in the record */
+	char of[20];           /* what its cursor is good for */
+	const struct manifest_column ** cols;
+	size_t ncols;
+	struct value * row;    /* as it goes to the writer */
+
+	/* the writer */
+	struct writer * w;
+	int is_ready, is_full; /* it takes rows; the query sleeps for it */
+	uint64_t given, acked;
+	int writer_failed;
+	struct err writer_e;
+	int swept, sweep_failed;
+	struct err sweep_e;
+	uint64_t deleted, rejected;
+
+	/* the query */
+	struct query_catalog cat;
+	struct query_sync sync;
+	struct query_opts opts;
+	struct query * q;
+	struct buf sql;
+	int probing;           /* 1, 2: it only tells how it would be done */
+	int probe_filtered, probe_ordered, probe_desc; /* what goes down */
+	int cancelled, stopped; /* by us; at the first row that is too old */
+	int ended, failed;
+	struct err e;
+	struct read_stats st;
+	uint64_t seen;         /* rows */
+	int reads_all;         /* nothing was left out by a cursor */
+
+	/* the cursor, and how a list goes on */
+	int has_cursor;
+	struct sync_cursor cu;
+	json_t * resume;       /* what the run before left, or NULL */
+	int resumed;           /* it was used */
+	struct sync_step {
+		int set;
+		uint64_t rows; /* good once so many are acknowledged */
+		struct sync_point point;
+		json_t * token;
+	} step;
+	int64_t step_us;       /* when the last one was taken */
+	unsigned pages;        /* since then */
+	int token_moved;       /* one was kept in this run */
+};
+
+struct sync_run {
+	const struct sync_run_env * env;
+	struct sync_def * d;
+	struct connector * c;
+	int64_t bucket;
+	unsigned flags;
+	void (*progress)(void * arg, const struct sync_progress * p);
+	sync_run_cb * cb;
+	void * arg;
+	enum sync_run_state state;
+	struct soon soon;
+	int64_t begun_us;
+	int64_t begun_ms;      /* of the wall clock */
+
+	/* the lease (sync_run_lease.c) */
+	int64_t fence;
+	int64_t kept_us;       /* when it was surely ours */
+	int64_t asked_us;
+	struct loop_timer * lease_timer;
+	struct sync_ask * keeping;
+
+	/* the record (sync_run_commit.c) */
+	json_t * record;
+	int is_dirty;          /* it says more than the state knows */
+	struct sync_ask * putting;
+	struct loop_timer * retry;
+	unsigned tries;
+	int put_failed;        /* for good */
+	int64_t committed_us;
+
+	/* the question that the state waits for */
+	struct sync_ask * asking;
+	int answered;
+
+
+	int is_released;
+	int is_over;           /* begin nothing more */
+	int is_lost;           /* write nothing more: the lease is not ours */
+	struct sync_leg * leg; /* or NULL */
+	size_t next;           /* of d->entities */
+	struct sync_progress sum; /* of the legs that are over */
+	struct loop_timer * teller;
+	uint64_t told_rows;
+	int64_t told_us;
+	struct sync_result res;
+};
+
+/* sync_run.c */
+void sync_run_soon(struct sync_run * r);
+/** sync_run_moved(r): Something moved: say so, in a while. */
+void sync_run_moved(struct sync_run * r);
+/** sync_run_fail(r, e): It has failed and begins nothing more. */
+void sync_run_fail(struct sync_run * r, const struct err * e);
+/** sync_run_verdict(r, v, e, fmt, ...): At least so bad: of the leg, if there is
+ * one.  ${e}: of SYNC_FAILED. */
+void sync_run_verdict(struct sync_run * r, enum sync_verdict v,
+    const struct err * e, const char * fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** sync_run_ask(r, slot): Put a question into ${slot} for a state's callback; NULL:
+ * no memory.  sync_run_asked(arg): The run that asked (the slot is empty again), or
+ * NULL.  sync_run_forget(slot): Nobody waits for it. */
+struct sync_ask * sync_run_ask(struct sync_run * r, struct sync_ask ** slot);
+struct sync_run * sync_run_asked(void * arg);
+void sync_run_forget(struct sync_ask ** slot);
+
+/* sync_run_lease.c */
+
+/** sync_lease_start(r): Keep it from now on.  0, or -1: no memory.
+ * sync_lease_stop(r): Do not.  sync_lease_ok(r): Whether it is surely ours;
+ * if not the run is lost from now on. */
+int sync_lease_start(struct sync_run * r) MUST_CHECK;
+void sync_lease_stop(struct sync_run * r);
+int sync_lease_ok(struct sync_run * r);
+
+/* sync_run_commit.c */
+
+/** sync_commit_load(r, v): The record as the state has it; takes a copy.  0, -1. */
+int sync_commit_load(struct sync_run * r, const json_t * v) MUST_CHECK;
+/** sync_commit_leg(l): What is known of the leg's cursor before it begins. */
+const json_t * sync_commit_leg(const struct sync_leg * l);
+/** sync_commit_step(l): If all rows of its step are acknowledged note it. */
+void sync_commit_step(struct sync_leg * l);
+/** sync_commit_end(l, well): The leg is over. */
+void sync_commit_end(struct sync_leg * l, int well);
+/** sync_commit_done(r): Note that the bucket is done. */
+void sync_commit_done(struct sync_run * r);
+/** sync_commit_put(r): Put the record if it says anything new; tried again while
+ * the lease is ours.  sync_commit_waits(r): Whether that is under way. */
+void sync_commit_put(struct sync_run * r);
+int sync_commit_waits(const struct sync_run * r);
+/** sync_commit_time(r): The oldest cursor that is a time, in ms; 0: none. */
+int64_t sync_commit_time(const struct sync_run * r);
+
+/* sync_leg.c */
+
+/** sync_leg_new(r, i): The leg of entity ${i}; its target is being opened.  NULL
+ * with ${e}. */
+struct sync_leg * sync_leg_new(struct sync_run * r, size_t i, struct err * e)
+    MUST_CHECK;
+void sync_leg_free(struct sync_leg * l); /* NULL is a no-op; no query may run */
+/** sync_leg_close(l): Close the writer: nothing more is written. */
+void sync_leg_close(struct sync_leg * l);
+/** sync_leg_judge(l): Add what came of it to the run's verdict; whether it ended
+ * so well that what is not there any more may be told from it. */
+int sync_leg_judge(struct sync_leg * l);
+
+/* sync_read.c */
+
+/** sync_read_start(l, e): Begin to read.  sync_read_stop(l): End it soon. */
+int sync_read_start(struct sync_leg * l, struct err * e) MUST_CHECK;
+void sync_read_stop(struct sync_leg * l);
+
+/* sync_plan.c */
+
+/** sync_plan_sql(l, e): The SELECT, into l->sql, and how its rows come. */
+int sync_plan_sql(struct sync_leg * l, struct err * e) MUST_CHECK;
+/** sync_plan_probes(l): Whether a WHERE makes it necessary to ask the planner.
+ * sync_plan_probe(l): That SELECT, into l->sql; 0 or -1. */
+int sync_plan_probes(const struct sync_leg * l);
+int sync_plan_probe(struct sync_leg * l, int desc) MUST_CHECK;
+/** sync_plan_choose(l, e): How the list can be asked without any WHERE. */
+int sync_plan_choose(struct sync_leg * l, struct err * e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,402 @@
+#include "sync_rig.h"
+
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rfc3339.h"
+#include "conn/limits.h"
+
+#define BASE "http://svc.test"
+#define COLUMNS "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"}," \
+    "\"updated\":{\"type\":\"timestamp\"%s},\"rev\":{\"type\":\"integer\"}}"
+#define SINCE "\"push\":{\"updated\":{\"op\":[\">=\",\">\"],\"query\":\"since\"," \
+    "\"time\":\"iso8601\"}}"
+#define ORDER "\"order\":{\"columns\":{\"updated\":\"updated\"},\"query\":" \
+    "{\"sort\":\"{{order.column}}\",\"dir\":\"{{order.direction}}\"}}"
+#define SIZE "\"size\":{\"query\":\"size\",\"default\":5,\"max\":5}"
+#define PAGES "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
+    "\"more\":\"more\"," SIZE "}"
+#define OPAQUE "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
+    "\"from\":\"next\"," SIZE "}"
+
+static void
+no_log(void * arg, const char * line)
+{
+	(void)arg;
+	if (getenv("REPLAY_LOG") != NULL)
+		fprintf(stderr, "# %s\n", line);
+}
+
+/* ---- the service ---- */
+
+static int64_t
+service_ms(const struct rig * g)
+{
+	return (clock_wall_ms() + g->ahead_ms);
+}
+
+static int64_t
+stamp(const struct rig * g)
+{
+	int64_t now = service_ms(g);
+
+	return (now - now % g->grain_ms);
+}
+
+void
+rig_add(struct rig * g)
+{
+	struct rig_item * it = &g->items[g->nitems];
+
+	if (g->nitems == RIG_ITEMS)
+		return;
+	it->id = (int64_t)++g->nitems;
+	it->ms = stamp(g);
+	it->rev = 1;
+}
+
+void
+rig_touch(struct rig * g, size_t i)
+{
+	g->items[i].ms = stamp(g);
+	g->items[i].rev++;
+}
+
+static int
+older(const void * a, const void * b)
+{
+	const struct rig_item * x = *(struct rig_item * const *)a;
+	const struct rig_item * y = *(struct rig_item * const *)b;
+
+	if (x->ms != y->ms)
+		return (x->ms < y->ms ? -1 : 1);
+	return (x->id < y->id ? -1 : 1);
+}
+
+static int
+newer(const void * a, const void * b)
+{
+	return (older(b, a));
+}
+
+/* The value of a query's parameter, decoded; "" if there is none. */
+static const char *
+param(const char * url, const char * name, char out[64])
+{
+	const char * p = strchr(url, '?');
+	size_t n = strlen(name), k = 0;
+	unsigned c;
+
+	while (p != NULL && !(strncmp(p + 1, name, n) == 0 && p[1 + n] == '='))
+		p = strchr(p + 1, '&');
+	for (p = p ? p + n + 2 : ""; *p && *p != '&' && k < 63; p++)
+		if (*p == '%' && sscanf(p + 1, "%2x", &c) == 1) {
+			out[k++] = (char)c;
+			p += 2;
+		} else
+			out[k++] = *p;
+	out[k] = '\0';
+	return (out);
+}
+
+static void
+add_item(struct buf * b, const struct rig_item * it)
+{
+	char when[RFC3339_LEN];
+
+	rfc3339_format(it->ms, when);
+	buf_addf(b, "{\"id\":%lld,\"rev\":%u", (long long)it->id, it->rev);
+	if (it->ms >= 0)
+		buf_addf(b, ",\"updated\":\"%s\"", when);
+	buf_addc(b, '}');
+}
+
+static void
+serve(void * arg, const char * url, struct fake_answer * a)
+{
+	struct rig * g = arg;
+	struct rig_item * list[RIG_ITEMS];
+	struct buf b = BUF_INIT(1 << 20), h = BUF_INIT(256);
+	char text[64], date[64];
+	int64_t since = INT64_MIN, cms = INT64_MIN, cid = 0;
+	size_t n = 0, i, from = 0;
+	time_t now = (time_t)(service_ms(g) / 1000);
+	struct tm tm;
+
+	a->delay_ms = g->delay_ms;
+	a->ctype = "application/json";
+	g->pages++;
+	gmtime_r(&now, &tm);
+	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	buf_addf(&h, "Date: %s", date);
+	a->header = h.p;
+	if (g->status != 0 && g->pages >= g->status_at) {
+		a->status = g->status;
+		a->body = strdup("{\"message\":\"no\"}");
+		return;
+	}
+	if (*param(url, "since", text) &&
+	    rfc3339_parse(text, strlen(text), &since, NULL))
+		abort();
+	sscanf(param(url, "cursor", text), "%ld.%ld", &cms, &cid);
+	for (i = 0; i < g->nitems; i++)
+		if (!g->items[i].gone && g->items[i].ms >= since)
+			list[n++] = &g->items[i];
+	if (strcmp(param(url, "dir", text), "asc") == 0)
+		qsort(list, n, sizeof(*list), older);
+	else if (strcmp(text, "desc") == 0)
+		qsort(list, n, sizeof(*list), newer);
+	if (*param(url, "page", text))
+		from = (size_t)(atoi(text) - 1) * RIG_PAGE;
+	while (cms != INT64_MIN && from < n && (list[from]->ms < cms ||
+	    (list[from]->ms == cms && list[from]->id <= cid)))
+		from++;
+	buf_adds(&b, "{\"items\":[");
+	for (i = from; i < n && i < from + RIG_PAGE; i++) {
+		buf_adds(&b, i > from ? "," : "");
+		add_item(&b, list[i]);
+	}
+	buf_addf(&b, "],\"more\":%s", i < n ? "true" : "false");
+	if (i < n)
+		buf_addf(&b, ",\"next\":\"%lld.%lld\"",
+		    (long long)list[i - 1]->ms, (long long)list[i - 1]->id);
+	buf_adds(&b, "}");
+	a->body = b.p;
+}
+
+/* ---- the rig ---- */
+
+static void
+add_entity(struct buf * b, const char * name, int main, const char * null,
+    const char * list, const char * cursor)
+{
+	buf_addf(b, "%s\"%s\":{%s", main ? "" : ",", name,
+	    main ? "\"main\":true," : "");
+	buf_addf(b, COLUMNS, null);
+	buf_addf(b, ",\"lists\":[{\"name\":\"l\",\"url\":\"/%s\",\"records\":"
+	    "\"items\",%s}]%s}", name, list, cursor);
+}
+
+static struct manifest *
+make_manifest(void)
+{
+	struct buf b = BUF_INIT(1 << 16);
+	struct manifest * m;
+	struct err e;
+
+	buf_adds(&b, "{\"format\":1,\"type\":\"svc\",\"title\":\"Svc\","
+	    "\"drive_model\":\"on_demand\",\"config\":{},\"base_url\":\"" BASE
+	    "\",\"test\":{\"url\":\"/\"},\"entities\":{");
+#define CURSOR(o) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o "\"}"
+	add_entity(&b, "asc", 1, ",\"not_null\":true", OPAQUE "," SINCE ","
+	    ORDER, CURSOR("asc"));
+	add_entity(&b, "byvalue", 0, ",\"not_null\":true", PAGES "," SINCE ","
+	    ORDER, CURSOR("asc"));
+	add_entity(&b, "desc", 0, ",\"not_null\":true", PAGES "," ORDER,
+	    CURSOR("desc"));
+	add_entity(&b, "any", 0, "", PAGES, CURSOR("none"));
+	add_entity(&b, "some", 0, ",\"not_null\":true", PAGES "," SINCE,
+	    CURSOR("none"));
+	add_entity(&b, "late", 0, ",\"not_null\":true", OPAQUE "," SINCE ","
+	    ORDER, ",\"cursor\":{\"column\":\"updated\",\"order\":\"asc\","
+	    "\"lag_s\":100,\"lookback_s\":50}");
+	add_entity(&b, "bare", 0, "", PAGES, "");
+	buf_adds(&b, "}}");
+	m = manifest_parse(b.p, b.len, "test", &e);
+	if (m == NULL)
+		fail_msg("%s", e.msg);
+	buf_free(&b);
+	return (m);
+}
+
+static struct writer *
+open_writer(void * arg, const struct sync_def * d,
+    const struct writer_spec * spec, const struct writer_events * ev,
+    struct err * e)
+{
+	(void)d;
+	return (fake_writer_open(arg, spec, ev, e));
+}
+
+struct rig *
+rig_new(const char * options)
+{
+	struct rig * g = calloc(1, sizeof(*g));
+	json_t * o = json_loads(options, 0, NULL);
+	struct err e;
+
+	assert_non_null(g);
+	assert_non_null(o);
+	log_capture(no_log, NULL);
+	if (getenv("REPLAY_LOG") != NULL)
+		log_setup(LOG_DEBUG, LOG_JSON);
+	g->m = make_manifest();
+	if ((g->c = connector_new(g->m, "id-1", "it", NULL, o, &e)) == NULL)
+		fail_msg("%s", e.msg);
+	json_decref(o);
+	g->L = fake_loop_new(RIG_START);
+	g->http = fake_http_new(g->L);
+	fake_http_serve(g->http, serve, g);
+	g->secrets = secrets_new(NULL, &e);
+	assert_non_null(g->secrets);
+	g->conn.loop = g->L;
+	g->conn.http = g->http;
+	g->conn.secrets = g->secrets;
+	g->conn.limits = limits_new(g->L, NULL);
+	fake_tables_init(&g->tables);
+	g->state = fake_state_new(g->L, &g->tables, "n1", "redis");
+	fake_target_init(&g->target, g->L);
+	g->env.loop = g->L;
+	g->env.state = g->state;
+	g->env.conn = &g->conn;
+	g->env.lease_ms = RIG_LEASE;
+	g->env.open = open_writer;
+	g->env.arg = &g->target;
+	g->grain_ms = 1000;
+	g->delay_ms = 20;
+	return (g);
+}
+
+void
+rig_free(struct rig * g)
+{
+	assert_null(g->run);
+	fake_loop_settle(g->L);
+	assert_int_equal(fake_http_running(g->http), 0);
+	assert_int_equal(g->target.open, 0);
+	g->state->ops->free(g->state);
+	fake_tables_free(&g->tables);
+	fake_target_free(&g->target);
+	limits_free(g->conn.limits);
+	secrets_free(g->secrets);
+	fake_http_free(g->http);
+	connector_unref(g->c);
+	manifest_unref(g->m);
+	loop_free(g->L);
+	log_capture(NULL, NULL);
+	free(g);
+}
+
+struct sync_def *
+rig_def(const char * entity, const char * more)
+{
+	char text[512];
+	struct sync_def * d;
+	struct err e;
+	json_t * rec;
+
+	snprintf(text, sizeof(text), "{\"v\":1,\"id\":\"it.%s\",\"connector\":"
+	    "\"it\",\"entities\":[\"%s\"],\"engine\":\"sqlite\",\"target\":"
+	    "\"t-*\"%s}", entity, entity, more);
+	rec = json_loads(text, 0, NULL);
+	assert_non_null(rec);
+	if ((d = sync_def_from_record(rec, &e)) == NULL)
+		fail_msg("%s", e.msg);
+	json_decref(rec);
+	return (d);
+}
+
+static void
+on_done(void * arg, const struct sync_result * r)
+{
+	struct rig * g = arg;
+
+	g->run = NULL;
+	g->is_done = 1;
+	g->res = *r;
+}
+
+static void
+on_progress(void * arg, const struct sync_progress * p)
+{
+	struct rig * g = arg;
+
+	assert_true(p->written <= p->rows);
+	g->told++;
+}
+
+void
+rig_start(struct rig * g, struct sync_def * d, unsigned flags)
+{
+	assert_null(g->run);
+	g->is_done = 0;
+	g->run = sync_run_start(&g->env, d, g->c, ++g->bucket, flags,
+	    on_progress, on_done, g);
+	assert_non_null(g->run);
+}
+
+static int
+is_done(void * arg)
+{
+	return (((struct rig *)arg)->is_done);
+}
+
+void
+rig_wait(struct rig * g)
+{
+	if (fake_loop_until(g->L, is_done, g, 7200000))
+		fail_msg("the run hangs in %s", sync_run_state_name(g->run));
+}
+
+void
+rig_run(struct rig * g, struct sync_def * d, unsigned flags)
+{
+	rig_start(g, d, flags);
+	rig_wait(g);
+}
+
+void
+rig_crash(struct rig * g)
+{
+	fake_state_away(g->state, 1);
+	g->target.frozen = 1;
+	sync_run_cancel(g->run, "crash");
+	if (g->run != NULL)
+		rig_wait(g);
+	fake_loop_advance(g->L, RIG_LEASE + 1000);
+	fake_state_away(g->state, 0);
+	g->target.frozen = 0;
+}
+
+int
+rig_same(struct rig * g, const char * table)
+{
+	char key[32], want[96], when[RFC3339_LEN];
+	const struct rig_item * it;
+	const char * have;
+	size_t i, n = 0;
+
+	for (i = 0; i < g->nitems; i++) {
+		it = &g->items[i];
+		snprintf(key, sizeof(key), "%lld", (long long)it->id);
+		have = fake_target_row(&g->target, table, key);
+		if (it->gone)
+			continue;
+		n++;
+		when[0] = '\0';
+		if (it->ms >= 0)
+			rfc3339_format(it->ms, when);
+		snprintf(want, sizeof(want), "%s|%s|%u", key, when, it->rev);
+		if (have == NULL || strcmp(have, want) != 0) {
+			printf("# %s: %s, not %s\n", table,
+			    have ? have : "nothing", want);
+			return (0);
+		}
+	}
+	if (fake_target_count(&g->target, table) != n) {
+		printf("# %s: %zu rows, not %zu\n", table,
+		    fake_target_count(&g->target, table), n);
+		return (0);
+	}
+	return (1);
+}
+
+const json_t *
+rig_cursor(struct rig * g, const struct sync_def * d, const char * entity,
+    const char * key)
+{
+	return (json_object_get(json_object_get(json_object_get(json_object_get(
+	    g->tables.cursors, d->id), "cursor"), entity), key));
+}

@@ -1,0 +1,92 @@
+#ifndef MOLTLER_TESTS_SYNC_RIG_H
+#define MOLTLER_TESTS_SYNC_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "conn/connector.h"
+#include "fake_http.h"
+#include "fake_loop.h"
+#include "fake_state.h"
+#include "fake_writer.h"
+#include "sync/sync_run.h"
+
+#define RIG_START INT64_C(1700000000000)
+#define RIG_LEASE 30000
+#define RIG_ITEMS 400
+#define RIG_PAGE 5
+
+/* A service whose one list changes, asked in several ways (the entities):
+ * "asc": oldest first from a time on, by opaque cursors; "byvalue": the same by
+ * page numbers; "desc": newest first, by page numbers; "any": by id; "some": by id,
+ * from a time on; "bare": by id, and without a cursor. */
+struct rig_item {
+	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */
+	unsigned rev;
+	int gone;
+};
+
+struct rig {
+	struct loop * L;
+	struct http * http;
+	struct secrets * secrets;
+	struct manifest * m;
+	struct connector * c;
+	struct conn_env conn;
+	struct fake_tables tables;
+	struct state * state;
+	struct fake_target target;
+	struct sync_run_env env;
+	struct rig_item items[RIG_ITEMS];
+	size_t nitems;
+	int64_t ahead_ms;   /* the service's clock before ours */
+	int64_t grain_ms;   /* of its times */
+	int64_t delay_ms;   /* of its answers */
+	int status;         /* it answers so; 0: well */
+	int status_at;      /* only from this page on, counted for ever */
+	int pages;
+	/* the run */
+	struct sync_run * run;
+	int64_t bucket;
+	int is_done, told;
+	struct sync_result res;
+};
+
+struct rig * rig_new(const char * options);
+void rig_free(struct rig * g);
+
+/** rig_add(g): A new item, changed now.  rig_touch(g, i): Item ${i} changes now. */
+void rig_add(struct rig * g);
+void rig_touch(struct rig * g, size_t i);
+
+/** rig_def(entity, more): A definition; ${more}: further keys, or "". */
+struct sync_def * rig_def(const char * entity, const char * more);
+
+/** rig_start(g, d, flags): A run of the next bucket.  rig_wait(g): To its end.
+ * rig_run(g, d, flags): Both.  rig_crash(g): Nothing of it reaches anybody any more,
+ * and its lease is over. */
+void rig_start(struct rig * g, struct sync_def * d, unsigned flags);
+void rig_wait(struct rig * g);
+void rig_run(struct rig * g, struct sync_def * d, unsigned flags);
+void rig_crash(struct rig * g);
+
+/** rig_same(g, table): Whether the target has the source's rows; says what not. */
+int rig_same(struct rig * g, const char * table);
+/** rig_cursor(g, d, entity, key): Of the record that is kept; borrowed. */
+const json_t * rig_cursor(struct rig * g, const struct sync_def * d,
+    const char * entity, const char * key);
+
+#define rig_is(g, verd) do { \
+	if ((g)->res.verdict != (verd)) \
+		fail_msg("%s: %s", sync_verdict_name((g)->res.verdict), \
+		    (g)->res.reason); \
+} while (0)
+
+#endif
