@@ -11,6 +11,7 @@
 #include "run/runner.h"
 #include "state/state.h"
 #include "stmt/stmt.h"
+#include "sync/backup.h"
 #include "target/targets.h"
 
 /*
@@ -25,6 +26,7 @@ struct api_opts {
 	struct state * state;
 	struct runner * runner;
 	struct targets * targets;
+	struct backup * backup;
 	struct http * http;
 	const char * node;
 	const char * token;       /* what a Bearer must be; NULL: none asked */

@@ -39,12 +39,14 @@ struct api_route {
 };
 
 /* Each resource's routes, ended by a NULL path. */
+extern const struct api_route api_backup_routes[];
 extern const struct api_route api_connector_routes[];
 extern const struct api_route api_health_routes[];
 extern const struct api_route api_metrics_routes[];
 extern const struct api_route api_query_routes[];
 extern const struct api_route api_secret_routes[];
 extern const struct api_route api_status_routes[];
+extern const struct api_route api_sync_routes[];
 extern const struct api_route api_type_routes[];
 
 /* api_reply.c */

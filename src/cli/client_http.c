@@ -15,6 +15,7 @@
 #define CONNECT_MS 10000L
 #define GET_MS 10000L
 #define TICK_MS 100
+#define JSON "application/json"
 /* Of an answer that is not 2xx: the message is at its beginning. */
 #define ERROR_BODY_MAX ((size_t)64 << 10)
 
@@ -320,29 +321,29 @@ run(struct client_http * c, const struct client_http_sink * sink,
 	return (rc || c->sink_failed ? -1 : 0);
 }
 
-static int
-call(struct client_http * c, const char * method, const char * path,
-    const char * accept, const char * body, size_t len, const struct client_http_sink * sink,
-    struct err * e)
+int
+client_http_call(struct client_http * c, const struct client_http_req * r,
+    const struct client_http_sink * sink, struct err * e)
 {
 	struct curl_slist * headers = NULL, * more;
-	struct buf url = BUF_INIT(0), line = BUF_INIT(0);
+	struct buf url = BUF_INIT(0), line = BUF_INIT(0), type = BUF_INIT(0);
 	const char * lines[4];
 	size_t i, n = 0;
 	int rc = -1;
 
 	buf_adds(&url, c->base.p);
-	buf_adds(&url, path);
-	buf_addf(&line, "Accept: %s", accept);
-	if (url.failed || line.failed) {
+	buf_adds(&url, r->path);
+	buf_addf(&line, "Accept: %s", r->accept);
+	buf_addf(&type, "Content-Type: %s", r->type != NULL ? r->type : JSON);
+	if (url.failed || line.failed || type.failed) {
 		err_nomem(e, "the request");
 		goto out;
 	}
 	lines[n++] = line.p;
 	if (c->auth.len > 0)
 		lines[n++] = c->auth.p;
-	if (body != NULL) {
-		lines[n++] = "Content-Type: application/json";
+	if (r->body != NULL) {
+		lines[n++] = type.p;
 		/* No waiting for "100 Continue" before a large statement. */
 		lines[n++] = "Expect:";
 	}
@@ -354,23 +355,22 @@ call(struct client_http * c, const char * method, const char * path,
 		headers = more;
 	}
 	prepare(c, url.p, headers);
-	if (method != NULL) {
-		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, method);
-		curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, GET_MS);
-	}
-	if (body != NULL) {
-		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, body);
+	if (r->method != NULL)
+		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, r->method);
+	if (r->timeout_ms > 0)
+		curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, r->timeout_ms);
+	if (r->body != NULL) {
+		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, r->body);
 		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)len);
+		    (curl_off_t)r->len);
 		curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L);
-	} else {
-		curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, GET_MS);
 	}
 	rc = run(c, sink, e);
 out:
 	curl_slist_free_all(headers);
 	buf_free(&url);
 	buf_free(&line);
+	buf_free(&type);
 	return (rc);
 }
 
@@ -379,11 +379,14 @@ client_http_post(struct client_http * c, const char * path,
     const char * accept, const char * body, size_t len,
     const struct client_http_sink * sink, struct err * e)
 {
-	return (call(c, NULL, path, accept, body, len, sink, e));
+	const struct client_http_req r = { .path = path, .accept = accept,
+	    .body = body, .len = len };
+
+	return (client_http_call(c, &r, sink, e));
 }
 
-static int
-keep(void * arg, const char * p, size_t n, struct err * e)
+int
+client_http_keep(void * arg, const char * p, size_t n, struct err * e)
 {
 	struct buf * out = arg;
 
@@ -397,10 +400,7 @@ int
 client_http_get(struct client_http * c, const char * path,
     struct buf * out, struct err * e)
 {
-	const struct client_http_sink sink = { keep, NULL, out };
-
-	buf_clear(out);
-	return (call(c, NULL, path, "application/json", NULL, 0, &sink, e));
+	return (client_http_send(c, NULL, path, NULL, 0, out, e));
 }
 
 int
@@ -408,10 +408,12 @@ client_http_send(struct client_http * c, const char * method,
     const char * path, const char * body, size_t len, struct buf * out,
     struct err * e)
 {
-	const struct client_http_sink sink = { keep, NULL, out };
+	const struct client_http_sink sink = { client_http_keep, NULL, out };
+	const struct client_http_req r = { .method = method, .path = path,
+	    .accept = JSON, .body = body, .len = len, .timeout_ms = GET_MS };
 
 	buf_clear(out);
-	return (call(c, method, path, "application/json", body, len, &sink, e));
+	return (client_http_call(c, &r, &sink, e));
 }
 
 const char *

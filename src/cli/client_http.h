@@ -64,6 +64,24 @@ int client_http_send(struct client_http * c, const char * method,
     const char * path, const char * body, size_t len, struct buf * out,
     struct err * e) MUST_CHECK;
 
+/* One call; borrowed until it is over. */
+struct client_http_req {
+	const char * method; /* NULL: GET, or POST with a body */
+	const char * path, * accept;
+	const char * type;   /* of the body; NULL: application/json */
+	const char * body;   /* or NULL */
+	size_t len;
+	long timeout_ms;     /* of all of it; 0: none */
+};
+
+/** client_http_call(c, r, sink, e): Any other call.  Errors as above. */
+int client_http_call(struct client_http * c, const struct client_http_req * r,
+    const struct client_http_sink * sink, struct err * e) MUST_CHECK;
+
+/** client_http_keep(out, p, n, e): A sink's data that gathers the answer in the
+ * struct buf ${out}. */
+int client_http_keep(void * out, const char * p, size_t n, struct err * e);
+
 /** client_http_url(c): The URL as it was given, for messages; borrowed. */
 const char * client_http_url(const struct client_http * c);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "cli/backup_cmd.h"
 #include "cli/client_http.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
@@ -32,6 +33,7 @@ struct options {
 	int status;
 	int watch;
 	int prompt;
+	struct backup_cmd backup; /* of backup and restore; file NULL: neither */
 	char ** secrets; /* the words after "secrets", or NULL */
 	int nsecrets;
 	struct query_cmd_source * src;
@@ -42,6 +44,8 @@ static const char help[] =
     "usage: moltler [-e SQL] ... [-f FILE] ... [options]\n"
     "       moltler status [--watch] [options]\n"
     "       moltler secrets set NAME [VALUE] | list | rm NAME [options]\n"
+    "       moltler backup FILE [--force] [options]\n"
+    "       moltler restore FILE [--force] [--here] [--keep-cursors] [options]\n"
     "       moltler manifest check FILE ... | test DIR ...\n"
     "\n"
     "  -e SQL               run these statements (may be repeated)\n"
@@ -52,6 +56,11 @@ static const char help[] =
     "                       unix:///PATH (MOLTLER_URL, else " DEFAULT_URL ")\n"
     "  --token-file FILE    the token is FILE's first line (else MOLTLER_TOKEN)\n"
     "  --watch              with status: again every 2 seconds\n"
+    "  --force              with backup: replace FILE; with restore: replace what\n"
+    "                       has the same name\n"
+    "  --here               with restore: what belongs to a node that is not there\n"
+    "                       belongs to this one\n"
+    "  --keep-cursors       with restore: the SQLite targets were moved here too\n"
     "  -h, --help           show this\n"
     "  -V, --version        show the version\n"
     "\n"
@@ -127,7 +136,8 @@ add_file(struct options * o, struct screen * scr, const char * name)
 	add_source(o, scr, name, b.p, b.len);
 }
 
-enum { OPT_FORMAT = 256, OPT_URL, OPT_TOKEN_FILE, OPT_WATCH };
+enum { OPT_FORMAT = 256, OPT_URL, OPT_TOKEN_FILE, OPT_WATCH, OPT_FORCE,
+    OPT_HERE, OPT_KEEP_CURSORS };
 
 static void
 one_option(struct options * o, struct screen * scr, int opt)
@@ -153,6 +163,15 @@ one_option(struct options * o, struct screen * scr, int opt)
 		break;
 	case OPT_WATCH:
 		o->watch = 1;
+		break;
+	case OPT_FORCE:
+		o->backup.force = 1;
+		break;
+	case OPT_HERE:
+		o->backup.here = 1;
+		break;
+	case OPT_KEEP_CURSORS:
+		o->backup.keep_cursors = 1;
 		break;
 	case 'h':
 		fputs(help, stdout);
@@ -186,6 +205,31 @@ read_secrets(struct options * o, struct screen * scr, int n, char ** args)
 	o->nsecrets = n;
 }
 
+/* The words after "backup" or "restore". */
+static void
+read_backup(struct options * o, struct screen * scr, int n, char ** args)
+{
+	struct backup_cmd * b = &o->backup;
+
+	b->restore = strcmp(args[-1], "restore") == 0;
+	if (n != 1)
+		usage_error(scr, b->restore ? "it is: restore FILE" :
+		    "it is: backup FILE", NULL);
+	if (o->nsrc > 0 || o->watch)
+		usage_error(scr, "backup and restore take no statement and no "
+		    "--watch", NULL);
+	if (!b->restore && (b->here || b->keep_cursors))
+		usage_error(scr, "--here and --keep-cursors belong to restore",
+		    NULL);
+	if (o->format_given && ((o->format != OUTPUT_TABLE &&
+	    o->format != OUTPUT_JSON) || !b->restore))
+		usage_error(scr, b->restore ? "restore has the formats table "
+		    "and json" : "a backup has one format", NULL);
+	if (!o->format_given)
+		o->format = OUTPUT_TABLE;
+	b->file = args[0];
+}
+
 static void
 read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 {
@@ -194,6 +238,9 @@ read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 		{ "url", required_argument, NULL, OPT_URL },
 		{ "token-file", required_argument, NULL, OPT_TOKEN_FILE },
 		{ "watch", no_argument, NULL, OPT_WATCH },
+		{ "force", no_argument, NULL, OPT_FORCE },
+		{ "here", no_argument, NULL, OPT_HERE },
+		{ "keep-cursors", no_argument, NULL, OPT_KEEP_CURSORS },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 }
@@ -206,6 +253,14 @@ read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 		o->status = 1;
 		optind++;
 	}
+	if (optind < argc && (strcmp(argv[optind], "backup") == 0 ||
+	    strcmp(argv[optind], "restore") == 0)) {
+		read_backup(o, scr, argc - optind - 1, argv + optind + 1);
+		return;
+	}
+	if (o->backup.force || o->backup.here || o->backup.keep_cursors)
+		usage_error(scr, "--force, --here and --keep-cursors belong to "
+		    "backup and restore", NULL);
 	if (optind < argc && strcmp(argv[optind], "secrets") == 0) {
 		read_secrets(o, scr, argc - optind - 1, argv + optind + 1);
 		return;
@@ -290,6 +345,8 @@ run(struct options * o, struct screen * scr)
 	if (o->secrets != NULL)
 		rc = secrets_cmd_run(c, scr, o->format, o->nsecrets,
 		    o->secrets);
+	else if (o->backup.file != NULL)
+		rc = backup_cmd_run(c, scr, o->format, &o->backup);
 	else if (o->status)
 		rc = status_cmd_run(c, scr, o->format, o->watch);
 	else if (o->prompt)
@@ -319,7 +376,8 @@ main(int argc, char ** argv)
 	if (argc > 1 && strcmp(argv[1], "manifest") == 0)
 		return (manifest_cmd_run(&scr, argc - 2, argv + 2));
 	read_options(&o, &scr, argc, argv);
-	if (!o.status && o.secrets == NULL && o.nsrc == 0) {
+	if (!o.status && o.secrets == NULL && o.backup.file == NULL &&
+	    o.nsrc == 0) {
 		o.prompt = isatty(STDIN_FILENO) && scr.out_tty;
 		if (!o.prompt && isatty(STDIN_FILENO)) {
 			screen_complain(&scr, "no statement: give one with "

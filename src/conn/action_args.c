@@ -46,28 +46,6 @@ type_name(enum arg_type t)
 	return (names[t]);
 }
 
-static int
-has_type(const json_t * v, enum arg_type t)
-{
-	switch (t) {
-	case ARG_STRING:
-		return (json_is_string(v));
-	case ARG_INTEGER:
-		return (json_is_integer(v));
-	case ARG_NUMBER:
-		return (json_is_number(v));
-	case ARG_BOOLEAN:
-		return (json_is_boolean(v));
-	case ARG_ARRAY:
-		return (json_is_array(v));
-	case ARG_OBJECT:
-		return (json_is_object(v));
-	case ARG_ANY:
-		break;
-	}
-	return (1);
-}
-
 static void
 check_values(struct faults * f, const struct manifest_arg * a,
     const json_t * v, const char * path)
@@ -107,7 +85,7 @@ check(struct faults * f, const struct manifest_arg * a, const json_t * v,
 	/* NULL takes something away, where the service lets it be missing. */
 	if (json_is_null(v) && !a->required)
 		return (json_null());
-	if (!has_type(v, a->type)) {
+	if (!manifest_arg_fits(v, a->type)) {
 		fault(f, "%s must be %s", path, type_name(a->type));
 		return (json_null());
 	}
@@ -180,7 +158,7 @@ default_of(struct faults * f, const struct manifest_arg * a)
 	    a->type == ARG_NUMBER || a->type == ARG_BOOLEAN)) {
 		t = json_loadb(json_string_value(v), json_string_length(v),
 		    JSON_DECODE_ANY, NULL);
-		if (t != NULL && has_type(t, a->type)) {
+		if (t != NULL && manifest_arg_fits(t, a->type)) {
 			json_decref(v);
 			return (t);
 		}

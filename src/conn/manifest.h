@@ -340,4 +340,7 @@ int manifest_column(const struct manifest_entity * ent, const char * name);
 const struct manifest_action * manifest_action(
     const struct manifest_entity * ent, const char * name);
 
+/** manifest_arg_fits(v, type): Whether ${v} can be an argument of that type. */
+int manifest_arg_fits(const json_t * v, enum arg_type type);
+
 #endif

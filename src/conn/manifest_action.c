@@ -74,9 +74,8 @@ read_items(struct mread * r, struct manifest_arg * a, const json_t * v,
 	mread_leave(r, at);
 }
 
-/* Whether a value of ${v}'s type can be an argument of ${type}. */
-static int
-fits(const json_t * v, enum arg_type type)
+int
+manifest_arg_fits(const json_t * v, enum arg_type type)
 {
 	switch (type) {
 	case ARG_STRING:
@@ -88,8 +87,9 @@ fits(const json_t * v, enum arg_type type)
 	case ARG_BOOLEAN:
 		return (json_is_boolean(v));
 	case ARG_ARRAY:
+		return (json_is_array(v));
 	case ARG_OBJECT:
-		return (0);
+		return (json_is_object(v));
 	case ARG_ANY:
 		break;
 	}
@@ -118,7 +118,8 @@ read_arg(struct mread * r, struct manifest_arg * a, const json_t * v,
 	a->dflt = mread_template(r, v, "default", 0, &s);
 	a->values = mread_list(r, v, "values", 0);
 	json_array_foreach((json_t *)(uintptr_t)a->values, i, x)
-		if (t >= 0 && !fits(x, a->type))
+		if (t >= 0 && (a->type == ARG_ARRAY ||
+		    a->type == ARG_OBJECT || !manifest_arg_fits(x, a->type)))
 			mread_fault(r, "values", "number %zu is no %s", i + 1,
 			    arg_words[t]);
 	if (a->values != NULL && json_array_size(a->values) == 0)

@@ -44,6 +44,10 @@ struct runner * runner_new(const struct runner_opts * opts, struct err * e);
  */
 void runner_load(struct runner * r, runner_cb * cb, void * arg);
 
+/** runner_look(r): Look soon for records that somebody else wrote into the state,
+ * as is done every second where it is shared, and take them over. */
+void runner_look(struct runner * r);
+
 /** runner_load_later(r, cb, arg): The same after a second: for a shared state
  * that was away. */
 void runner_load_later(struct runner * r, runner_cb * cb, void * arg);
@@ -99,6 +103,16 @@ json_t * runner_list(const struct runner * r, const char * after,
 
 /** runner_has(r, key): Whether there is one, also one that does not fit. */
 int runner_has(const struct runner * r, const char * key);
+
+/** runner_enabled(r, key): Whether there is one that fits its type and is
+ * enabled. */
+int runner_enabled(const struct runner * r, const char * key);
+
+/** runner_on_change(r, cb, arg): Call whenever something in a shared state changed
+ * and the connectors have been compared; ${lost}: the state had forgotten what
+ * was known, and this daemon puts back what it knows.  NULL ends it. */
+void runner_on_change(struct runner * r, void (*cb)(void * arg, int lost),
+    void * arg);
 
 /** runner_misfit(r, key): Why that connector does not fit its type (borrowed);
  * NULL: it does, or there is none. */

@@ -59,6 +59,17 @@ void secret_store_set(struct secret_store * st, const char * name,
 void secret_store_del(struct secret_store * st, const char * name,
     secret_store_cb * cb, void * arg);
 
+/**
+ * secret_store_fits(st, check, e): Whether secrets that come with the check record
+ * ${check} (a sealed text) from elsewhere could be opened here, with our key or
+ * that of the file by now.  Nothing is changed.  Errors: config "master_key".
+ */
+int secret_store_fits(const struct secret_store * st, const char * check,
+    struct err * e) MUST_CHECK;
+
+/** The name of the check record, which is among the others. */
+#define SECRET_STORE_CHECK "~key-check"
+
 /** secret_store_names(st): An array of names in order, without hidden ones; owned
  * by the caller; NULL when out of memory. */
 json_t * secret_store_names(const struct secret_store * st);

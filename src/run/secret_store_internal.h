@@ -4,7 +4,7 @@
 #include "run/secret_store.h"
 
 #define SECRET_KIND "secret"
-#define SECRET_CHECK "~key-check"
+#define SECRET_CHECK SECRET_STORE_CHECK
 /* More than anybody sets; a bound all the same. */
 #define SECRETS_MAX 100000
 

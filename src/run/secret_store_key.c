@@ -39,9 +39,8 @@ secret_store_read_key(struct secret_store * st, struct err * e)
 }
 
 static int
-opens(const struct secret_store * st, const char * check)
+key_opens(const struct secret_key * key, const char * check)
 {
-	const struct secret_key * key = secrets_key_get(st->secrets);
 	struct buf b = BUF_INIT(SECRET_VALUE_MAX);
 	struct err why;
 	int ok;
@@ -51,6 +50,41 @@ opens(const struct secret_store * st, const char * check)
 	    memcmp(b.p, CHECK_TEXT, b.len) == 0;
 	buf_free(&b);
 	return (ok);
+}
+
+static int
+opens(const struct secret_store * st, const char * check)
+{
+	return (key_opens(secrets_key_get(st->secrets), check));
+}
+
+int
+secret_store_fits(const struct secret_store * st, const char * check,
+    struct err * e)
+{
+	struct secret_key key;
+	int rc = 1, fits = opens(st, check);
+
+	if (fits)
+		return (0);
+	if (!st->key_given && (rc = secret_key_read(st->key_file, &key, e)) < 0)
+		return (-1);
+	if (rc == 0)
+		fits = key_opens(&key, check);
+	secret_box_wipe(&key);
+	/* A new key in the file would open these, but ours no more. */
+	if (fits && st->n > 0 && !st->has_trouble)
+		return (NO_KEY(e, "the master key in %s is another one than "
+		    "that of the secrets there are here", st->key_file));
+	if (fits)
+		return (0);
+	if (rc != 0 && secrets_key_get(st->secrets) == NULL)
+		return (NO_KEY(e, "these secrets need the master key they were "
+		    "sealed with, and there is none here: put it into %s (mode "
+		    "0600), or MOLTLER_MASTER_KEY", st->key_file));
+	return (NO_KEY(e, "these secrets were sealed with another master key "
+	    "than that of %s: give moltlerd the key they were sealed with",
+	    st->key_given ? "MOLTLER_MASTER_KEY" : st->key_file));
 }
 
 int

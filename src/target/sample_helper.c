@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct sample_helper {
 	int pipe[2];
 	struct loop_io * io;
 	int started;
+	atomic_int wants_lock; /* to finish a checkpoint */
 	/* Under the lock. */
 	int stop, want_checkpoint, is_dirty, failed;
 	unsigned want_clear, cleared;
@@ -66,8 +68,10 @@ checkpoint(struct sample_helper * h)
 	if (rc != SQLITE_OK)
 		return (rc);
 	sqlite3_busy_timeout(h->db, LOCK_MS);
+	atomic_store(&h->wants_lock, 1);
 	rest = sqlite3_wal_checkpoint_v2(h->db, NULL,
 	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	atomic_store(&h->wants_lock, 0);
 	sqlite3_busy_timeout(h->db, 1000);
 	/* Busy: a reader still looks at the log; the next time will do. */
 	if (rest == SQLITE_OK)
@@ -176,19 +180,15 @@ on_done(void * arg, int fd, int events)
 		    LOG_S("path", S->path));
 }
 
-/* After each commit of the loop's: how long the log is now. */
-static int
-on_wal(void * arg, sqlite3 * db, const char * name, int pages)
+void
+sample_helper_wal(struct sample_store * S, int pages)
 {
-	struct sample_store * S = arg;
 	struct sample_helper * h = S->helper;
 	int64_t now;
 
-	(void)db;
-	(void)name;
 	S->wal_pages = pages;
 	if (pages < WAL_PAGES || h == NULL)
-		return (SQLITE_OK);
+		return;
 	if (!h->asked)
 		sample_helper_checkpoint(S);
 	if (pages >= WAL_PAGES_LONG &&
@@ -198,6 +198,21 @@ on_wal(void * arg, sqlite3 * db, const char * name, int pages)
 		    LOG_I("bytes", (int64_t)pages * SAMPLE_PAGE), LOG_S("hint",
 		    "a long SELECT or a slow disk holds up the checkpoint"));
 	}
+}
+
+int
+sample_helper_wants_lock(const struct sample_store * S)
+{
+	return (S->helper != NULL && atomic_load(&S->helper->wants_lock));
+}
+
+/* After each commit of the loop's: how long the log is now. */
+static int
+on_wal(void * arg, sqlite3 * db, const char * name, int pages)
+{
+	(void)db;
+	(void)name;
+	sample_helper_wal(arg, pages);
 	return (SQLITE_OK);
 }
 

@@ -255,6 +255,10 @@ int sample_helper_init(struct sample_store * S, struct err * e) MUST_CHECK;
 void sample_helper_checkpoint(struct sample_store * S);
 void sample_helper_clear(struct sample_store * S, int bin);
 void sample_helper_dirty(struct sample_store * S);
+/** The log has ${pages} pages: time for a checkpoint? */
+void sample_helper_wal(struct sample_store * S, int pages);
+/** Whether it waits for the writer's lock. */
+int sample_helper_wants_lock(const struct sample_store * S);
 void sample_helper_free(struct sample_store * S);
 
 #endif

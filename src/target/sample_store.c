@@ -155,6 +155,14 @@ sample_store_close(struct sample_store * S)
 	free(S);
 }
 
+int
+sample_store_wal(struct sample_store * S, int pages)
+{
+	sample_helper_dirty(S);
+	sample_helper_wal(S, pages);
+	return (sample_helper_wants_lock(S));
+}
+
 void
 sample_store_stats_get(const struct sample_store * S,
     struct sample_store_stats * st)

@@ -66,6 +66,12 @@ void sample_source_append(struct sample_source * src, int64_t at_ms,
     int64_t fence, const struct sample_page * page,
     void (*cb)(void * arg, const struct err * e), void * arg);
 
+/** sample_store_wal(S, pages): Another connection of ours committed to the file,
+ * and its log has ${pages} pages now: it is synced and moved into the file as
+ * after a commit of the store's own.  1: somebody waits for the writer's lock to
+ * do so, and who writes all the time should rest for some milliseconds; else 0. */
+int sample_store_wal(struct sample_store * S, int pages);
+
 struct sample_store_stats {
 	uint64_t ticks, samples, commits, layouts;
 	uint64_t bytes_values; /* of the values blobs written */

@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "base/log.h"
+#include "target/targets_internal.h"
 
 /* Each holds a connection, a helper thread and caches. */
 #define MAX_DATABASES 64
@@ -30,6 +31,7 @@ struct table {
 	char * key;      /* the name in lower case */
 	char * name;
 	char * database;
+	enum targets_kind kind;
 	struct table * next; /* of the same name, in another database */
 	UT_hash_handle hh;
 };
@@ -40,6 +42,7 @@ struct targets {
 	struct database dbs[MAX_DATABASES];
 	size_t n;
 	struct table * tables;
+	struct rows_db * rows; /* their connections */
 };
 
 static int
@@ -101,7 +104,7 @@ find(const struct targets * t, const char * name)
 /* Remember a table; 0, also if it is known, or -1. */
 static int
 note(struct targets * t, const char * database, const char * name,
-    struct err * e)
+    enum targets_kind kind, struct err * e)
 {
 	struct table * first = find(t, name), * tb;
 
@@ -118,6 +121,7 @@ note(struct targets * t, const char * database, const char * name,
 		table_free(tb);
 		return (err_nomem(e, "a table"));
 	}
+	tb->kind = kind;
 	lower(tb->key);
 	if (first != NULL) {
 		tb->next = first->next;
@@ -137,31 +141,56 @@ path_of(const struct targets * t, const char * database, char * path,
 	return (n < 0 || (size_t)n >= cap ? -1 : 0);
 }
 
+/* Note the tables of one kind of a file.  A file need not have both kinds. */
+static int
+scan_kind(struct targets * t, const char * database, sqlite3 * db,
+    enum targets_kind kind, struct err * e)
+{
+	const char * from = kind == TARGETS_ROWS ? TARGETS_ROWS_LIST :
+	    "sample_tbl";
+	sqlite3_stmt * st = NULL;
+	const char * name;
+	char sql[100];
+	int rc = 0;
+
+	if (sqlite3_table_column_metadata(db, "main", from, "name", NULL, NULL,
+	    NULL, NULL, NULL) == SQLITE_ERROR)
+		return (0);
+	snprintf(sql, sizeof(sql), "SELECT name FROM %s ORDER BY name", from);
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+		log_event(LOG_WARN, "database_not_read",
+		    LOG_S("database", database),
+		    LOG_S("error", sqlite3_errmsg(db)));
+	while (rc == 0 && st != NULL && sqlite3_step(st) == SQLITE_ROW) {
+		/* NULL in a file that somebody else made. */
+		name = (const char *)sqlite3_column_text(st, 0);
+		if (name != NULL)
+			rc = note(t, database, name, kind, e);
+	}
+	sqlite3_finalize(st);
+	return (rc);
+}
+
 /* Note the tables of one file. */
 static int
 scan_file(struct targets * t, const char * database, struct err * e)
 {
-	sqlite3_stmt * st = NULL;
 	sqlite3 * db = NULL;
-	const char * name;
 	char path[1024];
 	int rc = 0;
 
 	if (path_of(t, database, path, sizeof(path)))
 		return (0);
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) ==
-	    SQLITE_OK && sqlite3_prepare_v2(db, "SELECT name FROM sample_tbl ORDER BY "
-	    "name", -1, &st, NULL) == SQLITE_OK)
-		while (rc == 0 && sqlite3_step(st) == SQLITE_ROW) {
-			/* NULL in a file that somebody else made. */
-			name = (const char *)sqlite3_column_text(st, 0);
-			if (name != NULL)
-				rc = note(t, database, name, e);
-		}
-	else
+	    SQLITE_OK && sqlite3_exec(db, "SELECT 1 FROM sqlite_schema LIMIT 0",
+	    NULL, NULL, NULL) == SQLITE_OK) {
+		rc = scan_kind(t, database, db, TARGETS_SAMPLES, e);
+		if (rc == 0)
+			rc = scan_kind(t, database, db, TARGETS_ROWS, e);
+	} else {
 		log_event(LOG_WARN, "database_not_read", LOG_S("path", path),
 		    LOG_S("error", db ? sqlite3_errmsg(db) : "no memory"));
-	sqlite3_finalize(st);
+	}
 	sqlite3_close(db);
 	return (rc);
 }
@@ -299,16 +328,63 @@ database_of(struct targets * t, const char * database, struct err * e)
 	return (scan_file(t, d->name, e) ? NULL : d);
 }
 
-/* The table as it is spelled already, or as given. */
-static const char *
-spelled(const struct targets * t, const char * database, const char * table)
+static const struct table *
+known(const struct targets * t, const char * database, const char * table)
 {
 	const struct table * tb;
 
 	for (tb = find(t, table); tb != NULL; tb = tb->next)
-		if (strcmp(tb->database, database) == 0)
-			return (tb->name);
-	return (table);
+		if (strcasecmp(tb->database, database) == 0)
+			return (tb);
+	return (NULL);
+}
+
+enum targets_kind
+targets_kind(const struct targets * t, const char * database,
+    const char * table, const char ** spelled)
+{
+	const struct table * tb = known(t, database, table);
+
+	if (tb != NULL && spelled != NULL)
+		*spelled = tb->name;
+	return (tb == NULL ? TARGETS_NONE : tb->kind);
+}
+
+int
+targets_is_rows(const struct targets * t, const char * database,
+    const char * table)
+{
+	return (targets_kind(t, database, table, NULL) == TARGETS_ROWS);
+}
+
+struct sample_store *
+targets_store(struct targets * t, const char * database, const char ** name,
+    char * path, size_t cap, struct err * e)
+{
+	struct database * d = database_of(t, database, e);
+
+	if (d == NULL)
+		return (NULL);
+	*name = d->name;
+	if (path_of(t, d->name, path, cap)) {
+		err_set(e, ERR_CONFIG, "bad_target", "the path of %.64s is too "
+		    "long", database);
+		return (NULL);
+	}
+	return (d->store);
+}
+
+int
+targets_note_rows(struct targets * t, const char * database,
+    const char * table, struct err * e)
+{
+	return (note(t, database, table, TARGETS_ROWS, e));
+}
+
+struct rows_db **
+targets_rows(struct targets * t)
+{
+	return (&t->rows);
 }
 
 struct sample_source *
@@ -318,14 +394,19 @@ targets_source(struct targets * t, const char * database, const char * table,
 	struct database * d = database_of(t, database, e);
 	struct sample_source * src;
 
-	if (d != NULL)
-		table = spelled(t, d->name, table);
+	if (d != NULL && targets_kind(t, d->name, table, &table) ==
+	    TARGETS_ROWS) {
+		err_set(e, ERR_CONFIG, "bad_target", "%s.%s holds the rows of a "
+		    "sync: samples need a table of their own, name another",
+		    d->name, table);
+		return (NULL);
+	}
 	if (d == NULL ||
 	    (src = sample_source_open(d->store, table, name, e)) == NULL) {
 		err_prefix(e, "target %s.%s", database, table);
 		return (NULL);
 	}
-	if (note(t, d->name, table, e)) {
+	if (note(t, d->name, table, TARGETS_SAMPLES, e)) {
 		sample_source_close(src);
 		return (NULL);
 	}

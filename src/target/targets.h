@@ -54,6 +54,11 @@ void targets_find(const struct targets * t, const char * table,
 void targets_each_table(const struct targets * t, int (*cb)(void * arg,
     const char * database, const char * table), void * arg);
 
+/** targets_is_rows(t, database, table): Whether that table holds rows (rows.h), not
+ * samples. */
+int targets_is_rows(const struct targets * t, const char * database,
+    const char * table);
+
 /** targets_each_store(t, cb, arg): Call for every open store (statistics). */
 void targets_each_store(struct targets * t, void (*cb)(void * arg,
     const char * database, const struct sample_store_stats * st), void * arg);

@@ -1,0 +1,25 @@
+#ifndef MOLTLER_TARGET_ELASTIC_PREPARE_H
+#define MOLTLER_TARGET_ELASTIC_PREPARE_H
+
+#include "base/err.h"
+#include "target/elastic.h"
+#include "target/writer.h"
+
+/*
+ * What must be there before the first row: the templates, the index, a field for
+ * each column.  A state machine: KNOW, TEMPLATE, REJECTED, LOOK, CREATE, EXTEND,
+ * DONE.
+ */
+struct elastic_prepare;
+
+/** elastic_prepare_start(el, spec, cb, arg): ${spec} is borrowed for as long as it
+ * takes.  ${cb} is called once, never before this returns; ${e} NULL: all is
+ * there.  NULL only when out of memory. */
+struct elastic_prepare * elastic_prepare_start(struct elastic * el,
+    const struct writer_spec * spec, void (*cb)(void * arg,
+    const struct err * e), void * arg);
+
+/** elastic_prepare_cancel(p): No callback any more.  NULL: no-op. */
+void elastic_prepare_cancel(struct elastic_prepare * p);
+
+#endif
