@@ -210,6 +210,7 @@ class Telegraf:
   quiet = true
 [[inputs.http]]
   urls = [%s]
+  timeout = "120s"
   data_format = "json_v2"
   [[inputs.http.json_v2]]
     measurement_name = "items"
@@ -225,6 +226,7 @@ class Telegraf:
   enable_gzip = false
   manage_template = false
   health_check_interval = "0s"
+  timeout = "60s"
 """ % (urls, self.sink.url))
             f.flush()
             docs = self.sink.docs()
@@ -269,6 +271,31 @@ class Bench(Tap):
 Bench(config={}).sync_all()
 """
 
+SINGER_TARGET = r"""
+import json, sys
+import requests
+from singer_sdk import Target, typing as th
+from singer_sdk.sinks import BatchSink
+url, http = sys.argv[1] + "/_bulk", requests.Session()
+class Bulk(BatchSink):
+    max_size = 5000
+    def process_batch(self, context):
+        lines = []
+        for r in context["records"]:
+            lines.append(json.dumps({"index": {"_index": "bench",
+                                               "_id": str(r["number"])}}))
+            lines.append(json.dumps(r))
+        a = http.post(url, data="\n".join(lines) + "\n", headers={
+            "Content-Type": "application/x-ndjson"}).json()
+        if a["errors"]:
+            raise RuntimeError(a)
+class To(Target):
+    name = "target-bench"
+    config_jsonschema = th.PropertiesList().to_dict()
+    default_sink_class = Bulk
+To(config={}).listen(sys.stdin)
+"""
+
 DLT = r"""
 import sys, tempfile
 import dlt
@@ -290,18 +317,29 @@ with tempfile.TemporaryDirectory() as d:
 
 
 class Python:
-    """A peer in Python that reads; what it writes is text on its standard output, or
-    files."""
+    """A peer in Python: a program, or two with a pipe between them."""
 
-    def __init__(self, name, python, text, web):
-        self.name, self.python, self.text, self.web = name, python, text, web
+    def __init__(self, name, python, texts, web, sink, rows):
+        self.name, self.python, self.texts = name, python, texts
+        self.web, self.sink, self.rows = web, sink, rows
 
     def go(self):
         env = dict(os.environ, RUNTIME__DLTHUB_TELEMETRY="false",
-                   SINGER_SDK_LOG_CONFIG="", DO_NOT_TRACK="1")
+                   DO_NOT_TRACK="1")
+        docs = self.sink.docs()
         with tempfile.TemporaryDirectory() as d:
-            return child([self.python, "-c", self.text,
-                          "http://127.0.0.1:%d" % self.web.port], env, d)
+            line = []
+            urls = ["http://127.0.0.1:%d" % self.web.port, self.sink.url]
+            for k, text in enumerate(self.texts):
+                with open("%s/%d.py" % (d, k), "w", encoding="ascii") as f:
+                    f.write(text)
+                line.append("%s %d.py %s" % (self.python, k, urls[k]))
+            got = child(["bash", "-o", "pipefail", "-c", " | ".join(line)],
+                        env, d)
+        if len(self.texts) > 1 and self.sink.docs() - docs != self.rows:
+            raise RuntimeError("%s: %d rows, not %d" % (
+                self.name, self.sink.docs() - docs, self.rows))
+        return got
 
 
 def walk(build):
@@ -503,9 +541,12 @@ def main():
                 if opt.telegraf:
                     who.append(Telegraf(opt.telegraf, web, sink, rows))
                 if opt.python:
-                    who += [Python("singer-sdk, no target", opt.python, SINGER,
-                                   web),
-                            Python("dlt, files", opt.python, DLT, web)]
+                    who += [Python(name, opt.python, texts, web, sink, rows)
+                            for name, texts in (
+                                ("singer-sdk, no target", (SINGER,)),
+                                ("singer-sdk, _bulk", (SINGER,
+                                                       SINGER_TARGET)),
+                                ("dlt, files", (DLT,)))]
                 judge(keep(opt, web, who))
             if "many" in todo:
                 many(opt, folder, web, sink)
