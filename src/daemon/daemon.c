@@ -542,6 +542,7 @@ open_api(struct daemon * d, struct err * e)
 	ao.hosts = hosts;
 	d->stmt.loop = d->loop;
 	d->stmt.runner = d->runner;
+	d->stmt.syncs = d->syncs;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
 	d->stmt.deadline_ms = c->query_deadline_ms;

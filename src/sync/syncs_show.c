@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,4 +303,23 @@ syncs_list(struct syncs * S, const char * after, size_t limit,
 	if (limit > MAX_LIST || limit == 0)
 		limit = MAX_LIST;
 	show_some(c, from, n < limit ? n : limit, 0);
+}
+
+/* Their ids begin with its name and a dot, so they lie side by side. */
+int64_t
+syncs_connector_last(const struct syncs * S, const char * connector)
+{
+	const struct syncs_entry * en;
+	int64_t last = 0;
+	char key[132];
+	size_t i, n;
+
+	n = (size_t)snprintf(key, sizeof(key), "%s.", connector);
+	for (i = n < sizeof(key) ? syncs_after(S, key) : S->n; i < S->n &&
+	    strncmp(S->sorted[i]->d->id, key, n) == 0; i++) {
+		en = S->sorted[i];
+		if (en->last_success_at > last)
+			last = en->last_success_at;
+	}
+	return (last);
 }

@@ -1,6 +1,6 @@
 /*
  * The writer of Elasticsearch and OpenSearch as a program, for the tests in Python:
- *   elastic_drive '{"url", "api_key", "username", "password", "ca_file", "gzip",
+ *   elastic_drive <<< '{"url", "api_key", "username", "password", "ca_file", "gzip",
  *     "batch_bytes", "batch_rows", "retry_ms", "table", "sync", "fence", "marks",
  *     "refresh", "columns": [{"name", "type", "key"}], "rows": [[..], ..],
  *     "count": N (rows made here: id and a text), "from": first id,
@@ -279,7 +279,7 @@ report(void)
 }
 
 int
-main(int argc, char * argv[])
+main(void)
 {
 	struct secrets * secrets;
 	struct elastic * el;
@@ -288,7 +288,7 @@ main(int argc, char * argv[])
 	size_t i;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (argc != 2 || (in = json_loads(argv[1], 0, NULL)) == NULL)
+	if ((in = json_loadf(stdin, 0, NULL)) == NULL)
 		die("give one JSON object");
 	out = json_pack("{s:[]}", "acks");
 	nrows = json_object_get(in, "count") != NULL ?
