@@ -231,6 +231,7 @@ sync_leg_free(struct sync_leg * l)
 	buf_free(&l->sql);
 	json_decref(l->resume);
 	json_decref(l->step.token);
+	json_decref(l->token);
 	free(l->cols);
 	free(l->row);
 	free(l);

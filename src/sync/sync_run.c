@@ -317,7 +317,8 @@ end_leg(struct sync_run * r, int well)
 
 	if (!r->is_lost) {
 		sync_commit_step(l);
-		if (l->acked == l->given && !l->writer_failed)
+		if (!l->writer_failed &&
+		    (l->acked == l->given || !l->has_cursor))
 			sync_commit_end(l, well && !l->failed);
 	}
 	sync_run_progress(r, &p);

@@ -73,9 +73,11 @@ struct sync_leg {
 		struct sync_point point;
 		json_t * token;
 	} step;
+	json_t * token;        /* the last mark's, ... */
+	uint64_t token_rows;   /* ... good once so many are acknowledged */
 	int64_t step_us;       /* when the last one was taken */
 	unsigned pages;        /* since then */
-	int token_moved;       /* one was kept in this run */
+	int token_moved;       /* one was kept that leads further than resume */
 };
 
 struct sync_run {

@@ -287,9 +287,9 @@ rig_def(const char * entity, const char * more)
 	struct err e;
 	json_t * rec;
 
-	snprintf(text, sizeof(text), "{\"v\":1,\"id\":\"it.%s\",\"connector\":"
+	snprintf(text, sizeof(text), "{\"v\":1,\"id\":\"it.%.*s\",\"connector\":"
 	    "\"it\",\"entities\":[\"%s\"],\"engine\":\"sqlite\",\"target\":"
-	    "\"t-*\"%s}", entity, entity, more);
+	    "\"t-*\"%s}", (int)strcspn(entity, "\""), entity, entity, more);
 	rec = json_loads(text, 0, NULL);
 	assert_non_null(rec);
 	if ((d = sync_def_from_record(rec, &e)) == NULL)

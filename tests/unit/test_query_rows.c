@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/rfc3339.h"
 #include "query_harness.h"
 #include "rows_rig.h"
 
@@ -255,13 +256,140 @@ test_union(void ** state)
 	IS("SELECT count(*), count(id), count(repo) FROM gh-*",
 	    "1021|1000|21\n");
 	IS("SELECT count(*) FROM gh-* WHERE updated_at >= '2026-01-28'",
-	    "70\n");
+	    "35\n");
 	IS("SELECT count(*) FROM gh-* WHERE state = 'OPEN'", "750\n");
 	IS("SELECT title, number FROM gh-* WHERE number = 2 OR id = 2 "
 	    "ORDER BY title", "issue 2|-\npull|2\n");
 	assert_int_equal(good("SELECT * FROM gh-* LIMIT 3")->rows, 3);
 	IS("SELECT u.title FROM gh-* u JOIN gh-pulls p ON p.number = u.id "
 	    "WHERE p.number = 8", "issue 8\n");
+}
+
+/* ---- against SQLite itself ---- */
+
+static sqlite3 * plain;
+
+static int
+times(void * arg, int na, const void * a, int nb, const void * b)
+{
+	(void)arg;
+	return (rfc3339_order(a, (size_t)na, b, (size_t)nb));
+}
+
+/* The same rows in tables of SQLite's own. */
+static void
+make_plain(void)
+{
+	char sql[400];
+
+	assert_int_equal(sqlite3_open(":memory:", &plain), SQLITE_OK);
+	sqlite3_create_collation(plain, "instant", SQLITE_UTF8, NULL, times);
+	/* As for statements: it takes only texts of one length for equal. */
+	sqlite3_test_control(SQLITE_TESTCTRL_OPTIMIZATIONS, plain, 0x80000);
+	snprintf(sql, sizeof(sql), "ATTACH '%s' AS f;"
+	    "CREATE TABLE i(id INTEGER, title TEXT, state TEXT COLLATE NOCASE, "
+	    "labels JSON, updated_at TIMESTAMP TEXT COLLATE instant, "
+	    "open BOOLEAN); INSERT INTO i SELECT id, title, state, labels, "
+	    "updated_at, open FROM f.\"gh-issues\" WHERE id <= 40", path);
+	assert_int_equal(sqlite3_exec(plain, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(plain, "CREATE TABLE p(repo TEXT, "
+	    "number INTEGER, title TEXT, score REAL, updated_at TIMESTAMP TEXT "
+	    "COLLATE instant, rowid TEXT); INSERT INTO p SELECT repo, number, "
+	    "title, score, updated_at, rowid FROM f.\"gh-pulls\"", NULL, NULL,
+	    NULL), SQLITE_OK);
+}
+
+static const char *
+of_plain(const char * sql)
+{
+	static struct buf out;
+	sqlite3_stmt * st;
+	int rc;
+
+	buf_clear(&out);
+	buf_adds(&out, "");
+	if (sqlite3_prepare_v2(plain, sql, -1, &st, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(plain));
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		buf_addf(&out, "%s\n", sqlite3_column_text(st, 0));
+	assert_int_equal(rc, SQLITE_DONE);
+	sqlite3_finalize(st);
+	return (out.p);
+}
+
+static const char *
+any(const char * const * v, size_t n)
+{
+	return (v[(size_t)random() % n]);
+}
+#define ANY(v) any(v, sizeof(v) / sizeof((v)[0]))
+
+/* One of all kinds of conditions. */
+static void
+condition(struct buf * b)
+{
+	static const char * const cols[] = { "i.id", "i.title", "i.state",
+	    "i.updated_at", "i.open", "p.repo", "p.number", "p.score",
+	    "p.updated_at", "p.rowid", "p.title" };
+	static const char * const ops[] = { "=", "=", "=", "IS", "<", "<=", ">",
+	    ">=", "<>" };
+	static const char * const values[] = { "5", "'5'", "'05'", "7.5",
+	    "'a'", "'OPEN'", "'closed'", "'issue 3'", "'2026-01-04'", "NULL",
+	    "'2026-01-04T00:00:00.50Z'", "0", "'1'", "x'61'", "''" };
+	static const char * const forms[] = { "%s %s %s", "%s %s %s",
+	    "NOT (%s %s %s)", "%s %s %s COLLATE NOCASE",
+	    "%s %s %s COLLATE BINARY", "+%s %s %s" };
+	int i, n = 1 + (int)random() % 3;
+
+	for (i = 0; i < n; i++) {
+		buf_adds(b, i == 0 ? "" : random() % 3 ? " AND " : " OR ");
+		if (random() % 8 == 0) {
+			buf_addf(b, "%s IN (%s, %s)", ANY(cols), ANY(values),
+			    ANY(values));
+			continue;
+		}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		buf_addf(b, ANY(forms), ANY(cols), ANY(ops), random() % 3 ?
+		    ANY(values) : ANY(cols));
+#pragma GCC diagnostic pop
+	}
+}
+
+static void
+test_as_plain(void ** state)
+{
+	static const char * const orders[] = { "p.repo, p.number",
+	    "p.repo DESC, p.number DESC", "i.id", "i.id DESC, p.number",
+	    "p.updated_at", "i.state" };
+	const char * count = getenv("ROWS_COUNT"), * want;
+	struct buf b = BUF_INIT(0), sql = BUF_INIT(0);
+	long k, n = count != NULL ? atol(count) : 400;
+
+	(void)state;
+	make_plain();
+	srandom(11);
+	for (k = 0; k < n; k++) {
+		buf_clear(&b);
+		condition(&b);
+		buf_addf(&b, ") WHERE i.id <= 40 ORDER BY %s, i.id, p.repo, "
+		    "p.number%s", ANY(orders), k % 3 ? "" : " LIMIT 7");
+		buf_clear(&sql);
+		buf_addf(&sql, "SELECT coalesce(p.repo || p.number, '-') || ' ' "
+		    "|| i.id FROM i %sJOIN p ON (%s", k % 5 ? "" : "LEFT ",
+		    b.p);
+		want = of_plain(sql.p);
+		buf_clear(&sql);
+		buf_addf(&sql, "SELECT coalesce(p.repo || p.number, '-') || ' ' "
+		    "|| i.id FROM gh-issues i %sJOIN gh-pulls p ON (%s",
+		    k % 5 ? "" : "LEFT ", b.p);
+		if (strcmp(good(sql.p)->out.p, want) != 0)
+			fail_msg("%ld: %s\n%.300s--\n%.300s", k, sql.p,
+			    harness_run(sql.p)->out.p, want);
+	}
+	buf_free(&b);
+	buf_free(&sql);
+	sqlite3_close(plain);
 }
 
 /* A statement that stops in the middle is no concern of the writer, and sees
@@ -357,7 +485,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_columns), TEST(test_where), TEST(test_order),
-		TEST(test_plan), TEST(test_union), TEST(test_beside_a_writer),
+		TEST(test_plan), TEST(test_union), TEST(test_as_plain),
+		TEST(test_beside_a_writer),
 		TEST(test_deleted_at), TEST(test_limits), TEST(test_gone),
 	};
 
