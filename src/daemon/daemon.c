@@ -561,6 +561,7 @@ open_api(struct daemon * d, struct err * e)
 	d->stmt.loop = d->loop;
 	d->stmt.runner = d->runner;
 	d->stmt.syncs = d->syncs;
+	d->stmt.elastic = d->elastic;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
 	d->stmt.deadline_ms = c->query_deadline_ms;
