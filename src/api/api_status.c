@@ -67,7 +67,7 @@ status(const struct api_call * c)
 	httpd_stats_get(a->httpd, &hs);
 	api_reply_json(c->q, 200, json_pack(
 	    "{s:s, s:s, s:I, s:{s:s, s:b}, s:{s:f, s:f, s:f}, "
-	    "s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I}",
+	    "s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:o, s:o}",
 	    "node", a->o.node, "version", PACKAGE_VERSION,
 	    "uptime_s", (json_int_t)((clock_wall_ms() - a->started_ms) / 1000),
 	    "state", "backend", a->o.state->ops->name,

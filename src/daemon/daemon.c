@@ -30,6 +30,7 @@
 #include "run/shared.h"
 #include "state/state.h"
 #include "sync/backup.h"
+#include "sync/syncs.h"
 #include "target/targets.h"
 
 /* How long a drain may take before what is left is dropped. */
@@ -65,6 +66,7 @@ struct daemon {
 	struct types * types;
 	struct targets * targets;
 	struct runner * runner;
+	struct syncs * syncs;
 	struct backup * backup;
 	struct api * api;
 	struct loop_signal * sig_term;
@@ -192,9 +194,10 @@ on_beat(void * arg)
 	json_t * v;
 
 	runner_stats_get(d->runner, &st);
-	v = json_pack("{s:s, s:s, s:I, s:I}", "version", PACKAGE_VERSION,
+	v = json_pack("{s:s, s:s, s:I, s:I, s:o}", "version", PACKAGE_VERSION,
 	    "listen", d->c->listen, "pid", (json_int_t)getpid(),
-	    "running", (json_int_t)st.running);
+	    "running", (json_int_t)st.running,
+	    "syncs", syncs_running(d->syncs));
 	if (v != NULL)
 		d->state->ops->node_beat(d->state, v, 3 * BEAT_MS);
 	json_decref(v);
@@ -203,11 +206,31 @@ on_beat(void * arg)
 
 static void on_secrets(void * arg, const struct err * e);
 
+/* Ready when the syncs are known too: whoever asks for one should find it. */
+static void
+on_syncs(void * arg, json_t * v, const struct err * e)
+{
+	struct daemon * d = arg;
+	struct runner_stats st;
+
+	(void)v;
+	if (e != NULL) {
+		d->load_failed = 1;
+		d->load_err = *e;
+		loop_stop(d->loop);
+		return;
+	}
+	runner_stats_get(d->runner, &st);
+	log_event(LOG_INFO, "ready", LOG_I("connectors", st.connected +
+	    st.error + st.disabled + st.pending),
+	    LOG_I("syncs", syncs_count(d->syncs)));
+	api_set_ready(d->api, 1);
+}
+
 static void
 on_loaded(void * arg, json_t * v, const struct err * e)
 {
 	struct daemon * d = arg;
-	struct runner_stats st;
 
 	(void)v;
 	if (e != NULL) {
@@ -224,10 +247,8 @@ on_loaded(void * arg, json_t * v, const struct err * e)
 		loop_stop(d->loop);
 		return;
 	}
-	runner_stats_get(d->runner, &st);
-	log_event(LOG_INFO, "ready", LOG_I("connectors", st.connected +
-	    st.error + st.disabled + st.pending));
-	api_set_ready(d->api, 1);
+	if (!d->stopping)
+		syncs_load(d->syncs, on_syncs, d);
 }
 
 static void
@@ -280,6 +301,17 @@ on_drained(void * arg, json_t * v, const struct err * e)
 	on_answers(d);
 }
 
+/* The syncs' runs are over: what they hold of the rest may go. */
+static void
+on_syncs_stopped(void * arg, json_t * v, const struct err * e)
+{
+	struct daemon * d = arg;
+
+	(void)v;
+	(void)e;
+	runner_stop(d->runner, on_drained, d);
+}
+
 static void
 on_drain_late(void * arg)
 {
@@ -301,7 +333,7 @@ on_term(void * arg)
 	api_stop(d->api);
 	loop_timer_stop(d->beat);
 	loop_timer_start(d->drain, DRAIN_MS);
-	runner_stop(d->runner, on_drained, d);
+	syncs_stop(d->syncs, on_syncs_stopped, d);
 }
 
 static void
@@ -410,6 +442,24 @@ open_runner(struct daemon * d, struct err * e)
 }
 
 static int
+open_syncs(struct daemon * d, struct err * e)
+{
+	struct syncs_opts so;
+
+	memset(&so, 0, sizeof(so));
+	so.loop = d->loop;
+	so.state = d->state;
+	so.runner = d->runner;
+	so.targets = d->targets;
+	so.conn = &d->conn;
+	so.node = d->node;
+	so.lease_ms = d->c->lease_ms;
+	so.query_memory = (size_t)d->c->query_memory;
+	d->syncs = syncs_new(&so, e);
+	return (d->syncs == NULL ? -1 : 0);
+}
+
+static int
 open_backup(struct daemon * d, struct err * e)
 {
 	struct backup_opts bo;
@@ -492,6 +542,7 @@ open_api(struct daemon * d, struct err * e)
 	ao.hosts = hosts;
 	d->stmt.loop = d->loop;
 	d->stmt.runner = d->runner;
+	d->stmt.syncs = d->syncs;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
 	d->stmt.deadline_ms = c->query_deadline_ms;
@@ -524,7 +575,7 @@ bring_up(struct daemon * d, struct err * e)
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, NULL, e)) == NULL ||
 	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
-	    open_runner(d, e) || open_backup(d, e) || open_api(d, e))
+	    open_runner(d, e) || open_syncs(d, e) || open_backup(d, e) || open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
@@ -552,6 +603,7 @@ take_down(struct daemon * d)
 	loop_timer_free(d->drain);
 	loop_timer_free(d->beat);
 	api_free(d->api);
+	syncs_free(d->syncs);
 	runner_free(d->runner);
 	targets_free(d->targets);
 	types_free(d->types);

@@ -50,6 +50,7 @@ static const struct setting {
 	    1000, 86400000 },
 	{ "query_memory", BYTES, AT(query_memory), "64m", 1 << 20,
 	    INT64_C(1) << 34 },
+	{ "lease", DURATION, AT(lease_ms), "30s", 1000, 600000 },
 };
 #define NSETTINGS (sizeof(table) / sizeof(table[0]))
 _Static_assert(NSETTINGS <= SETTINGS_MAX, "c->from has a place for each");

@@ -36,6 +36,7 @@ struct settings {
 	int64_t max_requests;   /* transfers at once */
 	int64_t query_deadline_ms;
 	int64_t query_memory;   /* bytes */
+	int64_t lease_ms;       /* of a sync's run */
 
 	/* Where each was set: "FILE line 3", "--listen"; NULL: a default. */
 	char * from[SETTINGS_MAX];

@@ -125,7 +125,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
 
-	a->delay_ms = 20;
+	a->delay_ms = g->delay_ms;
 	a->ctype = "application/json";
 	g->pages++;
 	gmtime_r(&now, &tm);
@@ -255,6 +255,7 @@ rig_new(const char * options)
 	g->env.open = open_writer;
 	g->env.arg = &g->target;
 	g->grain_ms = 1000;
+	g->delay_ms = 20;
 	return (g);
 }
 

@@ -48,10 +48,10 @@ struct rig {
 	size_t nitems;
 	int64_t ahead_ms;   /* the service's clock before ours */
 	int64_t grain_ms;   /* of its times */
+	int64_t delay_ms;   /* of its answers */
 	int status;         /* it answers so; 0: well */
 	int status_at;      /* only from this page on, counted for ever */
 	int pages;
-	int frozen;         /* it answers nobody */
 	/* the run */
 	struct sync_run * run;
 	int64_t bucket;

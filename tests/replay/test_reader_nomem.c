@@ -134,13 +134,30 @@ on_page(void * arg, struct page * p, const struct err * e)
 	page_unref(p);
 }
 
+/* Read for a sync that goes on by the second column. */
+static int syncs;
+
+static struct plan *
+plan_of(struct rig * g, const char * entity)
+{
+	const struct plan_order by = { 1, 0 };
+	struct plan * p;
+	struct err e;
+
+	if (!syncs)
+		return (rig_plan(g, entity, ""));
+	p = plan_new(g->c, manifest_entity(g->m, entity), NULL, 0, &by, 1, &e);
+	assert_non_null(p);
+	return (p);
+}
+
 /* One read; how many allocations it made. */
 static unsigned
 read_once(unsigned at, const char * top, const char * entities,
     const char * entity, const char * want, void (*script)(struct rig *))
 {
 	struct rig * g = rig_new(top, entities, "{\"rate_limit\":100}");
-	struct plan * p = rig_plan(g, entity, "");
+	struct plan * p = plan_of(g, entity);
 	struct reader * r;
 	struct err e;
 	int turns;
@@ -156,6 +173,10 @@ read_once(unsigned at, const char * top, const char * entities,
 	fail_at = at;
 	armed = 1;
 	r = reader_open(&g->env, p, &g->ctx, &e);
+	if (r != NULL && syncs && reader_sync(r, 1, NULL, &e)) {
+		reader_close(r);
+		r = NULL;
+	}
 	if (r == NULL)
 		assert_int_equal(e.cls, ERR_TRANSIENT);
 	for (turns = 0; r != NULL && !ended; turns++) {
@@ -245,12 +266,43 @@ test_metrics(void ** state)
 	    "4607182418800017408 4611686018427387904 ", metrics_script);
 }
 
+#define R(id, s) "{\"id\":" #id ",\"at\":\"2020-01-01T00:00:0" #s "Z\"}"
+
+static void
+sync_script(struct rig * g)
+{
+	rig_script(g, "/i?sort=at", { .body = "[" R(1, 1) "," R(2, 2) "]",
+	    .header = "Link: </x>; rel=next" });
+	rig_script(g, "/i?since=2020-01-01T00:00:02Z&sort=at", { .body =
+	    "[" R(2, 2) "," R(3, 2) "]", .header = "Link: </i2>; rel=next" });
+	rig_script(g, "/i2", { .body = "[" R(4, 2) "," R(5, 3) "]",
+	    .header = "Link: </x>; rel=next" });
+	rig_script(g, "/i?since=2020-01-01T00:00:03Z&sort=at", { .body =
+	    "[" R(5, 3) "]" });
+}
+
+static void
+test_sync(void ** state)
+{
+	static const char items[] = "\"items\":{\"key\":[\"id\"],\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"timestamp\","
+	    "\"not_null\":true}},\"lists\":[{\"url\":\"/i\",\"paginate\":{"
+	    "\"kind\":\"link\"},\"push\":{\"at\":{\"op\":\">=\",\"query\":"
+	    "\"since\"}},\"order\":{\"columns\":{\"at\":\"at\"},\"query\":{"
+	    "\"sort\":\"at\"}}}]}";
+
+	(void)state;
+	syncs = 1;
+	sweep("", items, "items", "1 2 2 3 4 5 5 ", sync_script);
+	syncs = 0;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link), cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_metrics), cmocka_unit_test(test_sync),
 	};
 
 	return (cmocka_run_group_tests_name("reader without memory", tests,

@@ -67,6 +67,16 @@ targets_each_table(const struct targets * t, int (*cb)(void * arg,
 	(void)arg;
 }
 
+int
+targets_is_rows(const struct targets * t, const char * database,
+    const char * table)
+{
+	(void)t;
+	(void)database;
+	(void)table;
+	return (0);
+}
+
 /* ---- one statement ---- */
 
 struct said {
