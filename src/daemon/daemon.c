@@ -24,6 +24,7 @@
 #include "conn/secret_key.h"
 #include "conn/types.h"
 #include "daemon/egress.h"
+#include "daemon/settings_elastic.h"
 #include "loop/loop.h"
 #include "net/http.h"
 #include "run/runner.h"
@@ -31,6 +32,7 @@
 #include "state/state.h"
 #include "sync/backup.h"
 #include "sync/syncs.h"
+#include "target/elastic.h"
 #include "target/targets.h"
 
 /* How long a drain may take before what is left is dropped. */
@@ -64,6 +66,7 @@ struct daemon {
 	struct secrets * secrets;
 	struct secret_store * secret_store;
 	struct types * types;
+	struct elastic * elastic; /* NULL: none is configured */
 	struct targets * targets;
 	struct runner * runner;
 	struct syncs * syncs;
@@ -419,6 +422,20 @@ open_secrets(struct daemon * d, struct err * e)
 }
 
 static int
+open_elastic(struct daemon * d, struct err * e)
+{
+	struct elastic_opts o;
+
+	if (!settings_elastic(d->c, &o))
+		return (0);
+	o.loop = d->loop;
+	o.http = d->http;
+	o.secrets = d->secrets;
+	d->elastic = elastic_new(&o, e);
+	return (d->elastic == NULL ? -1 : 0);
+}
+
+static int
 open_runner(struct daemon * d, struct err * e)
 {
 	struct runner_opts ro;
@@ -451,6 +468,7 @@ open_syncs(struct daemon * d, struct err * e)
 	so.state = d->state;
 	so.runner = d->runner;
 	so.targets = d->targets;
+	so.elastic = d->elastic;
 	so.conn = &d->conn;
 	so.node = d->node;
 	so.lease_ms = d->c->lease_ms;
@@ -575,7 +593,8 @@ bring_up(struct daemon * d, struct err * e)
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, NULL, e)) == NULL ||
 	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
-	    open_runner(d, e) || open_syncs(d, e) || open_backup(d, e) || open_api(d, e))
+	    open_elastic(d, e) || open_runner(d, e) || open_syncs(d, e) ||
+	    open_backup(d, e) || open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
@@ -606,6 +625,7 @@ take_down(struct daemon * d)
 	syncs_free(d->syncs);
 	runner_free(d->runner);
 	targets_free(d->targets);
+	elastic_free(d->elastic);
 	types_free(d->types);
 	reader_cleanup();
 	result_cache_free(d->cache);
