@@ -15,6 +15,7 @@
 #define MAX_SYNCS 200000
 #define DEFAULT_LEASE_MS 30000
 #define RUNNING_TOLD 100
+#define STEP_MS 2000
 
 static struct writer *
 open_target(void * arg, const struct sync_def * d,
@@ -38,7 +39,13 @@ on_beat(void * arg)
 {
 	struct syncs * S = arg;
 	struct syncs_run * run;
+	int64_t skew = clock_wall_ms() - clock_mono_us() / 1000;
 
+	/* The wall clock was set: what was worked out by it does not hold. */
+	if (skew - S->skew > STEP_MS || S->skew - skew > STEP_MS) {
+		S->skew = skew;
+		syncs_arm_all(S);
+	}
 	for (run = S->running; run != NULL; run = run->next)
 		syncs_run_tell(run);
 	syncs_wake(S);
@@ -77,6 +84,7 @@ syncs_new(const struct syncs_opts * o, struct err * e)
 	S->env.open = open_target;
 	S->env.arg = S;
 	S->queue_tail = &S->queue;
+	S->skew = clock_wall_ms() - clock_mono_us() / 1000;
 	S->beat = loop_timer_new(o->loop, on_beat, S);
 	if (S->node == NULL || S->beat == NULL) {
 		err_nomem(e, "the syncs");

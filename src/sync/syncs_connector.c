@@ -157,7 +157,8 @@ on_first_run(void * arg, const struct sync_result * r, const struct err * e)
 static void
 first_run(struct syncs * S, const json_t * v)
 {
-	if (json_str(v, "sync") != NULL)
+	if (json_str(v, "sync") != NULL &&
+	    !json_is_true(json_object_get(v, "replaced")))
 		(void)syncs_run(S, json_str(v, "sync"), 0, NULL, on_first_run,
 		    NULL);
 }

@@ -103,6 +103,8 @@ struct syncs {
 
 	struct loop_timer * beat; /* once a second */
 	unsigned beats;
+	int64_t skew;          /* of the wall clock against the one that never
+	                          steps */
 	json_t * nodes;        /* or NULL: not known yet */
 	uint64_t * node_keys;  /* of those, to hash with */
 	size_t nnodes;

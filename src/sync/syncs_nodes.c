@@ -186,10 +186,12 @@ syncs_nodes_holder(const struct syncs * S, const char * id)
 	const json_t * v, * run;
 	size_t i;
 
+	/* What runs here we know better. */
 	json_object_foreach(S->nodes, node, v)
 		json_array_foreach(json_object_get(v, "syncs"), i, run)
 			if (json_is_string(run) &&
-			    strcmp(json_string_value(run), id) == 0)
+			    strcmp(json_string_value(run), id) == 0 &&
+			    strcmp(node, S->node) != 0)
 				return (node);
 	return (NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/schedule.h"
 #include "sync/syncs_internal.h"
 
 /*
@@ -290,6 +291,8 @@ decide(struct put * p)
 		return;
 	}
 	tmp.d = p->d;
+	if (p->d->every_ms > 0)
+		tmp.offset_ms = schedule_offset(p->d->id, p->d->every_ms);
 	p->bucket = syncs_last_bucket(&tmp, clock_wall_ms());
 	if (p->bucket == INT64_MIN)
 		p->bucket = clock_wall_ms();

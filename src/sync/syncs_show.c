@@ -56,10 +56,10 @@ status_word(const struct syncs_entry * en, const json_t * status, int runs)
 {
 	const char * verdict = json_str(status, "verdict");
 
-	if (runs)
-		return ("running");
 	if (!en->d->enabled)
 		return ("paused");
+	if (runs)
+		return ("running");
 	if (verdict != NULL)
 		return (verdict);
 	return (en->d->schedule != NULL || en->d->every_ms > 0 ?
