@@ -172,7 +172,7 @@ compare(const struct writer_spec * spec, const char * index,
 			    "is %s, which would be %s; sync into another "
 			    "index, or delete or reindex this one", index,
 			    c->name, type_of(f), families[c->type].name,
-			    families[c->type].fits[0]));
+			    type_of(json_object_get(want, c->name))));
 		json_object_del(want, c->name);
 	}
 	f = json_object_get(have, "moltler");
