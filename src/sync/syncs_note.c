@@ -291,7 +291,8 @@ log_end(const struct syncs_entry * en, const struct syncs_run * run,
 	    changed ? LOG_INFO : LOG_DEBUG, "sync_ok",
 	    LOG_S("sync", en->d->id), LOG_S("connector", en->d->connector),
 	    LOG_S("verdict", sync_verdict_name(r->verdict)),
-	    LOG_S("reason", r->reason), LOG_I("rows", r->p.written),
+	    LOG_S("reason", r->reason), LOG_I("bucket", run->bucket),
+	    LOG_I("rows", r->p.written),
 	    LOG_I("rejected", r->p.rejected), LOG_I("deleted", r->p.deleted),
 	    LOG_I("duration_ms", ms));
 }
