@@ -36,13 +36,13 @@ struct run {
 	int64_t progress_us; /* when the progress line was drawn last */
 };
 
-/* Of a plan, a test and an action's answer no word is too many: what does not
+/* Of a plan, a test, a sync's and an action's answer no word is too many: what does not
  * fit is shown as blocks. */
 static enum table_shape
 shape_of(const struct query_run_opts * o, const struct split_stmt * s)
 {
 	static const char * const words[] = { "connector_exec", "exec",
-	    "explain", "test" };
+	    "explain", "sync", "test" };
 	static const char show[] = "show sync ";
 	size_t i = 0, k, n;
 

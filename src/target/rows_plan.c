@@ -140,6 +140,11 @@ gather(struct plan * p)
 			continue;
 		if (k->op == SQLITE_INDEX_CONSTRAINT_ISNULL ||
 		    k->op == SQLITE_INDEX_CONSTRAINT_ISNOTNULL) {
+			if (p->nargs == MAX_ARGS)
+				continue;
+			/* There is no value; but only what has an argument is
+			 * kept from tables to the left of a LEFT JOIN. */
+			p->info->aConstraintUsage[i].argvIndex = ++p->nargs;
 			op = k->op == SQLITE_INDEX_CONSTRAINT_ISNULL ?
 			    "IS NULL" : "IS NOT NULL";
 			add(p, &p->tight, sqlite3_mprintf("\"%w\" %s",

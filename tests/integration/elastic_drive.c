@@ -4,7 +4,7 @@
  *     "batch_bytes", "batch_rows", "retry_ms", "table", "sync", "fence", "marks",
  *     "refresh", "columns": [{"name", "type", "key"}], "rows": [[..], ..],
  *     "count": N (rows made here: id and a text), "from": first id,
- *     "flush_every": N, "sweep": "mark"|"remove", "ratio"}'
+ *     "flush_every": N, "runs": how often the same, "sweep": "mark"|"remove", "ratio"}'
  * It prints one object: {"ready", "acked", "acks", "room", "failed": {"class",
  * "code", "msg"}, "swept", "sweep_error", "stats"}.
  */
@@ -301,9 +301,16 @@ main(void)
 		open_writer(el, &e);
 	if (W == NULL)
 		put_error("open_error", &e);
-	else
+	for (i = 0; W != NULL && i < (size_t)json_int(in, "runs", 1); i++) {
+		if (i > 0) {
+			writer_close(W);
+			next_row = 0;
+			is_over = 0;
+			open_writer(el, &e);
+		}
 		while (!is_over && loop_run(L) == 0)
 			continue;
+	}
 	report();
 	writer_close(W);
 	elastic_free(el);

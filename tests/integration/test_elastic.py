@@ -91,6 +91,22 @@ def test_rows():
         c.close()
 
 
+def test_prepared_once():
+    c = fake_elastic.FakeElastic()
+    r = drive(c, count=5, runs=3)
+    T.eq((r["acked"], len(c.asked("_index_template")), len(c.asked("_bulk"))),
+         (5, 2, 3), "what is there is not asked for in each run")
+    n = [0]
+
+    def gone(action, index, ident, doc):
+        n[0] += 1
+        return (404, "index_not_found_exception", "no") if n[0] == 6 else None
+    c.item = gone
+    r = drive(c, count=5, runs=2, fence=11)
+    T.eq(r["failed"]["class"], "config", "until something is wrong")
+    c.close()
+
+
 def test_products():
     c = fake_elastic.FakeElastic(root=405)
     T.eq(drive(c, count=1).get("acked"), 1, "a build that answers GET / with 405")

@@ -37,6 +37,7 @@ def drive(server, **kw):
 
 
 def rows(s, what):
+    # (OpenSearch refuses a text over 32766 bytes in a map.)
     deep = {"a": {"b": [1, {"c": None}], "d.e": "x"}, "n": 1.5, "t": True}
     data = [[1, 'a "quoted"\nline', 0.1, True, "2026-11-21T10:00:00.123Z",
              ["x", "y"], {"login": "kim", "n": None}],
@@ -45,7 +46,7 @@ def rows(s, what):
             [9007199254740993, "\u00fc\U0001f600", 1e300, None,
              "1969-12-31T23:59:59Z", [], deep],
             [-5, "", -0.5, True, "2026-11-21T10:00:00Z", ["w" * 40000],
-             {"long": "v" * 40000}]]
+             {"long": "v" * (30000 if "open" in what else 40000)}]]
     r = drive(s, columns=COLUMNS, rows=data)
     T.eq((r.get("acked"), r.get("failed"),
           r.get("stats", {}).get("reject_why")),
@@ -57,7 +58,8 @@ def rows(s, what):
         got = docs.get(str(row[0]), {})
         if row[0] == 2:
             got["labels"][0] = json.loads(got["labels"][0])
-        T.eq(got, want, what + ": row %s as it was" % row[0])
+        T.ok(got == want, what + ": row %s as it was" % row[0],
+             "%.300r" % got)
     m = s.call("GET", "/t-issues/_mapping")[1]["t-issues"]["mappings"]
     T.note("fields: " + json.dumps({k: v.get("type", "object") for k, v in
                                     m["properties"].items()}))
@@ -79,7 +81,7 @@ def conflicts(s, what):
     aside = list(s.docs("t-issues-rejected").values())
     T.ok(len(aside) == 1 and json.loads(aside[0]["row"])["id"] == 8 and
          aside[0]["sync"] == "gh.issues" and aside[0]["reason"],
-         what + ": with its reason", aside)
+         what + ": with its reason", str(aside)[:500])
     r = drive(s, columns=COLUMNS[:2], rows=[[1, "late"]], fence=1)
     T.eq(r["failed"]["code"], "fenced", what + ": a late run is fenced off")
     r = drive(s, columns=COLUMNS[:2], rows=[[1, "late"]], fence=1, sync="b")

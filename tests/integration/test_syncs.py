@@ -7,7 +7,8 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, Pages, wait  # noqa: E402
+from daemon import Daemon, Pages, Redis, wait  # noqa: E402
+from daemon import have as have_program  # noqa: E402
 from fake_services import Services  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -95,6 +96,8 @@ t.ok(row["connector"] == "gh" and row["entity"] == "issues" and
 last = run("SHOW CONNECTORS")[0]["Last Sync"]
 t.ok(last == "just now" or last.endswith("ago"), "Last Sync", last)
 
+t.eq(run("SHOW CONNECTORS")[0]["Status"], "connected", "its status")
+
 # ---- WHERE ----
 s.forget()
 out = one("SYNC CONNECTOR gh.issues TO closed WHERE state = 'closed' AND "
@@ -133,8 +136,16 @@ s.fail[ISSUES] = [(403, {}, {"message": "no"})]
 e = fails("SYNC CONNECTOR gh.issues TO forbidden")
 t.ok("permission" in e["message"], "a run that fails is an error", e)
 t.eq(one("SHOW SYNC gh.issues_4")["verdict"], "failed", "and its verdict")
-t.eq(fails("SELECT * FROM forbidden")["code"] in (None, "no_table"), True,
+t.eq(run("SHOW CONNECTORS")[0]["Status"], "error", "and the connector's status")
+t.ok(fails("SELECT * FROM forbidden")["code"] in (None, "no_table"),
      "no rows from nowhere")
+run("DROP SYNC gh.issues_4")
+s.fail[ISSUES] = [(500, {}, {"message": "oops"})]
+t.eq(run("BEGIN TRY SYNC CONNECTOR gh.issues TO forbidden; CATCH "
+         "connector_error THEN SELECT error.code AS code; END TRY; END"),
+     [{"code": "http_500"}], "in a script it is caught")
+t.eq(one("BEGIN SHOW TYPES; SYNC CONNECTOR gh.issues TO forbidden; END")
+     ["documents_synced"], len(have()), "and can be done")
 run("DROP SYNC gh.issues_4")
 
 # ---- leaving cancels ----
@@ -216,7 +227,9 @@ rows = run("EXPLAIN SYNC CONNECTOR gh.issues TO other-* WHERE state = 'open'")
 t.ok(len(rows) == 1 and rows[0]["entity"] == "issues" and
      rows[0]["target"] == "other-issues" and rows[0]["engine"] == "sqlite" and
      "state" in json.dumps(rows[0]["calls"]), "EXPLAIN SYNC", rows)
-t.eq(run("EXPLAIN SYNC " + live)[0]["target"], "live", "EXPLAIN SYNC id")
+row = run("EXPLAIN SYNC " + live)[0]
+t.ok(row["target"] == "live" and "sort=updated&direction=asc" in
+     row["calls"][0]["request"], "EXPLAIN SYNC id", row)
 t.eq([a for a in s.calls() if "q=" in a[1]], [], "asks nobody")
 e = fails("EXPLAIN SYNC CONNECTOR gh.issues TO x WHERE stat = 1")
 t.ok("column 45" in e["message"], "a place in its WHERE", e)
@@ -322,5 +335,31 @@ for sync in before:
          "DROP SYNC " + sync)
 t.eq(run("SHOW SYNCS"), [], "none is left")
 t.eq(d.close(), 0, "ends well")
+
+# ---- two daemons ----
+if not have_program("redis-server"):
+    t.skip("two daemons", "there is no redis-server")
+else:
+    redis = Redis()
+    pair = [Daemon("--redis", redis.url, env={"GH_TOKEN": "ghp_good"})
+            for _ in range(2)]
+    d = pair[0]
+    run("CREATE CONNECTOR gh TYPE 'github' %s OPTIONS {\"cache_ttl\": 0}" %
+        CONFIG)
+    out = one("SYNC CONNECTOR gh.issues TO shared")
+    t.eq(out["documents_synced"], len(have()), "one of two runs it")
+    t.ok(wait(lambda: len(pair[1].get("/v1/syncs")[1]["items"]) == 1 and
+              len(pair[1].get("/v1/status")[1]["nodes"]) == 2, 20),
+         "the other knows", pair[1].get("/v1/status")[1])
+    d = pair[1]
+    t.ok(wait(lambda: shown("gh.issues")["verdict"] == "complete", 10) and
+         shown("gh.issues")["last_rows"] == len(have()),
+         "and shows what came of it", shown("gh.issues"))
+    code, out = pair[1].post("/v1/syncs/gh.issues/run")
+    t.ok(code == 409 and out["error"]["code"] == "not_here", "but the rows are "
+         "not there", out)
+    for x in pair:
+        x.close()
+    redis.close()
 s.close()
 p.close()

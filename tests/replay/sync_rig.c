@@ -146,7 +146,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 			list[n++] = &g->items[i];
 	if (strcmp(param(url, "dir", text), "asc") == 0)
 		qsort(list, n, sizeof(*list), older);
-	else if (strcmp(text, "desc") == 0)
+	else if (strcmp(text, "desc") == 0 || strstr(url, "/newest") != NULL)
 		qsort(list, n, sizeof(*list), newer);
 	if (*param(url, "page", text))
 		from = (size_t)(atoi(text) - 1) * RIG_PAGE;
@@ -194,6 +194,8 @@ make_manifest(void)
 	    ORDER, CURSOR("asc"));
 	add_entity(&b, "byvalue", 0, ",\"not_null\":true", PAGES "," SINCE ","
 	    ORDER, CURSOR("asc"));
+	add_entity(&b, "newest", 0, ",\"not_null\":true", PAGES "," SINCE ","
+	    ORDER, CURSOR("desc"));
 	add_entity(&b, "desc", 0, ",\"not_null\":true", PAGES "," ORDER,
 	    CURSOR("desc"));
 	add_entity(&b, "any", 0, "", PAGES, CURSOR("none"));

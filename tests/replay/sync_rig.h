@@ -25,7 +25,8 @@
 
 /* A service whose one list changes, asked in several ways (the entities):
  * "asc": oldest first from a time on, by opaque cursors; "byvalue": the same by
- * page numbers; "desc": newest first, by page numbers; "any": by id; "some": by id,
+ * page numbers; "newest": so too, but newest first where nothing is said; "desc":
+ * newest first, by page numbers; "any": by id; "some": by id,
  * from a time on; "bare": by id, and without a cursor. */
 struct rig_item {
 	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */

@@ -362,6 +362,36 @@ test_deletes(void ** state)
 	rig_free(g);
 }
 
+/* Rows that move while all are read are not gone. */
+static void
+test_moving_is_not_deleted(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("newest", ",\"deletes\":\"remove\"");
+	unsigned i, n;
+
+	(void)state;
+	fill(g, 60);
+	rig_run(g, d, 0);
+	for (i = 0; i < 20; i++) {
+		rig_start(g, d, 0);
+		for (n = 0; !g->is_done; n++) {
+			fake_loop_step(g->L, 60000);
+			if (n % 61 == 3)
+				rig_touch(g, (n * 7 + i) % 60);
+		}
+		rig_is(g, SYNC_COMPLETE);
+		assert_int_equal(g->res.p.deleted, 0);
+	}
+	assert_int_equal(g->target.sweeps, 21);
+	g->items[3].gone = 1;
+	rig_run(g, d, 0);
+	assert_int_equal(g->res.p.deleted, 1);
+	assert_true(rig_same(g, "t-newest"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 static void
 test_rejected(void ** state)
 {
@@ -440,7 +470,8 @@ main(void)
 		T(test_full), T(test_incremental), T(test_newest_first_stops),
 		T(test_where), T(test_bucket), T(test_refused), T(test_capped),
 		T(test_no_value), T(test_late_and_lookback), T(test_deletes),
-		T(test_rejected), T(test_legs), T(test_redefined),
+		T(test_moving_is_not_deleted), T(test_rejected), T(test_legs),
+		T(test_redefined),
 	};
 
 	return (cmocka_run_group_tests_name("sync", tests, NULL, NULL));

@@ -27,6 +27,9 @@ static const struct kind {
 	{ "bare", "" },
 	{ "byvalue", ",\"incremental\":\"updated\",\"where\":\"rev > 0\"" },
 	{ "byvalue", ",\"incremental\":\"updated\"" },
+	{ "newest", ",\"deletes\":\"mark\"" },
+	{ "newest", ",\"incremental\":\"updated\"" },
+	{ "any", ",\"deletes\":\"remove\",\"incremental\":\"updated\"" },
 };
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 

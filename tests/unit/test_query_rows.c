@@ -240,6 +240,9 @@ test_plan(void ** state)
 	IS("SELECT a.number, b.number FROM gh-pulls a LEFT JOIN gh-pulls b ON "
 	    "b.repo = a.repo AND b.number = a.number + 2 WHERE a.number > 18 "
 	    "AND a.number < 50", "19|-\n20|-\n");
+	/* What ON says of the table to the left leaves none of its rows out. */
+	IS("SELECT i.id, p.number FROM gh-issues i LEFT JOIN gh-pulls p ON "
+	    "i.title IS NULL WHERE i.id < 3", "1|-\n2|-\n");
 }
 
 static void
