@@ -33,6 +33,8 @@
 #include "sync/backup.h"
 #include "sync/syncs.h"
 #include "target/elastic.h"
+#include "target/elastic_reader.h"
+#include "target/elastic_table.h"
 #include "target/targets.h"
 
 /* How long a drain may take before what is left is dropped. */
@@ -564,6 +566,7 @@ open_api(struct daemon * d, struct err * e)
 	d->stmt.elastic = d->elastic;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
+	d->stmt.elastic = d->elastic;
 	d->stmt.deadline_ms = c->query_deadline_ms;
 	d->stmt.query_memory = (size_t)c->query_memory;
 	ao.stmt = &d->stmt;
@@ -626,6 +629,8 @@ take_down(struct daemon * d)
 	syncs_free(d->syncs);
 	runner_free(d->runner);
 	targets_free(d->targets);
+	elastic_table_cleanup();
+	elastic_reader_cleanup();
 	elastic_free(d->elastic);
 	types_free(d->types);
 	reader_cleanup();

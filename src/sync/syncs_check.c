@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "sync/syncs_check.h"
 
 /*
@@ -125,6 +126,10 @@ on_explained(void * arg, const struct query_stats * st, const struct err * e)
 static void
 explain(struct syncs_check * k)
 {
+	const struct manifest_entity * ent = manifest_entity(k->c->m,
+	    k->d->entities[k->at]);
+	const char * own = ent == NULL ? NULL : json_str(ent->cursor, "column");
+	const char * order = ent == NULL ? NULL : json_str(ent->cursor, "order");
 	struct buf sql = BUF_INIT(SYNCS_MAX_WHERE + 1024);
 	struct query_opts qo;
 	struct err e;
@@ -138,6 +143,10 @@ explain(struct syncs_check * k)
 	    k->d->entities[k->at]);
 	if (k->d->where != NULL)
 		buf_addf(&sql, " WHERE (\n%s\n)", k->d->where);
+	/* As a run reads it, which asks for that order. */
+	if (k->d->incremental != NULL && own != NULL && order != NULL &&
+	    strcmp(own, k->d->incremental) == 0 && strcmp(order, "asc") == 0)
+		buf_addf(&sql, " ORDER BY \"%s\"", own);
 	if (sql.failed || k->columns == NULL || k->rows == NULL)
 		err_nomem(&e, "a check");
 	else if (query_start(k->S->o.loop, sql.p, sql.len, &k->cat, &qo,

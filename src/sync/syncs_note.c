@@ -291,7 +291,8 @@ log_end(const struct syncs_entry * en, const struct syncs_run * run,
 	    changed ? LOG_INFO : LOG_DEBUG, "sync_ok",
 	    LOG_S("sync", en->d->id), LOG_S("connector", en->d->connector),
 	    LOG_S("verdict", sync_verdict_name(r->verdict)),
-	    LOG_S("reason", r->reason), LOG_I("rows", r->p.written),
+	    LOG_S("reason", r->reason), LOG_I("bucket", run->bucket),
+	    LOG_I("rows", r->p.written),
 	    LOG_I("rejected", r->p.rejected), LOG_I("deleted", r->p.deleted),
 	    LOG_I("duration_ms", ms));
 }
@@ -321,6 +322,20 @@ is_news(const struct syncs_entry * en, const struct syncs_run * run,
 
 	return (changed || run->manual || (d->every_ms == 0 &&
 	    d->schedule == NULL) || d->every_ms >= EVENT_EVERY_MS);
+}
+
+/* What a run says of the connector's service.  A target's failure is none of
+ * it: the service's errors begin with what was asked. */
+static void
+note_connector(const struct syncs_entry * en, const struct sync_result * r)
+{
+	const char * name = en->d->connector;
+	size_t n = strlen(name);
+
+	if (r->verdict != SYNC_FAILED)
+		runner_note(en->S->o.runner, name, NULL);
+	else if (strncmp(r->e.msg, name, n) == 0 && r->e.msg[n] == '.')
+		runner_note(en->S->o.runner, name, &r->e);
 }
 
 void
@@ -368,6 +383,9 @@ syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
 	}
 	free(was);
 	log_end(en, run, r, changed);
+	/* Not after each run: that would be one more write of the state. */
+	if (changed)
+		note_connector(en, r);
 	put_status(en, run->told, changed);
 	if (!is_news(en, run, changed))
 		return;

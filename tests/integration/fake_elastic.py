@@ -1,5 +1,6 @@
 """A small Elasticsearch that a test can spoil: it refuses, stalls, takes half,
 finds bodies too large and items too many, and checks versions."""
+import fnmatch
 import gzip
 import http.server
 import json
@@ -44,6 +45,7 @@ class FakeElastic:
         self.bulks = []                 # rows of each _bulk
         self.active = self.most_active = 0
         self.seq = 0
+        self.pits = 0                   # open points in time
         self.lock = threading.Lock()
         self.over = threading.Event()
         outer = self
@@ -146,6 +148,9 @@ class FakeElastic:
             return 200, {"version": v}
         if words[0] == "_nodes":
             return 200, {"nodes": {"n1": {"version": self.version}}}
+        read = self.read(method, words, body)
+        if read:
+            return read
         if words[0] == "_index_template":
             return self.put_template(words[1], json.loads(body))
         if words[-1] == "_bulk":
@@ -291,6 +296,94 @@ class FakeElastic:
         if count:
             return 200, {"count": len(hits)}
         return 200, {"hits": {"hits": hits[:body["size"]]}}
+
+    # Reading: mappings of patterns, points in time, pages.
+    def read(self, method, words, body):
+        if words[-1] == "_mapping" and method == "GET" and "*" in words[0]:
+            return 200, {n: {"mappings": {"properties":
+                                          self.indices[n]["mappings"]}}
+                         for n in self.named(words[0])}
+        if words[-1] in ("_pit", "point_in_time"):
+            if (words[-1] == "_pit") == self.opensearch:
+                return error(400, "illegal_argument_exception",
+                             "no handler found")
+            return self.pit(method, words[0])
+        if words == ["_search"]:
+            return self.page(json.loads(body))
+        return None
+
+    def named(self, names):
+        got = []
+        for n in names.split(","):
+            if n.startswith("-"):
+                got = [g for g in got if not fnmatch.fnmatch(g, n[1:])]
+            else:
+                got += [i for i in sorted(self.indices)
+                        if fnmatch.fnmatch(i, n)]
+        return got
+
+    def pit(self, method, names):
+        if method == "DELETE":
+            self.pits -= 1
+            return 200, {"succeeded": True}
+        if "*" not in names and names not in self.indices:
+            return error(404, "index_not_found_exception",
+                         "no such index [%s]" % names)
+        self.pits += 1
+        return 200, {"pit_id" if self.opensearch else "id": "p:" + names}
+
+    @classmethod
+    def lets(cls, query, ident, source):
+        """Whether a row passes the query."""
+        if not query:
+            return True
+        (kind, arg), = query.items()
+        if kind == "bool":
+            return all(cls.lets(f, ident, source)
+                       for f in arg.get("filter", [])) and \
+                not any(cls.lets(f, ident, source)
+                        for f in arg.get("must_not", [])) and \
+                ("should" not in arg or any(cls.lets(f, ident, source)
+                                            for f in arg["should"]))
+        (field, want), = arg.items()
+        if kind == "ids":
+            return ident in want
+        v = source
+        for word in (want if kind == "exists" else field).split("."):
+            v = v.get(word) if isinstance(v, dict) else v
+        if kind == "terms":
+            return any(x in want for x in (v if isinstance(v, list) else [v]))
+        if kind == "range":
+            def whole(t):               # times in one form
+                return t[:-1] + ".000Z" if isinstance(t, str) and \
+                    t.endswith("Z") and "." not in t else t
+            v, want = whole(v), {k: whole(x) for k, x in want.items()}
+            return v is not None and \
+                not ("gt" in want and v <= want["gt"]) and \
+                not ("gte" in want and v < want["gte"]) and \
+                not ("lt" in want and v >= want["lt"]) and \
+                not ("lte" in want and v > want["lte"])
+        return v is not None
+
+    def page(self, body):
+        (by, _), = body["sort"][0].items()
+        if (by == "_doc") != self.opensearch:
+            return error(400, "illegal_argument_exception", "sort " + by)
+        hits, n = [], -1
+        for name in self.named(body["pit"]["id"][2:]):
+            for ident, d in self.indices[name]["docs"].items():
+                n += 1
+                at = n // 3 if self.opensearch else n
+                if "search_after" in body and at <= body["search_after"][0]:
+                    continue
+                if not d["seen"] or not self.lets(body.get("query"), ident,
+                                                  d["source"]):
+                    continue
+                hits.append({"_index": name, "_id": ident, "sort": [at],
+                             "_source": d["source"]})
+        return 200, {"pit_id": body["pit"]["id"], "timed_out": False,
+                     "_shards": {"failed": 0},
+                     "hits": {"hits": hits[:body["size"]]}}
 
     # For tests.
     def docs(self, index):

@@ -96,6 +96,8 @@ t.ok(row["connector"] == "gh" and row["entity"] == "issues" and
 last = run("SHOW CONNECTORS")[0]["Last Sync"]
 t.ok(last == "just now" or last.endswith("ago"), "Last Sync", last)
 
+t.eq(run("SHOW CONNECTORS")[0]["Status"], "connected", "its status")
+
 # ---- WHERE ----
 s.forget()
 out = one("SYNC CONNECTOR gh.issues TO closed WHERE state = 'closed' AND "
@@ -134,6 +136,7 @@ s.fail[ISSUES] = [(403, {}, {"message": "no"})]
 e = fails("SYNC CONNECTOR gh.issues TO forbidden")
 t.ok("permission" in e["message"], "a run that fails is an error", e)
 t.eq(one("SHOW SYNC gh.issues_4")["verdict"], "failed", "and its verdict")
+t.eq(run("SHOW CONNECTORS")[0]["Status"], "error", "and the connector's status")
 t.ok(fails("SELECT * FROM forbidden")["code"] in (None, "no_table"),
      "no rows from nowhere")
 run("DROP SYNC gh.issues_4")
@@ -224,7 +227,9 @@ rows = run("EXPLAIN SYNC CONNECTOR gh.issues TO other-* WHERE state = 'open'")
 t.ok(len(rows) == 1 and rows[0]["entity"] == "issues" and
      rows[0]["target"] == "other-issues" and rows[0]["engine"] == "sqlite" and
      "state" in json.dumps(rows[0]["calls"]), "EXPLAIN SYNC", rows)
-t.eq(run("EXPLAIN SYNC " + live)[0]["target"], "live", "EXPLAIN SYNC id")
+row = run("EXPLAIN SYNC " + live)[0]
+t.ok(row["target"] == "live" and "sort=updated&direction=asc" in
+     row["calls"][0]["request"], "EXPLAIN SYNC id", row)
 t.eq([a for a in s.calls() if "q=" in a[1]], [], "asks nobody")
 e = fails("EXPLAIN SYNC CONNECTOR gh.issues TO x WHERE stat = 1")
 t.ok("column 45" in e["message"], "a place in its WHERE", e)

@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "fake_loop.h"
 #include "fake_state.h"
-#include "target/elastic.h"
-#include "target/rows.h"
 
 struct fake_runs fake_runs;
 
@@ -268,38 +266,4 @@ sync_verdict_name(enum sync_verdict v)
 	    "idle" };
 
 	return (names[v]);
-}
-
-/* Targets are not opened here. */
-struct writer *
-rows_writer_open(struct loop * L, struct targets * t,
-    const struct writer_spec * spec, const struct writer_events * ev,
-    struct err * e)
-{
-	(void)L;
-	(void)t;
-	(void)spec;
-	(void)ev;
-	(void)e;
-	abort();
-}
-
-struct writer *
-elastic_writer_open(struct elastic * el, const struct writer_spec * spec,
-    const struct writer_events * ev, struct err * e)
-{
-	(void)el;
-	(void)spec;
-	(void)ev;
-	(void)e;
-	abort();
-}
-
-int
-elastic_index_ok(const char * s, int wild, struct err * e)
-{
-	(void)wild;
-	if (strchr(s, ' ') == NULL && strcmp(s, "UP") != 0)
-		return (0);
-	return (err_set(e, ERR_CONFIG, "bad_target", "no index '%s'", s));
 }

@@ -24,7 +24,7 @@
 
 /* Some daemons with their syncs, one state, no rows.  Connectors are of a type of
  * our own: "items" (key id, updated, state, size), "people" (key id), "parts" (needs
- * the input "item"), "loose" (no key). */
+ * the input "item"). */
 struct sync_world {
 	struct loop * L;
 	struct http * http;
