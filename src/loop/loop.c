@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 /* Rounds of the soon queue in one turn, as long as they take no longer. */
 #define SOON_ROUNDS 8
 #define SOON_US 50
 
+/* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
 #define LAG_PERIOD_US 20000
 
