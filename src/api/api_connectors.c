@@ -47,7 +47,7 @@ create(const struct api_call * c)
 	struct wait * w;
 
 	if (body != NULL && (w = wait_new(c->q, 201)) != NULL)
-		runner_create(c->a->o.runner, body, on_done, w);
+		syncs_connector_create(c->a->o.stmt->syncs, body, on_done, w);
 	json_decref(body);
 }
 
@@ -55,13 +55,16 @@ static void
 list(const struct api_call * c)
 {
 	const char * next;
-	json_t * items, * v;
+	json_t * items, * item, * v;
+	size_t i;
 	int limit;
 
 	if (api_limit(c->q, "limit", 100, 1000, &limit))
 		return;
 	items = runner_list(c->a->o.runner, httpd_req_query(c->q, "after"),
 	    (size_t)limit, &next);
+	json_array_foreach(items, i, item)
+		syncs_connector_show(c->a->o.stmt->syncs, item);
 	v = json_pack("{s:o, s:o}", "items", items, "next",
 	    next ? json_string(next) : json_null());
 	api_reply_json(c->q, 200, v);
@@ -75,8 +78,10 @@ show(const struct api_call * c)
 	if (v == NULL)
 		httpd_error(c->q, 404, "not_found",
 		    "there is no connector '%.140s'", c->id);
-	else
+	else {
+		syncs_connector_show(c->a->o.stmt->syncs, v);
 		api_reply_json(c->q, 200, v);
+	}
 }
 
 static void
@@ -86,49 +91,52 @@ patch(const struct api_call * c)
 	struct wait * w;
 
 	if (body != NULL && (w = wait_new(c->q, 204)) != NULL)
-		runner_patch(c->a->o.runner, c->id, body, on_done, w);
+		syncs_connector_patch(c->a->o.stmt->syncs, c->id, body, on_done, w);
 	json_decref(body);
 }
 
 /* Those that need the name alone. */
 static void
-act(const struct api_call * c, int status, void (*what)(struct runner *,
+act(const struct api_call * c, int status, void (*what)(struct syncs *,
     const char *, runner_cb *, void *))
 {
 	struct wait * w = wait_new(c->q, status);
 
 	if (w != NULL)
-		what(c->a->o.runner, c->id, on_done, w);
+		what(c->a->o.stmt->syncs, c->id, on_done, w);
 }
 
 static void
 del(const struct api_call * c)
 {
-	act(c, 204, runner_delete);
+	act(c, 204, syncs_connector_delete);
 }
 
 static void
 pause_it(const struct api_call * c)
 {
-	act(c, 204, runner_pause);
+	act(c, 204, syncs_connector_pause);
 }
 
 static void
 resume(const struct api_call * c)
 {
-	act(c, 204, runner_resume);
+	act(c, 204, syncs_connector_resume);
 }
 
 static void
 trigger(const struct api_call * c)
 {
-	act(c, 202, runner_trigger);
+	act(c, 202, syncs_connector_trigger);
 }
 
 static void
 test(const struct api_call * c)
 {
-	act(c, 200, runner_test);
+	struct wait * w = wait_new(c->q, 200);
+
+	if (w != NULL)
+		runner_test(c->a->o.runner, c->id, on_done, w);
 }
 
 static void

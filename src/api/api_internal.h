@@ -46,6 +46,7 @@ extern const struct api_route api_metrics_routes[];
 extern const struct api_route api_query_routes[];
 extern const struct api_route api_secret_routes[];
 extern const struct api_route api_status_routes[];
+extern const struct api_route api_sync_routes[];
 extern const struct api_route api_type_routes[];
 
 /* api_reply.c */

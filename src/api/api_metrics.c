@@ -15,6 +15,8 @@
  * to what alerts need; the rest is summed.
  */
 #define MAX_METRICS ((size_t)64 << 20)
+/* Series of cursors at most. */
+#define MAX_CURSORS 10000
 
 static void
 head(struct buf * b, const char * name, const char * type, const char * help)
@@ -93,6 +95,70 @@ add_connectors(struct buf * b, const struct api * a,
 	head(b, "moltler_http_requests_total", "counter",
 	    "Requests sent, by type and status code (or the error's code).");
 	runner_each_request(a->o.runner, add_request, b);
+}
+
+/* ---- syncs ---- */
+
+struct ages {
+	struct buf * b;
+	size_t left;
+};
+
+static void
+add_age(void * arg, const char * id, double age_s)
+{
+	struct ages * a = arg;
+
+	if (a->left == 0)
+		return;
+	a->left--;
+	buf_addf(a->b, "moltler_cursor_age_seconds{sync=\"%s\"} %.3f\n", id,
+	    age_s);
+}
+
+static void
+add_syncs(struct buf * b, const struct syncs * S, size_t ticks)
+{
+	static const char * const verdicts[] = { "complete", "partial",
+	    "failed" };
+	struct ages ages = { b, MAX_CURSORS };
+	struct syncs_stats st;
+	int i;
+
+	syncs_stats_get(S, &st);
+	head(b, "moltler_sync_runs_total", "counter",
+	    "Runs of syncs by verdict.");
+	for (i = 0; i < 3; i++)
+		buf_addf(b, "moltler_sync_runs_total{verdict=\"%s\"} %" PRIu64
+		    "\n", verdicts[i], st.runs[i]);
+	one(b, "moltler_sync_idle_total", "counter",
+	    "Runs of syncs that another daemon had claimed.", (double)st.idle);
+	one(b, "moltler_sync_rows_total", "counter",
+	    "Rows of syncs that targets acknowledged.", (double)st.rows);
+	one(b, "moltler_sync_rejected_total", "counter",
+	    "Rows of syncs that targets refused and that were put aside.",
+	    (double)st.rejected);
+	one(b, "moltler_sync_deleted_total", "counter",
+	    "Rows of syncs marked or removed in targets.", (double)st.deleted);
+	head(b, "moltler_syncs", "gauge", "Syncs by status: scheduled and "
+	    "paused of all there are, the rest of those that this daemon runs.");
+	buf_addf(b, "moltler_syncs{status=\"running\"} %zu\n"
+	    "moltler_syncs{status=\"scheduled\"} %zu\n"
+	    "moltler_syncs{status=\"paused\"} %zu\n"
+	    "moltler_syncs{status=\"partial\"} %zu\n"
+	    "moltler_syncs{status=\"failed\"} %zu\n", st.running, st.scheduled,
+	    st.paused, st.partial, st.failed);
+	one(b, "moltler_syncs_mine", "gauge",
+	    "Syncs that are this daemon's to run now.", (double)st.mine);
+	one(b, "moltler_nodes", "gauge",
+	    "Daemons that share the work, this one included.",
+	    (double)st.nodes);
+	one(b, "moltler_leases_held", "gauge",
+	    "Runs that this daemon holds a claim of now.",
+	    (double)(st.running + ticks));
+	head(b, "moltler_cursor_age_seconds", "gauge", "How old the newest row "
+	    "is that an incremental sync has brought.");
+	syncs_each_cursor(S, add_age, &ages);
 }
 
 static void
@@ -194,6 +260,8 @@ metrics(const struct api_call * c)
 	runner_stats_get(c->a->o.runner, &st);
 	add_runs(&b, &st);
 	add_connectors(&b, c->a, &st);
+	if (c->a->o.stmt != NULL && c->a->o.stmt->syncs != NULL)
+		add_syncs(&b, c->a->o.stmt->syncs, st.running);
 	head(&b, "moltler_target_samples_total", "counter",
 	    "Samples written to a database.");
 	targets_each_store(c->a->o.targets, add_store, &b);

@@ -34,6 +34,7 @@ static const struct {
 	{ "not_found", 404 }, { "exists", 409 }, { "busy", 409 },
 	{ "disabled", 409 }, { "no_sync", 409 }, { "not_here", 409 },
 	{ "not_empty", 409 }, { "too_large", 413 },
+	{ "scrape", 409 },
 };
 
 int

@@ -108,6 +108,28 @@ count_at(const json_t * o, const char * key)
 	return (v > 0 ? (uint64_t)v : 0);
 }
 
+/* What comes over the wire goes to a terminal: letters alone. */
+static void
+read_sync(struct answer * a, const json_t * v)
+{
+	const char * s = json_str(v, "entity");
+	size_t n = 0;
+
+	a->stats.sync.there = v != NULL;
+	if (v == NULL)
+		return;
+	for (; s != NULL && *s != '\0' &&
+	    n < sizeof(a->stats.sync.entity) - 1; s++)
+		a->stats.sync.entity[n++] = *s > ' ' && *s < 0x7f ? *s : '?';
+	a->stats.sync.entity[n] = '\0';
+	a->stats.sync.entities_done = count_at(v, "entities_done");
+	a->stats.sync.entities = count_at(v, "entities");
+	a->stats.sync.rows = count_at(v, "rows");
+	a->stats.sync.written = count_at(v, "written");
+	a->stats.sync.total = (int64_t)json_int(v, "total", -1);
+	a->stats.sync.rate = json_number_value(json_object_get(v, "rate"));
+}
+
 static void
 read_counts(struct answer * a, const json_t * v)
 {
@@ -124,6 +146,7 @@ read_counts(struct answer * a, const json_t * v)
 	a->stats.skipped = count_at(v, "skipped");
 	snprintf(a->stats.skipped_why, sizeof(a->stats.skipped_why), "%s",
 	    why != NULL ? why : "");
+	read_sync(a, json_object_get(v, "sync"));
 }
 
 static int

@@ -27,6 +27,13 @@ struct answer_stats {
 	int64_t ms;
 	uint64_t skipped;      /* parts that were left out */
 	char skipped_why[200]; /* the first one's reason */
+	struct {
+		int there;       /* the statement writes to a target */
+		char entity[64]; /* at work now */
+		uint64_t entities_done, entities, rows, written;
+		int64_t total;   /* -1: not known */
+		double rate;
+	} sync;
 };
 
 /* Both return 0, or -1 with ${e} to end the reading.  Columns come once, before

@@ -35,6 +35,9 @@ is_plain(const char * s)
 	return (1);
 }
 
+/* How a candidate is written. */
+enum kind { NAME, KEYWORD, VERBATIM };
+
 /* Names of services' things come over the wire: none may drive a terminal. */
 static int
 is_printable(const char * s)
@@ -47,7 +50,7 @@ is_printable(const char * s)
 }
 
 static void
-add(struct gather * g, const char * name, const char * behind, int keyword)
+add(struct gather * g, const char * name, const char * behind, enum kind kind)
 {
 	char text[LONGEST * 2 + 3], * p = text;
 	const json_t * v;
@@ -57,13 +60,16 @@ add(struct gather * g, const char * name, const char * behind, int keyword)
 	    !is_printable(name) ||
 	    json_array_size(g->out->list) >= CANDIDATES_MAX)
 		return;
-	/* A name that is no word stands in quotes. */
-	if (g->quote == 0 && !keyword && !is_plain(name) && g->len > 0)
+	if (kind == VERBATIM && strspn(name, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.*:-") != strlen(name))
 		return;
-	if (g->quote == 0 && !keyword && !is_plain(name))
+	/* A name that is no word stands in quotes. */
+	if (g->quote == 0 && kind == NAME && !is_plain(name) && g->len > 0)
+		return;
+	if (g->quote == 0 && kind == NAME && !is_plain(name))
 		*p++ = '"';
 	for (i = 0; name[i] != '\0'; i++)
-		*p++ = keyword && g->lower ?
+		*p++ = kind == KEYWORD && g->lower ?
 		    (char)tolower((unsigned char)name[i]) : name[i];
 	if (p > text + i)
 		*p++ = '"';
@@ -76,21 +82,28 @@ add(struct gather * g, const char * name, const char * behind, int keyword)
 }
 
 static void
-add_names(struct gather * g, const json_t * names, const char * behind)
+add_all(struct gather * g, const json_t * names, const char * behind,
+    enum kind kind)
 {
 	const json_t * v;
 	size_t i;
 
 	json_array_foreach((json_t *)(uintptr_t)names, i, v)
 		if (json_is_string(v))
-			add(g, json_string_value(v), behind, 0);
+			add(g, json_string_value(v), behind, kind);
+}
+
+static void
+add_names(struct gather * g, const json_t * names, const char * behind)
+{
+	add_all(g, names, behind, NAME);
 }
 
 static void
 add_words(struct gather * g, const char * const * words)
 {
 	for (; words != NULL && *words != NULL; words++)
-		add(g, *words, strchr(*words, '(') != NULL ? "" : " ", 1);
+		add(g, *words, strchr(*words, '(') != NULL ? "" : " ", KEYWORD);
 }
 
 static void
@@ -106,7 +119,7 @@ add_columns(struct gather * g, const struct prompt_source * src,
 	for (i = 0; i < c->ntables && (c->want & PROMPT_WANT_ALIASES); i++)
 		if (c->ntables > 1 || c->tables[i].alias[0] != '\0')
 			add(g, c->tables[i].alias[0] != '\0' ?
-			    c->tables[i].alias : c->tables[i].b, ".", 0);
+			    c->tables[i].alias : c->tables[i].b, ".", NAME);
 }
 
 static void
@@ -131,6 +144,12 @@ add_wanted(struct gather * g, const struct prompt_source * src,
 	if (c->want & PROMPT_WANT_SECRETS)
 		add_names(g, src->names(src->arg, PROMPT_NAMES_SECRETS, "",
 		    ""), "");
+	if (c->want & PROMPT_WANT_SYNCS)
+		add_all(g, src->names(src->arg, PROMPT_NAMES_SYNCS, "", ""),
+		    "", VERBATIM);
+	if (c->want & PROMPT_WANT_TARGETS)
+		add_all(g, src->names(src->arg, PROMPT_NAMES_TARGETS, "", ""),
+		    " ", VERBATIM);
 	if (c->want & PROMPT_WANT_CONFIG) {
 		if (*type == '\0')
 			type = src->type(src->arg, c->a);
@@ -153,7 +172,7 @@ add_wanted(struct gather * g, const struct prompt_source * src,
 		else if (c->words[i] != NULL)
 			for (const char * const * w = c->words[i]; *w != NULL;
 			    w++)
-				add(g, *w, "\": ", 0);
+				add(g, *w, "\": ", NAME);
 	}
 }
 
@@ -230,7 +249,7 @@ prompt_complete_word(const char * const * words, const char * s, size_t len,
 	if (begin(&g, out, s, 0, len))
 		return (-1);
 	for (; *words != NULL; words++)
-		add(&g, *words, " ", 1);
+		add(&g, *words, " ", KEYWORD);
 	return (finish(&g));
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/prompt_sync.h"
 #include "cli/split.h"
 #include "sql/token.h"
 
@@ -31,8 +32,7 @@ WORDS(after_alter_name, "DISABLE", "ENABLE", "SET CONFIG", "SET OPTIONS");
 WORDS(after_alter_set, "CONFIG", "OPTIONS");
 WORDS(after_type, "CONFIG");
 WORDS(after_object, "OPTIONS");
-WORDS(after_sync_name, "INCREMENTAL ON", "SCHEDULE", "TO", "WHERE");
-WORDS(after_explain, "CONNECTOR_EXEC", "QUERY PLAN", "SELECT", "WITH");
+WORDS(after_explain, "CONNECTOR_EXEC", "QUERY PLAN", "SELECT", "SYNC", "WITH");
 WORDS(after_begin, "CONNECTOR_EXEC", "SELECT", "TRY", "WITH");
 WORDS(options, "batch_size", "cache_ttl", "max_api_calls", "rate_limit",
     "rate_limit_burst", "retry_count", "sync_interval", "timeout_seconds");
@@ -287,7 +287,7 @@ in_select(struct look * k)
 		clause = "";
 	if (token_is(l, last, "FROM") || token_is(l, last, "JOIN") ||
 	    (token_is(l, last, ",") && strcmp(clause, "FROM") == 0)) {
-		c->want = PROMPT_WANT_CONNECTORS;
+		c->want = PROMPT_WANT_CONNECTORS | PROMPT_WANT_TARGETS;
 		c->dot = 1;
 	} else if (token_is(l, last, "GROUP") || token_is(l, last, "ORDER")) {
 		add_words(c, only_by);
@@ -324,7 +324,7 @@ in_select(struct look * k)
 	}
 }
 
-/* CREATE, ALTER, DROP, SHOW, TEST, SYNC ... of a connector.  ${f} is the first
+/* CREATE, ALTER, DROP, SHOW, TEST ... of a connector.  ${f} is the first
  * word, ${n} how many words there are from it. */
 static void
 in_connector(struct look * k, size_t f, size_t n)
@@ -361,8 +361,6 @@ in_connector(struct look * k, size_t f, size_t n)
 			add_words(c, after_alter_name);
 	} else if (token_is(l, f, "SHOW") && n == 3) {
 		add_words(c, only_status);
-	} else if (token_is(l, f, "SYNC")) {
-		add_words(c, after_sync_name);
 	}
 }
 
@@ -397,6 +395,8 @@ in_statement(struct look * k)
 			add_words(c, seconds[i].words);
 			return;
 		}
+	if (prompt_sync(l, f, c))
+		return;
 	if (token_is(l, f, "EXPLAIN") && n > 1) {
 		f++;
 		n--;
@@ -443,7 +443,8 @@ in_text(struct look * k, char quote)
 		if (!token_is(l, i, "{") || i == 0)
 			continue;
 		if (token_is(l, i - 1, "OPTIONS"))
-			add_words(c, options);
+			add_words(c, prompt_sync_options(l, f) != NULL ?
+			    prompt_sync_options(l, f) : options);
 		else if (token_is(l, i - 1, "CONFIG"))
 			c->want = PROMPT_WANT_CONFIG;
 		break;
@@ -487,6 +488,9 @@ prompt_context(const char * s, size_t len, size_t at,
 	while (split_next(&p, s + at, &line, &st) && st.ended);
 	while (word > (size_t)(begin - s) && is_idchar(s[word - 1]))
 		word--;
+	if (st.open_at == NULL)
+		word = (size_t)(begin - s) + prompt_sync_word(begin,
+		    word - (size_t)(begin - s));
 	c->word = word;
 	if (st.open_at != NULL) {
 		/* What is typed in quotes may be anything, a comment is none. */

@@ -15,7 +15,9 @@ enum prompt_want {
 	PROMPT_WANT_CONFIG = 1 << 4,   /* keys: of type ${b}, or of ${a}'s */
 	PROMPT_WANT_SECRETS = 1 << 5,
 	PROMPT_WANT_COLUMNS = 1 << 6,  /* of the tables */
-	PROMPT_WANT_ALIASES = 1 << 7   /* what the tables are called here */
+	PROMPT_WANT_ALIASES = 1 << 7,  /* what the tables are called here */
+	PROMPT_WANT_SYNCS = 1 << 8,
+	PROMPT_WANT_TARGETS = 1 << 9   /* that syncs write to */
 };
 
 struct prompt_table {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/interrupt.h"
+#include "cli/prompt_target.h"
 
 #define FILE_TEXT_MAX ((size_t)64 << 20)
 
@@ -88,6 +89,10 @@ do_describe(struct prompt * p, const char * arg)
 		run_text(p, "SHOW CONNECTORS");
 		return;
 	}
+	if (prompt_target_is(p, arg)) {
+		prompt_target_describe(p, arg);
+		return;
+	}
 	buf_addf(&sql, "DESCRIBE %s", arg);
 	if (!sql.failed)
 		run_text(p, sql.p);
@@ -99,6 +104,13 @@ do_types(struct prompt * p, const char * arg)
 {
 	(void)arg;
 	run_text(p, "SHOW TYPES");
+}
+
+static void
+do_syncs(struct prompt * p, const char * arg)
+{
+	(void)arg;
+	run_text(p, "SHOW SYNCS");
 }
 
 static void
@@ -291,8 +303,9 @@ static const struct meta {
 	{ "\\?", "", "this help", do_help },
 	{ "\\c", "[URL]", "show the connection, or use another daemon",
 	    do_connect },
-	{ "\\d", "[NAME]", "the connectors; or what is in a connector, a type "
-	    "or NAME.ENTITY", do_describe },
+	{ "\\d", "[NAME]", "the connectors; or what is in a connector, a type, "
+	    "NAME.ENTITY or a target", do_describe },
+	{ "\\ds", "", "the syncs", do_syncs },
 	{ "\\dt", "", "the types", do_types },
 	{ "\\e", "", "edit what was typed in $VISUAL, $EDITOR or vi", do_edit },
 	{ "\\format", "[FORMAT]", "table, json, ndjson or csv", do_format },
@@ -327,7 +340,8 @@ do_help(struct prompt * p, const char * arg)
 	}
 	puts("\n  SELECT ... FROM CONNECTOR.ENTITY     ask a service\n"
 	    "  EXPLAIN SELECT ...                   what would be asked of it\n"
-	    "  SHOW CONNECTORS | TYPES | SECRETS    what there is\n"
+	    "  SYNC CONNECTOR NAME.ENTITY TO TARGET keep it; SCHEDULE '...' again\n"
+	    "  SHOW CONNECTORS | SYNCS | TYPES | SECRETS\n"
 	    "  DESCRIBE TYPE | NAME.ENTITY          what it holds\n"
 	    "  CREATE CONNECTOR NAME TYPE 'TYPE' CONFIG {...}\n"
 	    "  TEST CONNECTOR NAME                  whether it answers\n"

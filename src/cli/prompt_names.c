@@ -14,10 +14,11 @@
 #define FRESH_US 30000000
 #define ROWS_MAX 20000
 #define KEPT_MAX 500
+#define CELLS 4 /* of a row that are kept */
 
 struct prompt_names {
 	struct client_http * c;
-	json_t * kept; /* statement -> rows, each a list of its first two texts */
+	json_t * kept; /* statement -> rows, each a list of its first texts */
 	json_t * list; /* what was given out last */
 	int64_t deadline_us; /* of the completion that is worked out */
 	int64_t fresh_until_us;
@@ -87,7 +88,7 @@ on_row(void * arg, const struct jsonrow_cell * cells, size_t n,
 	json_t * row = json_array();
 	size_t i;
 
-	for (i = 0; i < n && i < 3; i++) {
+	for (i = 0; i < n && i < CELLS; i++) {
 		buf_clear(&b);
 		if (cells[i].kind != JSONROW_NULL &&
 		    jsonrow_text(&cells[i], &b) == 0 && b.p != NULL)
@@ -316,6 +317,10 @@ prompt_names_get(struct prompt_names * n, enum prompt_names_kind kind,
 		return (pick(n, rows_of(n, "SHOW TYPES", 0), 0, -1, ""));
 	case PROMPT_NAMES_SECRETS:
 		return (pick(n, rows_of(n, "SHOW SECRETS", 0), 0, -1, ""));
+	case PROMPT_NAMES_SYNCS:
+		return (pick(n, rows_of(n, "SHOW SYNCS", 0), 0, -1, ""));
+	case PROMPT_NAMES_TARGETS:
+		return (pick(n, rows_of(n, "SHOW SYNCS", 0), 3, -1, ""));
 	case PROMPT_NAMES_ENTITIES:
 		return (entities(n, a));
 	case PROMPT_NAMES_COLUMNS:

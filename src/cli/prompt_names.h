@@ -20,7 +20,9 @@ enum prompt_names_kind {
 	PROMPT_NAMES_COLUMNS,  /* of ${a}.${b}, or of table ${b} */
 	PROMPT_NAMES_ACTIONS,  /* of ${a}.${b} */
 	PROMPT_NAMES_CONFIG,   /* keys of type ${a} */
-	PROMPT_NAMES_SECRETS
+	PROMPT_NAMES_SECRETS,
+	PROMPT_NAMES_SYNCS,
+	PROMPT_NAMES_TARGETS   /* that syncs write to, as TO and FROM say them */
 };
 
 /** prompt_names_new(c): NULL when out of memory; ${c} is borrowed. */

@@ -36,17 +36,21 @@ struct run {
 	int64_t progress_us; /* when the progress line was drawn last */
 };
 
-/* Of a plan, a test and an action's answer no word is too many: what does not
+/* Of a plan, a test, a sync's and an action's answer no word is too many: what does not
  * fit is shown as blocks. */
 static enum table_shape
 shape_of(const struct query_run_opts * o, const struct split_stmt * s)
 {
 	static const char * const words[] = { "connector_exec", "exec",
-	    "explain", "test" };
+	    "explain", "sync", "test" };
+	static const char show[] = "show sync ";
 	size_t i = 0, k, n;
 
 	while (i < s->len && strchr(" \t\r\n", s->p[i]) != NULL)
 		i++;
+	if (o->shape == TABLE_CUT && s->len - i > sizeof(show) &&
+	    strncasecmp(s->p + i, show, sizeof(show) - 1) == 0)
+		return (TABLE_WHOLE);
 	for (n = i; n < s->len && (isalpha((unsigned char)s->p[n]) ||
 	    s->p[n] == '_'); n++)
 		continue;
@@ -167,6 +171,38 @@ add_count(struct buf * out, uint64_t n, const char * one, const char * many)
 		buf_addf(out, ", %ju %s", (uintmax_t)n, n == 1 ? one : many);
 }
 
+#define BAR 24
+
+/* How far a sync is: with a bar where it is known how much there is. */
+static void
+add_sync(struct buf * line, const struct answer_stats * st)
+{
+	int64_t total = st->sync.total, done = (int64_t)st->sync.written;
+	int i, filled;
+
+	buf_adds(line, st->sync.entity);
+	if (st->sync.entities > 1)
+		buf_addf(line, " (%ju of %ju)",
+		    (uintmax_t)st->sync.entities_done + 1,
+		    (uintmax_t)st->sync.entities);
+	/* What a service says there is may be less than what comes. */
+	if (total > 0 && done <= total) {
+		filled = (int)(done * BAR / total);
+		buf_adds(line, " [");
+		for (i = 0; i < BAR; i++)
+			buf_addc(line, i < filled ? '#' : i == filled ? '>' :
+			    '.');
+		buf_addf(line, "] %d%%, %jd of %jd rows",
+		    (int)(done * 100 / total), (intmax_t)done,
+		    (intmax_t)total);
+	} else {
+		buf_addf(line, ": %jd row%s", (intmax_t)done, done == 1 ? "" :
+		    "s");
+	}
+	add_count(line, st->pages, "page", "pages");
+	buf_addf(line, ", %.0f rows/s", st->sync.rate);
+}
+
 /* "3 pages" and so on go between the rows and their rate. */
 static void
 progress(struct run * r, int64_t us)
@@ -175,11 +211,17 @@ progress(struct run * r, int64_t us)
 	struct buf line = BUF_INIT(400);
 	uint64_t rows = r->answer.rows;
 
-	buf_addf(&line, "%ju row%s", (uintmax_t)rows, rows == 1 ? "" : "s");
-	add_count(&line, st->pages, "page", "pages");
-	add_count(&line, st->calls, "call", "calls");
-	buf_addf(&line, ", %.0f rows/s, %.1f s", (double)rows * 1e6 /
-	    (double)us, (double)us / 1e6);
+	if (st->sync.there) {
+		add_sync(&line, st);
+	} else {
+		buf_addf(&line, "%ju row%s", (uintmax_t)rows,
+		    rows == 1 ? "" : "s");
+		add_count(&line, st->pages, "page", "pages");
+		add_count(&line, st->calls, "call", "calls");
+		buf_addf(&line, ", %.0f rows/s", (double)rows * 1e6 /
+		    (double)us);
+	}
+	buf_addf(&line, ", %.1f s", (double)us / 1e6);
 	if (!line.failed)
 		screen_progress(r->scr, "%s", line.p);
 	buf_free(&line);

@@ -11,6 +11,7 @@
 #include "base/rfc3339.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
+#include "cli/status_syncs.h"
 #include "cli/table.h"
 
 #define WATCH_MS 2000
@@ -212,6 +213,7 @@ add_daemon(const struct client_http * c, const json_t * st, struct buf * out)
 	    " disabled, %" JSON_INTEGER_FORMAT " pending\n",
 	    json_int(n, "connected", 0), json_int(n, "error", 0),
 	    json_int(n, "disabled", 0), json_int(n, "pending", 0));
+	status_syncs(st, out);
 }
 
 static int
@@ -340,13 +342,13 @@ static int
 render(struct client_http * c, const struct screen * scr, const struct facts * f,
     enum output_format fmt, int watch, struct buf * out, struct err * e)
 {
-	size_t most = SIZE_MAX;
+	size_t most = SIZE_MAX, frame;
 
 	if (fmt == OUTPUT_JSON)
 		return (add_json(f, out, e));
+	frame = WATCH_FRAME + status_syncs_lines(f->status);
 	if (watch && scr->out_tty)
-		most = scr->height > WATCH_FRAME + 1 ?
-		    scr->height - WATCH_FRAME : 1;
+		most = scr->height > frame + 1 ? scr->height - frame : 1;
 	add_daemon(c, f->status, out);
 	if (add_table(scr, f->items, most, out))
 		return (err_nomem(e, "the table"));

@@ -24,12 +24,17 @@
 #include "conn/secret_key.h"
 #include "conn/types.h"
 #include "daemon/egress.h"
+#include "daemon/settings_elastic.h"
 #include "loop/loop.h"
 #include "net/http.h"
 #include "run/runner.h"
 #include "run/shared.h"
 #include "state/state.h"
 #include "sync/backup.h"
+#include "sync/syncs.h"
+#include "target/elastic.h"
+#include "target/elastic_reader.h"
+#include "target/elastic_table.h"
 #include "target/targets.h"
 
 /* How long a drain may take before what is left is dropped. */
@@ -63,8 +68,10 @@ struct daemon {
 	struct secrets * secrets;
 	struct secret_store * secret_store;
 	struct types * types;
+	struct elastic * elastic; /* NULL: none is configured */
 	struct targets * targets;
 	struct runner * runner;
+	struct syncs * syncs;
 	struct backup * backup;
 	struct api * api;
 	struct loop_signal * sig_term;
@@ -192,9 +199,10 @@ on_beat(void * arg)
 	json_t * v;
 
 	runner_stats_get(d->runner, &st);
-	v = json_pack("{s:s, s:s, s:I, s:I}", "version", PACKAGE_VERSION,
+	v = json_pack("{s:s, s:s, s:I, s:I, s:o}", "version", PACKAGE_VERSION,
 	    "listen", d->c->listen, "pid", (json_int_t)getpid(),
-	    "running", (json_int_t)st.running);
+	    "running", (json_int_t)st.running,
+	    "syncs", syncs_running(d->syncs));
 	if (v != NULL)
 		d->state->ops->node_beat(d->state, v, 3 * BEAT_MS);
 	json_decref(v);
@@ -203,11 +211,31 @@ on_beat(void * arg)
 
 static void on_secrets(void * arg, const struct err * e);
 
+/* Ready when the syncs are known too: whoever asks for one should find it. */
+static void
+on_syncs(void * arg, json_t * v, const struct err * e)
+{
+	struct daemon * d = arg;
+	struct runner_stats st;
+
+	(void)v;
+	if (e != NULL) {
+		d->load_failed = 1;
+		d->load_err = *e;
+		loop_stop(d->loop);
+		return;
+	}
+	runner_stats_get(d->runner, &st);
+	log_event(LOG_INFO, "ready", LOG_I("connectors", st.connected +
+	    st.error + st.disabled + st.pending),
+	    LOG_I("syncs", syncs_count(d->syncs)));
+	api_set_ready(d->api, 1);
+}
+
 static void
 on_loaded(void * arg, json_t * v, const struct err * e)
 {
 	struct daemon * d = arg;
-	struct runner_stats st;
 
 	(void)v;
 	if (e != NULL) {
@@ -224,10 +252,8 @@ on_loaded(void * arg, json_t * v, const struct err * e)
 		loop_stop(d->loop);
 		return;
 	}
-	runner_stats_get(d->runner, &st);
-	log_event(LOG_INFO, "ready", LOG_I("connectors", st.connected +
-	    st.error + st.disabled + st.pending));
-	api_set_ready(d->api, 1);
+	if (!d->stopping)
+		syncs_load(d->syncs, on_syncs, d);
 }
 
 static void
@@ -280,6 +306,17 @@ on_drained(void * arg, json_t * v, const struct err * e)
 	on_answers(d);
 }
 
+/* The syncs' runs are over: what they hold of the rest may go. */
+static void
+on_syncs_stopped(void * arg, json_t * v, const struct err * e)
+{
+	struct daemon * d = arg;
+
+	(void)v;
+	(void)e;
+	runner_stop(d->runner, on_drained, d);
+}
+
 static void
 on_drain_late(void * arg)
 {
@@ -301,7 +338,7 @@ on_term(void * arg)
 	api_stop(d->api);
 	loop_timer_stop(d->beat);
 	loop_timer_start(d->drain, DRAIN_MS);
-	runner_stop(d->runner, on_drained, d);
+	syncs_stop(d->syncs, on_syncs_stopped, d);
 }
 
 static void
@@ -387,6 +424,20 @@ open_secrets(struct daemon * d, struct err * e)
 }
 
 static int
+open_elastic(struct daemon * d, struct err * e)
+{
+	struct elastic_opts o;
+
+	if (!settings_elastic(d->c, &o))
+		return (0);
+	o.loop = d->loop;
+	o.http = d->http;
+	o.secrets = d->secrets;
+	d->elastic = elastic_new(&o, e);
+	return (d->elastic == NULL ? -1 : 0);
+}
+
+static int
 open_runner(struct daemon * d, struct err * e)
 {
 	struct runner_opts ro;
@@ -407,6 +458,25 @@ open_runner(struct daemon * d, struct err * e)
 	ro.node = d->node;
 	d->runner = runner_new(&ro, e);
 	return (d->runner == NULL ? -1 : 0);
+}
+
+static int
+open_syncs(struct daemon * d, struct err * e)
+{
+	struct syncs_opts so;
+
+	memset(&so, 0, sizeof(so));
+	so.loop = d->loop;
+	so.state = d->state;
+	so.runner = d->runner;
+	so.targets = d->targets;
+	so.elastic = d->elastic;
+	so.conn = &d->conn;
+	so.node = d->node;
+	so.lease_ms = d->c->lease_ms;
+	so.query_memory = (size_t)d->c->query_memory;
+	d->syncs = syncs_new(&so, e);
+	return (d->syncs == NULL ? -1 : 0);
 }
 
 static int
@@ -492,8 +562,11 @@ open_api(struct daemon * d, struct err * e)
 	ao.hosts = hosts;
 	d->stmt.loop = d->loop;
 	d->stmt.runner = d->runner;
+	d->stmt.syncs = d->syncs;
+	d->stmt.elastic = d->elastic;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
+	d->stmt.elastic = d->elastic;
 	d->stmt.deadline_ms = c->query_deadline_ms;
 	d->stmt.query_memory = (size_t)c->query_memory;
 	ao.stmt = &d->stmt;
@@ -524,7 +597,8 @@ bring_up(struct daemon * d, struct err * e)
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, NULL, e)) == NULL ||
 	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
-	    open_runner(d, e) || open_backup(d, e) || open_api(d, e))
+	    open_elastic(d, e) || open_runner(d, e) || open_syncs(d, e) ||
+	    open_backup(d, e) || open_api(d, e))
 		return (-1);
 	d->beat = loop_timer_new(d->loop, on_beat, d);
 	d->drain = loop_timer_new(d->loop, on_drain_late, d);
@@ -552,8 +626,12 @@ take_down(struct daemon * d)
 	loop_timer_free(d->drain);
 	loop_timer_free(d->beat);
 	api_free(d->api);
+	syncs_free(d->syncs);
 	runner_free(d->runner);
 	targets_free(d->targets);
+	elastic_table_cleanup();
+	elastic_reader_cleanup();
+	elastic_free(d->elastic);
 	types_free(d->types);
 	reader_cleanup();
 	result_cache_free(d->cache);

@@ -13,10 +13,14 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "conn/secret_key.h"
+#include "daemon/settings_elastic.h"
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "config", __VA_ARGS__)
 
-enum kind { STRING, COUNT, BYTES, DURATION, LEVEL, FORMAT };
+enum kind { STRING, SECRET, COUNT, BYTES, DURATION, LEVEL, FORMAT, SWITCH };
+
+/* What keys of the section [elasticsearch] begin with elsewhere. */
+#define ELASTIC "elasticsearch_"
 
 static const struct setting {
 	const char * key;
@@ -50,6 +54,19 @@ static const struct setting {
 	    1000, 86400000 },
 	{ "query_memory", BYTES, AT(query_memory), "64m", 1 << 20,
 	    INT64_C(1) << 34 },
+	{ "lease", DURATION, AT(lease_ms), "30s", 1000, 600000 },
+	{ ELASTIC "url", STRING, AT(elastic_url), NULL, 0, 0 },
+	{ ELASTIC "api_key", SECRET, AT(elastic_api_key), NULL, 0, 0 },
+	{ ELASTIC "username", STRING, AT(elastic_username), NULL, 0, 0 },
+	{ ELASTIC "password", SECRET, AT(elastic_password), NULL, 0, 0 },
+	{ ELASTIC "ca_file", STRING, AT(elastic_ca_file), NULL, 0, 0 },
+	{ ELASTIC "gzip", SWITCH, AT(elastic_gzip), "auto", 0, 0 },
+	{ ELASTIC "batch_bytes", BYTES, AT(elastic_batch_bytes), "5m",
+	    4096, 64 << 20 },
+	{ ELASTIC "batch_rows", COUNT, AT(elastic_batch_rows), "5000",
+	    1, 100000 },
+	{ ELASTIC "retry", DURATION, AT(elastic_retry_ms), "5m",
+	    1000, 86400000 },
 };
 #define NSETTINGS (sizeof(table) / sizeof(table[0]))
 _Static_assert(NSETTINGS <= SETTINGS_MAX, "c->from has a place for each");
@@ -122,6 +139,17 @@ set_number(struct settings * c, const struct setting * s, const char * v,
 	return (0);
 }
 
+static void
+drop_string(struct settings * c, const struct setting * s)
+{
+	char ** p = string_at(c, s);
+
+	if (s->kind == SECRET && *p != NULL)
+		explicit_bzero(*p, strlen(*p));
+	free(*p);
+	*p = NULL;
+}
+
 static int
 set_one(struct settings * c, const struct setting * s, const char * v,
     struct err * e)
@@ -138,9 +166,13 @@ set_one(struct settings * c, const struct setting * s, const char * v,
 	    strcmp(v, "text") != 0)
 		return (BAD(e, "%s must be json or text, not '%.64s'", s->key,
 		    v));
+	if (s->kind == SWITCH && strcmp(v, "auto") != 0 &&
+	    strcmp(v, "on") != 0 && strcmp(v, "off") != 0)
+		return (BAD(e, "%s must be auto, on or off, not '%.64s'",
+		    s->key, v));
 	if ((copy = strdup(v)) == NULL)
 		return (err_nomem(e, "the configuration"));
-	free(*string_at(c, s));
+	drop_string(c, s);
 	*string_at(c, s) = copy;
 	return (0);
 }
@@ -173,6 +205,23 @@ settings_blame(const struct settings * c, const char * key, struct err * e)
 }
 
 int
+settings_unknown(const char * section, const char * key, struct err * e)
+{
+	const char * names[NSETTINGS], * near;
+	int elastic = strcmp(section, "elasticsearch") == 0;
+	size_t i, n = 0, len = strlen(ELASTIC);
+
+	for (i = 0; i < NSETTINGS; i++)
+		if ((strncmp(table[i].key, ELASTIC, len) == 0) == elastic)
+			names[n++] = table[i].key + (elastic ? len : 0);
+	near = json_nearest(key, names, n);
+	return (BAD(e, "unknown key '%.64s'%s%s%s%s", key,
+	    elastic ? " in [elasticsearch]" : "",
+	    near ? " (did you mean '" : "", near ? near : "",
+	    near ? "'?)" : ""));
+}
+
+int
 settings_set_from(struct settings * c, const char * from, const char * key,
     const char * value, struct err * e)
 {
@@ -193,17 +242,9 @@ settings_set(struct settings * c, const char * key, const char * value,
     struct err * e)
 {
 	const struct setting * s = find(key);
-	const char * names[NSETTINGS], * near;
-	size_t i;
 
-	if (s != NULL)
-		return (set_one(c, s, value, e));
-	for (i = 0; i < NSETTINGS; i++)
-		names[i] = table[i].key;
-	near = json_nearest(key, names, NSETTINGS);
-	return (BAD(e, "unknown key '%.64s'%s%s%s", key,
-	    near ? " (did you mean '" : "", near ? near : "",
-	    near ? "'?)" : ""));
+	return (s != NULL ? set_one(c, s, value, e) :
+	    settings_unknown("daemon", key, e));
 }
 
 /* The system's place for root, else the person's own. */
@@ -238,9 +279,9 @@ settings_free(struct settings * c)
 	size_t i;
 
 	for (i = 0; i < NSETTINGS; i++)
-		if (table[i].kind == STRING || table[i].kind == LEVEL ||
-		    table[i].kind == FORMAT)
-			free(*string_at(c, &table[i]));
+		if (table[i].kind != COUNT && table[i].kind != BYTES &&
+		    table[i].kind != DURATION)
+			drop_string(c, &table[i]);
 	for (i = 0; i < NSETTINGS; i++)
 		free(c->from[i]);
 	if (c->token != NULL)
@@ -435,5 +476,7 @@ settings_check(struct settings * c, struct err * e)
 	return (check_master_key(c, e) ||
 	    check_readable(c, "env_file", c->env_file, e) ||
 	    check_readable(c, "tls_cert", c->tls_cert, e) ||
-	    check_readable(c, "tls_key", c->tls_key, e) ? -1 : 0);
+	    check_readable(c, "tls_key", c->tls_key, e) ||
+	    check_readable(c, ELASTIC "ca_file", c->elastic_ca_file, e) ||
+	    settings_elastic_check(c, e) ? -1 : 0);
 }

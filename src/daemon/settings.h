@@ -11,7 +11,7 @@
  * flags.  Each is one line of the table in settings.c; moltler.conf(5) tells of
  * them.
  */
-#define SETTINGS_MAX 32
+#define SETTINGS_MAX 64
 struct settings {
 	char * data_dir;
 	char * listen;          /* ADDR:PORT, [ADDR]:PORT or "none" */
@@ -36,6 +36,17 @@ struct settings {
 	int64_t max_requests;   /* transfers at once */
 	int64_t query_deadline_ms;
 	int64_t query_memory;   /* bytes */
+	int64_t lease_ms;       /* of a sync's run */
+	/* [elasticsearch]: none without a URL. */
+	char * elastic_url;
+	char * elastic_api_key; /* this and the password: or a reference */
+	char * elastic_username;
+	char * elastic_password;
+	char * elastic_ca_file;
+	char * elastic_gzip;    /* auto, on or off */
+	int64_t elastic_batch_bytes;
+	int64_t elastic_batch_rows;
+	int64_t elastic_retry_ms;
 
 	/* Where each was set: "FILE line 3", "--listen"; NULL: a default. */
 	char * from[SETTINGS_MAX];
@@ -57,6 +68,10 @@ void settings_free(struct settings * c);
  */
 int settings_read_file(struct settings * c, const char * path, struct err * e)
     MUST_CHECK;
+
+/** settings_unknown(section, key, e): There is no ${key} in [${section}]; names the
+ * nearest that is.  Return -1. */
+int settings_unknown(const char * section, const char * key, struct err * e);
 
 /** settings_read_env(c, e): Take MOLTLER_<KEY> from the environment, where KEY is
  * a setting's. */

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "conn/secret.h"
 #include "daemon/settings.h"
 
 /* Where settings come from: the file and the environment. */
@@ -19,9 +21,9 @@ struct reading {
 	FILE * f;
 	int line;
 	int failed;
-	uint32_t seen; /* a bit a setting */
+	uint64_t seen; /* a bit a setting */
 };
-_Static_assert(SETTINGS_MAX <= 32, "one bit a setting");
+_Static_assert(SETTINGS_MAX <= 64, "one bit a setting");
 
 static void
 fail(struct reading * rd)
@@ -30,13 +32,14 @@ fail(struct reading * rd)
 	err_prefix(rd->e, "%s line %d", rd->path, rd->line);
 }
 
-/* Whether a line is [daemon]; inih tells of no section without keys. */
+/* Whether a line is a section's; inih tells of none without keys. */
 static int
 section_ok(const char * s)
 {
 	size_t n = strcspn(s, "]");
 
-	return (s[n] == ']' && n == 7 && memcmp(s, "[daemon", n) == 0);
+	return (s[n] == ']' && ((n == 7 && memcmp(s, "[daemon", n) == 0) ||
+	    (n == 14 && memcmp(s, "[elasticsearch", n) == 0)));
 }
 
 /*
@@ -63,7 +66,7 @@ read_line(char * s, int max, void * arg)
 	blank = strspn(s, " \t");
 	memmove(s, s + blank, n - blank + 1);
 	if (*s == '[' && !section_ok(s)) {
-		BAD(rd->e, "expected [daemon], the only section; found %.*s",
+		BAD(rd->e, "expected [daemon] or [elasticsearch]; found %.*s",
 		    (int)strcspn(s, "\r\n"), s);
 		fail(rd);
 		return (NULL);
@@ -71,14 +74,69 @@ read_line(char * s, int max, void * arg)
 	return (s);
 }
 
+static int
+is_secret(const char * key)
+{
+	return (strcmp(key, "elasticsearch_api_key") == 0 ||
+	    strcmp(key, "elasticsearch_password") == 0);
+}
+
+/* A secret itself, not a reference to one, is for a file that others cannot read. */
+static int
+secret_ok(struct reading * rd, const char * key, const char * value)
+{
+	struct stat st;
+
+	if (!is_secret(key) || secret_is_ref(value))
+		return (1);
+	if (fstat(fileno(rd->f), &st) == 0 &&
+	    (st.st_mode & (S_IROTH | S_IWOTH)) == 0)
+		return (1);
+	BAD(rd->e, "%s: others may read %s; chmod 600 it, or give a reference "
+	    "such as $env:NAME", key, rd->path);
+	return (0);
+}
+
+static int
+take_key(struct reading * rd, const char * section, const char * name,
+    const char * value)
+{
+	int elastic = strcmp(section, "elasticsearch") == 0, i;
+	char key[128], from[512];
+	uint64_t bit;
+
+	snprintf(key, sizeof(key), "%s%s", elastic ? "elasticsearch_" : "",
+	    name);
+	/* One that belongs to the other section is none here. */
+	i = strlen(name) > 64 || (!elastic &&
+	    strncmp(name, "elasticsearch_", 14) == 0) ? -1 :
+	    settings_index(key);
+	if (i < 0) {
+		settings_unknown(section, name, rd->e);
+		return (-1);
+	}
+	bit = UINT64_C(1) << i;
+	if (rd->seen & bit)
+		return (BAD(rd->e, "key '%s' is given twice", name));
+	if (*value == '"' || *value == '\'')
+		return (BAD(rd->e, "%.64s: a value stands without quotes",
+		    name));
+	if (!secret_ok(rd, key, value))
+		return (-1);
+	rd->seen |= bit;
+	snprintf(from, sizeof(from), "%s line %d", rd->path, rd->line);
+	if (settings_set_from(rd->c, from, key, value, rd->e) == 0)
+		return (0);
+	/* It has said where already. */
+	rd->failed = 1;
+	return (-1);
+}
+
 /* inih's handler: 1 to go on, 0 for an error on this line. */
 static int
 on_key(void * arg, const char * section, const char * name, const char * value)
 {
 	struct reading * rd = arg;
-	int i = settings_index(name);
-	uint32_t bit = i >= 0 ? UINT32_C(1) << i : 0;
-	char from[512];
 
 	if (rd->failed)
 		return (0);
@@ -87,20 +145,11 @@ on_key(void * arg, const char * section, const char * name, const char * value)
 		fail(rd);
 		return (0);
 	}
-	if (rd->seen & bit) {
-		BAD(rd->e, "key '%s' is given twice", name);
+	if (take_key(rd, section, name, value) == 0)
+		return (1);
+	if (!rd->failed)
 		fail(rd);
-		return (0);
-	}
-	if (*value == '"' || *value == '\'') {
-		BAD(rd->e, "%.64s: a value stands without quotes", name);
-		fail(rd);
-		return (0);
-	}
-	rd->seen |= bit;
-	snprintf(from, sizeof(from), "%s line %d", rd->path, rd->line);
-	rd->failed = settings_set_from(rd->c, from, name, value, rd->e) != 0;
-	return (!rd->failed);
+	return (0);
 }
 
 int
@@ -162,9 +211,12 @@ settings_read_env(struct settings * c, struct err * e)
 			/* Out of /proc/PID/environ. */
 			explicit_bzero((char *)(uintptr_t)(eq + 1),
 			    strlen(eq + 1));
-		} else if (settings_index(key) >= 0 &&
-		    settings_set_from(c, from, key, eq + 1, e)) {
-			return (-1);
+		} else if (settings_index(key) >= 0) {
+			if (settings_set_from(c, from, key, eq + 1, e))
+				return (-1);
+			if (is_secret(key) && !secret_is_ref(eq + 1))
+				explicit_bzero((char *)(uintptr_t)(eq + 1),
+				    strlen(eq + 1));
 		}
 	}
 	return (0);

@@ -422,6 +422,20 @@ add_error(struct buf * b, const struct err * e)
 }
 
 static void
+add_written(struct buf * b, const struct query_written * w)
+{
+	buf_adds(b, ",\"sync\":{\"entity\":");
+	buf_add_json_str(b, w->entity, strlen(w->entity));
+	buf_addf(b, ",\"entities_done\":%" PRIu64 ",\"entities\":%" PRIu64
+	    ",\"rows\":%" PRIu64 ",\"written\":%" PRIu64
+	    ",\"rate\":%.0f", w->legs_done, w->legs, w->rows, w->written,
+	    isfinite(w->rate) ? w->rate : 0);
+	if (w->total >= 0)
+		buf_addf(b, ",\"total\":%" PRId64, w->total);
+	buf_addc(b, '}');
+}
+
+static void
 add_stats(struct buf * b, const char * key, const struct query_stats * st)
 {
 	buf_addf(b, "\"%s\":{\"rows\":%" PRIu64 ",\"ms\":%" PRId64
@@ -445,6 +459,8 @@ add_stats(struct buf * b, const char * key, const struct query_stats * st)
 		buf_add_json_str(b, st->api.skipped_why,
 		    strlen(st->api.skipped_why));
 	}
+	if (st->sync.entity != NULL)
+		add_written(b, &st->sync);
 	buf_addc(b, '}');
 }
 

@@ -16,7 +16,8 @@
  *           write them; a header line; NULL is empty, an empty text is ""
  *   rows    for the moltler client: {"columns":[...]}, then an array a row, then
  *           {"stats":{...}} or {"error":{...}}; between these, and before, lines
- *           {"progress":{...}} with the same members as stats
+ *           {"progress":{...}} with the same members as stats; of a statement
+ *           that writes to a target "sync" in it says how far that is
  * Integers are exact, reals as short as reads back the same.  Text of a column
  * declared JSON that holds an object or a list is put in as it is.  Blobs are
  * base64.  In objects a second column of the same name becomes name_2.

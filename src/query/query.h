@@ -9,6 +9,7 @@
 #include "conn/connector.h"
 #include "conn/reader.h"
 #include "loop/loop.h"
+#include "target/elastic.h"
 
 /*
  * SELECT: SQLite pulls, a fiber waits.  Each query has its own in-memory SQLite
@@ -28,6 +29,7 @@ struct query_table {
 	char schema[128];   /* the database it is in */
 	char path[1024];    /* its file */
 	char table[128];    /* the table in it */
+	int rows;           /* it holds rows (target/rows.h), not samples */
 	/* An entity of a connector, asked live: then path and table are empty.
 	 * Borrowed until the lookup's caller refs it, at once. */
 	struct connector * c;
@@ -74,6 +76,8 @@ struct query_opts {
 	size_t max_memory;     /* bytes SQLite may hold for it; 0: 64 MiB */
 	size_t max_sql;        /* 0: 1 MiB */
 	const struct conn_env * conn; /* to ask services; NULL: targets only */
+	struct elastic * elastic; /* whose indexes are tables where the catalog
+	                             knows no other; NULL: no cluster */
 	uint64_t max_calls;    /* of services; 0: the least that the connectors'
 	                          OPTIONS say */
 	unsigned explain : 1;  /* do not run it: one row a table, in API terms */
@@ -91,10 +95,21 @@ struct query_value {
 	size_t len;
 };
 
+/* How far a statement that writes to a target is. */
+struct query_written {
+	const char * entity;   /* at work now, borrowed; NULL: it is none such */
+	uint64_t legs_done, legs; /* of its entities */
+	uint64_t rows;         /* read */
+	uint64_t written;      /* acknowledged by the target */
+	int64_t total;         /* that there are; -1: the service does not say */
+	double rate;           /* rows written a second, lately */
+};
+
 struct query_stats {
 	uint64_t rows;
 	int64_t ms;
 	struct read_stats api; /* of services; 0 for targets */
+	struct query_written sync;
 };
 
 /*

@@ -81,6 +81,15 @@ refuse_first(struct query * q, size_t i, struct err * e)
 	    allowed));
 }
 
+/* es:name and sqlite:name are names (sql_names.h). */
+static int
+names_kind(const struct token_list * list, size_t i)
+{
+	return (i > 0 && *token_text(list, i) == ':' &&
+	    list->t[i - 1].off + list->t[i - 1].len == list->t[i].off &&
+	    (token_is(list, i - 1, "es") || token_is(list, i - 1, "sqlite")));
+}
+
 static int
 refuse_param(struct query * q, size_t i, struct err * e)
 {
@@ -115,7 +124,7 @@ check_shape(struct query * q, struct err * e)
 	if ((i = writes_after_with(list, first)) != 0)
 		return (refuse_first(q, i, e));
 	for (i = first; i < list->n && list->t[i].kind != TOKEN_SEMI; i++)
-		if (list->t[i].kind == TOKEN_PARAM)
+		if (list->t[i].kind == TOKEN_PARAM && !names_kind(list, i))
 			return (refuse_param(q, i, e));
 	for (; i < list->n; i++)
 		if (list->t[i].kind != TOKEN_SEMI)

@@ -5,6 +5,7 @@
 #include "query/query_internal.h"
 #include "query/query_db.h"
 #include "query/query_live.h"
+#include "target/rows_read.h"
 #include "target/sample_store.h"
 
 /* SQLite's own filter before an index it makes (3.40) takes only texts of one
@@ -196,9 +197,16 @@ int
 query_db_target(struct query * q, const char * schema, const char * name,
     const struct query_table * tab, struct err * e)
 {
+	int rc;
+
+	if (tab->rows && !q->has_rows) {
+		if ((rc = rows_vtab_register(q->db)) != SQLITE_OK)
+			return (query_error(q, rc, e));
+		q->has_rows = 1;
+	}
 	return (run(q, sqlite3_mprintf("CREATE VIRTUAL TABLE \"%w\".\"%w\" "
-	    "USING %s(%Q, %Q)", schema, name, module_name, tab->path,
-	    tab->table), e));
+	    "USING %s(%Q, %Q)", schema, name, tab->rows ? ROWS_MODULE :
+	    module_name, tab->path, tab->table), e));
 }
 
 void
@@ -217,9 +225,9 @@ query_db_run(struct query * q, char * sql, struct err * e)
 
 /* An entity: its connector is held from here on, so that nothing may come between
  * the lookup and this. */
-static int
-attach_entity(struct query * q, const char * schema, const struct sql_name * nm,
-    const struct query_table * tab, struct err * e)
+int
+query_db_entity(struct query * q, const char * schema,
+    const struct sql_name * nm, const struct query_table * tab, struct err * e)
 {
 	int i;
 
@@ -241,15 +249,31 @@ attach(struct query * q, const struct sql_name * nm, struct err * e)
 {
 	const char * schema = *nm->schema ? nm->schema : "main";
 	struct query_table tab;
+	struct sql_name bare;
+	enum query_place place;
+	int rc, wild;
 
 	if (*nm->table == '\0' || have_table(q, schema, nm->table))
 		return (0);
-	if (lookup(q, nm, &tab) != 1 && strchr(nm->table, '*') != NULL)
-		return (query_union(q, nm, e));
-	if (tab.found != 1)
-		return (0); /* a CTE perhaps; if not SQLite will miss it */
+	place = query_cluster_place(nm, &bare);
+	wild = strchr(bare.table, '*') != NULL;
+	memset(&tab, 0, sizeof(tab));
+	if (place != PLACE_CLUSTER)
+		(void)lookup(q, &bare, &tab);
+	if (tab.found != 1) {
+		rc = 1;
+		if (wild && place != PLACE_CLUSTER &&
+		    (rc = query_union(q, nm, &bare, e)) == 0)
+			rc = query_cluster_clash(q, nm, &bare, place, e);
+		if (rc == 1 && place != PLACE_HERE && tab.found == 0)
+			rc = query_cluster_attach(q, nm, &bare, place, e);
+		if (rc == 1 && wild && q->cat->match != NULL)
+			return (query_union_none(q, nm, e));
+		/* If there is none: a CTE perhaps; if not SQLite will miss it. */
+		return (rc < 0 ? -1 : 0);
+	}
 	if (query_db_schema(q, nm, schema, 1, e) || (tab.c != NULL ?
-	    attach_entity(q, schema, nm, &tab, e) :
+	    query_db_entity(q, schema, nm, &tab, e) :
 	    query_db_target(q, schema, nm->table, &tab, e)))
 		return (-1);
 	q->tables[q->tables_n].ent = tab.ent;

@@ -7,6 +7,7 @@
 
 #include "conn/request.h"
 #include "query/query_live.h"
+#include "target/elastic_search.h"
 
 enum { C_ENTITY, C_REQUEST, C_PUSHED, C_LOCAL, C_ORDER, C_LIMIT, C_CALLS, C_CACHE,
 	C_COUNT };
@@ -70,17 +71,54 @@ say_calls(const struct query_choice * ch, const char * before,
 		buf_addf(out, ", for each different row of %s", before);
 }
 
+/* The first request of ${p}. */
+static int
+say_request(const struct query_entity * en, const struct plan * p,
+    struct buf * out, struct err * e)
+{
+	struct page_pos pos = { 0 };
+	struct request * r = NULL;
+	size_t n = 0;
+	json_t * in = plan_inputs(p, &n, e);
+
+	if (in == NULL)
+		return (-1);
+	/* A partition's inputs come from its parent's rows. */
+	if (n == 0)
+		buf_adds(out, "none: no row can be meant");
+	else if (en->is_index) {
+		if (elastic_search_show(p, out)) {
+			json_decref(in);
+			return (err_nomem(e, "EXPLAIN"));
+		}
+	} else if (p->list->partition == NULL) {
+		if ((r = request_page(p, json_array_get(in, 0), &pos, e)) ==
+		    NULL) {
+			json_decref(in);
+			return (-1);
+		}
+		buf_addf(out, "%s ", r->method);
+		request_show_url(r, out);
+		if (n > 1)
+			buf_addf(out, " (and %zu more)", n - 1);
+		if (r->body != NULL) {
+			buf_addc(out, ' ');
+			buf_add(out, r->body, r->body_len);
+		}
+	} else
+		buf_addf(out, "%s %s", p->list->method, p->list->url);
+	request_free(r);
+	json_decref(in);
+	return (0);
+}
+
 static int
 fill(struct query_live * v, const struct query_choice * ch, size_t number,
     const char * before, struct line * l, struct err * e)
 {
 	const struct query_entity * en = &v->ents[ch->h.entity];
-	struct page_pos pos = { 0 };
-	struct request * r = NULL;
 	struct plan * p;
-	json_t * in = NULL;
 	int64_t age = -1;
-	size_t n = 0;
 
 	query_key_known(&v->key, number, ch);
 	if (ch->limit == -2) {
@@ -91,26 +129,8 @@ fill(struct query_live * v, const struct query_choice * ch, size_t number,
 	if ((p = query_key_plan(v, ch, &v->key, 1, e)) == NULL)
 		return (-1);
 	buf_addf(&l->text[C_ENTITY], "%s.%s", en->c->name, en->ent->name);
-	if ((in = plan_inputs(p, &n, e)) == NULL)
+	if (say_request(en, p, &l->text[C_REQUEST], e))
 		goto fail;
-	/* A partition's inputs come from its parent's rows. */
-	if (n == 0)
-		buf_adds(&l->text[C_REQUEST], "none: no row can be meant");
-	else if (p->list->partition == NULL) {
-		if ((r = request_page(p, json_array_get(in, 0), &pos, e)) ==
-		    NULL)
-			goto fail;
-		buf_addf(&l->text[C_REQUEST], "%s ", r->method);
-		request_show_url(r, &l->text[C_REQUEST]);
-		if (n > 1)
-			buf_addf(&l->text[C_REQUEST], " (and %zu more)", n - 1);
-		if (r->body != NULL) {
-			buf_addc(&l->text[C_REQUEST], ' ');
-			buf_add(&l->text[C_REQUEST], r->body, r->body_len);
-		}
-	} else
-		buf_addf(&l->text[C_REQUEST], "%s %s", p->list->method,
-		    p->list->url);
 	plan_describe(p, &l->text[C_PUSHED]);
 	if (ch->local.len > 0)
 		buf_add(&l->text[C_LOCAL], ch->local.p, ch->local.len);
@@ -119,20 +139,17 @@ fill(struct query_live * v, const struct query_choice * ch, size_t number,
 		buf_addf(&l->text[C_LIMIT], "%lld rows%s",
 		    (long long)ch->limit, p->exact ? "" : " at least");
 	say_calls(ch, before, p, &l->text[C_CALLS]);
-	if (v->q->opts.conn != NULL && ch->known)
+	if (v->q->opts.conn != NULL && ch->known && !en->is_index)
 		age = reader_cached(v->q->opts.conn, p);
 	if (age >= 0)
 		buf_addf(&l->text[C_CACHE], "fresh, %lld s old",
 		    (long long)(age / 1000));
 	else
 		buf_adds(&l->text[C_CACHE], "none");
-	request_free(r);
-	json_decref(in);
 	plan_free(p);
 	return (0);
 
 fail:
-	json_decref(in);
 	plan_free(p);
 	return (-1);
 }

@@ -10,6 +10,7 @@
 #include "base/hash64.h"
 #include "loop/fiber.h"
 #include "query/query_live.h"
+#include "target/elastic_reader.h"
 
 struct query_feed {
 	struct query_feeds * fs;
@@ -18,7 +19,8 @@ struct query_feed {
 	uint64_t hash;
 	char * key;
 	size_t key_len;
-	struct reader * r;         /* NULL: all is read, or failed */
+	struct reader * r;         /* NULL: all is read, or failed, or ... */
+	struct elastic_reader * x; /* ... an index is read */
 	struct page ** pages;
 	size_t n, cap;
 	size_t first;              /* pages before it are gone */
@@ -59,6 +61,46 @@ query_feeds_new(struct query_live * v, size_t max_bytes)
 	return (fs);
 }
 
+/* Whether there may be more to read. */
+static int
+is_open(const struct query_feed * f)
+{
+	return (f->r != NULL || f->x != NULL);
+}
+
+static void
+close_reader(struct query_feed * f)
+{
+	reader_close(f->r);
+	f->r = NULL;
+	elastic_reader_close(f->x);
+	f->x = NULL;
+}
+
+/* Takes the plan. */
+static int
+open_reader(struct query_feed * f, const struct query_choice * ch,
+    struct plan * p, struct err * e)
+{
+	struct query_live * v = f->fs->v;
+
+	if (v->ents[ch->h.entity].is_index)
+		f->x = elastic_reader_open(v->q->loop, v->q->opts.elastic, p,
+		    &v->ctx, e);
+	else
+		f->r = reader_open(v->q->opts.conn, p, &v->ctx, e);
+	return (is_open(f) ? 0 : -1);
+}
+
+static void
+go_ahead(struct query_feed * f)
+{
+	if (f->x != NULL)
+		elastic_reader_ahead(f->x);
+	else
+		reader_ahead(f->r);
+}
+
 static void
 feed_free(struct query_feed * f)
 {
@@ -70,7 +112,7 @@ feed_free(struct query_feed * f)
 		f->fs->n--;
 	}
 	f->fs->bytes -= f->bytes;
-	reader_close(f->r);
+	close_reader(f);
 	for (i = f->first; i < f->n; i++)
 		page_unref(f->pages[i]);
 	free(f->pages);
@@ -156,7 +198,8 @@ feed_new(struct query_feeds * fs, const struct query_choice * ch,
 	struct query_feed * f;
 	struct plan * p;
 
-	if (fs->v->q->opts.conn == NULL) {
+	if (fs->v->q->opts.conn == NULL &&
+	    !fs->v->ents[ch->h.entity].is_index) {
 		err_set(e, ERR_CONFIG, "no_services", "services cannot be asked "
 		    "here");
 		return (NULL);
@@ -178,8 +221,8 @@ feed_new(struct query_feeds * fs, const struct query_choice * ch,
 		return (NULL);
 	}
 	f->limit = p->limit;
-	if ((f->r = reader_open(fs->v->q->opts.conn, p, &fs->v->ctx, e)) ==
-	    NULL || sync_feed(f, p->ent, e)) {
+	if (open_reader(f, ch, p, e) ||
+	    (f->r != NULL && sync_feed(f, p->ent, e))) {
 		feed_free(f);
 		return (NULL);
 	}
@@ -202,7 +245,7 @@ query_feed_get(struct query_feeds * fs, const struct query_choice * ch,
 	/* Pages that go when used are for one. */
 	if (f == NULL || (f->users > 0 && !f->keep))
 		f = feed_new(fs, ch, key, hash, e);
-	else if (f->users == 0 && f->r != NULL)
+	else if (f->users == 0 && is_open(f))
 		fs->open--;
 	if (f != NULL)
 		f->users++;
@@ -216,11 +259,11 @@ query_feed_put(struct query_feed * f)
 		return;
 	if (!f->keep || f->first > 0 || f->failed ||
 	    f->fs->bytes > f->fs->max_bytes ||
-	    (f->r != NULL && f->fs->open >= QUERY_MAX_OPEN)) {
+	    (is_open(f) && f->fs->open >= QUERY_MAX_OPEN)) {
 		feed_free(f);
 		return;
 	}
-	f->fs->open += f->r != NULL;
+	f->fs->open += is_open(f) != 0;
 }
 
 static int
@@ -279,7 +322,10 @@ ask(struct query_feed * f)
 	if (f->asking || f->done || f->failed)
 		return;
 	f->asking = 1;
-	reader_next(f->r, on_page, f);
+	if (f->x != NULL)
+		elastic_reader_next(f->x, on_page, f);
+	else
+		reader_next(f->r, on_page, f);
 }
 
 void
@@ -333,8 +379,7 @@ query_feed_page(struct query_feed * f, size_t i, int * rc)
 	}
 	if (i < f->n)
 		return (f->pages[i]);
-	reader_close(f->r);
-	f->r = NULL;
+	close_reader(f);
 	if (f->failed)
 		*rc = query_live_fail(f->fs->v, &f->e);
 	return (NULL);
@@ -354,9 +399,9 @@ query_feed_mark(struct query_feed * f, size_t i)
 int
 query_feed_next(struct query_feed * f, size_t i)
 {
-	if (f->fs->v->limited || i + 1 != f->n || f->asking || f->r == NULL)
+	if (f->fs->v->limited || i + 1 != f->n || f->asking || !is_open(f))
 		return (0);
-	reader_ahead(f->r);
+	go_ahead(f);
 	/* The request goes out in the loop's turn. */
 	fiber_yield();
 	return (1);
@@ -366,10 +411,10 @@ void
 query_feed_half(struct query_feed * f, size_t i)
 {
 	/* Where something stops early, only what is certain to be needed. */
-	if (i + 1 != f->n || f->asking || f->r == NULL)
+	if (i + 1 != f->n || f->asking || !is_open(f))
 		return;
 	if (f->fs->v->limited && !f->sorts &&
 	    (f->limit < 0 || f->rows >= (uint64_t)f->limit))
 		return;
-	reader_ahead(f->r);
+	go_ahead(f);
 }

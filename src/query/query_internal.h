@@ -63,6 +63,7 @@ struct query {
 	struct query_value * row;
 	struct query_attached tables[QUERY_MAX_TABLES];
 	size_t tables_n;
+	int has_rows;             /* ROWS_MODULE is there */
 	struct query_live * live; /* NULL: it names no entity (query_live.h) */
 	/* What the authorizer refused, for the message. */
 	char refused[96];
@@ -133,11 +134,43 @@ int query_db_target(struct query * q, const char * schema, const char * name,
 int query_db_run(struct query * q, char * sql, struct err * e) MUST_CHECK;
 void query_db_added(struct query * q, const char * schema, const char * table);
 
+/** query_db_entity(q, schema, nm, tab, e): Make the table that ${nm} names, in
+ * ${schema}, one that reads the entity of ${tab}. */
+int query_db_entity(struct query * q, const char * schema,
+    const struct sql_name * nm, const struct query_table * tab, struct err * e)
+    MUST_CHECK;
+
 /* query_union.c */
 
-/** query_union(q, nm, e): Make the name with * in it a view: the union of the
- * targets it matches. */
-int query_union(struct query * q, const struct sql_name * nm, struct err * e)
+/** query_union(q, nm, bare, e): Make the name ${nm} with * in it a view: the union
+ * of the targets that ${bare} matches.  1: there are none. */
+int query_union(struct query * q, const struct sql_name * nm,
+    const struct sql_name * bare, struct err * e) MUST_CHECK;
+/** query_union_none(q, nm, e): Say that nothing matches.  Return -1. */
+int query_union_none(struct query * q, const struct sql_name * nm,
+    struct err * e);
+
+/* query_cluster.c: indexes. */
+
+/** Where a name may be: es: and sqlite: before it say so. */
+enum query_place { PLACE_ANY, PLACE_HERE, PLACE_CLUSTER };
+
+/** query_cluster_place(nm, bare): That, and the name without it. */
+enum query_place query_cluster_place(const struct sql_name * nm,
+    struct sql_name * bare);
+
+/**
+ * query_cluster_attach(q, nm, bare, place, e): Make ${nm} the index, or the
+ * pattern's indexes, that ${bare} names.  Waits.  1: there is none, and it need
+ * not be one.
+ * query_cluster_clash(q, nm, bare, place, e): -1 if ${bare}, which matches tables
+ * here, matches indexes too.
+ */
+int query_cluster_attach(struct query * q, const struct sql_name * nm,
+    const struct sql_name * bare, enum query_place place, struct err * e)
+    MUST_CHECK;
+int query_cluster_clash(struct query * q, const struct sql_name * nm,
+    const struct sql_name * bare, enum query_place place, struct err * e)
     MUST_CHECK;
 
 /** query_db_close(q): Close it. */

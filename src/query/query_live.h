@@ -30,6 +30,7 @@ struct query_entity {
 	struct connector * c; /* a reference */
 	const struct manifest_entity * ent;
 	size_t name;          /* its first token */
+	int is_index;         /* of the cluster: elastic_reader.h reads it */
 };
 
 /* What one xBestIndex settled: idxNum is its index. */

@@ -193,7 +193,7 @@ query_ops_start(struct query_live * v)
 
 	/* One alone is asked soon enough; and of several, with a LIMIT, the
 	 * later ones perhaps never. */
-	if (n < 2 || v->q->opts.conn == NULL ||
+	if (n < 2 || (v->q->opts.conn == NULL && v->q->opts.elastic == NULL) ||
 	    (v->limited && selects(v->q) > 1))
 		return;
 	for (i = 0; i < (size_t)n && i < QUERY_MAX_SIDE; i++) {

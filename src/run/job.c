@@ -95,9 +95,9 @@ check_target(struct job * j, struct err * e)
 		return (BAD(e, "bad_target", "type %s has no main entity to "
 		    "sync", j->c->m->type));
 	if (j->ent->decode != DECODE_OPENMETRICS)
-		return (BAD(e, "bad_target", "connectors of type %s cannot run "
-		    "on a schedule yet: leave the target away and ask with "
-		    "SELECT", j->c->m->type));
+		return (BAD(e, "bad_target", "rows of type %s are kept by a "
+		    "sync, which has its target and schedule in a record of "
+		    "its own", j->c->m->type));
 	return (0);
 }
 

@@ -119,6 +119,14 @@ runner_find(const struct runner * r, const char * key)
 	return (j);
 }
 
+int
+runner_enabled(const struct runner * r, const char * key)
+{
+	const struct job * j = runner_find(r, key);
+
+	return (j != NULL && j->misfit == NULL && j->enabled);
+}
+
 /* The first place in the sorted array whose name is not before ${name}. */
 static size_t
 lower_bound(const struct runner * r, const char * name)

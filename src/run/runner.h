@@ -104,6 +104,16 @@ json_t * runner_list(const struct runner * r, const char * after,
 /** runner_has(r, key): Whether there is one, also one that does not fit. */
 int runner_has(const struct runner * r, const char * key);
 
+/** runner_enabled(r, key): Whether there is one that fits its type and is
+ * enabled. */
+int runner_enabled(const struct runner * r, const char * key);
+
+/** runner_on_change(r, cb, arg): Call whenever something in a shared state changed
+ * and the connectors have been compared; ${lost}: the state had forgotten what
+ * was known, and this daemon puts back what it knows.  NULL ends it. */
+void runner_on_change(struct runner * r, void (*cb)(void * arg, int lost),
+    void * arg);
+
 /** runner_misfit(r, key): Why that connector does not fit its type (borrowed);
  * NULL: it does, or there is none. */
 const char * runner_misfit(const struct runner * r, const char * key);

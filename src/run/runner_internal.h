@@ -40,6 +40,8 @@ struct runner {
 	struct loop_timer * status_timer;
 
 	/* Looking for what other daemons changed. */
+	void (*changed)(void * arg, int lost); /* or NULL */
+	void * changed_arg;
 	struct loop_timer * poll_timer;
 	json_int_t generation; /* -1: look again */
 	json_int_t seen;       /* the last generation compared with */

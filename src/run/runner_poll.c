@@ -386,6 +386,8 @@ compare_some(struct runner * r)
 			retire(r, j, NULL);
 	}
 	r->seen = r->generation;
+	if (r->changed != NULL)
+		r->changed(r->changed_arg, 0);
 	compare_end(r);
 }
 
@@ -438,6 +440,8 @@ on_changed_list(void * arg, json_t * v, const struct err * e)
 	}
 	if (!r->stopping && r->generation < r->seen) {
 		restore(r, v, r->names);
+		if (r->changed != NULL)
+			r->changed(r->changed_arg, 1);
 		r->seen = 0;
 		r->generation = -1; /* and look again at what else differs */
 		compare_end(r);
@@ -506,6 +510,13 @@ on_poll(void * arg)
 		}
 	}
 	loop_timer_start(r->poll_timer, POLL_MS);
+}
+
+void
+runner_on_change(struct runner * r, void (*cb)(void *, int), void * arg)
+{
+	r->changed = cb;
+	r->changed_arg = arg;
 }
 
 void

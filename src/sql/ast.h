@@ -21,6 +21,7 @@ enum ast_kind {
 	AST_EXEC, AST_EXPLAIN_EXEC,
 	AST_SYNC, AST_SHOW_SYNCS, AST_SHOW_SYNC, AST_RUN_SYNC, AST_PAUSE_SYNC,
 	AST_RESUME_SYNC, AST_DROP_SYNC,
+	AST_EXPLAIN_SYNC,   /* of one that ${target} describes, or that is */
 	AST_SET_SECRET, AST_SHOW_SECRETS, AST_DROP_SECRET,
 	AST_BLOCK,          /* BEGIN ... END */
 	AST_TRY,            /* TRY ... END TRY, within one */
@@ -48,10 +49,11 @@ struct ast {
 	 * where the statement names them. */
 	struct ast_word name, entity, action;
 	struct ast_word type; /* of CREATE */
-	json_t * config, * options; /* objects, or NULL */
+	json_t * config, * options; /* objects, or NULL; options of SYNC too */
 	json_t * args;        /* of EXEC: an object */
 	enum ast_alter alter;
-	unsigned or_replace : 1, if_not_exists : 1, if_exists : 1, status : 1;
+	unsigned or_replace : 1, if_not_exists : 1, if_exists : 1, status : 1,
+	    full : 1;         /* RUN SYNC id FULL */
 	unsigned uses_error : 1;    /* error.message and its like are in it */
 	struct ast_word value;      /* SET SECRET; wiped by ast_free */
 	struct ast_word target, incremental, schedule; /* SYNC */

@@ -41,8 +41,10 @@ static void yyerror(struct parser *, const char *);
 static struct ast * finish(struct parser *, struct ast *, int);
 static struct ast * named(struct parser *, enum ast_kind, size_t, size_t);
 static int open_block(struct parser *);
-static struct ast * sync_rest(struct parser *, struct ast *,
-    struct parser_range, struct parser_range, struct parser_range);
+static struct ast * sync_clause(struct parser *, struct ast *, const char *,
+    struct parser_range, struct parser_range);
+static struct ast * sync_options(struct parser *, struct ast *,
+    struct parser_range, json_t *);
 }
 
 %union {
@@ -66,15 +68,15 @@ static struct ast * sync_rest(struct parser *, struct ast *,
 %token <r> CONNECTOR "CONNECTOR" EXEC "CONNECTOR_EXEC" CONNECTORS "CONNECTORS"
 %token <r> CREATE "CREATE" DESCRIBE "DESCRIBE" DISABLE "DISABLE" DROP "DROP"
 %token <r> ENABLE "ENABLE" END "END" EXISTS "EXISTS" EXPLAIN "EXPLAIN"
-%token <r> FINALLY "FINALLY" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
+%token <r> FINALLY "FINALLY" FULL "FULL" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
 %token <r> OPTIONS "OPTIONS" OR "OR" PAUSE "PAUSE" REPLACE "REPLACE"
 %token <r> RESUME "RESUME" RUN "RUN" SCHEDULE "SCHEDULE" SECRET "SECRET"
 %token <r> SECRETS "SECRETS" SET "SET" SHOW "SHOW" STATUS "STATUS" SYNC "SYNC"
 %token <r> SYNCS "SYNCS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE"
 %token <r> TYPES "TYPES"
 
-%type <r> name keyword key sync_id open sync_where sync_on sync_schedule
-%type <ast> stmt simple item block try sync create_head
+%type <r> name keyword key sync_id open
+%type <ast> stmt simple item block try sync sync_head create_head
 %type <list> items finally
 %type <caught> catches catch
 %type <cls> class
@@ -239,6 +241,15 @@ simple: TEXT {
 		$$->args = $9;
 	}
     | sync
+    | EXPLAIN sync {
+		$$ = $2;
+		$$->kind = AST_EXPLAIN_SYNC;
+		$$->off = p->list->t[$1.first].off;
+	}
+    | EXPLAIN SYNC sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_EXPLAIN_SYNC,
+		    $1.first)) == NULL || parser_words(p, $3, &$$->name));
+	}
     | SHOW SYNCS {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNCS, $1.first)) ==
 		    NULL);
@@ -250,6 +261,11 @@ simple: TEXT {
     | RUN SYNC sync_id {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_RUN_SYNC, $1.first)) ==
 		    NULL || parser_words(p, $3, &$$->name));
+	}
+    | RUN SYNC sync_id FULL {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_RUN_SYNC, $1.first)) ==
+		    NULL || parser_words(p, $3, &$$->name));
+		$$->full = 1;
 	}
     | PAUSE SYNC sync_id {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_PAUSE_SYNC, $1.first)) ==
@@ -294,26 +310,32 @@ create_head: CREATE CONNECTOR name TYPE STRING {
 	}
     ;
 
-sync: SYNC CONNECTOR name TO TARGET sync_where sync_on sync_schedule {
+sync_head: SYNC CONNECTOR name TO TARGET {
 		YYERROR_IF(($$ = named(p, AST_SYNC, $1.first, $3.first)) ==
-		    NULL || parser_words(p, $5, &$$->target) ||
-		    sync_rest(p, $$, $6, $7, $8) == NULL);
+		    NULL || parser_words(p, $5, &$$->target));
 	}
-    | SYNC CONNECTOR name DOT name TO TARGET sync_where sync_on sync_schedule {
+    | SYNC CONNECTOR name DOT name TO TARGET {
 		YYERROR_IF(($$ = named(p, AST_SYNC, $1.first, $3.first)) ==
 		    NULL || parser_word(p, $5.first, &$$->entity) ||
-		    parser_words(p, $7, &$$->target) ||
-		    sync_rest(p, $$, $8, $9, $10) == NULL);
+		    parser_words(p, $7, &$$->target));
 	}
     ;
-sync_where: %empty				{ $$.first = NONE; $$.last = 0; }
-    | WHERE
-    ;
-sync_on: %empty					{ $$.first = NONE; $$.last = 0; }
-    | INCREMENTAL ON name			{ $$ = $3; }
-    ;
-sync_schedule: %empty				{ $$.first = NONE; $$.last = 0; }
-    | SCHEDULE STRING				{ $$ = $2; }
+sync: sync_head
+    | sync WHERE				{ YYERROR_IF(($$ =
+						      sync_clause(p, $1,
+						      "WHERE", $2, $2)) ==
+						      NULL); }
+    | sync INCREMENTAL ON name			{ YYERROR_IF(($$ =
+						      sync_clause(p, $1,
+						      "INCREMENTAL", $2, $4)) ==
+						      NULL); }
+    | sync SCHEDULE STRING			{ YYERROR_IF(($$ =
+						      sync_clause(p, $1,
+						      "SCHEDULE", $2, $3)) ==
+						      NULL); }
+    | sync OPTIONS object			{ YYERROR_IF(($$ =
+						      sync_options(p, $1, $2,
+						      $3)) == NULL); }
     ;
 
 sync_id: name
@@ -401,7 +423,7 @@ value: JSTRING		{ YYERROR_IF(($$ = parser_text(p, $1.first)) == NULL); }
 name: ID | QUOTED | keyword ;
 keyword: ALTER | BEGIN_ | CATCH | CONFIG | CONNECTOR | EXEC | CONNECTORS
     | CREATE | DESCRIBE | DISABLE | DROP | ENABLE | END | EXISTS | EXPLAIN
-    | FINALLY | IF | INCREMENTAL | NOT | ON | OPTIONS | OR | PAUSE | REPLACE
+    | FINALLY | FULL | IF | INCREMENTAL | NOT | ON | OPTIONS | OR | PAUSE | REPLACE
     | RESUME | RUN | SCHEDULE | SECRET | SECRETS | SET | SHOW | STATUS | SYNC
     | SYNCS | TEST | THEN | TO | TRY | TYPE | TYPES
     ;
@@ -442,21 +464,39 @@ open_block(struct parser * p)
 }
 
 static struct ast *
-sync_rest(struct parser * p, struct ast * a, struct parser_range where,
-    struct parser_range on, struct parser_range schedule)
+twice(struct parser * p, const char * word, struct parser_range at)
 {
-	const struct token * last;
+	(void)parser_fail(p, at.first, "%s is there already", word);
+	return (NULL);
+}
 
-	if (where.first != NONE) {
-		last = &p->list->t[where.last];
-		a->where_off = p->list->t[where.first].off;
-		a->where_len = last->off + last->len - a->where_off;
-	}
-	if ((on.first != NONE && parser_word(p, on.first, &a->incremental)) ||
-	    (schedule.first != NONE && parser_word(p, schedule.first,
-	    &a->schedule)))
-		return (NULL);
+/* Each of a SYNC's clauses once, in any order. */
+static struct ast *
+sync_clause(struct parser * p, struct ast * a, const char * word,
+    struct parser_range at, struct parser_range r)
+{
+	const struct token * last = &p->list->t[r.last];
+	struct ast_word * w = *word == 'I' ? &a->incremental : &a->schedule;
+
+	if (*word == 'W' ? a->where_len > 0 : w->s != NULL)
+		return (twice(p, word, at));
+	if (*word != 'W')
+		return (parser_word(p, r.first, w) ? NULL : a);
+	a->where_off = p->list->t[r.first].off;
+	a->where_len = last->off + last->len - a->where_off;
 	return (a);
+}
+
+static struct ast *
+sync_options(struct parser * p, struct ast * a, struct parser_range at,
+    json_t * o)
+{
+	if (a->options == NULL) {
+		a->options = o;
+		return (a);
+	}
+	json_decref(o);
+	return (twice(p, "OPTIONS", at));
 }
 
 /* ---- errors ---- */

@@ -17,7 +17,8 @@ static const struct {
 	{ "describe", P_DESCRIBE },
 	{ "disable", P_DISABLE }, { "drop", P_DROP }, { "enable", P_ENABLE },
 	{ "end", P_END }, { "exec", P_EXEC }, { "exists", P_EXISTS },
-	{ "explain", P_EXPLAIN }, { "finally", P_FINALLY }, { "if", P_IF },
+	{ "explain", P_EXPLAIN }, { "finally", P_FINALLY },
+	{ "full", P_FULL }, { "if", P_IF },
 	{ "incremental", P_INCREMENTAL }, { "not", P_NOT }, { "on", P_ON },
 	{ "options", P_OPTIONS }, { "or", P_OR }, { "pause", P_PAUSE },
 	{ "replace", P_REPLACE }, { "resume", P_RESUME }, { "run", P_RUN },
@@ -137,7 +138,8 @@ where_end(const struct parser * p, size_t i)
 	for (i++; i < p->list->n && t[i].kind != TOKEN_SEMI; i++)
 		if ((is_word(p, i, "incremental") && is_word(p, i + 1, "on")) ||
 		    (is_word(p, i, "schedule") && i + 1 < p->list->n &&
-		    t[i + 1].kind == TOKEN_STRING))
+		    t[i + 1].kind == TOKEN_STRING) ||
+		    (is_word(p, i, "options") && token_is(p->list, i + 1, "{")))
 			break;
 	return (i - 1);
 }
@@ -152,7 +154,7 @@ word_of(struct parser * p, size_t i, int begins, size_t * last)
 		*last = text_end(p, i);
 		return (P_TEXT);
 	}
-	if (p->sync == 3 && is_word(p, i, "where")) {
+	if (p->sync == 3 && p->nesting == 0 && is_word(p, i, "where")) {
 		*last = where_end(p, i);
 		return (P_WHERE);
 	}

@@ -59,6 +59,16 @@ goes_on(const struct token_list * list, size_t i)
 	return (0);
 }
 
+/* Whether the word ${i} and the parameter behind it are a kind of target and its
+ * name, es:logs. */
+static int
+has_kind(const struct token_list * list, size_t i)
+{
+	return (adjacent(list, i) && list->t[i + 1].kind == TOKEN_PARAM &&
+	    *token_text(list, i + 1) == ':' && (token_is(list, i, "es") ||
+	    token_is(list, i, "sqlite")));
+}
+
 /* The last token of the run that the word ${i} begins. */
 static size_t
 run_end(const struct token_list * list, size_t i)
@@ -67,6 +77,8 @@ run_end(const struct token_list * list, size_t i)
 
 	if (list->t[i].kind != TOKEN_ID)
 		return (i);
+	if (has_kind(list, last))
+		last++;
 	while (adjacent(list, last) && goes_on(list, last + 1))
 		last++;
 	/* A dot before a quoted part divides, it is not of this one. */

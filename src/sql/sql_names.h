@@ -12,7 +12,7 @@
  * A name that stands where a table is read: after FROM, JOIN, a comma among
  * those, or IN.  ${schema} is "" for a bare name.  A run of words, digits and
  * - . * without a space (my-cache-*) is one bare name, ${merged}, unless it is
- * just schema.table.
+ * just schema.table.  es: or sqlite: may stand before it and is part of it.
  */
 struct sql_name {
 	char schema[SQL_NAME_MAX];

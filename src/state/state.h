@@ -42,8 +42,8 @@ struct state_ops {
 	 * del: deleting what is not there is no error.
 	 * In Redis: hash moltler:<kind>:<name>, a field a top-level key (strings
 	 * bare, the rest as JSON), names in the set moltler:<kind>s; a delete
-	 * of a connector takes its status and events along, of a sync its
-	 * cursor.  Every put and del raises the generation (see below).
+	 * of a connector takes its status and events along, of a sync these
+	 * and its cursor.  Every put and del raises the generation (see below).
 	 */
 	void (*put)(struct state *, const char * kind, const char * name,
 	    const json_t * rec, int must_be_new, state_cb * cb, void * arg);

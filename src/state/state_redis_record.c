@@ -103,8 +103,11 @@ state_redis_record_del(struct state * state, const char * kind,
 		state_redis_args_addf(A, "moltler:events:%s", name);
 		nkeys = 5;
 	} else if (strcmp(kind, "sync") == 0) {
+		state_pend_forget(&S->pend, name);
 		state_redis_args_addf(A, "moltler:cursor:%s", name);
-		nkeys = 4;
+		state_redis_args_addf(A, "moltler:status:%s", name);
+		state_redis_args_addf(A, "moltler:events:%s", name);
+		nkeys = 6;
 	}
 	state_redis_args_adds(A, name);
 	state_redis_args_script(S, d, state_redis_args_ok, del_script, nkeys);

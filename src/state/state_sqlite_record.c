@@ -169,7 +169,10 @@ state_sqlite_record_del(struct state * state, const char * kind,
 		bad = delete_one(S, SQ_STATUS_DEL, name, &e) ||
 		    delete_one(S, SQ_EVENT_DEL, name, &e);
 	} else if (!bad && strcmp(kind, "sync") == 0) {
-		bad = delete_one(S, SQ_CURSOR_DEL, name, &e);
+		state_sqlite_status_forget(S, name);
+		bad = delete_one(S, SQ_CURSOR_DEL, name, &e) ||
+		    delete_one(S, SQ_STATUS_DEL, name, &e) ||
+		    delete_one(S, SQ_EVENT_DEL, name, &e);
 	}
 	if (bad) {
 		state_sqlite_batch_fail(S, d, &e);

@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 #include "query/query.h"
 #include "run/runner.h"
+#include "sync/syncs.h"
 #include "target/targets.h"
 
 /*
@@ -21,8 +22,10 @@ struct stmt;
 struct stmt_env {
 	struct loop * loop;
 	struct runner * runner;
+	struct syncs * syncs;
 	struct targets * targets;
 	const struct conn_env * conn;
+	struct elastic * elastic; /* NULL: none is configured */
 	int64_t deadline_ms;     /* of one statement; 0: query.h's */
 	size_t query_memory;     /* 0: query.h's */
 };

@@ -31,7 +31,7 @@ patch(struct stmt_run * r, const char * key, json_t * with)
 		return;
 	}
 	stmt_wait(r);
-	runner_patch(r->env->runner, r->ast->name.s, body, on_altered, r);
+	syncs_connector_patch(r->env->syncs, r->ast->name.s, body, on_altered, r);
 	json_decref(body);
 }
 
@@ -53,11 +53,11 @@ start(struct stmt_run * r)
 		break;
 	case ALTER_ENABLE:
 		stmt_wait(r);
-		runner_resume(r->env->runner, a->name.s, on_altered, r);
+		syncs_connector_resume(r->env->syncs, a->name.s, on_altered, r);
 		break;
 	case ALTER_DISABLE:
 		stmt_wait(r);
-		runner_pause(r->env->runner, a->name.s, on_altered, r);
+		syncs_connector_pause(r->env->syncs, a->name.s, on_altered, r);
 		break;
 	}
 }

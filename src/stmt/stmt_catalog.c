@@ -11,6 +11,7 @@
 struct lookup {
 	const char * schema; /* or NULL */
 	struct query_table * out;
+	const struct targets * targets;
 };
 
 static void
@@ -35,6 +36,7 @@ on_table(void * arg, const char * database, const char * path,
 	snprintf(o->schema, sizeof(o->schema), "%s", database);
 	snprintf(o->path, sizeof(o->path), "%s", path);
 	snprintf(o->table, sizeof(o->table), "%s", table);
+	o->rows = targets_is_rows(l->targets, database, table);
 }
 
 static void
@@ -77,7 +79,7 @@ lookup(void * arg, const char * schema, const char * table,
 {
 	struct stmt_catalog * cat = arg;
 	const struct stmt_env * env = cat->env;
-	struct lookup l = { schema, out };
+	struct lookup l = { schema, out, env->targets };
 	const struct manifest_entity * ent;
 	struct connector * c;
 	const char * node, * why;
@@ -202,15 +204,27 @@ matches(const char * p, const char * s)
 	return (*p == '\0');
 }
 
+/* Rows that were put aside are no part of a target, but for who asks for them. */
+static int
+is_aside(const char * pattern, const char * table)
+{
+	static const char word[] = "-rejected";
+	size_t n = strlen(table), k = sizeof(word) - 1;
+
+	return (n > k && strcasecmp(table + n - k, word) == 0 &&
+	    strcasestr(pattern, word + 1) == NULL);
+}
+
 static int
 on_match(void * arg, const char * database, const char * table)
 {
 	struct matches * m = arg;
 	struct query_table one;
-	struct lookup l = { database, &one };
+	struct lookup l = { database, &one, m->targets };
 
 	if ((m->schema != NULL && strcasecmp(m->schema, database) != 0) ||
-	    !matches(m->pattern, table))
+	    !matches(m->pattern, table) || (is_aside(m->pattern, table) &&
+	    targets_is_rows(m->targets, database, table)))
 		return (0);
 	if (m->n == m->max) {
 		m->n++;

@@ -62,7 +62,7 @@ replace(struct stmt_run * r)
 	}
 	r->own = (void *)(uintptr_t)a;
 	stmt_wait(r);
-	runner_patch(r->env->runner, a->name.s, body, on_made, r);
+	syncs_connector_patch(r->env->syncs, a->name.s, body, on_made, r);
 	json_decref(body);
 }
 
@@ -103,7 +103,7 @@ start(struct stmt_run * r)
 		return;
 	}
 	stmt_wait(r);
-	runner_create(r->env->runner, body, on_made, r);
+	syncs_connector_create(r->env->syncs, body, on_made, r);
 	json_decref(body);
 }
 

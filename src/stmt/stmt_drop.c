@@ -40,7 +40,7 @@ start(struct stmt_run * r)
 		return;
 	}
 	stmt_wait(r);
-	runner_delete(r->env->runner, a->name.s, on_dropped, r);
+	syncs_connector_delete(r->env->syncs, a->name.s, on_dropped, r);
 }
 
 const struct stmt_entry stmt_drop_entry = {

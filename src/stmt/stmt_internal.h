@@ -34,7 +34,8 @@ extern const struct stmt_entry stmt_create_entry, stmt_alter_entry,
     stmt_select_entry, stmt_explain_entry, stmt_exec_entry,
     stmt_explain_exec_entry, stmt_sync_entry, stmt_show_syncs_entry,
     stmt_show_sync_entry, stmt_run_sync_entry, stmt_pause_sync_entry,
-    stmt_resume_sync_entry, stmt_drop_sync_entry, stmt_set_secret_entry,
+    stmt_resume_sync_entry, stmt_drop_sync_entry, stmt_explain_sync_entry,
+    stmt_set_secret_entry,
     stmt_show_secrets_entry, stmt_drop_secret_entry, stmt_script_entry;
 
 /* What the user sent. */
@@ -63,7 +64,8 @@ struct stmt_run {
 	size_t ncols, next, ncells;
 	struct query_value * cells;
 	char ** texts;                 /* of cells that are JSON */
-	/* More of them, or NULL: fill ${rows}; 0 if there are no more. */
+	/* More of them, or NULL: fill ${rows}; 0 if there are no more; -1: they
+	 * come later, by stmt_more(). */
 	int (*more)(struct stmt_run * r);
 
 	struct soon soon;
@@ -99,6 +101,10 @@ void stmt_answer(struct stmt_run * r, json_t * o);
 void stmt_done(struct stmt_run * r);
 void stmt_fail(struct stmt_run * r, const struct err * e);
 
+/** stmt_more(r): The rows that r->more could not give at once are there, or it
+ * now knows that there are none. */
+void stmt_more(struct stmt_run * r);
+
 /** stmt_fail_soon(r, e): Fail from the loop's own stack, not from here. */
 void stmt_fail_soon(struct stmt_run * r, const struct err * e);
 
@@ -126,6 +132,20 @@ void stmt_no_connector(struct stmt_run * r);
 /** stmt_entity(r, m): Its entity in ${m}, or NULL, failed. */
 const struct manifest_entity * stmt_entity(struct stmt_run * r,
     const struct manifest * m);
+
+/* stmt_sync_spec.c: what SYNC and EXPLAIN SYNC say. */
+
+/** stmt_sync_spec(r, spec): Of the statement, whose texts it borrows; ${*where} is
+ * the caller's to free.  -1: failed. */
+int stmt_sync_spec(struct stmt_run * r, struct sync_spec * spec, char ** where)
+    MUST_CHECK;
+
+/** stmt_sync_fail(r, e): Fail by what a syncs_ call said of that: places in WHERE
+ * become places in the statement. */
+void stmt_sync_fail(struct stmt_run * r, const struct err * e);
+
+/** stmt_no_sync(r): Fail: there is no such sync; did you mean. */
+void stmt_no_sync(struct stmt_run * r);
 
 /* stmt_catalog.c: what can be named after FROM. */
 #define STMT_MAX_USED 8

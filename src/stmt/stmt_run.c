@@ -17,7 +17,8 @@ static const struct stmt_entry * const entries[] = {
 	&stmt_describe_entry, &stmt_exec_entry, &stmt_explain_exec_entry,
 	&stmt_sync_entry, &stmt_show_syncs_entry, &stmt_show_sync_entry,
 	&stmt_run_sync_entry, &stmt_pause_sync_entry, &stmt_resume_sync_entry,
-	&stmt_drop_sync_entry, &stmt_set_secret_entry,
+	&stmt_drop_sync_entry, &stmt_explain_sync_entry,
+	&stmt_set_secret_entry,
 	&stmt_show_secrets_entry, &stmt_drop_secret_entry, &stmt_script_entry,
 };
 
@@ -193,6 +194,7 @@ static void
 emit(struct stmt_run * r)
 {
 	struct err e;
+	int rc;
 
 	if (!r->columns_out) {
 		r->columns_out = 1;
@@ -210,8 +212,12 @@ emit(struct stmt_run * r)
 			break;
 		r->next = 0;
 		json_array_clear(r->rows);
-		if (!r->more(r))
+		if ((rc = r->more(r)) == 0)
 			break;
+		if (rc < 0) {
+			r->paused = 1;
+			return;
+		}
 	}
 	if (r->cancelled) {
 		err_set(&e, ERR_CANCELLED, "cancelled",
@@ -239,6 +245,13 @@ stmt_rows(struct stmt_run * r, size_t n, const char * const * cols,
 		return;
 	}
 	memcpy(r->cols, cols, n * 2 * sizeof(*cols));
+	emit(r);
+}
+
+void
+stmt_more(struct stmt_run * r)
+{
+	r->paused = 0;
 	emit(r);
 }
 

@@ -61,6 +61,10 @@ note(const struct select * s, const struct query_stats * st,
 	if (s->explain || (e == NULL && st->api.calls == 0) ||
 	    (e != NULL && !stmt_class_is_service(e)))
 		return;
+	/* It was the cluster. */
+	if (e != NULL && strncmp(e->msg, "es.", 3) == 0 &&
+	    runner_connector(rn, "es") == NULL)
+		return;
 	for (i = 0; i < s->cat.nused; i++)
 		if (e == NULL || s->cat.nused == 1 ||
 		    names_it(e, s->cat.used[i]))
@@ -97,6 +101,7 @@ start_it(struct stmt_run * r, int explain)
 {
 	struct query_opts o = { .deadline_ms = r->env->deadline_ms,
 	    .max_memory = r->env->query_memory, .conn = r->env->conn,
+	    .elastic = r->env->elastic,
 	    .max_calls = r->text->max_calls, .explain = explain ? 1 : 0,
 	    .max_sql = SIZE_MAX };
 	struct query_sink own = { on_columns, on_row, on_done, NULL,

@@ -53,6 +53,7 @@ start(struct stmt_run * r)
 		stmt_no_connector(r);
 		return;
 	}
+	syncs_connector_show(r->env->syncs, shown);
 	if (r->ast->status)
 		for (i = 0; status_keys[i] != NULL; i++)
 			add(rows, "", status_keys[i],

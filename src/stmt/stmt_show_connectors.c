@@ -36,11 +36,15 @@ ago(int64_t at_ms, char * out, size_t cap)
 static int
 on_one(void * arg, const struct runner_brief * b)
 {
+	struct stmt_run * r = arg;
+	int64_t last = syncs_connector_last(r->env->syncs, b->name);
 	char when[40];
 
-	ago(b->sync != NULL ? b->last_success_at : 0, when, sizeof(when));
-	json_array_append_new(arg, json_pack("[s, s, s, s]", b->name, b->type,
-	    b->status, when));
+	if (b->sync != NULL && b->last_success_at > last)
+		last = b->last_success_at;
+	ago(last, when, sizeof(when));
+	json_array_append_new(r->rows, json_pack("[s, s, s, s]", b->name,
+	    b->type, b->status, when));
 	return (0);
 }
 
@@ -50,8 +54,7 @@ more(struct stmt_run * r)
 	const char * last;
 	size_t n;
 
-	n = runner_each(r->env->runner, r->own, AT_ONCE, on_one, r->rows,
-	    &last);
+	n = runner_each(r->env->runner, r->own, AT_ONCE, on_one, r, &last);
 	/* The name may be gone by the next time; its place is not. */
 	free(r->own);
 	r->own = last == NULL ? NULL : strdup(last);

@@ -1,201 +1,205 @@
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/rfc3339.h"
+#include "base/json.h"
 #include "stmt/stmt_internal.h"
 
 /*
- * SYNC and what is done with syncs.  Those there are today are the scrapes that
- * connectors run on a schedule.
+ * SYNC: define it and run it.  With a clock it is the daemon's from then on, and
+ * its first run goes on by itself; without one the statement is that run, and
+ * whoever leaves ends it.
  */
-#define AT_ONCE 500
-
-static void
-not_yet(struct stmt_run * r, const char * what)
-{
-	struct err e;
-
-	token_error(r->text->sql, r->text->len, r->ast->off, &e, "%s is not in "
-	    "this version yet; a connector with target_table and schedule_ms "
-	    "(POST /v1/connectors) runs on a schedule", what);
-	memcpy(e.code, "not_yet", sizeof("not_yet"));
-	stmt_fail(r, &e);
-}
-
-static void
-start_sync(struct stmt_run * r)
-{
-	not_yet(r, "SYNC");
-}
-
-static void
-start_drop(struct stmt_run * r)
-{
-	not_yet(r, "DROP SYNC");
-}
-
-static json_t *
-when(int64_t ms)
-{
-	char ts[RFC3339_LEN];
-
-	if (ms == 0)
-		return (json_null());
-	rfc3339_format(ms, ts);
-	return (json_string(ts));
-}
-
-static int
-on_one(void * arg, const struct runner_brief * b)
-{
-	if (b->sync != NULL)
-		json_array_append_new(arg, json_pack("[s, s, s, s, I, s, o, o, "
-		    "I]", b->sync, b->name, b->target_database,
-		    b->target_table, (json_int_t)b->schedule_ms, b->status,
-		    when(b->last_run_at), when(b->last_success_at),
-		    (json_int_t)b->last_rows));
-	return (0);
-}
-
-static int
-more(struct stmt_run * r)
-{
-	const char * last;
-	size_t n;
-
-	do {
-		n = runner_each(r->env->runner, r->own, AT_ONCE, on_one,
-		    r->rows, &last);
-		free(r->own);
-		r->own = last == NULL ? NULL : strdup(last);
-	} while (n > 0 && r->own != NULL && json_array_size(r->rows) == 0);
-	return (json_array_size(r->rows) > 0);
-}
-
-static void
-start_show_all(struct stmt_run * r)
-{
-	static const char * const cols[] = { "sync", "connector",
-	    "target_database", "target_table", "schedule_ms", "status",
-	    "last_run_at", "last_success_at", "last_rows", "TEXT", "TEXT",
-	    "TEXT", "TEXT", "INTEGER", "TEXT", "TIMESTAMP", "TIMESTAMP",
-	    "INTEGER" };
-
-	r->more = more;
-	stmt_rows(r, 9, cols, json_array(), NULL);
-}
-
-static void
-end_show_all(struct stmt_run * r)
-{
-	free(r->own);
-}
-
-struct wanted {
-	const char * id;
-	json_t * row;
-	char name[129];
+struct sync_stmt {
+	struct sync_wait * wait;
+	json_t * put; /* what syncs_put() said */
 };
 
-static int
-on_wanted(void * arg, const struct runner_brief * b)
+/* Nobody waits for it any more: what comes of it is in SHOW SYNCS. */
+static void
+on_alone(void * arg, const struct sync_result * res, const struct err * e)
 {
-	struct wanted * w = arg;
-
-	if (b->sync == NULL || strcasecmp(b->sync, w->id) != 0)
-		return (0);
-	snprintf(w->name, sizeof(w->name), "%s", b->name);
-	w->row = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:I}",
-	    "sync", b->sync, "connector", b->name, "target_database",
-	    b->target_database, "target_table", b->target_table,
-	    "schedule_ms", (json_int_t)b->schedule_ms, "status", b->status,
-	    "last_run_at", when(b->last_run_at), "last_success_at",
-	    when(b->last_success_at), "last_rows", (json_int_t)b->last_rows);
-	return (1);
+	(void)arg;
+	(void)res;
+	(void)e;
 }
 
-/* The sync the statement names, as a row; NULL: failed. */
-static json_t *
-wanted(struct stmt_run * r, char name[129])
+static const json_t *
+get(const json_t * o, const char * key)
 {
-	struct wanted w = { .id = r->ast->name.s };
-	const char * last;
+	const json_t * v = json_object_get(o, key);
 
-	(void)runner_each(r->env->runner, NULL, SIZE_MAX, on_wanted, &w, &last);
-	if (w.row == NULL)
-		stmt_error(r, r->ast->name.off, "not_found", "there is no sync "
-		    "%.80s; SHOW SYNCS lists them", r->ast->name.s);
-	memcpy(name, w.name, sizeof(w.name));
-	return (w.row);
+	return (v == NULL ? json_null() : v);
 }
 
 static void
-start_show(struct stmt_run * r)
+answer_scheduled(struct stmt_run * r)
 {
-	char name[129];
-	json_t * row = wanted(r, name);
+	const struct sync_stmt * s = r->own;
 
-	if (row != NULL)
-		stmt_answer(r, row);
+	stmt_answer(r, json_pack("{s:s, s:O, s:s, s:s?, s:O, s:O, s:O, s:s, s:O,"
+	    " s:O}", "status", "scheduled", "sync", get(s->put, "sync"),
+	    "connector", r->ast->name.s, "entity", r->ast->entity.s,
+	    "schedule", get(s->put, "schedule"), "schedule_ms",
+	    get(s->put, "every_ms"), "next_run_at", get(s->put, "next_run_at"),
+	    "target", r->ast->target.s, "entities", get(s->put, "entities"),
+	    "left_out", get(s->put, "left_out")));
 }
 
 static void
-on_done(void * arg, json_t * v, const struct err * e)
+answer_ran(struct stmt_run * r, const struct sync_result * res)
 {
-	static const char * const status[] = {
-		[AST_RUN_SYNC] = "started", [AST_PAUSE_SYNC] = "paused",
-		[AST_RESUME_SYNC] = "resumed"
-	};
+	const struct sync_progress * p = &res->p;
+	const struct sync_stmt * s = r->own;
+
+	r->st.api.pages = p->pages;
+	r->st.api.calls = p->calls;
+	r->st.api.retries = p->retries;
+	stmt_answer(r, json_pack("{s:s, s:s, s:s?, s:s, s:I, s:O, s:I, s:I, s:I,"
+	    " s:I, s:I, s:I, s:s, s:s?, s:O}", "status",
+	    res->verdict == SYNC_PARTIAL ? "partial" : "completed",
+	    "connector", r->ast->name.s, "entity", r->ast->entity.s,
+	    "target", r->ast->target.s, "documents_synced",
+	    (json_int_t)p->written, "sync", get(s->put, "sync"),
+	    "rows_read", (json_int_t)p->rows, "rejected",
+	    (json_int_t)p->rejected, "deleted", (json_int_t)p->deleted,
+	    "pages", (json_int_t)p->pages, "calls", (json_int_t)p->calls,
+	    "duration_ms", (json_int_t)res->took_ms, "verdict",
+	    sync_verdict_name(res->verdict), "reason",
+	    res->reason[0] ? res->reason : NULL,
+	    "left_out", get(s->put, "left_out")));
+}
+
+static void
+on_ran(void * arg, const struct sync_result * res, const struct err * e)
+{
 	struct stmt_run * r = arg;
+	struct sync_stmt * s = r->own;
+	struct err busy;
 
-	(void)v;
-	if (stmt_back(r))
-		return;
-	if (e != NULL)
+	s->wait = NULL;
+	if (r->cancelled)
+		return; /* its end is on its way */
+	if (e != NULL) {
 		stmt_fail(r, e);
-	else
-		stmt_answer(r, json_pack("{s:s, s:s}", "status",
-		    status[r->ast->kind], "sync", r->ast->name.s));
+		return;
+	}
+	switch (res->verdict) {
+	case SYNC_COMPLETE:
+	case SYNC_PARTIAL:
+		answer_ran(r, res);
+		break;
+	case SYNC_FAILED:
+		stmt_fail(r, &res->e);
+		break;
+	case SYNC_IDLE:
+		err_set(&busy, ERR_TRANSIENT, "busy", "sync %.128s is being run "
+		    "by another daemon; SHOW SYNC says how far it is",
+		    json_str(s->put, "sync"));
+		stmt_fail(r, &busy);
+		break;
+	}
 }
 
 static void
-start_change(struct stmt_run * r)
+on_progress(void * arg, const struct sync_progress * p)
 {
-	char name[129];
-	json_t * row = wanted(r, name);
+	struct stmt_run * r = arg;
+	struct query_stats st = r->st;
 
-	if (row == NULL)
+	if (r->sink.progress == NULL || r->cancelled)
 		return;
-	json_decref(row);
+	st.api.pages = p->pages;
+	st.api.calls = p->calls;
+	st.api.retries = p->retries;
+	st.sync.entity = p->entity == NULL ? "" : p->entity;
+	st.sync.legs_done = p->legs_done;
+	st.sync.legs = p->legs;
+	st.sync.rows = p->rows;
+	st.sync.written = p->written;
+	st.sync.total = p->total;
+	st.sync.rate = p->rate;
+	r->sink.progress(r->sink.arg, &st);
+}
+
+static void
+on_put(void * arg, json_t * v, const struct err * e)
+{
+	struct stmt_run * r = arg;
+	struct sync_stmt * s = r->own;
+	struct sync_wait * alone;
+	struct err nomem;
+	const char * id;
+
+	if (stmt_back(r) || r->cancelled)
+		return;
+	if (e != NULL) {
+		stmt_sync_fail(r, e);
+		return;
+	}
+	s->put = json_incref(v);
+	id = json_str(v, "sync");
+	if (json_str(v, "schedule") != NULL || json_int(v, "every_ms", 0) > 0) {
+		alone = syncs_run(r->env->syncs, id, 0, NULL, on_alone, NULL);
+		if (alone != NULL)
+			syncs_leave(alone, 0);
+		answer_scheduled(r);
+		return;
+	}
+	s->wait = syncs_run(r->env->syncs, id, 0, on_progress, on_ran, r);
+	if (s->wait == NULL) {
+		err_nomem(&nomem, "a sync's run");
+		stmt_fail(r, &nomem);
+	}
+}
+
+static void
+start(struct stmt_run * r)
+{
+	struct sync_spec spec;
+	char * where;
+	struct err e;
+
+	if (stmt_sync_spec(r, &spec, &where))
+		return;
+	if ((r->own = calloc(1, sizeof(struct sync_stmt))) == NULL) {
+		free(where);
+		err_nomem(&e, "a sync");
+		stmt_fail(r, &e);
+		return;
+	}
 	stmt_wait(r);
-	if (r->ast->kind == AST_RUN_SYNC)
-		runner_trigger(r->env->runner, name, on_done, r);
-	else if (r->ast->kind == AST_PAUSE_SYNC)
-		runner_pause(r->env->runner, name, on_done, r);
-	else
-		runner_resume(r->env->runner, name, on_done, r);
+	syncs_put(r->env->syncs, &spec, on_put, r);
+	free(where);
+}
+
+static void
+cancel(struct stmt_run * r)
+{
+	struct sync_stmt * s = r->own;
+	struct err e;
+
+	if (s != NULL && s->wait != NULL) {
+		syncs_leave(s->wait, 1);
+		s->wait = NULL;
+	}
+	err_set(&e, ERR_CANCELLED, "cancelled", "the statement was cancelled; "
+	    "what the target has acknowledged stays");
+	stmt_fail_soon(r, &e);
+}
+
+static void
+end(struct stmt_run * r)
+{
+	struct sync_stmt * s = r->own;
+
+	if (s == NULL)
+		return;
+	if (s->wait != NULL)
+		syncs_leave(s->wait, 1);
+	json_decref(s->put);
+	free(s);
 }
 
 const struct stmt_entry stmt_sync_entry = {
-	AST_SYNC, "sync", 1, start_sync, NULL, NULL, NULL
-};
-const struct stmt_entry stmt_show_syncs_entry = {
-	AST_SHOW_SYNCS, "show_syncs", 0, start_show_all, NULL, NULL,
-	end_show_all
-};
-const struct stmt_entry stmt_show_sync_entry = {
-	AST_SHOW_SYNC, "show_sync", 0, start_show, NULL, NULL, NULL
-};
-const struct stmt_entry stmt_run_sync_entry = {
-	AST_RUN_SYNC, "run_sync", 1, start_change, NULL, NULL, NULL
-};
-const struct stmt_entry stmt_pause_sync_entry = {
-	AST_PAUSE_SYNC, "pause_sync", 1, start_change, NULL, NULL, NULL
-};
-const struct stmt_entry stmt_resume_sync_entry = {
-	AST_RESUME_SYNC, "resume_sync", 1, start_change, NULL, NULL, NULL
-};
-const struct stmt_entry stmt_drop_sync_entry = {
-	AST_DROP_SYNC, "drop_sync", 1, start_drop, NULL, NULL, NULL
+	AST_SYNC, "sync", 1, start, NULL, cancel, end
 };

@@ -116,9 +116,8 @@ pick_columns(struct sync_leg * l, struct err * e)
 }
 
 static int
-pick_cursor(struct sync_leg * l, struct err * e)
+pick_cursor(struct sync_leg * l, const char * name, struct err * e)
 {
-	const char * name = l->r->d->incremental;
 	int col = manifest_column(l->ent, name);
 	size_t at;
 
@@ -133,6 +132,19 @@ pick_cursor(struct sync_leg * l, struct err * e)
 	l->has_cursor = 1;
 	sync_cursor_init(&l->cu, l->ent, (size_t)col, at);
 	return (0);
+}
+
+/* Who asks for all of a list that moves while it is read may miss some, and these
+ * would be taken for deleted; the order of the entity's own cursor prevents it. */
+static void
+pick_order(struct sync_leg * l)
+{
+	const char * own = json_string_value(json_object_get(l->ent->cursor,
+	    "column"));
+
+	if (l->r->d->deletes != SYNC_DELETES_IGNORE && own != NULL &&
+	    pick_cursor(l, own, NULL) == 0)
+		l->cu.all = 1;
 }
 
 /* What the cursor is good for: the same rows, into the same place. */
@@ -192,11 +204,13 @@ sync_leg_new(struct sync_run * r, size_t i, struct err * e)
 	l->st.total = -1;
 	identify(l);
 	if (pick_columns(l, e) || (r->d->incremental != NULL &&
-	    pick_cursor(l, e)))
+	    pick_cursor(l, r->d->incremental, e)))
 		goto fail;
+	if (r->d->incremental == NULL)
+		pick_order(l);
 	if (l->has_cursor) {
 		sync_cursor_load(&l->cu, sync_commit_leg(l), l->of);
-		l->cu.all = (r->flags & SYNC_RUN_FULL) != 0;
+		l->cu.all |= (r->flags & SYNC_RUN_FULL) != 0;
 	} else
 		pick_resume(l, sync_commit_leg(l));
 	if (open_writer(l, e))
@@ -231,6 +245,7 @@ sync_leg_free(struct sync_leg * l)
 	buf_free(&l->sql);
 	json_decref(l->resume);
 	json_decref(l->step.token);
+	json_decref(l->token);
 	free(l->cols);
 	free(l->row);
 	free(l);

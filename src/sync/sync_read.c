@@ -74,7 +74,7 @@ probe_row(struct sync_leg * l, const struct query_value * v)
 /* ---- rows ---- */
 
 static void
-take_step(struct sync_leg * l, const json_t * token)
+take_step(struct sync_leg * l)
 {
 	struct sync_step * s = &l->step;
 
@@ -83,8 +83,7 @@ take_step(struct sync_leg * l, const json_t * token)
 			return;
 	} else {
 		json_decref(s->token);
-		if ((s->token = json_deep_copy(token)) == NULL)
-			return;
+		s->token = json_incref(l->token);
 	}
 	s->set = 1;
 	s->rows = l->given;
@@ -105,10 +104,13 @@ on_mark(void * arg, const json_t * token)
 	struct sync_leg * l = arg;
 
 	l->pages++;
-	if (l->has_cursor || token == NULL || l->cancelled || l->probing)
+	if (l->has_cursor || l->cancelled)
 		return;
-	if (is_step_due(l, clock_mono_us()))
-		take_step(l, token);
+	json_decref(l->token);
+	l->token = json_deep_copy(token);
+	l->token_rows = l->given;
+	if (l->token != NULL && is_step_due(l, clock_mono_us()))
+		take_step(l);
 	if (l->step.set && l->acked >= l->step.rows)
 		sync_run_soon(l->r);
 }
@@ -120,7 +122,7 @@ look(struct sync_leg * l)
 	if (!sync_lease_ok(l->r))
 		return (1);
 	if (l->has_cursor && l->cu.steps && is_step_due(l, clock_mono_us()))
-		take_step(l, NULL);
+		take_step(l);
 	return (0);
 }
 

@@ -1,17 +1,12 @@
 #include "sync/sync_run.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/utf8.h"
 #include "sync/sync_run_internal.h"
 
-#define TELL_MS 200
-#define RATE_MS 5000.0 /* what "lately" is */
 /* Between legs the record is put at most so often. */
 #define COMMIT_US INT64_C(5000000)
 
@@ -68,132 +63,6 @@ sync_run_forget(struct sync_ask ** slot)
 	if (*slot != NULL)
 		(*slot)->r = NULL;
 	*slot = NULL;
-}
-
-/* ---- verdicts ---- */
-
-/* What was cut may end within a character. */
-static void
-utf8_trim(char * s)
-{
-	s[utf8_check(s, strlen(s))] = '\0';
-}
-
-/* Of two failures the one that says more about what next. */
-static int
-is_graver(const struct err * a, const struct err * b)
-{
-	static const int rank[] = { [ERR_TRANSIENT] = 2, [ERR_PERMANENT] = 1,
-	    [ERR_CONFIG] = 3, [ERR_CANCELLED] = 4 };
-
-	return (rank[a->cls] > rank[b->cls]);
-}
-
-void
-sync_run_verdict(struct sync_run * r, enum sync_verdict v,
-    const struct err * e, const char * fmt, ...)
-{
-	struct sync_result * res = &r->res;
-	size_t n = strlen(res->reason), size = sizeof(res->reason);
-	va_list ap;
-
-	if (v == SYNC_FAILED && (res->verdict != SYNC_FAILED ||
-	    is_graver(e, &res->e)))
-		res->e = *e;
-	if (v > res->verdict)
-		res->verdict = v;
-	if (n + 8 > size)
-		return;
-	if (n > 0)
-		n += (size_t)snprintf(res->reason + n, size - n, "; ");
-	if (r->leg != NULL && r->d->nentities > 1) {
-		snprintf(res->reason + n, size - n, "%.60s: ",
-		    r->leg->ent->name);
-		n = strlen(res->reason);
-	}
-	va_start(ap, fmt);
-	vsnprintf(res->reason + n, size - n, fmt, ap);
-	va_end(ap);
-	utf8_trim(res->reason);
-}
-
-void
-sync_run_fail(struct sync_run * r, const struct err * e)
-{
-	struct sync_result * res = &r->res;
-
-	sync_run_soon(r);
-	if (res->verdict == SYNC_FAILED && res->e.cls == ERR_CANCELLED)
-		return;
-	res->verdict = SYNC_FAILED;
-	res->e = *e;
-	snprintf(res->reason, sizeof(res->reason), "%.380s", e->msg);
-	utf8_trim(res->reason);
-	r->is_over = 1;
-}
-
-/* ---- progress ---- */
-
-void
-sync_run_progress(const struct sync_run * r, struct sync_progress * p)
-{
-	const struct sync_leg * l = r->leg;
-	struct writer_stats st;
-
-	*p = r->sum;
-	p->legs = r->d->nentities;
-	if (l == NULL)
-		return;
-	memset(&st, 0, sizeof(st));
-	st.rejected = l->rejected;
-	if (l->w != NULL)
-		writer_stats(l->w, &st);
-	p->entity = l->ent->name;
-	p->pages += l->st.pages;
-	p->calls += l->st.calls;
-	p->retries += l->st.retries;
-	p->rows += l->seen;
-	p->written += l->acked > st.rejected ? l->acked - st.rejected : 0;
-	p->rejected += st.rejected;
-	p->deleted += l->deleted;
-	p->total = l->st.total;
-}
-
-static void
-on_tell(void * arg)
-{
-	struct sync_run * r = arg;
-	struct sync_progress p;
-
-	sync_run_progress(r, &p);
-	r->progress(r->arg, &p);
-}
-
-/* The rate forgets with time. */
-static void
-note_rate(struct sync_run * r)
-{
-	int64_t now = clock_mono_us();
-	double ms = (double)(now - r->told_us) / 1000, part;
-	struct sync_progress p;
-
-	if (ms < TELL_MS)
-		return;
-	sync_run_progress(r, &p);
-	part = ms / (ms + RATE_MS);
-	r->sum.rate += part * ((double)(p.written - r->told_rows) * 1000 / ms -
-	    r->sum.rate);
-	r->told_us = now;
-	r->told_rows = p.written;
-}
-
-void
-sync_run_moved(struct sync_run * r)
-{
-	r->sum.last_progress_ms = clock_wall_ms();
-	note_rate(r);
-	if (r->teller != NULL && !loop_timer_pending(r->teller))
-		loop_timer_start(r->teller, TELL_MS);
 }
 
 /* ---- the states; each says whether to go on ---- */
@@ -317,7 +186,8 @@ end_leg(struct sync_run * r, int well)
 
 	if (!r->is_lost) {
 		sync_commit_step(l);
-		if (l->acked == l->given && !l->writer_failed)
+		if (!l->writer_failed &&
+		    (l->acked == l->given || !l->has_cursor))
 			sync_commit_end(l, well && !l->failed);
 	}
 	sync_run_progress(r, &p);
@@ -588,7 +458,7 @@ sync_run_start(const struct sync_run_env * env, struct sync_def * d,
 	if ((a = sync_run_ask(r, &r->asking)) == NULL)
 		goto fail;
 	if (progress != NULL &&
-	    (r->teller = loop_timer_new(env->loop, on_tell, r)) == NULL)
+	    (r->teller = loop_timer_new(env->loop, sync_run_tell, r)) == NULL)
 		goto fail;
 	r->d = sync_def_ref(d);
 	r->c = connector_ref(c);
@@ -618,13 +488,4 @@ const char *
 sync_run_state_name(const struct sync_run * r)
 {
 	return (state_names[r->state]);
-}
-
-const char *
-sync_verdict_name(enum sync_verdict v)
-{
-	static const char * const names[] = { "complete", "partial", "failed",
-	    "idle" };
-
-	return (names[v]);
 }

@@ -81,6 +81,7 @@ note_token(struct sync_leg * l, const json_t * token)
 {
 	json_t * rec = leg_copy(l);
 
+	l->token_moved |= token != NULL && !json_equal(token, l->resume);
 	json_object_del(rec, "resume");
 	if (rec != NULL && token != NULL && json_object_set_new(rec, "resume",
 	    json_pack("{s:O, s:s, s:I}", "token", token, "of", l->of, "at",
@@ -103,10 +104,8 @@ sync_commit_step(struct sync_leg * l)
 	l->step.set = 0;
 	if (l->has_cursor)
 		note_cursor(l, &l->step.point);
-	else {
+	else
 		note_token(l, l->step.token);
-		l->token_moved = 1;
-	}
 }
 
 /* Whether the next run may go on where this one ended. */
@@ -130,6 +129,8 @@ sync_commit_end(struct sync_leg * l, int well)
 	int has;
 
 	if (!l->has_cursor) {
+		if (l->failed && l->token != NULL && l->acked >= l->token_rows)
+			note_token(l, l->token);
 		if (!leads_on(l))
 			note_token(l, NULL);
 		return;

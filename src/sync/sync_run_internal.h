@@ -73,9 +73,11 @@ struct sync_leg {
 		struct sync_point point;
 		json_t * token;
 	} step;
+	json_t * token;        /* the last mark's, ... */
+	uint64_t token_rows;   /* ... good once so many are acknowledged */
 	int64_t step_us;       /* when the last one was taken */
 	unsigned pages;        /* since then */
-	int token_moved;       /* one was kept in this run */
+	int token_moved;       /* one was kept that leads further than resume */
 };
 
 struct sync_run {
@@ -127,6 +129,17 @@ struct sync_run {
 
 /* sync_run.c */
 void sync_run_soon(struct sync_run * r);
+
+/** sync_run_ask(r, slot): Put a question into ${slot} for a state's callback; NULL:
+ * no memory.  sync_run_asked(arg): The run that asked (the slot is empty again), or
+ * NULL.  sync_run_forget(slot): Nobody waits for it. */
+struct sync_ask * sync_run_ask(struct sync_run * r, struct sync_ask ** slot);
+struct sync_run * sync_run_asked(void * arg);
+void sync_run_forget(struct sync_ask ** slot);
+
+/* sync_run_result.c */
+/** sync_run_tell(arg): The teller's timer: tell ${arg}'s owner. */
+void sync_run_tell(void * arg);
 /** sync_run_moved(r): Something moved: say so, in a while. */
 void sync_run_moved(struct sync_run * r);
 /** sync_run_fail(r, e): It has failed and begins nothing more. */
@@ -136,13 +149,6 @@ void sync_run_fail(struct sync_run * r, const struct err * e);
 void sync_run_verdict(struct sync_run * r, enum sync_verdict v,
     const struct err * e, const char * fmt, ...)
     __attribute__((format(printf, 4, 5)));
-
-/** sync_run_ask(r, slot): Put a question into ${slot} for a state's callback; NULL:
- * no memory.  sync_run_asked(arg): The run that asked (the slot is empty again), or
- * NULL.  sync_run_forget(slot): Nobody waits for it. */
-struct sync_ask * sync_run_ask(struct sync_run * r, struct sync_ask ** slot);
-struct sync_run * sync_run_asked(void * arg);
-void sync_run_forget(struct sync_ask ** slot);
 
 /* sync_run_lease.c */
 

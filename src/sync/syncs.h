@@ -160,6 +160,10 @@ void syncs_connector_trigger(struct syncs * S, const char * key, runner_cb * cb,
  * runner_show() or an item of runner_list() says. */
 void syncs_connector_show(const struct syncs * S, json_t * v);
 
+/** syncs_connector_last(S, connector): When a run of any of its syncs last went
+ * well, as far as this node knows (ms since 1970; 0: never). */
+int64_t syncs_connector_last(const struct syncs * S, const char * connector);
+
 /* For status and metrics. */
 struct syncs_stats {
 	size_t total, running, scheduled, paused, failed, partial;

@@ -276,6 +276,8 @@ begin_token(struct elastic_answer * a, enum lex lex)
 	    (a->want_value == 1 || a->want_value == 3))
 		return;
 	value_due(a);
+	if (in_items(a) && a->depth == AT_ELEMENT)
+		a->bad = 1; /* {"index": {..}} has nothing else */
 }
 
 static void

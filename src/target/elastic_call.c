@@ -253,9 +253,11 @@ int
 elastic_err(struct err * e, const struct http_res * res, const char * what)
 {
 	const char * type, * reason;
+	int64_t after;
 	json_t * body;
 
 	err_from_http(e, res, what);
+	after = e->retry_after_ms;
 	body = json_parse(res->body, res->body_len, "the answer", NULL);
 	reason = reason_of(body, &type);
 	if (reason != NULL)
@@ -263,6 +265,7 @@ elastic_err(struct err * e, const struct http_res * res, const char * what)
 		    "%.60s: %.260s%s", what, res->status,
 		    type ? type : "error", reason, e->cls == ERR_CONFIG ?
 		    "; check the credentials and what they may do" : "");
+	e->retry_after_ms = after;
 	/* The same numbers as for credentials, but it passes. */
 	if (type != NULL && strcmp(type, "cluster_block_exception") == 0)
 		e->cls = ERR_TRANSIENT;

@@ -59,10 +59,13 @@ field(const struct writer_column * c, const struct elastic_who * who, int flat)
 			return (json_pack("{s:s, s:{s:{s:s, s:i}}}", "type",
 			    "text", "fields", "keyword", "type", "keyword",
 			    "ignore_above", IGNORE_ABOVE));
-		/* FALLTHROUGH */
-	case COLUMN_LIST:
 		return (json_pack("{s:s, s:i}", "type", "keyword",
 		    "ignore_above", IGNORE_ABOVE));
+	case COLUMN_LIST:
+		/* Engines do not tell one value from a list of them; whoever
+		 * reads the index does (elastic_columns.c). */
+		return (json_pack("{s:s, s:i, s:{s:s}}", "type", "keyword",
+		    "ignore_above", IGNORE_ABOVE, "meta", "moltler", "list"));
 	case COLUMN_INTEGER:
 	case COLUMN_REAL:
 	case COLUMN_BOOLEAN:
@@ -172,7 +175,7 @@ compare(const struct writer_spec * spec, const char * index,
 			    "is %s, which would be %s; sync into another "
 			    "index, or delete or reindex this one", index,
 			    c->name, type_of(f), families[c->type].name,
-			    families[c->type].fits[0]));
+			    type_of(json_object_get(want, c->name))));
 		json_object_del(want, c->name);
 	}
 	f = json_object_get(have, "moltler");

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/hash64.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "target/elastic_internal.h"
@@ -57,6 +59,59 @@ elastic_prepare_cancel(struct elastic_prepare * p)
 	free(p);
 }
 
+/* Of all that decides what must be there. */
+static uint64_t
+hash_spec(const struct writer_spec * spec)
+{
+	uint64_t h = hash64(spec->marks + 1, spec->table, strlen(spec->table));
+	const struct writer_column * c;
+	size_t i;
+
+	for (i = 0; i < spec->ncolumns; i++) {
+		c = &spec->columns[i];
+		h = hash64(h + (uint64_t)c->type * 2 + c->is_key, c->name,
+		    strlen(c->name));
+	}
+	return (h | 1);
+}
+
+static int
+is_prepared(const struct elastic * el, const struct writer_spec * spec)
+{
+	uint64_t h = hash_spec(spec);
+	size_t i = h / 2 % ELASTIC_PREPARED;
+
+	return (el->prepared[i].what == h && clock_mono_us() -
+	    el->prepared[i].at_us < ELASTIC_PREPARED_US);
+}
+
+static void
+remember(struct elastic * el, const struct writer_spec * spec)
+{
+	uint64_t h = hash_spec(spec);
+	size_t i = h / 2 % ELASTIC_PREPARED;
+
+	el->prepared[i].what = h;
+	el->prepared[i].at_us = clock_mono_us();
+}
+
+void
+elastic_prepare_forget(struct elastic * el, const struct writer_spec * spec)
+{
+	el->prepared[hash_spec(spec) / 2 % ELASTIC_PREPARED].what = 0;
+}
+
+static void
+on_ready(void * arg)
+{
+	struct elastic_prepare * p = arg;
+	void (*cb)(void *, const struct err *) = p->cb;
+	void * cb_arg = p->arg;
+
+	elastic_prepare_cancel(p);
+	cb(cb_arg, NULL);
+}
+
 static void
 finish(struct elastic_prepare * p, const struct err * e)
 {
@@ -66,6 +121,8 @@ finish(struct elastic_prepare * p, const struct err * e)
 
 	if (e != NULL)
 		copy = *e;
+	else
+		remember(p->el, p->spec);
 	elastic_prepare_cancel(p);
 	cb(arg, e != NULL ? &copy : NULL);
 }
@@ -342,6 +399,9 @@ elastic_prepare_start(struct elastic * el, const struct writer_spec * spec,
 	p->spec = spec;
 	p->cb = cb;
 	p->arg = arg;
-	step(p);
+	if (is_prepared(el, spec))
+		loop_soon(el->o.loop, &p->soon, on_ready, p);
+	else
+		step(p);
 	return (p);
 }

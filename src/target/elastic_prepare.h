@@ -19,6 +19,11 @@ struct elastic_prepare * elastic_prepare_start(struct elastic * el,
     const struct writer_spec * spec, void (*cb)(void * arg,
     const struct err * e), void * arg);
 
+/** elastic_prepare_forget(el, spec): Something was wrong with that index: the next
+ * start looks at all again, which else it does every ten minutes. */
+void elastic_prepare_forget(struct elastic * el,
+    const struct writer_spec * spec);
+
 /** elastic_prepare_cancel(p): No callback any more.  NULL: no-op. */
 void elastic_prepare_cancel(struct elastic_prepare * p);
 

@@ -81,6 +81,7 @@ elastic_writer_fail(struct elastic_writer * w, const struct err * e)
 		return;
 	w->err = *e;
 	w->is_failed = 1;
+	elastic_prepare_forget(w->el, &w->spec);
 	stop(w);
 	loop_soon(w->el->o.loop, &w->soon, on_fail, w);
 }

@@ -1,10 +1,10 @@
 /*
  * The writer of Elasticsearch and OpenSearch as a program, for the tests in Python:
- *   elastic_drive '{"url", "api_key", "username", "password", "ca_file", "gzip",
+ *   elastic_drive <<< '{"url", "api_key", "username", "password", "ca_file", "gzip",
  *     "batch_bytes", "batch_rows", "retry_ms", "table", "sync", "fence", "marks",
  *     "refresh", "columns": [{"name", "type", "key"}], "rows": [[..], ..],
  *     "count": N (rows made here: id and a text), "from": first id,
- *     "flush_every": N, "sweep": "mark"|"remove", "ratio"}'
+ *     "flush_every": N, "runs": how often the same, "sweep": "mark"|"remove", "ratio"}'
  * It prints one object: {"ready", "acked", "acks", "room", "failed": {"class",
  * "code", "msg"}, "swept", "sweep_error", "stats"}.
  */
@@ -279,7 +279,7 @@ report(void)
 }
 
 int
-main(int argc, char * argv[])
+main(void)
 {
 	struct secrets * secrets;
 	struct elastic * el;
@@ -288,7 +288,7 @@ main(int argc, char * argv[])
 	size_t i;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (argc != 2 || (in = json_loads(argv[1], 0, NULL)) == NULL)
+	if ((in = json_loadf(stdin, 0, NULL)) == NULL)
 		die("give one JSON object");
 	out = json_pack("{s:[]}", "acks");
 	nrows = json_object_get(in, "count") != NULL ?
@@ -301,9 +301,16 @@ main(int argc, char * argv[])
 		open_writer(el, &e);
 	if (W == NULL)
 		put_error("open_error", &e);
-	else
+	for (i = 0; W != NULL && i < (size_t)json_int(in, "runs", 1); i++) {
+		if (i > 0) {
+			writer_close(W);
+			next_row = 0;
+			is_over = 0;
+			open_writer(el, &e);
+		}
 		while (!is_over && loop_run(L) == 0)
 			continue;
+	}
 	report();
 	writer_close(W);
 	elastic_free(el);

@@ -225,6 +225,15 @@ class Services:
             rows = [p for p in self.pulls.get(m.group(1), [])
                     if q.get("state", "open") in ("all", p["state"])]
             return self.pages(h, rows, q, head)
+        if re.fullmatch(r"/repos/acme/\w+/actions/runs", path):
+            return self.send(h, 200, head, {"total_count": 5, "workflow_runs": [
+                {"id": n, "name": "ci", "status": "completed",
+                 "conclusion": "success", "run_number": n,
+                 "created_at": "2026-11-0%dT00:00:00Z" % n,
+                 "updated_at": "2026-11-0%dT00:00:00Z" % n,
+                 "repository": {"name": path.split("/")[3],
+                                "owner": {"login": "acme"}}}
+                for n in range(5, 0, -1)]})
         if path == "/orgs/acme/repos":
             return self.pages(h, [{
                 "id": k, "name": r, "full_name": "acme/" + r,

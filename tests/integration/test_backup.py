@@ -175,6 +175,92 @@ t.eq((status, headers["Content-Type"], headers["Cache-Control"]),
      (200, "application/x-ndjson", "no-store"), "GET /v1/backup")
 c.close()
 
+# ---- syncs and their cursors ----
+
+os.makedirs(os.path.join(work, "types", "shop"))
+with open(os.path.join(work, "types", "shop", "manifest.json"), "w") as f:
+    json.dump({
+        "format": 1, "type": "shop", "title": "Shop", "description": "Orders",
+        "drive_model": "on_demand",
+        "config": {"url": {"type": "url", "required": True}},
+        "base_url": "{{config.url}}",
+        "entities": {"orders": {
+            "main": True, "key": ["id"],
+            "columns": {"id": {"type": "integer", "not_null": True},
+                        "changed": {"type": "timestamp"}},
+            "lists": [{"name": "all", "url": "/orders", "records": "items",
+                       "paginate": {"kind": "none"}}]}}}, f)
+shop = Pages()
+shop.headers = {"Content-Type": "application/json"}
+shop.body = json.dumps({"items": [
+    {"id": k, "changed": "2026-01-%02dT00:00:00Z" % k}
+    for k in range(1, 21)]}).encode()
+TYPES = ("--connectors", os.path.join(work, "types"))
+s = Daemon(*TYPES, env=ENV)
+s.post("/v1/connectors", {"name": "shop", "type": "shop", "config": {
+    "url": shop.url.rsplit("/", 1)[0]}, "options": {"cache_ttl": 0}})
+made = s.query("SYNC CONNECTOR shop.orders TO orders INCREMENTAL ON changed "
+               "SCHEDULE '0 0 1 1 *'")[0]
+
+
+def sync(d):
+    items = d.get("/v1/syncs")[1]["items"]
+    return next((i for i in items if i["id"] == "shop.orders"), {})
+
+
+t.ok(wait(lambda: sync(s).get("verdict") == "complete"), "a sync ran",
+     sync(s))
+cursor = s.get("/v1/syncs/shop.orders")[1]["cursor"]
+t.ok(cursor, "it has a cursor", cursor)
+SYNCS = os.path.join(work, "syncs")
+rc, out, err = cli(s, "backup", SYNCS)
+t.ok("1 connector, 1 sync, 1 cursor, 0 secrets" in out, "all are in it", out)
+keep = ("id", "connector", "entities", "target", "schedule", "incremental",
+        "enabled", "deletes", "engine")
+old = {k: sync(s).get(k) for k in keep}
+
+# The same node, whose state was lost.
+s.stop()
+for name in os.listdir(s.data):
+    if name.startswith("state.db"):
+        os.unlink(os.path.join(s.data, name))
+s.start()
+t.eq(s.get("/v1/syncs")[1]["items"], [], "the state is empty")
+rc, out, err = cli(s, "restore", SYNCS)
+t.ok(rc == 0 and "1 cursor," in out and "again" not in out,
+     "restored with its cursor", (out, err))
+t.ok(wait(lambda: sync(s)), "the sync is taken over")
+t.eq({k: sync(s).get(k) for k in keep}, old, "as it was")
+t.eq(s.get("/v1/syncs/shop.orders")[1]["cursor"], cursor, "with its cursor")
+s.query("RUN SYNC shop.orders")
+t.ok(wait(lambda: sync(s).get("verdict") == "complete"), "it runs", sync(s))
+t.eq(s.query("SELECT count(*) AS n FROM orders")[0]["n"], 20,
+     "nothing is lost or doubled")
+s.close()
+
+# Another node, which has none of the rows: the cursor would hide them.
+s = Daemon(*TYPES, env=ENV)
+rc, out, err = cli(s, "restore", SYNCS)
+t.ok(rc == 0 and "0 cursors" in out and "again from the beginning" in out,
+     "another node is to read all again", (out, err))
+t.ok(wait(lambda: sync(s)), "the sync is there")
+s.query("RUN SYNC shop.orders")
+t.ok(wait(lambda: sync(s).get("verdict") == "complete"), "it runs", sync(s))
+t.eq(s.query("SELECT count(*) AS n FROM orders")[0]["n"], 20,
+     "and all rows come")
+t.ok(s.metric("moltler_sync_runs_total", verdict="complete") >= 1,
+     "metrics: runs by verdict")
+t.eq(s.metric("moltler_sync_rows_total"), 20, "metrics: rows")
+t.eq((s.metric("moltler_syncs", status="scheduled"), s.metric("moltler_nodes"),
+      s.metric("moltler_syncs_mine"), s.metric("moltler_leases_held"),
+      s.metric("moltler_sync_rejected_total"),
+      s.metric("moltler_sync_deleted_total")), (1, 1, 1, 0, 0, 0),
+     "metrics: syncs, nodes, claims")
+t.ok(s.metric("moltler_cursor_age_seconds", sync="shop.orders") > 0,
+     "metrics: the cursor's age")
+s.close()
+shop.close()
+
 # ---- Redis ----
 
 if have("redis-server"):

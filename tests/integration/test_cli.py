@@ -62,6 +62,20 @@ def slow(h):
     h.end()
 
 
+def syncing(h):
+    """A sync that tells how far it is: once without a total, then with one."""
+    h.head()
+    far = {"entity": "issues", "entities_done": 1, "entities": 3, "rows": 130,
+           "written": 120, "rate": 80}
+    for more in ({}, {"total": 240}):
+        h.chunk(json.dumps({"progress": {
+            "rows": 0, "pages": 3, "calls": 4, "ms": 900,
+            "sync": dict(far, **more)}}) + "\n")
+        time.sleep(1.4)
+    h.chunk(json.dumps(COLS) + '\n["a",1]\n' + json.dumps(stats(1)) + "\n")
+    h.end()
+
+
 def endless(h):
     h.head()
     h.chunk(json.dumps(COLS) + "\n")
@@ -158,6 +172,7 @@ ANSWERS = {
                       h.send_header("Content-Length", "0"), h.end_headers()),
     "hangs up": lambda h: setattr(h, "close_connection", True),
     "slow": slow,
+    "syncing": syncing,
     "slow then watch": slow_then_watch,
     "endless": endless,
     "in pieces": in_pieces,
@@ -607,6 +622,14 @@ t.ok(rc == 0 and parts[0] == "" and len(parts) > 2
      and parts[1] == "1 row, 1 rows/s, 1.0 s"
      and parts[-1].startswith("┌"),
      "progress after a second, taken away before the rows", repr(text))
+rc, text = Terminal("-e", "syncing", size=(24, 120), TERM="dumb").wait()
+parts = text.split("\r\x1b[K")
+t.ok(rc == 0 and parts[1].startswith("issues (2 of 3): 120 rows, 3 pages, "
+                                     "80 rows/s, 1."),
+     "a sync's progress", repr(text))
+t.ok("issues (2 of 3) [############>...........] 50%, 120 of 240 rows, 3 pages,"
+     " 80 rows/s" in text and parts[-1].startswith("┌"),
+     "with a bar where the total is known", repr(text))
 left.clear()
 term = Terminal("-e", "slow then watch", "--format=table", TERM="dumb")
 text = term.read(b"(", 4)
@@ -666,6 +689,19 @@ p.send_signal(signal.SIGINT)
 t.eq(p.wait(20), 0, "and ends with 0 on Ctrl-C")
 p.stdout.close()
 p.stderr.close()
+STATUS["syncs"] = {"total": 7, "running": 6, "scheduled": 6, "paused": 1,
+                   "partial": 0, "failed": 2}
+STATUS["nodes"] = [
+    {"node": "n1", "here": True, "listen": "127.0.0.1:8080",
+     "syncs": ["a.%d" % i for i in range(6)]},
+    {"node": "n2\x1b", "here": False, "syncs": []}]
+out = run("status")[1]
+t.ok("""pending
+syncs: 7 total, 6 running, 6 scheduled, 1 paused, 0 partial, 2 failed
+* n1 at 127.0.0.1:8080: runs a.0, a.1, a.2, a.3, a.4 and 1 more
+  n2?: runs no sync
+┌""" in out, "syncs, and the daemons and what each runs", out)
+del STATUS["syncs"], STATUS["nodes"]
 coming = FakeDaemon(ANSWERS, get)
 term = Terminal("status", "--watch", "--url", coming.url, size=(12, 100),
                 TERM="dumb")

@@ -281,7 +281,7 @@ t.ok(len(got) == 400000, "also through two", len(got))
 p = Pages()
 for n in ("cache-one", "cache-two"):
     d.create("prom_" + n[6:], p.url, every=500, table="my-connector-" + n)
-wait(lambda: all(r["last_success_at"] for r in run("SHOW SYNCS")))
+wait(lambda: all(r["status"] == "connected" for r in run("SHOW SYNCS")))
 rows = run("SHOW SYNCS")
 t.eq([r["sync"] for r in rows], ["prom_one.metrics", "prom_two.metrics"],
      "SHOW SYNCS")
@@ -293,9 +293,6 @@ t.eq(d.show("prom_one")["enabled"], False, "is paused")
 run("RESUME SYNC 'prom_one.metrics'")
 t.eq(run("RUN SYNC prom_one.metrics")[0]["status"], "started", "RUN SYNC")
 t.eq(fails("RUN SYNC nope")["code"], "not_found", "no such sync")
-for sql in ("SYNC CONNECTOR gh TO github-issues-* SCHEDULE '@hourly'",
-            "DROP SYNC prom_one.metrics"):
-    t.eq(fails(sql)["code"], "not_yet", sql)
 last = run("SHOW CONNECTORS")[-1]["Last Sync"]
 t.ok(last == "just now" or last.endswith("ago"), "Last Sync", last)
 one = run("SELECT count(*) AS n FROM my-connector-cache-one WHERE timestamp < "

@@ -43,8 +43,14 @@ page = read("man", "moltlerd.8")
 t.eq(daemon, mdoc_options(page), "the daemon's completion and moltlerd.8")
 
 page = read("man", "moltler.conf.5")
-keys = re.findall(r"^\.It Cm (\w+) No = ", page, re.M)
-variables = re.findall(r"^\.Ev MOLTLER_([A-Z_]+) [.,]", page, re.M)
+# Keys of a section of their own bear its name in the environment.
+own, cluster = page.split(".Ss Elasticsearch and OpenSearch")
+keys = re.findall(r"^\.It Cm (\w+) No = ", own, re.M) + [
+    "elasticsearch_" + k
+    for k in re.findall(r"^\.It Cm (\w+) No = ", cluster, re.M)]
+variables = [v for line in re.findall(r"^\.Ev (MOLTLER_[A-Z_ ,]+[.,])$", page,
+                                      re.M)
+             for v in re.findall(r"MOLTLER_([A-Z_]+)", line)]
 t.ok(len(keys) == len(set(keys)) > 15, "the keys of moltler.conf.5", keys)
 t.eq([v.lower() for v in variables], keys,
      "each has its environment variable")

@@ -13,6 +13,7 @@ struct fake_state {
 	struct fake_tables * t;
 	const char * node;
 	int away;
+	int frozen;
 	unsigned lose;
 	int64_t delay_ms;
 	json_t * held; /* statuses and events written while away */
@@ -31,6 +32,7 @@ struct done {
 	json_t * v;
 	int64_t fence;
 	int failed;
+	int held; /* until its handle is no longer frozen */
 	struct err e;
 };
 
@@ -51,6 +53,7 @@ fake_tables_init(struct fake_tables * t)
 	t->events = json_object();
 	t->leases = json_object();
 	t->cursors = json_object();
+	t->nodes = json_object();
 }
 
 void
@@ -61,6 +64,7 @@ fake_tables_free(struct fake_tables * t)
 	json_decref(t->events);
 	json_decref(t->leases);
 	json_decref(t->cursors);
+	json_decref(t->nodes);
 }
 
 static json_t *
@@ -172,6 +176,10 @@ finish(struct done * d)
 {
 	struct fake_state * S = d->S;
 
+	if (S->frozen) {
+		d->held = 1;
+		return;
+	}
 	if (S->delay_ms == 0) {
 		loop_soon(S->L, &d->soon, deliver, d);
 		return;
@@ -254,6 +262,10 @@ del(struct state * s, const char * kind, const char * name, state_cb * cb,
 		if (strcmp(kind, "connector") == 0) {
 			json_object_del(t->statuses, name);
 			json_object_del(t->events, name);
+		} else if (strcmp(kind, "sync") == 0) {
+			json_object_del(t->statuses, name);
+			json_object_del(t->events, name);
+			json_object_del(t->cursors, name);
 		}
 	}
 	finish(d);
@@ -462,6 +474,34 @@ flush(struct state * s, state_cb * cb, void * arg)
 	finish(done_new(s, cb, NULL, arg));
 }
 
+static void
+node_beat(struct state * s, const json_t * info, int64_t ttl_ms)
+{
+	struct fake_state * S = fake_of(s);
+
+	if (reached(s) && !S->frozen)
+		json_object_set_new(S->t->nodes, S->node, json_pack(
+		    "{s:o, s:I}", "info",
+		    json_deep_copy((json_t *)(uintptr_t)info), "until",
+		    (json_int_t)(clock_mono_us() / 1000 + ttl_ms)));
+}
+
+static void
+node_list(struct state * s, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	int64_t now = clock_mono_us() / 1000;
+	const char * k;
+	json_t * v;
+
+	d->v = json_object();
+	json_object_foreach(d->S->t->nodes, k, v)
+		if (json_integer_value(json_object_get(v, "until")) > now)
+			json_object_set_new(d->v, k, json_deep_copy(
+			    json_object_get(v, "info")));
+	finish(d);
+}
+
 static int
 is_up(const struct state * s)
 {
@@ -490,6 +530,7 @@ fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
 	    .event_list = event_list, .lease_take = lease_take,
 	    .lease_keep = lease_keep, .lease_drop = lease_drop,
 	    .cursor_get = cursor_get, .cursor_put = cursor_put,
+	    .node_beat = node_beat, .node_list = node_list,
 	    .flush = flush };
 	struct fake_state * S = must(calloc(1, sizeof(*S)));
 
@@ -535,6 +576,26 @@ void
 fake_state_delay(struct state * s, int64_t ms)
 {
 	fake_of(s)->delay_ms = ms;
+}
+
+const char *
+fake_state_node(const struct state * s)
+{
+	return (fake_of(s)->node);
+}
+
+void
+fake_state_freeze(struct state * s, int on)
+{
+	struct fake_state * S = fake_of(s);
+	struct done * d;
+
+	S->frozen = on;
+	for (d = S->dones; d != NULL && !on; d = d->next) {
+		if (d->held)
+			loop_soon(S->L, &d->soon, deliver, d);
+		d->held = 0;
+	}
 }
 
 size_t

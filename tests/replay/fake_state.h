@@ -17,6 +17,7 @@ struct fake_tables {
 	json_t * events;   /* name -> array, oldest first */
 	json_t * leases;   /* "sync:bucket" -> {node, fence, until} */
 	json_t * cursors;  /* sync -> {fence, cursor} */
+	json_t * nodes;    /* node -> {info, until} */
 	unsigned calls;    /* of leases and cursors */
 	json_int_t fence;
 	json_int_t generation;
@@ -44,6 +45,12 @@ struct state * fake_state_new(struct loop * L, struct fake_tables * t,
 void fake_state_away(struct state * s, int away);      /* every call fails */
 void fake_state_lose(struct state * s, unsigned n);    /* done, answer lost */
 void fake_state_delay(struct state * s, int64_t ms);   /* answers take that */
+
+/** fake_state_freeze(s, on): Answers do not come, but all at once when it is over. */
+void fake_state_freeze(struct state * s, int on);
+
+/** fake_state_node(s): Whose it is. */
+const char * fake_state_node(const struct state * s);
 
 /** fake_state_waiting(s): Calls whose callback has not come. */
 size_t fake_state_waiting(const struct state * s);

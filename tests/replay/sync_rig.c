@@ -125,7 +125,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
 
-	a->delay_ms = 20;
+	a->delay_ms = g->delay_ms;
 	a->ctype = "application/json";
 	g->pages++;
 	gmtime_r(&now, &tm);
@@ -146,7 +146,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 			list[n++] = &g->items[i];
 	if (strcmp(param(url, "dir", text), "asc") == 0)
 		qsort(list, n, sizeof(*list), older);
-	else if (strcmp(text, "desc") == 0)
+	else if (strcmp(text, "desc") == 0 || strstr(url, "/newest") != NULL)
 		qsort(list, n, sizeof(*list), newer);
 	if (*param(url, "page", text))
 		from = (size_t)(atoi(text) - 1) * RIG_PAGE;
@@ -194,6 +194,8 @@ make_manifest(void)
 	    ORDER, CURSOR("asc"));
 	add_entity(&b, "byvalue", 0, ",\"not_null\":true", PAGES "," SINCE ","
 	    ORDER, CURSOR("asc"));
+	add_entity(&b, "newest", 0, ",\"not_null\":true", PAGES "," SINCE ","
+	    ORDER, CURSOR("desc"));
 	add_entity(&b, "desc", 0, ",\"not_null\":true", PAGES "," ORDER,
 	    CURSOR("desc"));
 	add_entity(&b, "any", 0, "", PAGES, CURSOR("none"));
@@ -255,6 +257,7 @@ rig_new(const char * options)
 	g->env.open = open_writer;
 	g->env.arg = &g->target;
 	g->grain_ms = 1000;
+	g->delay_ms = 20;
 	return (g);
 }
 
@@ -286,9 +289,9 @@ rig_def(const char * entity, const char * more)
 	struct err e;
 	json_t * rec;
 
-	snprintf(text, sizeof(text), "{\"v\":1,\"id\":\"it.%s\",\"connector\":"
+	snprintf(text, sizeof(text), "{\"v\":1,\"id\":\"it.%.*s\",\"connector\":"
 	    "\"it\",\"entities\":[\"%s\"],\"engine\":\"sqlite\",\"target\":"
-	    "\"t-*\"%s}", entity, entity, more);
+	    "\"t-*\"%s}", (int)strcspn(entity, "\""), entity, entity, more);
 	rec = json_loads(text, 0, NULL);
 	assert_non_null(rec);
 	if ((d = sync_def_from_record(rec, &e)) == NULL)

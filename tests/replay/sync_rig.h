@@ -25,7 +25,8 @@
 
 /* A service whose one list changes, asked in several ways (the entities):
  * "asc": oldest first from a time on, by opaque cursors; "byvalue": the same by
- * page numbers; "desc": newest first, by page numbers; "any": by id; "some": by id,
+ * page numbers; "newest": so too, but newest first where nothing is said; "desc":
+ * newest first, by page numbers; "any": by id; "some": by id,
  * from a time on; "bare": by id, and without a cursor. */
 struct rig_item {
 	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */
@@ -48,10 +49,10 @@ struct rig {
 	size_t nitems;
 	int64_t ahead_ms;   /* the service's clock before ours */
 	int64_t grain_ms;   /* of its times */
+	int64_t delay_ms;   /* of its answers */
 	int status;         /* it answers so; 0: well */
 	int status_at;      /* only from this page on, counted for ever */
 	int pages;
-	int frozen;         /* it answers nobody */
 	/* the run */
 	struct sync_run * run;
 	int64_t bucket;

@@ -322,27 +322,6 @@ plan_describe(const struct plan * p, struct buf * out)
 		    p->orders[i].desc ? " DESC" : "");
 }
 
-/* page.h */
-
-struct page *
-page_ref(struct page * p)
-{
-	p->refs++;
-	return (p);
-}
-
-void
-page_unref(struct page * p)
-{
-	if (p == NULL || --p->refs > 0)
-		return;
-	/* What is used after this is seen. */
-	memset(p->text, 0xdd, p->bytes);
-	free(p->text);
-	free(p->cells);
-	free(p);
-}
-
 /* request.h */
 
 struct request *

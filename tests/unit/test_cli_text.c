@@ -263,6 +263,35 @@ test_answers(void ** state)
 	expect_answer("{\"error\":1}\n", "", "error");
 }
 
+/* How far a sync is; what a daemon says does not drive the terminal. */
+static void
+test_answer_sync(void ** state)
+{
+	static const char far[] = "{\"progress\":{\"rows\":0,\"pages\":3,"
+	    "\"sync\":{\"entity\":\"is\\u001bs\",\"entities_done\":1,"
+	    "\"entities\":3,\"rows\":70,\"written\":60,\"rate\":12.5}}}\n"
+	    "{\"progress\":{\"sync\":{\"total\":400,\"written\":-1}}}\n";
+	const struct answer_sink sink = { on_columns, on_row, NULL };
+	const char * nl = strchr(far, '\n') + 1;
+	struct answer a;
+	struct err e;
+
+	(void)state;
+	answer_init(&a, &sink);
+	assert_int_equal(answer_feed(&a, P, sizeof(P) - 1, &e), 0);
+	assert_int_equal(a.stats.sync.there, 0);
+	assert_int_equal(answer_feed(&a, far, (size_t)(nl - far), &e), 0);
+	assert_int_equal(a.stats.sync.there, 1);
+	assert_string_equal(a.stats.sync.entity, "is?s");
+	assert_int_equal(a.stats.sync.entities_done, 1);
+	assert_int_equal(a.stats.sync.written, 60);
+	assert_int_equal(a.stats.sync.total, -1);
+	assert_int_equal(answer_feed(&a, nl, strlen(nl), &e), 0);
+	assert_int_equal(a.stats.sync.total, 400);
+	assert_int_equal(a.stats.sync.written, 0);
+	answer_free(&a);
+}
+
 static void
 test_error_classes(void ** state)
 {
@@ -351,7 +380,7 @@ main(void)
 		cmocka_unit_test(test_deep_rows_end),
 		cmocka_unit_test(test_text_of_cells),
 		cmocka_unit_test(test_documents),
-		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_answer_sync),
 		cmocka_unit_test(test_error_classes),
 		cmocka_unit_test(test_outputs),
 		cmocka_unit_test(test_formats),

@@ -131,6 +131,11 @@ test_examples(void ** state)
 		{ "PAUSE SYNC n.issues;", AST_PAUSE_SYNC },
 		{ "RESUME SYNC n.issues;", AST_RESUME_SYNC },
 		{ "DROP SYNC n;", AST_DROP_SYNC },
+		{ "RUN SYNC n.issues FULL;", AST_RUN_SYNC },
+		{ "EXPLAIN SYNC n.issues;", AST_EXPLAIN_SYNC },
+		{ "EXPLAIN SYNC connector;", AST_EXPLAIN_SYNC },
+		{ "EXPLAIN SYNC CONNECTOR n TO x-* WHERE a = 1;",
+		  AST_EXPLAIN_SYNC },
 		{ "CONNECTOR_EXEC github_org.issues.create({\"title\": \"New "
 		  "issue from Moltler\", \"body\": \"Created automatically\", "
 		  "\"labels\": [\"automated\"]});", AST_EXEC },
@@ -196,7 +201,7 @@ test_names(void ** state)
 	static const char * const words[] = { "alter", "begin", "catch",
 	    "config", "connector", "connector_exec", "connectors", "create",
 	    "describe", "disable", "drop", "enable", "end", "exec", "exists",
-	    "explain", "finally", "if", "incremental", "not", "on", "options",
+	    "explain", "finally", "full", "if", "incremental", "not", "on", "options",
 	    "or", "pause", "replace", "resume", "run", "schedule", "secret",
 	    "secrets", "select", "set", "show", "status", "sync", "syncs",
 	    "test", "then", "to", "try", "type", "types", "values", "where",
@@ -279,6 +284,11 @@ test_sync(void ** state)
 	assert_string_equal(parse("SYNC CONNECTOR to TO \"a b\"")->target.s,
 	    "a b");
 	assert_string_equal(parse("SHOW SYNC a.b")->name.s, "a.b");
+	assert_int_equal(parse("RUN SYNC a.b full")->full, 1);
+	assert_int_equal(parse("RUN SYNC full")->full, 0);
+	assert_string_equal(parse("RUN SYNC full FULL")->name.s, "full");
+	assert_string_equal(parse("EXPLAIN SYNC a.b_2")->name.s, "a.b_2");
+	assert_null(parse("EXPLAIN SYNC a.b_2")->target.s);
 	assert_string_equal(parse("SHOW SYNC 'it''s'")->name.s, "it's");
 }
 
@@ -336,6 +346,43 @@ bad(const char * sql, const char * msg)
 #define BEGINS "but a statement begins with SELECT, WITH, VALUES, EXPLAIN, " \
     "CREATE, ALTER, DROP, SHOW, DESCRIBE, TEST, SYNC, RUN, PAUSE, RESUME, " \
     "SET, CONNECTOR_EXEC"
+
+/* The clauses of SYNC stand in any order, each once. */
+static void
+test_sync_clauses(void ** state)
+{
+	static const char sql[] = "EXPLAIN SYNC CONNECTOR n TO t OPTIONS "
+	    "{\"deletes\": \"mark\", where: 1} SCHEDULE '@daily' INCREMENTAL ON "
+	    "at WHERE a = 'x' AND options > 2";
+	const struct ast * a = parse(sql);
+
+	(void)state;
+	assert_int_equal(a->kind, AST_EXPLAIN_SYNC);
+	assert_int_equal(a->off, 0);
+	assert_int_equal(a->len, sizeof(sql) - 1);
+	assert_json(a->options, "{\"deletes\":\"mark\",\"where\":1}");
+	assert_string_equal(a->schedule.s, "@daily");
+	assert_string_equal(a->incremental.s, "at");
+	assert_int_equal(a->where_off, strstr(sql, "WHERE") - sql);
+	assert_int_equal(a->where_off + a->where_len, sizeof(sql) - 1);
+	a = parse("SYNC CONNECTOR n TO t WHERE a IN (1, 2) OPTIONS {} "
+	    "INCREMENTAL ON at");
+	assert_int_equal(a->where_len, strlen("WHERE a IN (1, 2)"));
+	assert_json(a->options, "{}");
+	bad("SYNC CONNECTOR n TO t SCHEDULE 'a' SCHEDULE 'b'", "line 1, column "
+	    "36: SCHEDULE is there already");
+	bad("SYNC CONNECTOR n TO t OPTIONS {} OPTIONS {}", "line 1, column 34: "
+	    "OPTIONS is there already");
+	bad("SYNC CONNECTOR n TO t INCREMENTAL ON a INCREMENTAL ON b",
+	    "line 1, column 40: INCREMENTAL is there already");
+	bad("SYNC CONNECTOR n TO t INCREMENTAL ON a WHERE b SCHEDULE 'x' WHERE c",
+	    "line 1, column 61: WHERE is there already");
+	bad("SYNC CONNECTOR n TO t NOW", "line 1, column 23: found NOW, but "
+	    "expected the end of the statement, WHERE, ;, INCREMENTAL, OPTIONS "
+	    "or SCHEDULE");
+	bad("RUN SYNC n FUL", "line 1, column 12: found FUL (did you mean FULL?)"
+	    ", but expected the end of the statement, ., ; or FULL");
+}
 
 static void
 test_bad(void ** state)
@@ -415,7 +462,7 @@ test_bad(void ** state)
 	bad("EXEC a.b.c(x => 1, x => 2)", "line 1, column 20: the key \"x\" is "
 	    "there already");
 	bad("EXPLAIN DROP CONNECTOR x", "line 1, column 9: found DROP, but "
-	    "expected SELECT or CONNECTOR_EXEC");
+	    "expected SELECT, CONNECTOR_EXEC or SYNC");
 	bad("SYNC CONNECTOR n TO", "line 1, column 20: found the end of the "
 	    "statement, but expected a target");
 	bad("SET SECRET x = hunter2", "line 1, column 16: found something "
@@ -538,7 +585,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_examples), cmocka_unit_test(test_create),
 		cmocka_unit_test(test_names), cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_sync), cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_sync),
+		cmocka_unit_test(test_sync_clauses),
+		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_bad), cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_bounds),
 	};

@@ -124,6 +124,12 @@ names(void * arg, enum prompt_names_kind kind, const char * a, const char * b)
 		list = json_pack("[sss]", "github", "gitlab", "jira");
 	else if (kind == PROMPT_NAMES_SECRETS)
 		list = json_pack("[ss]", "one", "two");
+	else if (kind == PROMPT_NAMES_SYNCS)
+		list = json_pack("[sss]", "github_org.issues",
+		    "github_org.issues_2", "jira.all");
+	else if (kind == PROMPT_NAMES_TARGETS)
+		list = json_pack("[sss]", "github-issues-*", "github-pulls",
+		    "jira");
 	else if (kind == PROMPT_NAMES_CONFIG && strcmp(a, "github") == 0)
 		list = json_pack("[sss]", "token", "org", "api_url");
 	else if (kind == PROMPT_NAMES_ENTITIES && strcmp(a, "github_org") == 0)
@@ -222,9 +228,10 @@ static void
 test_names(void ** state)
 {
 	(void)state;
-	expect_completion("SELECT * FROM g^", "SELECT * FROM github_org.^");
+	expect_completion("SELECT * FROM github_^",
+	    "SELECT * FROM github_org.^");
 	expect_completion("SELECT * FROM ^",
-	    "SELECT * FROM ^!github_org jira \"my-own\"");
+	    "SELECT * FROM ^!github_org jira \"my-own\" github-issues-*");
 	expect_completion("SELECT * FROM github_org.^",
 	    "SELECT * FROM github_org.^!issues pulls");
 	expect_completion("SELECT * FROM github_org.is^",
@@ -268,6 +275,45 @@ test_names(void ** state)
 	expect_completion("CREATE CONNECTOR x TYPE 'github' CONFIG {\"token\": "
 	    "\"t^", "CREATE CONNECTOR x TYPE 'github' CONFIG {\"token\": \"t^");
 	expect_completion("SELECT 'sel^", "SELECT 'sel^");
+}
+
+static void
+test_syncs(void ** state)
+{
+	(void)state;
+	expect_completion("SYNC ^", "SYNC CONNECTOR ^");
+	expect_completion("SYNC CONNECTOR ji^", "SYNC CONNECTOR jira^");
+	expect_completion("SYNC CONNECTOR github_org.i^",
+	    "SYNC CONNECTOR github_org.issues^");
+	expect_completion("SYNC CONNECTOR jira T^", "SYNC CONNECTOR jira TO ^");
+	expect_completion("SYNC CONNECTOR jira TO j^",
+	    "SYNC CONNECTOR jira TO jira ^");
+	expect_completion("SYNC CONNECTOR jira TO github-p^",
+	    "SYNC CONNECTOR jira TO github-pulls ^");
+	expect_completion("SYNC CONNECTOR jira TO x-* ^",
+	    "SYNC CONNECTOR jira TO x-* ^!INCREMENTAL ON OPTIONS SCHEDULE WHERE");
+	expect_completion("sync connector jira to x-* in^",
+	    "sync connector jira to x-* incremental on ^");
+	expect_completion("SYNC CONNECTOR github_org.issues TO x WHERE nu^",
+	    "SYNC CONNECTOR github_org.issues TO x WHERE number^");
+	expect_completion("SYNC CONNECTOR github_org.issues TO x WHERE number > "
+	    "1 SCH^", "SYNC CONNECTOR github_org.issues TO x WHERE number > 1 "
+	    "SCHEDULE ^");
+	expect_completion("SYNC CONNECTOR github_org.issues TO x INCREMENTAL ON "
+	    "ti^", "SYNC CONNECTOR github_org.issues TO x INCREMENTAL ON title^");
+	expect_completion("SYNC CONNECTOR jira TO x OPTIONS {\"delete_^",
+	    "SYNC CONNECTOR jira TO x OPTIONS {\"delete_ratio\": ^");
+	expect_completion("RUN SYNC j^", "RUN SYNC jira.all^");
+	expect_completion("RUN SYNC github_org.is^",
+	    "RUN SYNC github_org.issues^!github_org.issues github_org.issues_2");
+	expect_completion("RUN SYNC jira.all F^", "RUN SYNC jira.all FULL ^");
+	expect_completion("EXPLAIN SYNC CONNECTOR jira T^",
+	    "EXPLAIN SYNC CONNECTOR jira TO ^");
+	expect_completion("EXPLAIN SYNC jira.^", "EXPLAIN SYNC jira.all^");
+	expect_completion("SELECT * FROM github-is^",
+	    "SELECT * FROM github-issues-* ^");
+	expect_completion("SELECT 1 FROM github_org.issues WHERE number-nu^",
+	    "SELECT 1 FROM github_org.issues WHERE number-number^");
 }
 
 static void
@@ -496,7 +542,7 @@ main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_read_bound),
 		cmocka_unit_test(test_keywords),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names), cmocka_unit_test(test_syncs),
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_everywhere),
 		cmocka_unit_test(test_words),

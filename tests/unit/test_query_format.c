@@ -176,6 +176,31 @@ test_progress(void ** state)
 	}
 }
 
+/* Of a statement that writes to a target. */
+static void
+test_progress_written(void ** state)
+{
+	struct query_stats st = { .ms = 7, .sync = { .entity = "is\"s",
+	    .legs_done = 1, .legs = 3, .rows = 70, .written = 60, .total = -1,
+	    .rate = 12.6 } };
+	struct query_format * f;
+
+	(void)state;
+	f = query_format_new(QUERY_FORMAT_ROWS, &out);
+	buf_free(&out);
+	assert_int_equal(query_format_progress(f, &st), 1);
+	assert_string_equal(out.p, "{\"progress\":{\"rows\":0,\"ms\":7,"
+	    "\"pages\":0,\"calls\":0,\"cache_hits\":0,\"sync\":{\"entity\":"
+	    "\"is\\\"s\",\"entities_done\":1,\"entities\":3,\"rows\":70,"
+	    "\"written\":60,\"rate\":13}}}\n");
+	buf_free(&out);
+	st.sync.total = 400;
+	st.sync.rate = 0.0 / 0.0;
+	assert_int_equal(query_format_progress(f, &st), 1);
+	assert_non_null(strstr(out.p, "\"rate\":0,\"total\":400}}}\n"));
+	query_format_free(f);
+}
+
 static void
 test_left_out(void ** state)
 {
@@ -405,6 +430,7 @@ main(void)
 		cmocka_unit_test(test_nothing_but_an_end),
 		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_progress_written),
 		cmocka_unit_test(test_numbers_come_back),
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_names_twice),

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -76,8 +77,8 @@ test_faults_name_file_line_and_key(void ** state)
 	static const struct { const char * text, * want; } bad[] = {
 		{ "[daemon]\nlisten = a\nlisen = b\n",
 		  "line 3: unknown key 'lisen' (did you mean 'listen'?)" },
-		{ "[deamon]\nlisten = a\n", "line 1: expected [daemon], the "
-		  "only section; found [deamon]" },
+		{ "[deamon]\nlisten = a\n", "line 1: expected [daemon] or "
+		  "[elasticsearch]; found [deamon]" },
 		{ "[daemon]\n\n[other]\n", "line 3: expected [daemon]" },
 		{ "[daemon\nlisten = a\n", "line 1: expected [daemon]" },
 		{ "listen = a\n[daemon]\n", "line 1: key 'listen' stands "
@@ -90,6 +91,16 @@ test_faults_name_file_line_and_key(void ** state)
 		{ "[daemon]\nlisten = none\nlisten = none\n",
 		  "line 3: key 'listen' is given twice" },
 		{ "[daemon]\nmax_connections = 0\n", "line 2: max_connections" },
+		{ "[elasticsearch]\nulr = x\n", "line 2: unknown key 'ulr' in "
+		  "[elasticsearch] (did you mean 'url'?)" },
+		{ "[elasticsearch]\nlisten = x\n", "line 2: unknown key" },
+		{ "[daemon]\nelasticsearch_url = x\n", "line 2: unknown key" },
+		{ "[elasticsearch]\ngzip = yes\n", "line 2: "
+		  "elasticsearch_gzip must be auto, on or off, not 'yes'" },
+		{ "[elasticsearch]\nbatch_bytes = 1\n", "line 2: "
+		  "elasticsearch_batch_bytes must be from 4096" },
+		{ "[elasticsearch]\nurl = a\n[daemon]\n[elasticsearch]\n"
+		  "url = b\n", "line 5: key 'url' is given twice" },
 		{ "[daemon]\nlog_level = loud\n", "line 2: log_level must be" },
 		{ "[daemon]\nquery_deadline = 5 parsecs\n",
 		  "line 2: query_deadline: " },
@@ -126,6 +137,79 @@ test_long_lines(void ** state)
 	    0);
 	assert_string_equal(c.hosts, "a");
 	assert_int_equal(c.max_body, 2048);
+}
+
+static void
+test_elasticsearch(void ** state)
+{
+	static const struct { const char * text, * want; } bad[] = {
+		{ "url = es:9200", "line 2: [elasticsearch]: the URL of "
+		  "Elasticsearch must begin with http" },
+		{ "url = http://u:hunter2@es", "credentials" },
+		{ "api_key = $env:K", "line 2: [elasticsearch] has no url" },
+		{ "url = http://es\npassword = $env:P", "username is missing" },
+		{ "url = http://es\nca_file = /nonexistent", "line 3: "
+		  "elasticsearch_ca_file: cannot read /nonexistent" },
+	};
+	char text[256];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(read_text("[elasticsearch]\nurl = https://es:9200\n"
+	    "api_key = literal\ngzip = on\nbatch_bytes = 1m\nretry = 1m\n"),
+	    0);
+	assert_int_equal(settings_check(&c, &e), 0);
+	assert_string_equal(c.elastic_api_key, "literal");
+	assert_int_equal(c.elastic_batch_bytes, 1 << 20);
+	assert_int_equal(c.elastic_batch_rows, 5000);
+	assert_int_equal(c.elastic_retry_ms, 60000);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		settings_free(&c);
+		assert_int_equal(settings_init(&c, &e), 0);
+		snprintf(text, sizeof(text), "[elasticsearch]\n%s\n",
+		    bad[i].text);
+		assert_int_equal(read_text(text), 0);
+		assert_int_equal(settings_check(&c, &e), -1);
+		assert_int_equal(e.cls, ERR_CONFIG);
+		if (strstr(e.msg, bad[i].want) == NULL)
+			fail_msg("said: %s\nwanted: %s", e.msg, bad[i].want);
+		assert_null(strstr(e.msg, "hunter2"));
+	}
+}
+
+/* A secret itself is for a file that others cannot read. */
+static void
+test_literal_secrets(void ** state)
+{
+	char path[] = "/tmp/moltler-conf-XXXXXX", env[] = "literal";
+	static const char literal[] = "[elasticsearch]\nurl = http://es\n"
+	    "api_key = hunter2\n", ref[] = "[elasticsearch]\n"
+	    "url = http://es\napi_key = $env:K\n";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, literal, sizeof(literal) - 1),
+	    (ssize_t)sizeof(literal) - 1);
+	assert_int_equal(fchmod(fd, 0644), 0);
+	assert_int_equal(settings_read_file(&c, path, &e), -1);
+	assert_non_null(strstr(e.msg, "line 3: elasticsearch_api_key: others"));
+	assert_non_null(strstr(e.msg, "chmod 600"));
+	assert_null(strstr(e.msg, "hunter2"));
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_int_equal(settings_read_file(&c, path, &e), 0);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, ref, sizeof(ref) - 1, 0),
+	    (ssize_t)sizeof(ref) - 1);
+	assert_int_equal(fchmod(fd, 0644), 0);
+	assert_int_equal(settings_read_file(&c, path, &e), 0);
+	close(fd);
+	unlink(path);
+	assert_int_equal(setenv("MOLTLER_ELASTICSEARCH_API_KEY", env, 1), 0);
+	assert_int_equal(settings_read_env(&c, &e), 0);
+	assert_string_equal(c.elastic_api_key, env);
+	/* Not to be read in /proc. */
+	assert_string_equal(getenv("MOLTLER_ELASTICSEARCH_API_KEY"), "");
+	unsetenv("MOLTLER_ELASTICSEARCH_API_KEY");
 }
 
 /* What is seen to be wrong only later still says where it was set. */
@@ -265,7 +349,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_defaults_are_safe), T(test_file),
 		T(test_faults_name_file_line_and_key), T(test_environment),
-		T(test_long_lines), T(test_where_it_was_set),
+		T(test_long_lines), T(test_elasticsearch), T(test_literal_secrets),
+		T(test_where_it_was_set),
 		T(test_what_belongs_together), T(test_egress),
 	};
 

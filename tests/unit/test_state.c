@@ -403,9 +403,18 @@ test_delete_takes_along(void ** state)
 	assert_json(value, "[{\"n\":2}]");
 	PUT("sync", "s", "{}", 1);
 	DO_JSON(cursor_put, "{\"at\":1}", "s", 5, v_);
+	STATUS("s", "{\"n\":1}");
+	EVENT("s", "{\"n\":1}");
+	DO(flush);
+	STATUS("s", "{\"n\":2}");
 	DO(del, "sync", "s");
+	DO(flush);
 	DO(cursor_get, "s");
 	assert_null(value);
+	DO(status_get, "s");
+	assert_null(value);
+	DO(event_list, "s", 10);
+	assert_json(value, "[]");
 	/* Nothing of the old one fences the new one off. */
 	DO_JSON(cursor_put, "{\"at\":2}", "s", 1, v_);
 	assert_false(failed);

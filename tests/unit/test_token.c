@@ -261,6 +261,10 @@ test_merged_names(void ** state)
 	assert_string_equal(names("FROM my-db.\"t\""), "my-db!");
 	assert_string_equal(names("FROM \"s-1\".t-u"), "s-1.t-u!");
 	assert_string_equal(names("FROM a -b"), "a");
+	/* What kind of target it is may stand before it. */
+	assert_string_equal(names("FROM es:github-issues-* x, sqlite:t, ES:a"),
+	    "es:github-issues-*! sqlite:t! ES:a!");
+	assert_string_equal(names("FROM x:t, es :t"), "x es");
 	/* Keywords stay keywords: this is a query without a space. */
 	assert_string_equal(names("FROM (SELECT*FROM t)"), "t");
 }

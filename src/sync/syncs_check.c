@@ -1,0 +1,288 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+#include "sync/syncs_check.h"
+
+/*
+ * What a definition must fulfil.  What its SELECT would ask is compiled, entity
+ * by entity, as EXPLAIN does it: a WHERE that does not fit, or an input that
+ * nobody told, shows now and not at night.
+ */
+
+/* ---- explaining ---- */
+
+static void
+lookup(void * arg, const char * schema, const char * table,
+    struct query_table * out)
+{
+	struct syncs_check * k = arg;
+	const char * name = k->d->entities[k->at];
+
+	memset(out, 0, sizeof(*out));
+	if (schema == NULL || strcasecmp(schema, k->c->name) != 0 ||
+	    strcasecmp(table, name) != 0) {
+		out->found = 4;
+		snprintf(out->path, sizeof(out->path), "a sync reads %.60s.%.60s "
+		    "alone, no other table", k->c->name, name);
+		return;
+	}
+	out->found = 1;
+	out->c = k->c;
+	out->ent = manifest_entity(k->c->m, name);
+	snprintf(out->schema, sizeof(out->schema), "%s", k->c->name);
+}
+
+static size_t
+no_names(void * arg, const char ** names, size_t n)
+{
+	(void)arg;
+	(void)names;
+	(void)n;
+	return (0);
+}
+
+static void
+on_columns(void * arg, size_t n, const char * const * names,
+    const char * const * types)
+{
+	struct syncs_check * k = arg;
+	size_t i;
+
+	(void)types;
+	for (i = 0; i < n; i++)
+		json_array_append_new(k->columns, json_string(names[i]));
+}
+
+static int
+on_row(void * arg, size_t n, const struct query_value * v)
+{
+	struct syncs_check * k = arg;
+	json_t * row = json_object(), * x;
+	size_t i;
+
+	for (i = 0; i < n && i < json_array_size(k->columns); i++) {
+		if (v[i].type == QUERY_INT)
+			x = json_integer(v[i].i);
+		else if (v[i].type == QUERY_REAL)
+			x = json_real(v[i].d);
+		else if (v[i].type == QUERY_TEXT)
+			x = json_stringn(v[i].s, v[i].len);
+		else
+			x = json_null();
+		json_object_set_new(row, json_string_value(json_array_get(
+		    k->columns, i)), x);
+	}
+	json_array_append_new(k->rows, row);
+	return (0);
+}
+
+/*
+ * The WHERE stands on lines of its own, so that what is said of line n is of its
+ * line n - 1.  The excerpt below the message is of it alone.
+ */
+static void
+mend_place(struct err * e)
+{
+	char msg[sizeof(e->msg)];
+	unsigned line, col;
+	int n = 0;
+
+	if (sscanf(e->msg, "line %u, column %u:%n", &line, &col, &n) != 2 ||
+	    n == 0 || line < 2)
+		return;
+	snprintf(msg, sizeof(msg), "line %u, column %u:%s", line - 1, col,
+	    e->msg + n);
+	memcpy(e->msg, msg, sizeof(msg));
+}
+
+static void check_next(struct syncs_check * k);
+
+static void
+on_explained(void * arg, const struct query_stats * st, const struct err * e)
+{
+	struct syncs_check * k = arg;
+	const char * name = k->d->entities[k->at];
+	struct err why;
+
+	(void)st;
+	if (e == NULL) {
+		json_array_append_new(k->keep, json_string(name));
+		json_object_set(k->explained, name, k->rows);
+	} else {
+		why = *e;
+		mend_place(&why);
+		syncs_spec_leave_out(k, name, &why);
+	}
+	json_decref(k->columns);
+	json_decref(k->rows);
+	k->columns = k->rows = NULL;
+	k->at++;
+	check_next(k);
+}
+
+static void
+explain(struct syncs_check * k)
+{
+	const struct manifest_entity * ent = manifest_entity(k->c->m,
+	    k->d->entities[k->at]);
+	const char * own = ent == NULL ? NULL : json_str(ent->cursor, "column");
+	const char * order = ent == NULL ? NULL : json_str(ent->cursor, "order");
+	struct buf sql = BUF_INIT(SYNCS_MAX_WHERE + 1024);
+	struct query_opts qo;
+	struct err e;
+
+	memset(&qo, 0, sizeof(qo));
+	qo.conn = k->S->o.conn;
+	qo.explain = 1;
+	k->columns = json_array();
+	k->rows = json_array();
+	buf_addf(&sql, "SELECT * FROM \"%s\".\"%s\"", k->c->name,
+	    k->d->entities[k->at]);
+	if (k->d->where != NULL)
+		buf_addf(&sql, " WHERE (\n%s\n)", k->d->where);
+	/* As a run reads it, which asks for that order. */
+	if (k->d->incremental != NULL && own != NULL && order != NULL &&
+	    strcmp(own, k->d->incremental) == 0 && strcmp(order, "asc") == 0)
+		buf_addf(&sql, " ORDER BY \"%s\"", own);
+	if (sql.failed || k->columns == NULL || k->rows == NULL)
+		err_nomem(&e, "a check");
+	else if (query_start(k->S->o.loop, sql.p, sql.len, &k->cat, &qo,
+	    &k->sink, &e) != NULL) {
+		buf_free(&sql);
+		return;
+	}
+	buf_free(&sql);
+	on_explained(k, NULL, &e);
+}
+
+/* ---- the whole ---- */
+
+static void
+check_free(struct syncs_check * k)
+{
+	connector_unref(k->c);
+	sync_def_unref(k->d);
+	json_decref(k->keep);
+	json_decref(k->left_out);
+	json_decref(k->explained);
+	free(k);
+}
+
+static void
+check_done(void * arg)
+{
+	struct syncs_check * k = arg;
+	struct syncs * S = k->S;
+	struct sync_def * d = NULL;
+
+	if (!k->failed && json_array_size(k->keep) == 0)
+		k->failed = 1; /* with the first one's reason */
+	if (!k->failed && (d = syncs_def_with(k->d, json_pack("{s:O}",
+	    "entities", k->keep), &k->e)) == NULL)
+		k->failed = 1;
+	if (!k->failed && syncs_spec_target(d, &k->e)) {
+		sync_def_unref(d);
+		d = NULL;
+	}
+	k->cb(k->arg, d, k->left_out, k->explained, d ? NULL : &k->e);
+	check_free(k);
+	S->ops--;
+	syncs_maybe_stopped(S);
+}
+
+static void
+check_next(struct syncs_check * k)
+{
+	/* One that was named must fit. */
+	if (k->at > 0 && !k->whole && json_array_size(k->keep) < k->at)
+		k->failed = 1;
+	if (!k->failed && k->S->stopping)
+		k->failed = err_set(&k->e, ERR_TRANSIENT, "stopping",
+		    "this daemon is shutting down") != 0;
+	if (!k->failed && k->at < k->d->nentities)
+		explain(k);
+	else
+		loop_soon(k->S->o.loop, &k->soon, check_done, k);
+}
+
+static void
+check_begin(void * arg)
+{
+	check_next(arg);
+}
+
+static struct syncs_check *
+check_new(struct syncs * S, syncs_check_cb * cb, void * arg)
+{
+	struct syncs_check * k = calloc(1, sizeof(*k));
+	struct err e;
+
+	if (k == NULL || (k->keep = json_array()) == NULL ||
+	    (k->left_out = json_array()) == NULL ||
+	    (k->explained = json_object()) == NULL) {
+		if (k != NULL)
+			check_free(k);
+		err_nomem(&e, "a check");
+		cb(arg, NULL, NULL, NULL, &e);
+		return (NULL);
+	}
+	k->S = S;
+	k->cb = cb;
+	k->arg = arg;
+	k->cat.lookup = lookup;
+	k->cat.names = no_names;
+	k->cat.arg = k;
+	k->sink.columns = on_columns;
+	k->sink.row = on_row;
+	k->sink.done = on_explained;
+	k->sink.arg = k;
+	S->ops++;
+	return (k);
+}
+
+void
+syncs_check_start(struct syncs * S, const struct sync_spec * spec,
+    syncs_check_cb * cb, void * arg)
+{
+	struct syncs_check * k = check_new(S, cb, arg);
+	json_t * rec = json_object(), * names = json_array();
+	struct err e;
+
+	if (k != NULL && (rec == NULL || names == NULL))
+		k->failed = err_nomem(&k->e, "a sync") != 0;
+	else if (k != NULL) {
+		k->whole = spec->entity == NULL;
+		if (syncs_spec_read(k, spec, rec, names, &e) ||
+		    (k->d = sync_def_from_record(rec, &e)) == NULL ||
+		    (!k->whole && syncs_spec_target(k->d, &e))) {
+			k->failed = 1;
+			k->e = e;
+		}
+	}
+	json_decref(rec);
+	json_decref(names);
+	if (k != NULL)
+		loop_soon(S->o.loop, &k->soon, k->failed ? check_done :
+		    check_begin, k);
+}
+
+void
+syncs_check_def(struct syncs * S, struct sync_def * d, syncs_check_cb * cb,
+    void * arg)
+{
+	struct syncs_check * k = check_new(S, cb, arg);
+	struct connector * c;
+
+	if (k == NULL)
+		return;
+	k->d = sync_def_ref(d);
+	k->whole = 1;
+	if ((c = runner_connector(S->o.runner, d->connector)) == NULL)
+		k->failed = syncs_spec_no_connector(S, d->connector, &k->e) != 0;
+	else
+		k->c = connector_ref(c);
+	loop_soon(S->o.loop, &k->soon, k->failed ? check_done : check_begin, k);
+}

@@ -1,0 +1,225 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "sync/syncs_internal.h"
+
+/* What a sync would fetch and write: nothing is sent, to nobody. */
+
+struct explain {
+	struct syncs_call * c;
+	struct sync_def * d;   /* of one that is defined; or NULL */
+	json_t * state_cursor;
+	const json_t * left_out, * explained;
+};
+
+static const char *
+order_of(const struct manifest_entity * ent)
+{
+	const char * s = json_str(ent->cursor, "order");
+
+	return (s != NULL ? s : "none");
+}
+
+static const char *
+cursor_column(const struct sync_def * d, const struct manifest_entity * ent)
+{
+	int at = d->incremental == NULL ? -1 :
+	    manifest_column(ent, d->incremental);
+
+	return (at < 0 ? NULL : ent->columns[at].name);
+}
+
+/* Whether the entity's list comes in the column's order, oldest first. */
+static int
+is_ascending(const struct manifest_entity * ent, const char * column)
+{
+	const char * own = json_str(ent->cursor, "column");
+
+	return (own != NULL && strcmp(own, column) == 0 &&
+	    strcmp(order_of(ent), "asc") == 0);
+}
+
+static json_t *
+say_statement(const struct sync_def * d, const struct manifest_entity * ent,
+    const json_t * cursor, json_t ** columns, json_t ** key)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	const char * col = cursor_column(d, ent);
+	const json_t * value = json_object_get(json_object_get(cursor,
+	    ent->name), "value");
+	json_t * out;
+	size_t i;
+	int n = 0;
+
+	*columns = json_array();
+	*key = json_array();
+	buf_adds(&b, "SELECT ");
+	for (i = 0; i < ent->ncolumns; i++) {
+		if (ent->columns[i].is_input && ent->columns[i].path == NULL)
+			continue;
+		buf_addf(&b, "%s\"%s\"", n++ ? ", " : "",
+		    ent->columns[i].name);
+		json_array_append_new(*columns, json_pack("{s:s, s:s}", "name",
+		    ent->columns[i].name, "type", ent->columns[i].type_name));
+		if (ent->columns[i].is_key)
+			json_array_append_new(*key,
+			    json_string(ent->columns[i].name));
+	}
+	buf_addf(&b, " FROM \"%s\".\"%s\"", d->connector, ent->name);
+	if (d->where != NULL)
+		buf_addf(&b, " WHERE (%s)", d->where);
+	if (col != NULL && json_is_string(value))
+		buf_addf(&b, " %s \"%s\" >= '%s'", d->where ? "AND" : "WHERE",
+		    col, json_string_value(value));
+	else if (col != NULL && json_is_integer(value))
+		buf_addf(&b, " %s \"%s\" >= %lld", d->where ? "AND" : "WHERE",
+		    col, (long long)json_integer_value(value));
+	if (col != NULL && is_ascending(ent, col))
+		buf_addf(&b, " ORDER BY \"%s\"", col);
+	out = b.failed ? NULL : json_stringn(b.p, b.len);
+	buf_free(&b);
+	return (out ? out : json_null());
+}
+
+static json_t *
+say_commit(const struct sync_def * d, const struct manifest_entity * ent)
+{
+	const char * col = cursor_column(d, ent);
+
+	if (col == NULL)
+		return (json_string(d->incremental == NULL ?
+		    "no cursor: all is read in each run" :
+		    "no cursor: it has no such column, so all is read in each "
+		    "run"));
+	if (is_ascending(ent, col))
+		return (json_string("as rows are acknowledged by the target: the "
+		    "service lists the oldest first, so what lies below the "
+		    "last one is there"));
+	if (strcmp(order_of(ent), "desc") == 0)
+		return (json_string("at the end of a run in which all went "
+		    "well: the service lists the newest first"));
+	return (json_string("at the end of a run in which all went well: the "
+	    "service's order is not known"));
+}
+
+static json_t *
+say_deletes(const struct sync_def * d)
+{
+	char s[200];
+
+	if (d->deletes == SYNC_DELETES_IGNORE)
+		return (json_string("ignored: rows that are gone from the "
+		    "service stay"));
+	snprintf(s, sizeof(s), "%s after a complete full run, unless more than "
+	    "%g %% of the rows were gone", d->deletes == SYNC_DELETES_MARK ?
+	    "marked in _deleted_at" : "removed", d->delete_ratio * 100);
+	return (json_string(s));
+}
+
+static json_t *
+explain_one(const struct sync_def * d, const struct manifest_entity * ent,
+    const json_t * calls, const json_t * cursor)
+{
+	char table[300];
+	json_t * columns, * key, * statement, * leg;
+
+	if (sync_def_table(d, ent->name, table, sizeof(table)))
+		table[0] = '\0';
+	statement = say_statement(d, ent, cursor, &columns, &key);
+	leg = json_object_get(json_object_get(cursor, ent->name), "value");
+	return (json_pack("{s:s, s:s, s:s, s:o, s:o, s:O?, s:o, s:o, s:o, "
+	    "s:o, s:o, s:n}", "entity", ent->name, "target", table,
+	    "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
+	    "target_database", syncs_note_string(d->database),
+	    "statement", statement, "calls", calls, "key", key, "columns",
+	    columns, "cursor", json_pack("{s:o, s:O?}", "column",
+	    syncs_note_string(cursor_column(d, ent)), "value", leg),
+	    "commit", say_commit(d, ent), "deletes", say_deletes(d), "note"));
+}
+
+static void
+explain_free(struct explain * x)
+{
+	sync_def_unref(x->d);
+	json_decref(x->state_cursor);
+	free(x);
+}
+
+static void
+on_checked(void * arg, struct sync_def * d, const json_t * left_out,
+    const json_t * explained, const struct err * e)
+{
+	struct explain * x = arg;
+	struct syncs * S = x->c->S;
+	const struct connector * c;
+	const struct manifest_entity * ent;
+	json_t * out = NULL;
+	const json_t * v;
+	struct err why;
+	size_t i;
+
+	if (e == NULL && ((c = runner_connector(S->o.runner, d->connector)) ==
+	    NULL || (out = json_array()) == NULL)) {
+		err_set(&why, ERR_CONFIG, "not_found", "the connector was "
+		    "dropped meanwhile");
+		e = &why;
+	}
+	for (i = 0; e == NULL && i < d->nentities; i++) {
+		ent = manifest_entity(c->m, d->entities[i]);
+		if (ent != NULL)
+			json_array_append_new(out, explain_one(d, ent,
+			    json_object_get(explained, ent->name),
+			    x->state_cursor));
+	}
+	if (e == NULL)
+		json_array_foreach(left_out, i, v)
+			json_array_append_new(out, json_pack("{s:O?, s:s, "
+			    "s:O?}", "entity", json_object_get(v, "entity"),
+			    "target", "", "note",
+			    json_object_get(v, "reason")));
+	sync_def_unref(d);
+	syncs_call_end(x->c, out, e);
+	explain_free(x);
+}
+
+static void
+on_cursor(void * arg, json_t * v, const struct err * e)
+{
+	struct explain * x = arg;
+
+	(void)e; /* without it: what a first run would do */
+	x->state_cursor = json_incref(v);
+	syncs_check_def(x->c->S, x->d, on_checked, x);
+}
+
+void
+syncs_explain(struct syncs * S, const struct sync_spec * spec,
+    const char * id, syncs_cb * cb, void * arg)
+{
+	struct syncs_call * c = syncs_call_new(S, cb, arg);
+	struct explain * x;
+	struct syncs_entry * en;
+	struct err e;
+
+	if (c == NULL)
+		return;
+	if ((x = calloc(1, sizeof(*x))) == NULL) {
+		err_nomem(&e, "an explanation");
+		syncs_call_end(c, NULL, &e);
+		return;
+	}
+	x->c = c;
+	if (id == NULL) {
+		syncs_check_start(S, spec, on_checked, x);
+	} else if ((en = syncs_find(S, id)) == NULL) {
+		syncs_not_found(S, id, &e);
+		syncs_call_end(c, NULL, &e);
+		explain_free(x);
+	} else {
+		x->d = sync_def_ref(en->d);
+		S->o.state->ops->cursor_get(S->o.state, en->d->id, on_cursor,
+		    x);
+	}
+}

@@ -1,0 +1,446 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "sync/syncs_internal.h"
+
+/*
+ * Taking over what the state holds: all of it at the start, and whatever other
+ * daemons changed; the runner notices that by the generation counter.
+ */
+#define LOAD_RETRY_MS 1000
+/* Thousands are looked at so many at a time: some 2 ms. */
+#define SLICE 64
+#define SLICE_MS 2
+
+/* A scrape's record, or one nobody can read. */
+static int
+is_ours(const json_t * rec)
+{
+	return (json_int(rec, "v", 0) == 1 && json_str(rec, "id") != NULL);
+}
+
+static struct sync_def *
+read_def(const json_t * rec)
+{
+	struct sync_def * d;
+	struct err e;
+
+	if ((d = sync_def_from_record(rec, &e)) == NULL)
+		log_event(LOG_ERROR, "sync_does_not_fit",
+		    LOG_S("sync", json_str(rec, "id")), LOG_E(&e));
+	return (d);
+}
+
+/* ---- saving ---- */
+
+struct save {
+	struct syncs * S;
+	char id[];
+};
+
+static void
+save_later(struct syncs_entry * en)
+{
+	en->S->unsaved += !en->unsaved;
+	en->unsaved = 1;
+}
+
+static void
+on_saved(void * arg, json_t * v, const struct err * e)
+{
+	struct save * w = arg;
+	struct syncs * S = w->S;
+	struct syncs_entry * en;
+
+	(void)v;
+	HASH_FIND(hh, S->by_id, w->id, strlen(w->id), en);
+	if (e != NULL) {
+		log_event(LOG_WARN, "sync_not_saved", LOG_S("sync", w->id),
+		    LOG_E(e));
+		if (en != NULL && e->cls == ERR_TRANSIENT)
+			save_later(en);
+	}
+	free(w);
+	S->changes++;
+	S->ops--;
+	syncs_maybe_stopped(S);
+}
+
+void
+syncs_save(struct syncs_entry * en)
+{
+	struct syncs * S = en->S;
+	size_t n = strlen(en->d->id) + 1;
+	struct save * w;
+	json_t * rec;
+
+	/* What is being written now must not be overtaken. */
+	if (en->busy || (w = malloc(sizeof(*w) + n)) == NULL) {
+		save_later(en);
+		return;
+	}
+	if ((rec = sync_def_record(en->d)) == NULL) {
+		free(w);
+		save_later(en);
+		return;
+	}
+	S->unsaved -= en->unsaved;
+	en->unsaved = 0;
+	w->S = S;
+	memcpy(w->id, en->d->id, n);
+	S->ops++;
+	S->o.state->ops->put(S->o.state, "sync", w->id, rec, 0, on_saved, w);
+	json_decref(rec);
+}
+
+void
+syncs_save_rest(struct syncs * S)
+{
+	size_t i;
+
+	for (i = 0; i < S->n && S->unsaved > 0; i++)
+		if (S->sorted[i]->unsaved && !S->sorted[i]->busy &&
+		    !S->sorted[i]->dropped)
+			syncs_save(S->sorted[i]);
+}
+
+/* ---- the connector is gone ---- */
+
+/* Dropped here, whose run is over; and in the state, should whoever dropped the
+ * connector not have come to it. */
+static void
+on_gone(void * arg)
+{
+	struct syncs_entry * en = arg;
+	struct syncs * S = en->S;
+
+	S->o.state->ops->del(S->o.state, "sync", en->d->id, NULL, NULL);
+	S->changes++;
+	syncs_remove(en);
+}
+
+static void
+drop_gone(struct syncs_entry * en, const char * why)
+{
+	log_event(LOG_WARN, "sync_gone", LOG_S("sync", en->d->id),
+	    LOG_S("connector", en->d->connector), LOG_S("why", why));
+	en->dropped = 1;
+	syncs_end(en, why, on_gone, en);
+}
+
+static void
+on_connector(void * arg, json_t * v, const struct err * e)
+{
+	struct save * w = arg;
+	struct syncs * S = w->S;
+	struct syncs_entry * en;
+
+	HASH_FIND(hh, S->by_id, w->id, strlen(w->id), en);
+	free(w);
+	if (e == NULL && v == NULL && en != NULL && !en->busy &&
+	    !en->dropped && !runner_has(S->o.runner, en->d->connector))
+		drop_gone(en, "its connector was dropped");
+	S->ops--;
+	syncs_maybe_stopped(S);
+}
+
+/* Its connector is not among ours.  It may just be younger than our list of
+ * them: the state is asked before anything is deleted. */
+static void
+ask_connector(struct syncs_entry * en)
+{
+	struct syncs * S = en->S;
+	size_t n = strlen(en->d->id) + 1;
+	struct save * w = malloc(sizeof(*w) + n);
+
+	if (w == NULL)
+		return; /* seen again at the next change */
+	w->S = S;
+	memcpy(w->id, en->d->id, n);
+	S->ops++;
+	S->o.state->ops->get(S->o.state, "connector", en->d->connector,
+	    on_connector, w);
+}
+
+/* ---- comparing ---- */
+
+/* Another daemon dropped it: what our run still wrote of it goes too. */
+static void
+retire(struct syncs_entry * en)
+{
+	log_event(LOG_INFO, "sync_gone_elsewhere", LOG_S("sync", en->d->id),
+	    LOG_S("connector", en->d->connector));
+	en->dropped = 1;
+	if (en->run == NULL)
+		syncs_remove(en);
+	else
+		syncs_end(en, "the sync was dropped", on_gone, en);
+}
+
+static int
+differs(const struct syncs_entry * en, const struct sync_def * d)
+{
+	json_t * a = sync_def_record(en->d), * b = sync_def_record(d);
+	int is = a == NULL || b == NULL || !json_equal(a, b);
+
+	json_decref(a);
+	json_decref(b);
+	return (is);
+}
+
+static void
+change(struct syncs_entry * en, struct sync_def * d)
+{
+	int same = sync_def_same_rows(en->d, d), was = en->d->enabled;
+
+	log_event(LOG_INFO, "sync_changed_elsewhere", LOG_S("sync", d->id),
+	    LOG_S("connector", d->connector));
+	if (en->run != NULL && en->run->r != NULL && (!same || !d->enabled))
+		sync_run_cancel(en->run->r, d->enabled ?
+		    "the sync was redefined" : "the sync was paused");
+	if (!same || (d->enabled && !was)) {
+		en->known = en->asks > 0 ? SYNCS_ASKING : SYNCS_UNKNOWN;
+		en->retry_at = 0;
+		en->failures = 0;
+	}
+	syncs_set_def(en, d);
+	syncs_arm(en);
+}
+
+static void
+compare_one(struct syncs * S, const json_t * rec)
+{
+	struct syncs_entry * en;
+	struct sync_def * d;
+	struct err e;
+
+	if (!is_ours(rec))
+		return;
+	HASH_FIND(hh, S->by_id, json_str(rec, "id"),
+	    strlen(json_str(rec, "id")), en);
+	if (en != NULL)
+		en->seen = 1;
+	if ((en != NULL && (en->busy || en->unsaved || en->dropped)) ||
+	    (d = read_def(rec)) == NULL)
+		return;
+	if (en == NULL) {
+		if ((en = syncs_insert(S, d, &e)) == NULL) {
+			log_event(LOG_ERROR, "sync_not_loaded", LOG_S("sync",
+			    json_str(rec, "id")), LOG_E(&e));
+			return;
+		}
+		en->seen = 1;
+		syncs_arm(en);
+	} else if (differs(en, d)) {
+		change(en, d);
+	} else {
+		sync_def_unref(d);
+	}
+}
+
+/* The state forgot: what we know is written again, by whoever it is for. */
+static void
+put_back(struct syncs * S)
+{
+	struct syncs_entry * en;
+	size_t i, n = 0;
+
+	for (i = 0; i < S->n; i++) {
+		en = S->sorted[i];
+		if (en->seen || en->busy || en->dropped)
+			continue;
+		en->seen = 1;
+		syncs_save(en);
+		n++;
+	}
+	log_event(LOG_ERROR, "syncs_put_back", LOG_I("syncs", n));
+}
+
+static void
+poll_over(struct syncs * S)
+{
+	json_decref(S->list);
+	S->list = NULL;
+	S->polling = 0;
+	S->ops--;
+	if (S->stopping)
+		syncs_maybe_stopped(S);
+	else if (S->poll_again)
+		syncs_poll(S, 0);
+}
+
+static void
+compare_end(struct syncs * S)
+{
+	struct syncs_entry * en;
+	size_t i;
+
+	if (S->lost)
+		put_back(S);
+	S->lost = 0;
+	for (i = S->n; i-- > 0;) {
+		en = S->sorted[i];
+		if (en->busy || en->unsaved || en->dropped)
+			continue;
+		if (!en->seen)
+			retire(en);
+		else if (!runner_has(S->o.runner, en->d->connector))
+			ask_connector(en);
+	}
+	/* Connectors were paused or resumed. */
+	syncs_arm_all(S);
+}
+
+static void
+on_slice(void * arg)
+{
+	struct syncs * S = arg;
+	size_t left = SLICE, n = json_array_size(S->list);
+
+	/* A list that a change of our own may have overtaken says what was. */
+	if (S->stopping || S->list_changes != S->changes) {
+		S->poll_again = 1;
+		poll_over(S);
+		return;
+	}
+	for (; S->list_next < n && left > 0; S->list_next++, left--) {
+		compare_one(S, json_array_get(S->list, S->list_next));
+		/* Freed as we go: that much at once takes its time too. */
+		json_array_set_new(S->list, S->list_next, json_null());
+	}
+	if (S->list_next < n) {
+		loop_timer_start(S->slice_timer, SLICE_MS);
+		return;
+	}
+	compare_end(S);
+	poll_over(S);
+}
+
+static void
+on_list(void * arg, json_t * v, const struct err * e)
+{
+	struct syncs * S = arg;
+	size_t i;
+
+	/* A list of our own, of the same records: the state's is borrowed. */
+	if (e != NULL || S->stopping || (S->list = json_copy(v)) == NULL) {
+		/* The state is away: in a second again. */
+		S->poll_missed = 1;
+		S->poll_again = 0;
+		poll_over(S);
+		return;
+	}
+	for (i = 0; i < S->n; i++)
+		S->sorted[i]->seen = 0;
+	S->list_next = 0;
+	on_slice(S);
+}
+
+void
+syncs_poll(struct syncs * S, int lost)
+{
+	if (S->stopping || !S->loaded)
+		return;
+	S->lost |= lost;
+	if (S->polling) {
+		S->poll_again = 1;
+		return;
+	}
+	S->polling = 1;
+	S->poll_again = S->poll_missed = 0;
+	S->list_changes = S->changes;
+	S->ops++;
+	S->o.state->ops->list(S->o.state, "sync", on_list, S);
+}
+
+/* ---- at the start ---- */
+
+static void load_more(void * arg);
+
+static void
+load_ended(struct syncs * S, const struct err * e)
+{
+	syncs_cb * cb = S->load_cb;
+
+	S->ops--;
+	if (cb == NULL) { /* stopped meanwhile */
+		syncs_maybe_stopped(S);
+		return;
+	}
+	/* A shared state that is away is waited for. */
+	if (e != NULL && e->cls == ERR_TRANSIENT) {
+		log_event(LOG_WARN, "syncs_wait", LOG_E(e));
+		loop_timer_start(S->slice_timer, LOAD_RETRY_MS);
+		return;
+	}
+	S->load_cb = NULL;
+	if (e == NULL) {
+		S->loaded = 1;
+		loop_timer_start(S->beat, 1000);
+		syncs_arm_all(S);
+	}
+	cb(S->load_arg, NULL, e);
+}
+
+static void
+on_first_list(void * arg, json_t * v, const struct err * e)
+{
+	struct syncs * S = arg;
+	const json_t * rec;
+	size_t i;
+
+	if (e == NULL && S->load_cb != NULL) {
+		json_array_foreach(v, i, rec)
+			compare_one(S, rec);
+		for (i = S->n; i-- > 0;)
+			if (!runner_has(S->o.runner,
+			    S->sorted[i]->d->connector))
+				ask_connector(S->sorted[i]);
+	}
+	load_ended(S, e);
+}
+
+static void
+on_first_nodes(void * arg, json_t * v, const struct err * e)
+{
+	struct syncs * S = arg;
+
+	(void)v;
+	if (e != NULL || S->load_cb == NULL)
+		load_ended(S, e);
+	else
+		S->o.state->ops->list(S->o.state, "sync", on_first_list, S);
+}
+
+/* The nodes first: else each would take all for its own. */
+static void
+load_more(void * arg)
+{
+	struct syncs * S = arg;
+
+	if (S->loaded) {
+		on_slice(S);
+		return;
+	}
+	S->ops++;
+	if (S->shared)
+		syncs_nodes_first(S, on_first_nodes);
+	else
+		S->o.state->ops->list(S->o.state, "sync", on_first_list, S);
+}
+
+void
+syncs_load(struct syncs * S, syncs_cb * cb, void * arg)
+{
+	S->load_cb = cb;
+	S->load_arg = arg;
+	if (S->slice_timer == NULL && (S->slice_timer = loop_timer_new(
+	    S->o.loop, load_more, S)) == NULL) {
+		log_event(LOG_ERROR, "no_memory", LOG_S("for", "the syncs"));
+		return;
+	}
+	load_more(S);
+}
