@@ -67,6 +67,9 @@ struct sync_spec {
 	const json_t * options;   /* {"deletes", "delete_ratio"}, or NULL */
 	int is_main;
 	int no_interval;          /* do not take the connector's sync_interval */
+	int keep_clock;           /* without a schedule, that of the one which it
+	                             replaces stays, and with it what else of that
+	                             is not said: incremental, options */
 };
 
 /*
@@ -79,8 +82,8 @@ struct sync_spec {
 /**
  * syncs_put(S, spec, cb, arg): Define it, or redefine the one that puts the same
  * rows into the same place.  ${v}: {"sync": id, "replaced": bool, "entities": [..],
- * "left_out": [{"entity", "reason"}], "schedule", "every_ms", "engine",
- * "next_run_at"}.  It does not run yet: syncs_run() begins it.
+ * "left_out": [{"entity", "reason"}], "schedule", "every_ms", "incremental",
+ * "engine", "next_run_at"}.  It does not run yet: syncs_run() begins it.
  */
 void syncs_put(struct syncs * S, const struct sync_spec * spec, syncs_cb * cb,
     void * arg);
