@@ -258,7 +258,6 @@ rows_batch_write(struct rows_writer * w, struct err * e)
 	c->at = at;
 	c->rows -= rows;
 	w->written += rows;
-	w->st.rows += rows;
 	w->st.bytes += bytes;
 	w->st.batches++;
 	if (c->rows == 0)

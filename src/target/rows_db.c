@@ -117,6 +117,7 @@ rows_db_close(struct rows_db * d)
 		    LOG_S("error", sqlite3_errmsg(d->db)));
 	loop_soon_cancel(d->loop, &d->soon);
 	loop_timer_free(d->timer);
+	rows_sync_fini(d);
 	free(d->path);
 	free(d);
 }
@@ -129,7 +130,8 @@ open_db(struct rows_db * d, struct err * e)
 	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL) != SQLITE_OK)
 		return (rows_db_err(d, "opening it", e));
 	/* NORMAL: a commit survives our death at once, and a power failure after
-	 * the helper's next sync.  Checkpoints are the helper's. */
+	 * the helper's next sync, which rows_sync.c waits for.  Checkpoints are
+	 * the helper's. */
 	if (sqlite3_exec(d->db, "PRAGMA journal_mode=WAL;"
 	    "PRAGMA synchronous=NORMAL;PRAGMA wal_autocheckpoint=0;"
 	    "PRAGMA cache_size=-8192;PRAGMA temp_store=MEMORY", NULL, NULL,
@@ -171,7 +173,8 @@ rows_db_get(struct loop * L, struct targets * t, const char * database,
 	d->name = name;
 	d->refs = 1;
 	TAILQ_INIT(&d->turns);
-	if ((d->timer = loop_timer_new(L, next_turn, d)) == NULL) {
+	if (rows_sync_init(d) ||
+	    (d->timer = loop_timer_new(L, next_turn, d)) == NULL) {
 		rows_db_close(d);
 		err_nomem(e, "a database");
 		return (NULL);

@@ -55,6 +55,10 @@ struct rows_db {
 	struct soon soon;
 	struct loop_timer * timer;
 	int rest;                /* the log's checkpoint waits for the lock */
+	/* Who wrote what the log may lose yet (rows_sync.c). */
+	TAILQ_HEAD(, rows_writer) unsynced;
+	struct loop_timer * sync_timer;
+	int is_syncing;
 };
 
 struct rows_column {
@@ -132,7 +136,11 @@ struct rows_writer {
 	size_t nfull;
 	struct rows_chunk * spare;
 	int flush, blocked;
+	int hurry;                   /* somebody waits for the last row */
 	uint64_t given, written;
+	uint64_t asked, durable;     /* to be synced; there for good */
+	TAILQ_ENTRY(rows_writer) unsynced;
+	int in_unsynced;
 	struct buf scratch;
 
 	struct loop_timer * timer;   /* of what is tried again */
@@ -209,7 +217,17 @@ int rows_reject(struct rows_writer * w, const struct rows_head * h,
 int rows_sweep_count(struct rows_writer * w, struct err * e) MUST_CHECK;
 int rows_sweep_step(struct rows_writer * w, struct err * e) MUST_CHECK;
 
+/* rows_sync.c: rows become durable. */
+int rows_sync_init(struct rows_db * d) MUST_CHECK; /* -1: memory */
+void rows_sync_fini(struct rows_db * d);
+/** rows_sync_wrote(w): It committed, or somebody is in a hurry now:
+ * rows_writer_synced() will come.  rows_sync_forget(w): Not any more. */
+void rows_sync_wrote(struct rows_writer * w);
+void rows_sync_forget(struct rows_writer * w);
+
 /* rows_writer.c */
 void rows_writer_turn(struct rows_writer * w);
+/** rows_writer_synced(w, e): Its rows up to ${w}->asked are durable, or not. */
+void rows_writer_synced(struct rows_writer * w, const struct err * e);
 
 #endif

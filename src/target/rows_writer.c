@@ -48,7 +48,7 @@ deliver(void * arg)
 		w->ev.ready(w->ev.arg);
 		break;
 	case ROWS_EV_ACKED:
-		w->ev.acked(w->ev.arg, w->written);
+		w->ev.acked(w->ev.arg, w->durable);
 		break;
 	case ROWS_EV_ROOM:
 		w->ev.room(w->ev.arg);
@@ -90,6 +90,8 @@ fail(struct rows_writer * w, const struct err * e)
 	w->events &= ~(ROWS_EV_READY | ROWS_EV_ROOM);
 	w->flush = 0;
 	loop_timer_stop(w->linger);
+	/* What the log may lose yet is not acknowledged any more. */
+	rows_sync_forget(w);
 	rows_enter(w, ROWS_FAILED);
 	if (sweeping) {
 		swept(w, e);
@@ -204,7 +206,7 @@ write_rows(struct rows_writer * w, struct err * e)
 	}
 	if (rows_batch_write(w, e))
 		return (-1);
-	tell(w, ROWS_EV_ACKED);
+	rows_sync_wrote(w);
 	if (TAILQ_EMPTY(&w->chunks))
 		w->flush = 0;
 	if (w->blocked && w->nfull < ROWS_BATCHES) {
@@ -275,6 +277,19 @@ rows_writer_turn(struct rows_writer * w)
 	want_turn(w);
 }
 
+void
+rows_writer_synced(struct rows_writer * w, const struct err * e)
+{
+	if (e != NULL) {
+		fail(w, e);
+		return;
+	}
+	w->durable = w->st.rows = w->asked;
+	if (w->durable == w->given)
+		w->hurry = 0;
+	tell(w, ROWS_EV_ACKED);
+}
+
 static void
 rows_begin(void * arg)
 {
@@ -326,8 +341,13 @@ rows_flush(struct writer * base)
 {
 	struct rows_writer * w = (struct rows_writer *)base;
 
-	if (w->state == ROWS_FAILED || w->given == w->written)
+	if (w->state == ROWS_FAILED || w->given == w->durable)
 		return;
+	w->hurry = 1;
+	if (w->given == w->written) {
+		rows_sync_wrote(w);
+		return;
+	}
 	w->flush = 1;
 	want_turn(w);
 }
@@ -368,6 +388,7 @@ rows_close(struct writer * base)
 	loop_timer_free(w->linger);
 	if (w->in_turns)
 		TAILQ_REMOVE(&w->db->turns, w, turns);
+	rows_sync_forget(w);
 	rows_table_done(w);
 	rows_batch_free(w);
 	rows_db_put(w->db);

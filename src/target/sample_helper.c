@@ -6,7 +6,8 @@
  *    never restarted by passive ones.  The loop sees BUSY meanwhile and tries
  *    again in 2 ms.  The first frame of a fresh log is synced by SQLite inside
  *    the commit, so it is a commit of ours.
- *  - A sync of the log every 2 s: what a power failure may cost.
+ *  - A sync of the log every 2 s: what a power failure may cost; and at once for
+ *    who must not say that something is there before it is.
  *  - Emptying bins.
  */
 #include <errno.h>
@@ -36,6 +37,7 @@ struct sample_helper {
 	pthread_cond_t cv;
 	sqlite3 * db;
 	int wal_fd;
+	int lost_errno; /* of a sync: the system tells only once */
 	int pipe[2];
 	struct loop_io * io;
 	int started;
@@ -43,7 +45,12 @@ struct sample_helper {
 	/* Under the lock. */
 	int stop, want_checkpoint, is_dirty, failed;
 	unsigned want_clear, cleared;
+	uint64_t want_sync, synced; /* numbers of wishes */
+	int sync_errno;             /* of the last one that was fulfilled */
 	/* The loop's. */
+	uint64_t sync_no;
+	sample_sync_cb * sync_cb;   /* NULL: nobody waits for ${sync_no} */
+	void * sync_arg;
 	int asked;
 	int64_t next_warn_us;
 };
@@ -88,13 +95,54 @@ wake_loop(struct sample_helper * h)
 }
 
 static void
+open_log(struct sample_helper * h)
+{
+	char wal[4096];
+
+	/* No lock lives on the log, so closing this one drops none. */
+	if (snprintf(wal, sizeof(wal), "%s-wal", h->S->path) < (int)sizeof(wal))
+		h->wal_fd = open(wal, O_RDWR | O_CLOEXEC);
+	else
+		errno = ENAMETOOLONG;
+}
+
+/* 0, or why it may not be on the disk. */
+static int
+sync_log(struct sample_helper * h)
+{
+	if (h->wal_fd == -1)
+		open_log(h);
+	if (h->wal_fd == -1)
+		return (errno);
+	while (fdatasync(h->wal_fd) != 0)
+		if (errno != EINTR)
+			return (errno);
+	return (0);
+}
+
+static void
 do_work(struct sample_helper * h, int want_checkpoint, unsigned clear,
-    int is_dirty)
+    int is_dirty, uint64_t sync)
 {
 	unsigned done = 0;
 	char sql[64];
-	int k, failed = 0;
+	int k, failed = 0, why = 0;
 
+	/* First: somebody waits. */
+	if (sync > h->synced || (is_dirty && !want_checkpoint)) {
+		why = sync_log(h);
+		failed = why != 0;
+		if (failed)
+			h->lost_errno = why;
+	}
+	if (sync > h->synced) {
+		pthread_mutex_lock(&h->mx);
+		h->synced = sync;
+		h->sync_errno = h->lost_errno;
+		h->lost_errno = 0;
+		pthread_mutex_unlock(&h->mx);
+		wake_loop(h);
+	}
 	for (k = 0; k < SAMPLE_BINS; k++) {
 		if (!(clear & 1u << k))
 			continue;
@@ -104,9 +152,7 @@ do_work(struct sample_helper * h, int want_checkpoint, unsigned clear,
 			done |= 1u << k;
 	}
 	if (want_checkpoint)
-		failed = checkpoint(h) != SQLITE_OK;
-	else if (is_dirty && h->wal_fd != -1)
-		failed = fdatasync(h->wal_fd) != 0;
+		failed |= checkpoint(h) != SQLITE_OK;
 	pthread_mutex_lock(&h->mx);
 	h->want_clear &= ~clear;
 	h->cleared |= done;
@@ -127,12 +173,14 @@ helper_main(void * arg)
 	struct timespec until;
 	int want, dirty;
 	unsigned clear;
+	uint64_t sync;
 
 	pthread_mutex_lock(&h->mx);
 	while (!h->stop) {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += SYNC_S;
-		while (!h->stop && !h->want_checkpoint && !h->want_clear) {
+		while (!h->stop && !h->want_checkpoint && !h->want_clear &&
+		    h->want_sync == h->synced) {
 			if (pthread_cond_timedwait(&h->cv, &h->mx, &until) ==
 			    ETIMEDOUT)
 				break;
@@ -140,14 +188,27 @@ helper_main(void * arg)
 		want = h->want_checkpoint;
 		clear = h->want_clear;
 		dirty = h->is_dirty;
+		sync = h->want_sync;
 		h->is_dirty = 0;
 		pthread_mutex_unlock(&h->mx);
-		if (want || clear || dirty)
-			do_work(h, want, clear, dirty);
+		if (want || clear || dirty || sync > h->synced)
+			do_work(h, want, clear, dirty, sync);
 		pthread_mutex_lock(&h->mx);
 	}
 	pthread_mutex_unlock(&h->mx);
 	return (NULL);
+}
+
+/* Last of all that its caller does: it may ask again, or close. */
+static void
+tell_synced(struct sample_helper * h, uint64_t synced, int why)
+{
+	sample_sync_cb * cb = h->sync_cb;
+
+	if (cb == NULL || synced < h->sync_no)
+		return;
+	h->sync_cb = NULL;
+	cb(h->sync_arg, why);
 }
 
 static void
@@ -157,7 +218,8 @@ on_done(void * arg, int fd, int events)
 	struct sample_store * S = h->S;
 	char tmp[64];
 	unsigned cleared;
-	int k, failed;
+	uint64_t synced;
+	int k, failed, why;
 
 	(void)events;
 	while (read(fd, tmp, sizeof(tmp)) > 0)
@@ -165,6 +227,8 @@ on_done(void * arg, int fd, int events)
 	pthread_mutex_lock(&h->mx);
 	cleared = h->cleared;
 	failed = h->failed;
+	synced = h->synced;
+	why = h->sync_errno;
 	h->cleared = 0;
 	h->failed = 0;
 	h->asked = h->want_checkpoint;
@@ -178,6 +242,7 @@ on_done(void * arg, int fd, int events)
 	if (failed)
 		log_event(LOG_WARN, "sample_checkpoint_failed",
 		    LOG_S("path", S->path));
+	tell_synced(h, synced, why);
 }
 
 void
@@ -250,7 +315,6 @@ sample_helper_init(struct sample_store * S, struct err * e)
 {
 	struct sample_helper * h;
 	pthread_condattr_t attr;
-	char wal[4096];
 
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return (err_nomem(e, "a store's helper"));
@@ -270,9 +334,7 @@ sample_helper_init(struct sample_store * S, struct err * e)
 		return (sample_store_err(h->db, S->path, "opening it again",
 		    e));
 	sqlite3_busy_timeout(h->db, 1000);
-	/* No lock lives on the log, so closing this one drops none. */
-	if (snprintf(wal, sizeof(wal), "%s-wal", S->path) < (int)sizeof(wal))
-		h->wal_fd = open(wal, O_RDWR | O_CLOEXEC);
+	open_log(h);
 	if (make_pipe(h) || (h->io = loop_io_new(S->L, h->pipe[0],
 	    LOOP_PRIO_NORMAL, on_done, h)) == NULL || loop_io_set(h->io, LOOP_READ) || start_thread(h))
 		return (err_set(e, ERR_TRANSIENT, "thread", "%s: cannot start "
@@ -312,6 +374,21 @@ sample_helper_dirty(struct sample_store * S)
 
 	pthread_mutex_lock(&h->mx);
 	h->is_dirty = 1;
+	pthread_mutex_unlock(&h->mx);
+}
+
+void
+sample_helper_sync(struct sample_store * S, sample_sync_cb * cb, void * arg)
+{
+	struct sample_helper * h = S->helper;
+
+	h->sync_cb = cb;
+	h->sync_arg = arg;
+	if (cb == NULL)
+		return;
+	pthread_mutex_lock(&h->mx);
+	h->sync_no = ++h->want_sync;
+	pthread_cond_signal(&h->cv);
 	pthread_mutex_unlock(&h->mx);
 }
 

@@ -259,6 +259,8 @@ void sample_helper_dirty(struct sample_store * S);
 void sample_helper_wal(struct sample_store * S, int pages);
 /** Whether it waits for the writer's lock. */
 int sample_helper_wants_lock(const struct sample_store * S);
+void sample_helper_sync(struct sample_store * S, sample_sync_cb * cb,
+    void * arg);
 void sample_helper_free(struct sample_store * S);
 
 #endif

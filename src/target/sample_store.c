@@ -170,3 +170,9 @@ sample_store_stats_get(const struct sample_store * S,
 	*st = S->stats;
 	st->layouts = HASH_COUNT(S->lays);
 }
+
+void
+sample_store_sync(struct sample_store * S, sample_sync_cb * cb, void * arg)
+{
+	sample_helper_sync(S, cb, arg);
+}

@@ -72,6 +72,14 @@ void sample_source_append(struct sample_source * src, int64_t at_ms,
  * do so, and who writes all the time should rest for some milliseconds; else 0. */
 int sample_store_wal(struct sample_store * S, int pages);
 
+/** sample_store_sync(S, cb, arg): Everything committed to the file by now is to
+ * outlive a power failure: the helper syncs the log.  ${cb} is called once, from
+ * the loop, with 0 or an errno.  One wish at a time: another takes the place of
+ * the one before; ${cb} NULL: nobody waits any more. */
+typedef void sample_sync_cb(void * arg, int why);
+void sample_store_sync(struct sample_store * S, sample_sync_cb * cb,
+    void * arg);
+
 struct sample_store_stats {
 	uint64_t ticks, samples, commits, layouts;
 	uint64_t bytes_values; /* of the values blobs written */
