@@ -11,9 +11,9 @@ name(char * out, const char * begin, int i)
 	return (out);
 }
 
-/* ${n} syncs of a connector a dozen, each once a minute. */
+/* ${n} syncs of a connector a dozen, each once in ${every}. */
 static void
-make(struct sync_world * w, int n)
+make_each(struct sync_world * w, int n, int64_t every)
 {
 	char c[32], t[32];
 	int i;
@@ -25,9 +25,15 @@ make(struct sync_world * w, int n)
 		/* The others look each second. */
 		if (i % 12 == 0)
 			sw_pass(w, 2000);
-		sw_sync(w, (size_t)i % w->n, c, name(t, "t", i), MINUTE);
+		sw_sync(w, (size_t)i % w->n, c, name(t, "t", i), every);
 	}
 	sw_pass(w, 12000);
+}
+
+static void
+make(struct sync_world * w, int n)
+{
+	make_each(w, n, MINUTE);
 }
 
 /* Each bucket once at most, and how many there are from ${from} on. */
@@ -117,6 +123,50 @@ test_killed(void ** state)
 	}
 	assert_in_range(check_once(0), 5 * 120 - 10, 5 * 120 + 10);
 	sw_free(w);
+}
+
+/* From the end of a node in the middle of a run until another one has begun it. */
+static int64_t
+taken_over_after(struct sync_world * w, int64_t phase)
+{
+	size_t running, own;
+	int64_t took = 0;
+
+	make_each(w, 1, 3000);
+	own = mine(w, 0) == 1 ? 0 : 1;
+	fake_runs.took_ms = 2000;
+	while (fake_runs.running == 0)
+		sw_pass(w, 10);
+	sw_pass(w, phase);
+	fake_runs.dead = w->node[own].id;
+	fake_state_freeze(w->node[own].state, 1);
+	for (running = fake_runs.running; fake_runs.running == running &&
+	    took < 60000; took += 10)
+		sw_pass(w, 10);
+	return (took);
+}
+
+/* Whatever the lease, and however long ago the last heartbeat was. */
+static void
+test_within_lease(void ** state)
+{
+	static const int64_t leases[] = { 1000, 5000, 30000 };
+	struct sync_world * w;
+	int64_t took, phase;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(leases) / sizeof(leases[0]); i++)
+		for (phase = 10; phase < 700; phase += 97) {
+			sw_lease_ms = leases[i];
+			w = sw_new(2, "redis", 1);
+			took = taken_over_after(w, phase);
+			if (took > leases[i])
+				fail_msg("lease %lld: taken over after %lld",
+				    (long long)leases[i], (long long)took);
+			sw_free(w);
+		}
+	sw_lease_ms = 0;
 }
 
 /* One comes, one goes in good order: nothing is done twice, nothing left out. */
@@ -371,6 +421,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_within_lease),
 		cmocka_unit_test(test_join_leave),
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_state_away),
