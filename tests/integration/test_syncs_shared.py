@@ -213,6 +213,12 @@ t.eq(per_sync(before)[1], [], "no bucket twice")
 before = mark()
 redis.signal(signal.SIGSTOP)
 time.sleep(2 * LEASE + 6)
+began = time.monotonic()
+st, out = ds[0].get("/v1/syncs?limit=5")
+took = time.monotonic() - began
+t.ok(st == 200 and len(out["items"]) == 5 and
+     all(x["stale"] for x in out["items"]) and took < 10,
+     "meanwhile each still shows what it remembers", (took, out))
 redis.signal(signal.SIGCONT)
 again = mark()
 t.ok(all_ran(again, 60), "Redis hung: they go on", len(per_sync(again)[0]))

@@ -225,7 +225,8 @@ test_state_away(void ** state)
 {
 	struct sync_world * w = sw_new(2, "redis", 1);
 	struct sw_answer a = { 0 };
-	size_t i;
+	size_t i, known = 0;
+	json_t * v;
 
 	(void)state;
 	make(w, 24);
@@ -236,6 +237,21 @@ test_state_away(void ** state)
 	fake_runs.n = 0;
 	sw_pass(w, 3 * MINUTE);
 	assert_int_equal(check_once(0), 0);
+	/* What they remember they still show, and that it may be old. */
+	v = sw_show(w, mine(w, 0) > mine(w, 1), "c0.items");
+	assert_string_equal(json_string_value(json_object_get(v, "status")),
+	    "waiting");
+	assert_non_null(strstr(json_string_value(json_object_get(v, "stale")),
+	    "away"));
+	json_decref(v);
+	syncs_list(w->node[0].syncs, NULL, 100, sw_on, &a);
+	sw_wait(w, &a);
+	assert_false(a.failed);
+	json_array_foreach(json_object_get(a.v, "items"), i, v)
+		known += json_is_string(json_object_get(v, "verdict"));
+	assert_int_equal(json_array_size(json_object_get(a.v, "items")), 24);
+	assert_int_equal(known, mine(w, 0));
+	sw_clear(&a);
 	/* Whoever asks for one is told. */
 	syncs_run(w->node[0].syncs, "c0.items", 0, NULL, sw_ran, &a);
 	sw_wait(w, &a);
