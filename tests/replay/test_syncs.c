@@ -248,6 +248,11 @@ test_clock_steps(void ** state)
 	fake_runs.n = 0;
 	sw_pass(w, 300000);
 	assert_in_range(fake_runs.n, 3, 6);
+	/* Each time it is due, although all that was done lies ahead. */
+	fake_runs.n = fake_runs.idle = 0;
+	sw_pass(w, 600000);
+	assert_in_range(fake_runs.n, 9, 11);
+	assert_int_equal(fake_runs.idle, 0);
 	sw_free(w);
 }
 
