@@ -283,6 +283,18 @@ test_backoff(void ** state)
 	fake_runs.n = 0;
 	sw_pass(w, 2 * 3600000);
 	assert_int_equal(fake_runs.n, 2);
+	/* A clock that is set back does not put the next try off. */
+	fake_runs.fails = "c.items";
+	fake_runs.n = 0;
+	while (fake_runs.n == 0)
+		sw_pass(w, 10000);
+	fake_loop_step_wall(w->L, -1500000);
+	fake_runs.n = 0;
+	sw_pass(w, 20000);
+	assert_int_equal(fake_runs.n, 1);
+	fake_loop_step_wall(w->L, 1500000);
+	fake_runs.fails = NULL;
+	sw_pass(w, 3600000);
 	/* Permanent: when it is due again. */
 	fake_runs.fails = "c.items";
 	fake_runs.cls = ERR_PERMANENT;
