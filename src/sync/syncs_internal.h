@@ -246,15 +246,16 @@ void syncs_wait_again(struct syncs_entry * en, struct syncs_run * run);
 struct syncs_check;
 /** A definition that was checked: ${d} is the caller's, or NULL with ${e}.
  * ${left_out} (borrowed): entities that were, with reasons; ${explained}
- * (borrowed): entity -> rows of EXPLAIN. */
+ * (borrowed): entity -> {"sql": what a run would read it with, "calls": the rows of
+ * EXPLAIN of that}. */
 typedef void syncs_check_cb(void * arg, struct sync_def * d,
     const json_t * left_out, const json_t * explained, const struct err * e);
 /** syncs_check_start(S, spec, cb, arg): From the loop, not before it returns;
- * ${d} has no id yet.  syncs_check_def(S, d, cb, arg): Of one that is defined
- * (referenced). */
+ * ${d} has no id yet.  syncs_check_def(S, d, cursor, cb, arg): Of one that is
+ * defined (referenced), as it would go on from there; NULL: from the beginning. */
 void syncs_check_start(struct syncs * S, const struct sync_spec * spec,
     syncs_check_cb * cb, void * arg);
-void syncs_check_def(struct syncs * S, struct sync_def * d,
+void syncs_check_def(struct syncs * S, struct sync_def * d, json_t * cursor,
     syncs_check_cb * cb, void * arg);
 /** syncs_check_times(schedule, every_ms, e): Bounds and grammar. */
 int syncs_check_times(const char * schedule, int64_t every_ms, struct err * e)
