@@ -178,7 +178,7 @@ read_patch(const struct sync_def * d, const json_t * body, struct err * e)
 		    ms == 0)) || (enabled != NULL &&
 		    !json_is_boolean(enabled)))
 			err_set(e, ERR_CONFIG, "bad_schedule", "schedule must "
-			    "be a string, every_ms an integer from 100, and "
+			    "be a string, schedule_ms an integer from 100, and "
 			    "enabled true or false");
 		else if (syncs_check_times(cron, ms, e) == 0 &&
 		    syncs_check_options(options, patch, e) == 0) {
