@@ -27,6 +27,7 @@ stmt_sync_spec(struct stmt_run * r, struct sync_spec * spec, char ** where)
 	spec->incremental = a->incremental.s;
 	spec->schedule = a->schedule.s;
 	spec->options = a->options;
+	spec->first_now = 1;
 	spec->keep_clock = 1;
 	if (a->where_len == 0)
 		return (0);

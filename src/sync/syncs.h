@@ -67,6 +67,8 @@ struct sync_spec {
 	const json_t * options;   /* {"deletes", "delete_ratio"}, or NULL */
 	int is_main;
 	int no_interval;          /* do not take the connector's sync_interval */
+	int first_now;            /* who asks begins its first run: should this
+	                             daemon die in it, it is made up for */
 	int keep_clock;           /* without a schedule, that of the one which it
 	                             replaces stays, and with it what else of that
 	                             is not said: incremental, options */
@@ -132,6 +134,12 @@ void syncs_leave(struct sync_wait * w, int cancel);
 void syncs_show(struct syncs * S, const char * id, syncs_cb * cb, void * arg);
 void syncs_list(struct syncs * S, const char * after, size_t limit,
     syncs_cb * cb, void * arg);
+
+/** syncs_elsewhere(S, database, table): The node on which a sync keeps rows in that
+ * SQLite table (${database} NULL: any; ${table} may have wildcards), if that is not
+ * this one; else NULL. */
+const char * syncs_elsewhere(const struct syncs * S, const char * database,
+    const char * table);
 
 /** syncs_has(S, id), syncs_count(S); syncs_each_name: for completion, until ${cb}
  * returns nonzero. */

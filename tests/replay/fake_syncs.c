@@ -299,6 +299,16 @@ syncs_has(const struct syncs * S, const char * id)
 	return (json_object_get(S->items, id) != NULL);
 }
 
+const char *
+syncs_elsewhere(const struct syncs * S, const char * database,
+    const char * table)
+{
+	(void)S;
+	(void)database;
+	(void)table;
+	return (NULL);
+}
+
 size_t
 syncs_count(const struct syncs * S)
 {
