@@ -35,6 +35,19 @@ open_target(void * arg, const struct sync_def * d,
 	return (NULL);
 }
 
+/* The wall clock was set: what was worked out by it does not hold. */
+static void
+step_clock(struct syncs * S, int64_t by)
+{
+	size_t i;
+
+	S->skew += by;
+	for (i = 0; i < S->n; i++)
+		if (S->sorted[i]->retry_at != 0)
+			S->sorted[i]->retry_at += by;
+	syncs_arm_all(S);
+}
+
 static void
 on_beat(void * arg)
 {
@@ -42,11 +55,8 @@ on_beat(void * arg)
 	struct syncs_run * run;
 	int64_t skew = clock_wall_ms() - clock_mono_us() / 1000;
 
-	/* The wall clock was set: what was worked out by it does not hold. */
-	if (skew - S->skew > STEP_MS || S->skew - skew > STEP_MS) {
-		S->skew = skew;
-		syncs_arm_all(S);
-	}
+	if (skew - S->skew > STEP_MS || S->skew - skew > STEP_MS)
+		step_clock(S, skew - S->skew);
 	for (run = S->running; run != NULL; run = run->next)
 		syncs_run_tell(run);
 	syncs_wake(S);

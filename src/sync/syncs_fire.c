@@ -178,8 +178,8 @@ take_result(struct syncs_entry * en, const struct syncs_run * run,
 	}
 	/* A run that was stopped did not happen, but for the clock: whoever
 	 * resumes it would not want it at once. */
-	if (!cancelled || !en->S->stopping)
-		en->bucket = run->bucket;
+	if ((!cancelled || !en->S->stopping) && run->bucket > en->bucket)
+		en->bucket = run->bucket; /* never back, as in the state */
 	if (r->verdict != SYNC_FAILED) {
 		en->failures = 0;
 		return;

@@ -117,7 +117,8 @@ pump(struct elastic_writer * w)
 
 	for (i = 0; i < BATCHES && !w->is_failed; i++) {
 		b = &w->batch[i];
-		if (b->state == BATCH_READY && under_way(w) < BATCHES - 1)
+		if (b->state == BATCH_READY && under_way(w) < BATCHES - 1 &&
+		    !elastic_twice_waits(b))
 			elastic_batch_send(b);
 	}
 }
@@ -128,6 +129,7 @@ close_filling(struct elastic_writer * w)
 	struct elastic_batch * b = w->filling;
 
 	w->filling = NULL;
+	elastic_batch_close(b);
 	elastic_batch_enter(b, BATCH_READY);
 	b->seq = ++w->next_seq;
 	pump(w);
@@ -269,8 +271,7 @@ settle(struct elastic_writer * w, int seen)
 		}
 		w->done_seq++;
 		w->st.rows += b->rows;
-		b->rows = 0;
-		b->window = 0;
+		elastic_batch_clear(b);
 		elastic_batch_enter(b, BATCH_FREE);
 	}
 	pump(w);

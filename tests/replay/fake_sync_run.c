@@ -155,7 +155,11 @@ on_time(void * arg)
 		return;
 	}
 	r->res.p.written = r->res.p.rows = 7;
-	json_object_set_new(r->cursor, "bucket", json_integer(r->bucket));
+	/* As the real one: never back. */
+	if (json_integer_value(json_object_get(r->cursor, "bucket")) <
+	    r->bucket)
+		json_object_set_new(r->cursor, "bucket",
+		    json_integer(r->bucket));
 	st->ops->cursor_put(st, r->d->id, r->fence, r->cursor, on_put, r);
 }
 
