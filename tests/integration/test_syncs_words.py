@@ -60,6 +60,16 @@ for more, col, said in (
 e = fails("SYNC CONNECTOR gh.issues TO es:x")
 t.ok(e["code"] == "no_target" and "line 1, column 29: " in e["message"],
      "es: without a cluster", e)
+for where, said in (
+        ("state =", "line 1, column 8: found the end of WHERE, but"),
+        ("state = 'open'\n  AND stat = 1", "line 2, column 7: no column stat"),
+        ("state 1", "line 1, column 7: found 1, but expected an operator or "
+         "the end of WHERE\n  state 1\n        ^"),
+        ("(state 1)", "an operator, a comma or )"), ("", "says nothing")):
+    code, out = d.post("/v1/syncs", {"connector": "gh", "entity": "issues",
+                                     "target": "x", "where": where})
+    t.ok(code == 400 and said in out["error"]["message"], "by the API: " +
+         where.replace("\n", " "), out)
 t.eq(run("SHOW SYNCS"), [], "nothing of it has become a sync")
 
 # ---- once more by hand does not take it off the clock ----
