@@ -135,6 +135,13 @@ void syncs_show(struct syncs * S, const char * id, syncs_cb * cb, void * arg);
 void syncs_list(struct syncs * S, const char * after, size_t limit,
     syncs_cb * cb, void * arg);
 
+/** syncs_each_target(S, cb, arg): Call for every table and index that a sync
+ * writes, until ${cb} returns nonzero; ${engine} is "sqlite" or "elastic",
+ * ${database} "" but for SQLite, ${node} who holds it, NULL if that is no other one. */
+void syncs_each_target(const struct syncs * S, int (*cb)(void * arg,
+    const char * id, const char * engine, const char * database,
+    const char * table, const char * node), void * arg);
+
 /** syncs_elsewhere(S, database, table): The node on which a sync keeps rows in that
  * SQLite table (${database} NULL: any; ${table} may have wildcards), if that is not
  * this one; else NULL. */

@@ -91,6 +91,15 @@ one("SYNC CONNECTOR gh.pulls TO pulls")
 e = fails("RUN SYNC gh.pull")
 t.ok("did you mean gh.pulls?" in e["message"], "the nearest is meant", e)
 
+# ---- SHOW TARGETS ----
+rows = {r["target"]: r for r in run("SHOW TARGETS")}
+t.ok(rows["kept"] == {"target": "kept", "engine": "sqlite",
+                      "database": "moltler", "holds": "rows",
+                      "syncs": ["gh.issues"], "node": None} and
+     rows["pulls"]["syncs"] == ["gh.pulls"] and
+     all(fails("SELECT * FROM %s LIMIT 1" % x)["code"] is None for x in rows),
+     "SHOW TARGETS", rows)
+
 # ---- EXPLAIN SYNC tells what the next run asks ----
 row = one("EXPLAIN SYNC CONNECTOR gh.issues TO new INCREMENTAL ON updated_at")
 t.ok("1970-01-01" in row["statement"] and
@@ -175,6 +184,9 @@ else:
     node = d.get("/v1/status")[1]["node"]
     d = pair[1]
     wait(lambda: len(run("SHOW SYNCS")) == 1, 10)
+    rows = run("SHOW TARGETS")
+    t.ok(len(rows) == 1 and rows[0]["target"] == "there" and
+         rows[0]["node"] == node, "SHOW TARGETS says where it is", rows)
     for name in ("there", "moltler.there", "sqlite:there", "the*"):
         e = fails("SELECT * FROM " + name)
         t.ok(e["code"] == "not_here" and node in e["message"],
