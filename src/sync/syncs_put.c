@@ -187,9 +187,9 @@ on_lease(void * arg, int64_t fence, const struct err * e)
 	p->fence = e == NULL ? fence : 0;
 	if (e == NULL && fence == 0 && p->old == NULL) {
 		/* Dropped a moment ago, and its run not over yet. */
-		err_set(&busy, ERR_TRANSIENT, "busy", "a run of the sync that "
-		    "was called %.128s before has not ended yet; try again",
-		    p->d->id);
+		err_set(&busy, ERR_TRANSIENT, "busy", "%.128s is just being "
+		    "made by somebody else, or a run of the one that was called "
+		    "so before has not ended yet; try again", p->d->id);
 		e = &busy;
 	}
 	if (e != NULL)

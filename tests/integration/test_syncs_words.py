@@ -169,6 +169,14 @@ d.start()
 t.ok(not wait(lambda: shown(name)["status"] == "running" or
               shown(name)["runs"] > n, 1.5), "but only once", shown(name))
 
+# ---- counted ----
+one("SYNC CONNECTOR gh.pulls TO pulls")
+rows = d.metric("moltler_sync_rows_total")
+t.ok(rows > 0 and d.metric("moltler_rows_total") == rows ==
+     d.get("/v1/status")[1]["rows_total"], "rows of syncs are rows", rows)
+t.eq(d.show("gh")["last_rows_ingested"], len(s.pulls["web"]),
+     "and shown of their connector")
+
 t.eq(d.close(), 0, "ends well")
 
 # ---- rows that another node holds ----
