@@ -7,6 +7,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+/* Rounds of the soon queue in one turn, as long as they take no longer. */
+#define SOON_ROUNDS 8
+#define SOON_US 50
+
 /* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
 #define LAG_PERIOD_US 20000
@@ -185,13 +189,22 @@ loop_free(struct loop * L)
 int
 loop_turn(struct loop * L, int block)
 {
-	int flags = EVLOOP_ONCE;
+	int flags = EVLOOP_ONCE, rounds = SOON_ROUNDS;
+	int64_t until;
 
 	if (!block || L->soon_head != NULL)
 		flags |= EVLOOP_NONBLOCK;
 	if (event_base_loop(L->base, flags) < 0)
 		return (-1);
-	soon_run(L);
+	if (L->soon_head == NULL)
+		return (0);
+	/* What is short goes on at once: asking the sockets in between would
+	 * cost as much. */
+	until = clock_mono_us() + SOON_US;
+	do
+		soon_run(L);
+	while (--rounds > 0 && L->soon_head != NULL && !L->stop &&
+	    clock_mono_us() < until);
 	return (0);
 }
 

@@ -83,15 +83,20 @@ struct near {
 	char * best;
 };
 
+/* Keep whichever is the nearer. */
 static int
 on_id(void * arg, const char * id)
 {
 	struct near * n = arg;
+	const char * both[2] = { n->best, id }, * near;
 
-	if (id == NULL || json_nearest(n->id, &id, 1) == NULL)
+	if (id == NULL)
 		return (0);
-	snprintf(n->best, 300, "%s", id);
-	return (1);
+	near = n->best[0] == '\0' ? json_nearest(n->id, &id, 1) :
+	    json_nearest(n->id, both, 2);
+	if (near == id)
+		snprintf(n->best, 300, "%s", id);
+	return (0);
 }
 
 static int
@@ -108,9 +113,7 @@ any_sync_near(const struct stmt_env * env, const char * id, char out[300])
 
 	out[0] = '\0';
 	syncs_each_name(env->syncs, on_id, &n);
-	if (out[0] == '\0')
-		(void)runner_each(env->runner, NULL, SIZE_MAX, on_brief, &n,
-		    &last);
+	(void)runner_each(env->runner, NULL, SIZE_MAX, on_brief, &n, &last);
 }
 
 void

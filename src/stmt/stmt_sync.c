@@ -5,9 +5,10 @@
 #include "stmt/stmt_internal.h"
 
 /*
- * SYNC: define it and run it.  With a clock it is the daemon's from then on, and
- * its first run goes on by itself; without one the statement is that run, and
- * whoever leaves ends it.
+ * SYNC: define it and run it.  With SCHEDULE it is the daemon's from then on, and
+ * its first run goes on by itself; without, the statement is that run, and
+ * whoever leaves ends it, also where the connector has a clock for its syncs, or
+ * the sync had one before.
  */
 struct sync_stmt {
 	struct sync_wait * wait;
@@ -23,12 +24,19 @@ on_alone(void * arg, const struct sync_result * res, const struct err * e)
 	(void)e;
 }
 
-static const json_t *
+static json_t *
 get(const json_t * o, const char * key)
 {
-	const json_t * v = json_object_get(o, key);
+	json_t * v = json_object_get(o, key);
 
 	return (v == NULL ? json_null() : v);
+}
+
+static int
+has_clock(const json_t * put)
+{
+	return (json_str(put, "schedule") != NULL ||
+	    json_int(put, "every_ms", 0) > 0);
 }
 
 static void
@@ -51,10 +59,12 @@ answer_ran(struct stmt_run * r, const struct sync_result * res)
 	const struct sync_progress * p = &res->p;
 	const struct sync_stmt * s = r->own;
 
+	json_t * o;
+
 	r->st.api.pages = p->pages;
 	r->st.api.calls = p->calls;
 	r->st.api.retries = p->retries;
-	stmt_answer(r, json_pack("{s:s, s:s, s:s?, s:s, s:I, s:O, s:I, s:I, s:I,"
+	o = json_pack("{s:s, s:s, s:s?, s:s, s:I, s:O, s:I, s:I, s:I,"
 	    " s:I, s:I, s:I, s:s, s:s?, s:O}", "status",
 	    res->verdict == SYNC_PARTIAL ? "partial" : "completed",
 	    "connector", r->ast->name.s, "entity", r->ast->entity.s,
@@ -66,7 +76,14 @@ answer_ran(struct stmt_run * r, const struct sync_result * res)
 	    "duration_ms", (json_int_t)res->took_ms, "verdict",
 	    sync_verdict_name(res->verdict), "reason",
 	    res->reason[0] ? res->reason : NULL,
-	    "left_out", get(s->put, "left_out")));
+	    "left_out", get(s->put, "left_out"));
+	if (o != NULL && has_clock(s->put)) {
+		json_object_set(o, "schedule", get(s->put, "schedule"));
+		json_object_set(o, "schedule_ms", get(s->put, "every_ms"));
+		json_object_set(o, "next_run_at", get(s->put,
+		    "next_run_at"));
+	}
+	stmt_answer(r, o);
 }
 
 static void
@@ -129,6 +146,7 @@ on_put(void * arg, json_t * v, const struct err * e)
 	struct sync_wait * alone;
 	struct err nomem;
 	const char * id;
+	int full;
 
 	if (stmt_back(r) || r->cancelled)
 		return;
@@ -138,14 +156,16 @@ on_put(void * arg, json_t * v, const struct err * e)
 	}
 	s->put = json_incref(v);
 	id = json_str(v, "sync");
-	if (json_str(v, "schedule") != NULL || json_int(v, "every_ms", 0) > 0) {
+	if (r->ast->schedule.s != NULL) {
 		alone = syncs_run(r->env->syncs, id, 0, NULL, on_alone, NULL);
 		if (alone != NULL)
 			syncs_leave(alone, 0);
 		answer_scheduled(r);
 		return;
 	}
-	s->wait = syncs_run(r->env->syncs, id, 0, on_progress, on_ran, r);
+	/* It is incremental by its clock; this is what was asked for now. */
+	full = r->ast->incremental.s == NULL && json_str(v, "incremental") != NULL;
+	s->wait = syncs_run(r->env->syncs, id, full, on_progress, on_ran, r);
 	if (s->wait == NULL) {
 		err_nomem(&nomem, "a sync's run");
 		stmt_fail(r, &nomem);

@@ -27,8 +27,15 @@ stmt_sync_spec(struct stmt_run * r, struct sync_spec * spec, char ** where)
 	spec->incremental = a->incremental.s;
 	spec->schedule = a->schedule.s;
 	spec->options = a->options;
-	if (a->where_len <= WHERE_WORD)
+	spec->keep_clock = 1;
+	if (a->where_len == 0)
 		return (0);
+	if (a->where_len == WHERE_WORD) { /* to read all is not what was meant */
+		token_error(r->text->sql, r->text->len, a->where_off +
+		    WHERE_WORD, &e, "a condition is missing after WHERE");
+		stmt_fail(r, &e);
+		return (-1);
+	}
 	*where = strndup(r->text->sql + a->where_off + WHERE_WORD,
 	    a->where_len - WHERE_WORD);
 	spec->where = *where;
@@ -55,24 +62,99 @@ offset_of(const char * s, size_t n, size_t line, size_t col)
 	return (i);
 }
 
+/* Where the clause stands that an error of that code is of; NULL: none. */
+static const struct ast_word *
+clause_of(const struct ast * a, const char * code)
+{
+	if (strcmp(code, "bad_schedule") == 0)
+		return (&a->schedule);
+	if (strcmp(code, "no_column") == 0)
+		return (&a->incremental);
+	if (strcmp(code, "bad_target") == 0 || strcmp(code, "no_target") == 0)
+		return (&a->target);
+	if (strcmp(code, "no_key") == 0 || strcmp(code, "not_found") == 0)
+		return (a->entity.s != NULL ? &a->entity : &a->name);
+	return (NULL);
+}
+
+/*
+ * The condition is compiled in brackets of ours: where it ends too early, or goes
+ * on too long, these are what is found and expected.
+ */
+static void
+without_brackets(struct err * e, int at_end)
+{
+	static const char found[] = "found ), but expected";
+	static const char or[] = ", a comma or )";
+	char * p, msg[sizeof(e->msg)];
+
+	if (at_end && (p = strstr(e->msg, found)) != NULL) {
+		snprintf(msg, sizeof(msg), "%.*sfound the end of WHERE%s",
+		    (int)(p - e->msg), e->msg, p + sizeof("found )") - 1);
+		snprintf(e->msg, sizeof(e->msg), "%s", msg);
+	}
+	if ((p = strstr(e->msg, or)) != NULL) {
+		snprintf(msg, sizeof(msg), "%.*s or the end of WHERE%s",
+		    (int)(p - e->msg), e->msg, p + sizeof(or) - 1);
+		snprintf(e->msg, sizeof(e->msg), "%s", msg);
+	}
+}
+
+/* Whether byte ${off} of the condition lies in no bracket of its own. */
+static int
+is_outside(const char * s, size_t len, size_t off)
+{
+	struct token_list l;
+	size_t i, depth = 0;
+	struct err e;
+
+	if (token_list(s, len, 1000000, &l, &e))
+		return (0);
+	for (i = 0; i < l.n && l.t[i].off < off; i++) {
+		if (token_is(&l, i, "("))
+			depth++;
+		else if (token_is(&l, i, ")") && depth > 0)
+			depth--;
+	}
+	token_list_free(&l);
+	return (depth == 0);
+}
+
+/* An error of WHERE, with its place there, as one with its place in the whole. */
+static void
+place_in_where(struct stmt_run * r, struct err * out, size_t line, size_t col,
+    const char * what)
+{
+	const struct ast * a = r->ast;
+	size_t from = a->where_off + WHERE_WORD, len = a->where_len -
+	    WHERE_WORD, off = offset_of(r->text->sql + from, len, line, col);
+	const char * text = r->text->sql + from;
+	struct err e;
+
+	snprintf(e.msg, sizeof(e.msg), "%.*s", (int)strcspn(what, "\n"), what);
+	if (is_outside(text, len, off))
+		without_brackets(&e, off + strspn(text + off, " \t\r\n") >= len);
+	token_error(r->text->sql, r->text->len, from + off, out, "%s", e.msg);
+}
+
 void
 stmt_sync_fail(struct stmt_run * r, const struct err * e)
 {
+	const struct ast_word * w = clause_of(r->ast, e->code);
 	const char * at = strstr(e->msg, "line ");
-	size_t line, col, off = r->ast->where_off + WHERE_WORD;
 	struct err out = *e;
+	size_t line, col;
 	int n = 0;
 
 	if (r->ast->where_len > WHERE_WORD && at != NULL &&
 	    sscanf(at, "line %zu, column %zu: %n", &line, &col, &n) == 2 &&
-	    n > 0) {
-		off += offset_of(r->text->sql + off, r->ast->where_len -
-		    WHERE_WORD, line, col);
-		token_error(r->text->sql, r->text->len, off, &out, "%.*s",
-		    (int)strcspn(at + n, "\n"), at + n);
-		out.cls = e->cls;
-		memcpy(out.code, e->code, sizeof(out.code));
-	}
+	    n > 0)
+		place_in_where(r, &out, line, col, at + n);
+	else if (w != NULL && w->s != NULL)
+		token_error(r->text->sql, r->text->len, w->off, &out, "%s",
+		    e->msg);
+	out.cls = e->cls;
+	memcpy(out.code, e->code, sizeof(out.code));
 	stmt_fail(r, &out);
 }
 

@@ -25,9 +25,6 @@ struct backup_opts {
 	struct secret_store * secret_store;
 	struct runner * runner;
 	const char * node;
-	/* Called when a restore has written syncs; may be NULL. */
-	void (*taken)(void * arg);
-	void * arg;
 };
 
 /** backup_new(o, e); backup_free(B): After the state's; nobody hears of what is

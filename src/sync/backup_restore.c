@@ -258,8 +258,6 @@ on_secrets(void * arg, const struct err * e)
 		return;
 	if (o->runner != NULL)
 		runner_look(o->runner);
-	if (o->taken != NULL)
-		o->taken(o->arg);
 	set_count(w, "connectors", json_object_size(
 	    doc->records[BACKUP_CONNECTOR]));
 	set_count(w, "syncs", json_object_size(doc->records[BACKUP_SYNC]));

@@ -10,6 +10,8 @@
 /* How often the cursor moves while a run goes on. */
 #define STEP_US INT64_C(5000000)
 #define STEP_PAGES 50
+/* How long rows of a slow service wait for a full batch. */
+#define LINGER_US INT64_C(1000000)
 /* Rows between two looks at the clock. */
 #define ROWS_A_LOOK 16
 /* EXPLAIN's columns. */
@@ -74,6 +76,14 @@ probe_row(struct sync_leg * l, const struct query_value * v)
 /* ---- rows ---- */
 
 static void
+flush(struct sync_leg * l, int64_t now_us)
+{
+	l->flush_us = now_us;
+	if (l->w != NULL && l->is_ready && !l->writer_failed)
+		writer_flush(l->w);
+}
+
+static void
 take_step(struct sync_leg * l)
 {
 	struct sync_step * s = &l->step;
@@ -89,6 +99,8 @@ take_step(struct sync_leg * l)
 	s->rows = l->given;
 	l->step_us = clock_mono_us();
 	l->pages = 0;
+	/* Or it would wait until a batch is full. */
+	flush(l, l->step_us);
 }
 
 static int
@@ -102,14 +114,17 @@ static void
 on_mark(void * arg, const json_t * token)
 {
 	struct sync_leg * l = arg;
+	int64_t now = clock_mono_us();
 
 	l->pages++;
+	if (now - l->flush_us >= LINGER_US)
+		flush(l, now);
 	if (l->has_cursor || l->cancelled)
 		return;
 	json_decref(l->token);
 	l->token = json_deep_copy(token);
 	l->token_rows = l->given;
-	if (l->token != NULL && is_step_due(l, clock_mono_us()))
+	if (l->token != NULL && is_step_due(l, now))
 		take_step(l);
 	if (l->step.set && l->acked >= l->step.rows)
 		sync_run_soon(l->r);
@@ -119,10 +134,14 @@ on_mark(void * arg, const json_t * token)
 static int
 look(struct sync_leg * l)
 {
+	int64_t now = clock_mono_us();
+
 	if (!sync_lease_ok(l->r))
 		return (1);
-	if (l->has_cursor && l->cu.steps && is_step_due(l, clock_mono_us()))
+	if (l->has_cursor && l->cu.steps && is_step_due(l, now))
 		take_step(l);
+	else if (now - l->flush_us >= LINGER_US)
+		flush(l, now);
 	return (0);
 }
 
@@ -272,7 +291,7 @@ start_query(struct sync_leg * l, struct err * e)
 		l->sync.resume = l->resumed ? l->resume : NULL;
 		l->opts.sync = &l->sync;
 	}
-	l->step_us = clock_mono_us();
+	l->step_us = l->flush_us = clock_mono_us();
 	l->q = query_start(r->env->loop, l->sql.p, l->sql.len, &l->cat,
 	    &l->opts, &sink, e);
 	return (l->q == NULL ? -1 : 0);

@@ -76,6 +76,7 @@ struct sync_leg {
 	json_t * token;        /* the last mark's, ... */
 	uint64_t token_rows;   /* ... good once so many are acknowledged */
 	int64_t step_us;       /* when the last one was taken */
+	int64_t flush_us;      /* when the writer was last told not to wait */
 	unsigned pages;        /* since then */
 	int token_moved;       /* one was kept that leads further than resume */
 };

@@ -109,18 +109,22 @@ sync_run_tell(void * arg)
 	r->progress(r->arg, &p);
 }
 
-/* The rate forgets with time. */
+/* The rate forgets with time; a run that is young has nothing to forget, and its
+ * rate is the mean so far. */
 static void
 note_rate(struct sync_run * r)
 {
 	int64_t now = clock_mono_us();
-	double ms = (double)(now - r->told_us) / 1000, part;
+	double ms = (double)(now - r->told_us) / 1000, part, young;
 	struct sync_progress p;
 
 	if (ms < TELL_MS)
 		return;
 	sync_run_progress(r, &p);
 	part = ms / (ms + RATE_MS);
+	young = ms / ((double)(now - r->begun_us) / 1000);
+	if (part < young)
+		part = young;
 	r->sum.rate += part * ((double)(p.written - r->told_rows) * 1000 / ms -
 	    r->sum.rate);
 	r->told_us = now;

@@ -34,7 +34,8 @@ struct syncs_opts {
 	struct elastic * elastic; /* NULL: none is configured */
 	const struct conn_env * conn;
 	const char * node;
-	int64_t lease_ms;         /* 0: 30 s */
+	int64_t lease_ms;         /* after the end of a node its work has gone to
+	                             others within it; 0: 30 s */
 	size_t query_memory;
 };
 
@@ -43,6 +44,11 @@ typedef void syncs_cb(void * arg, json_t * v, const struct err * e);
 
 struct syncs * syncs_new(const struct syncs_opts * opts, struct err * e)
     MUST_CHECK;
+
+/** syncs_beat_ms(S): How often a node is to say that it lives.
+ * syncs_gone_ms(S): After how long without it is gone. */
+int64_t syncs_beat_ms(const struct syncs * S);
+int64_t syncs_gone_ms(const struct syncs * S);
 
 /** syncs_load(S, cb, arg): Read them from the state and start their clocks; after
  * the runner's connectors are there. */
@@ -67,6 +73,9 @@ struct sync_spec {
 	const json_t * options;   /* {"deletes", "delete_ratio"}, or NULL */
 	int is_main;
 	int no_interval;          /* do not take the connector's sync_interval */
+	int keep_clock;           /* without a schedule, that of the one which it
+	                             replaces stays, and with it what else of that
+	                             is not said: incremental, options */
 };
 
 /*
@@ -79,8 +88,8 @@ struct sync_spec {
 /**
  * syncs_put(S, spec, cb, arg): Define it, or redefine the one that puts the same
  * rows into the same place.  ${v}: {"sync": id, "replaced": bool, "entities": [..],
- * "left_out": [{"entity", "reason"}], "schedule", "every_ms", "engine",
- * "next_run_at"}.  It does not run yet: syncs_run() begins it.
+ * "left_out": [{"entity", "reason"}], "schedule", "every_ms", "incremental",
+ * "engine", "next_run_at"}.  It does not run yet: syncs_run() begins it.
  */
 void syncs_put(struct syncs * S, const struct sync_spec * spec, syncs_cb * cb,
     void * arg);

@@ -127,7 +127,7 @@ answered(struct syncs * S, struct syncs_entry * en, const struct err * e)
 {
 	if (en != NULL && e != NULL) {
 		en->known = SYNCS_UNKNOWN;
-		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MS;
+		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MAX;
 	}
 	if (en != NULL && en->asks == 0) {
 		if (en->known == SYNCS_ASKING) {
@@ -196,7 +196,7 @@ syncs_ask(struct syncs_entry * en)
 	ask_one(en, ops->cursor_get, on_cursor);
 	ask_one(en, ops->status_get, on_status);
 	if (en->asks == 0) { /* no memory */
-		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MS;
+		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MAX;
 		syncs_arm(en);
 	}
 }
@@ -291,7 +291,8 @@ log_end(const struct syncs_entry * en, const struct syncs_run * run,
 	    changed ? LOG_INFO : LOG_DEBUG, "sync_ok",
 	    LOG_S("sync", en->d->id), LOG_S("connector", en->d->connector),
 	    LOG_S("verdict", sync_verdict_name(r->verdict)),
-	    LOG_S("reason", r->reason), LOG_I("rows", r->p.written),
+	    LOG_S("reason", r->reason), LOG_I("bucket", run->bucket),
+	    LOG_I("rows", r->p.written),
 	    LOG_I("rejected", r->p.rejected), LOG_I("deleted", r->p.deleted),
 	    LOG_I("duration_ms", ms));
 }

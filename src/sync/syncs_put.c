@@ -24,6 +24,7 @@ struct put {
 	int64_t bucket;           /* where it begins */
 	int reset;                /* what was read so far does not count */
 	unsigned tries;
+	unsigned keep_clock : 1, says_column : 1, says_options : 1; /* the spec */
 };
 
 static void
@@ -72,11 +73,11 @@ answer(const struct syncs_entry * en, const json_t * left_out, int replaced)
 
 	for (i = 0; i < d->nentities; i++)
 		json_array_append_new(a, json_string(d->entities[i]));
-	return (json_pack("{s:s, s:b, s:o, s:O, s:o, s:o, s:s, s:o}",
+	return (json_pack("{s:s, s:b, s:o, s:O, s:o, s:o, s:o, s:s, s:o}",
 	    "sync", d->id, "replaced", replaced, "entities", a,
 	    "left_out", left_out, "schedule", syncs_note_string(d->schedule),
 	    "every_ms", d->every_ms ? json_integer(d->every_ms) : json_null(),
-	    "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
+	    "incremental", syncs_note_string(d->incremental), "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
 	    "next_run_at", at < 0 ? json_null() : syncs_note_time(at)));
 }
 
@@ -269,6 +270,33 @@ rename_to(struct put * p, struct syncs_entry * old, struct err * e)
 	return (0);
 }
 
+/* To run it once more by hand is not to take it off the clock. */
+static int
+keep_clock(struct put * p, const struct sync_def * old, struct err * e)
+{
+	static const char * const keys[] = { "schedule", "every_ms",
+	    "incremental", "deletes", "delete_ratio" };
+	json_t * rec, * keep;
+	struct sync_def * d;
+	size_t i;
+
+	if (!p->keep_clock || (old->schedule == NULL && (old->every_ms == 0 ||
+	    p->d->every_ms != 0)))
+		return (0);
+	rec = sync_def_record(old);
+	keep = json_object();
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (i < 2 || (i == 2 ? !p->says_column : !p->says_options))
+			json_object_set(keep, keys[i], json_object_get(rec,
+			    keys[i]));
+	json_decref(rec);
+	if ((d = syncs_def_with(p->d, keep, e)) == NULL)
+		return (-1);
+	sync_def_unref(p->d);
+	p->d = d;
+	return (0);
+}
+
 /* New, or in whose place? */
 static void
 decide(struct put * p)
@@ -278,6 +306,10 @@ decide(struct put * p)
 	struct err e;
 
 	memset(&tmp, 0, sizeof(tmp));
+	if (old != NULL && keep_clock(p, old->d, &e)) {
+		put_fail(p, &e);
+		return;
+	}
 	p->reset = old == NULL || !sync_def_same_rows(old->d, p->d) ||
 	    !same(old->d->incremental, p->d->incremental);
 	if (old != NULL && (old->busy || old->dropped)) {
@@ -348,6 +380,10 @@ syncs_put(struct syncs * S, const struct sync_spec * spec, syncs_cb * cb,
 		return;
 	}
 	p->c = c;
+	p->keep_clock = spec->keep_clock && spec->schedule == NULL &&
+	    spec->every_ms == 0;
+	p->says_column = spec->incremental != NULL;
+	p->says_options = spec->options != NULL;
 	if (S->stopping) {
 		err_set(&e, ERR_TRANSIENT, "stopping",
 		    "this daemon is shutting down");

@@ -291,6 +291,24 @@ check_where(const char * where, struct err * e)
 	return (bad);
 }
 
+/* The column that could be meant by ${name}, or NULL. */
+static const char *
+near_column(const struct syncs_check * k, const json_t * names,
+    const char * name)
+{
+	const struct manifest_entity * ent;
+	const char * all[200];
+	const json_t * v;
+	size_t i, c, n = 0;
+
+	json_array_foreach(names, i, v) {
+		ent = manifest_entity(k->c->m, json_string_value(v));
+		for (c = 0; c < ent->ncolumns && n < 200; c++)
+			all[n++] = ent->columns[c].name;
+	}
+	return (json_nearest(name, all, n));
+}
+
 /* ${name} as the manifest writes it; several entities need not all have it:
  * those that do not are read whole each time. */
 static const char *
@@ -299,7 +317,7 @@ check_incremental(const struct syncs_check * k, const json_t * names,
 {
 	const struct manifest_entity * ent;
 	const struct manifest_column * col;
-	const char * found = NULL;
+	const char * found = NULL, * near;
 	const json_t * v;
 	size_t i;
 	int at;
@@ -319,12 +337,16 @@ check_incremental(const struct syncs_check * k, const json_t * names,
 		}
 		found = col->name;
 	}
-	if (found == NULL)
+	if (found == NULL) {
+		near = near_column(k, names, name);
 		BAD(e, "no_column", "INCREMENTAL ON %.60s: %.60s%s%.60s has no "
-		    "such column; DESCRIBE shows what there is", name,
+		    "such column%s%.60s%s; DESCRIBE shows what there is", name,
 		    k->c->name, json_array_size(names) == 1 ? "." : "",
 		    json_array_size(names) == 1 ?
-		    json_string_value(json_array_get(names, 0)) : "");
+		    json_string_value(json_array_get(names, 0)) : "",
+		    near ? " (did you mean " : "", near ? near : "",
+		    near ? "?)" : "");
+	}
 	return (found);
 }
 

@@ -1,9 +1,4 @@
-/*
- * One scan of an index.  Pages come by _shard_doc, which no two rows of a point in
- * time share.  Where there is none they come by _doc, which one row of each shard
- * may have: there the next page begins with the last value again, and the rows of
- * it that were given are left out.
- */
+/* One scan of an index. */
 #include "target/elastic_reader.h"
 
 #include <stdio.h>
@@ -20,6 +15,7 @@
 #include "target/elastic_cells.h"
 #include "target/elastic_columns.h"
 #include "target/elastic_pit.h"
+#include "target/elastic_place.h"
 #include "target/elastic_search.h"
 
 #define MAX_SIZE ((size_t)10000) /* the engine's own limit */
@@ -57,10 +53,7 @@ struct elastic_reader {
 	unsigned attempt;
 	uint64_t number;          /* of the page under way, from 1 */
 	int bad_page;
-	struct buf after;         /* the last row's sort; empty: none */
-	int64_t doc;              /* of it, by _doc */
-	uint64_t * seen;          /* rows given that have this _doc */
-	size_t nseen, cap_seen;
+	struct elastic_place place;
 	int ended;                /* no page follows the present one */
 	struct page * page;
 	struct err e;
@@ -313,127 +306,6 @@ on_data(void * arg, const char * p, size_t n)
 	return (0);
 }
 
-static const struct value *
-extra(const struct elastic_reader * r, const struct page * p, size_t row,
-    enum elastic_extra which)
-{
-	return (&page_at(p, row)[r->plan->ent->ncolumns + which]);
-}
-
-/* The _doc in a sort: [123]. */
-static int64_t
-doc_of(const struct value * sort)
-{
-	char s[32];
-
-	if (sort->type != VALUE_TEXT || sort->len < 3 || sort->len >= sizeof(s))
-		return (-1);
-	memcpy(s, sort->s + 1, sort->len - 1);
-	s[sort->len - 1] = '\0';
-	return (strtoll(s, NULL, 10));
-}
-
-static uint64_t
-identity(const struct elastic_reader * r, const struct page * p, size_t row)
-{
-	const struct value * index = extra(r, p, row, EXTRA_INDEX);
-	int id = manifest_column(r->plan->ent, "_id");
-	const struct value * v = &page_at(p, row)[id];
-	uint64_t h = index->type == VALUE_TEXT ? hash64(UINT64_C(0x51ed270b),
-	    index->s, index->len) : 1;
-
-	return (v->type == VALUE_TEXT ? hash64(h, v->s, v->len) : h);
-}
-
-static int
-is_seen(const struct elastic_reader * r, uint64_t h)
-{
-	size_t i;
-
-	for (i = 0; i < r->nseen; i++)
-		if (r->seen[i] == h)
-			return (1);
-	return (0);
-}
-
-/* Note the row as given; it has the last _doc. */
-static int
-note_seen(struct elastic_reader * r, int64_t doc, uint64_t h)
-{
-	size_t cap = r->cap_seen ? r->cap_seen * 2 : 16;
-	uint64_t * more;
-
-	if (doc != r->doc)
-		r->nseen = 0;
-	r->doc = doc;
-	if (r->nseen == r->cap_seen) {
-		if ((more = realloc(r->seen, cap * sizeof(*more))) == NULL)
-			return (-1);
-		r->seen = more;
-		r->cap_seen = cap;
-	}
-	r->seen[r->nseen++] = h;
-	return (0);
-}
-
-/* Leave out what was given already, and note what has the last _doc.  Rows come in
- * order, so that only the first can be known. */
-static int
-take_docs(struct elastic_reader * r, struct page * p, struct err * e)
-{
-	size_t i, k = 0, n = p->nrows;
-	int64_t doc, before = r->doc;
-	uint64_t h;
-
-	for (i = 0; i < n; i++) {
-		doc = doc_of(extra(r, p, i, EXTRA_SORT));
-		if (doc < 0)
-			return (err_set(e, ERR_PERMANENT, "sort", "a row came "
-			    "without its place"));
-		h = identity(r, p, i);
-		if (doc == before && is_seen(r, h))
-			continue;
-		if (note_seen(r, doc, h))
-			return (err_nomem(e, "a page"));
-		if (k != i)
-			memcpy(p->cells + k * p->ncols, page_at(p, i),
-			    p->ncols * sizeof(*p->cells));
-		k++;
-	}
-	p->nrows = k;
-	if (n > 0 && k == 0 && n == r->size) {
-		/* More shards than rows in a page. */
-		if (r->size >= MAX_SIZE)
-			return (err_set(e, ERR_PERMANENT, "shards", "more than "
-			    "%zu shards cannot be read at once: name fewer "
-			    "indexes", MAX_SIZE));
-		r->size = MAX_SIZE;
-	}
-	return (0);
-}
-
-/* Where the next page begins. */
-static int
-take_after(struct elastic_reader * r, const struct page * p, size_t rows,
-    struct err * e)
-{
-	const struct value * sort;
-
-	if (rows == 0)
-		return (0);
-	sort = extra(r, p, rows - 1, EXTRA_SORT);
-	if (sort->type != VALUE_TEXT)
-		return (err_set(e, ERR_PERMANENT, "sort", "a row came without "
-		    "its place"));
-	buf_clear(&r->after);
-	if (elastic_pit_by_doc(r->pit))
-		buf_addf(&r->after, "[%lld]",
-		    (long long)doc_of(sort) - 1);
-	else
-		buf_add(&r->after, sort->s, sort->len);
-	return (r->after.failed ? err_nomem(e, "a page") : 0);
-}
-
 /* An answer may be whole as JSON and yet not be all. */
 static int
 check_body(struct elastic_reader * r, const struct decode_body * b,
@@ -453,20 +325,6 @@ check_body(struct elastic_reader * r, const struct decode_body * b,
 	return (0);
 }
 
-/* Rows are known by _index and _id, not by where a search found them. */
-static void
-drop_sort(struct elastic_reader * r, struct page * p)
-{
-	struct value * v = p->cells + r->plan->ent->ncolumns + EXTRA_SORT;
-	size_t i;
-
-	for (i = 0; i < p->nrows; i++, v += p->ncols) {
-		v->type = VALUE_NULL;
-		v->len = 0;
-		v->i = 0;
-	}
-}
-
 static int
 take_page(struct elastic_reader * r, struct page * p,
     const struct decode_body * body, struct err * e)
@@ -475,10 +333,17 @@ take_page(struct elastic_reader * r, struct page * p,
 
 	if (check_body(r, body, e) || elastic_cells_fix(p, r->hits, e))
 		return (-1);
-	if (take_after(r, p, raw, e) || (elastic_pit_by_doc(r->pit) &&
-	    take_docs(r, p, e)))
+	r->place.by_doc = elastic_pit_by_doc(r->pit);
+	if (elastic_place_take(&r->place, p, e))
 		return (-1);
-	drop_sort(r, p);
+	if (raw > 0 && p->nrows == 0 && raw == size) {
+		/* More shards than rows in a page. */
+		if (size >= MAX_SIZE)
+			return (err_set(e, ERR_PERMANENT, "shards", "more than "
+			    "%zu shards cannot be read at once: name fewer "
+			    "indexes", MAX_SIZE));
+		r->size = MAX_SIZE;
+	}
 	r->ended = raw < size;
 	r->ctx->st.pages++;
 	r->ctx->st.rows += p->nrows;
@@ -576,9 +441,9 @@ search(struct elastic_reader * r)
 	struct buf b = BUF_INIT(SEARCH_MAX);
 	struct err e;
 
-	if (r->after.len > 0) {
-		s.after = r->after.p;
-		s.after_len = r->after.len;
+	if (r->place.after.len > 0) {
+		s.after = r->place.after.p;
+		s.after_len = r->place.after.len;
 	}
 	a.timeout_ms = left_ms(r) < CALL_MS ? left_ms(r) : CALL_MS;
 	r->bad_page = 0;
@@ -650,7 +515,9 @@ elastic_reader_open(struct loop * L, struct elastic * el, struct plan * plan,
 	r->el = el;
 	r->plan = plan;
 	r->ctx = ctx;
-	r->after.max = 4096;
+	r->place.after.max = 4096;
+	r->place.ncolumns = n;
+	r->place.id = id >= 0 ? (size_t)id : 0;
 	r->hits = &plan->c->m->entities[ELASTIC_HITS];
 	r->size = elastic_search_size(plan);
 	if ((r->wanted = malloc(n + EXTRA_COUNT)) == NULL ||
@@ -696,8 +563,7 @@ elastic_reader_close(struct elastic_reader * r)
 	loop_timer_free(r->timer);
 	page_unref(r->page);
 	decode_plan_unref(r->paths);
-	buf_free(&r->after);
-	free(r->seen);
+	elastic_place_free(&r->place);
 	free(r->wanted);
 	plan_free(r->plan);
 	free(r);

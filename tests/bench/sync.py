@@ -18,6 +18,8 @@ each due once a minute, and counts Redis commands per due run (INFO commandstats
 the daemons' CPU.
 """
 import argparse
+import hashlib
+import http.client
 import json
 import os
 import random
@@ -373,20 +375,24 @@ def keep(opt, web, who):
     return got
 
 
+def at_least(what, value, limit):
+    query.AIMS.append((what, value, limit, ">=", value >= limit))
+
+
 def judge(got):
     rates = {k: [x[0] for x in v] for k, v in got.items()}
     for name, least in (("moltler, _bulk", 25000), ("moltler, SQLite", 60000)):
-        aim("%s: 1 / k rows a CPU second" % name,
-            1000 / statistics.median(rates[name]), 1000 / least)
+        at_least(name + ": rows a CPU second",
+                 statistics.median(rates[name]), least)
         aim("%s: RSS" % name, max(x[2] for x in got[name]), 64, "MiB")
     for name, v in rates.items():
-        if name.startswith("moltler"):
-            continue
+        if name.startswith("moltler") or "no target" in name:
+            continue                # it writes nothing
         least = 3 if name.startswith("telegraf") else 20
         pairs = [b / a for a, b in zip(v, rates["moltler, _bulk"])]
         say("  moltler into _bulk has %s times the rows of %s" % (
             spread(pairs), name))
-        aim("1 / times of %s" % name, 1 / statistics.median(pairs), 1 / least)
+        at_least("times the rows of " + name, statistics.median(pairs), least)
 
 
 # ---- many syncs, several daemons ----
@@ -450,6 +456,33 @@ def per_run(what, counts, done):
     return sum(counts.values()) / done
 
 
+def restore_many(d, n):
+    """Take a backup, make n of the one sync in it, and put that back."""
+    lines = get("127.0.0.1", d.port, "/v1/backup", 60).decode().splitlines()
+    head, out = json.loads(lines[0]), []
+    for line in lines[1:-1]:
+        v = json.loads(line)
+        if v["kind"] == "connector":
+            out.append(line)
+        elif v["kind"] == "sync":
+            one = v
+    head["counts"].update(sync=n, cursor=0)
+    for k in range(n):
+        r = dict(one["record"], connector="fast%d" % (k // 500),
+                 target="many-%05d" % k)
+        r["id"] = "%s.few_%05d" % (r["connector"], k)
+        out.append(json.dumps({"kind": "sync", "name": r["id"], "record": r}))
+    text = "\n".join([json.dumps(head)] + out) + "\n"
+    text += '{"sha256":"%s"}\n' % hashlib.sha256(text.encode()).hexdigest()
+    c = http.client.HTTPConnection("127.0.0.1", d.port, timeout=600)
+    c.request("POST", "/v1/restore?force=1", text,
+              {"Content-Type": "application/x-ndjson"})
+    r = c.getresponse()
+    if r.status != 200:
+        raise RuntimeError("restore: %s" % r.read())
+    c.close()
+
+
 def many(opt, folder, web, sink):
     r, daemons = Redis(folder), []
     try:
@@ -457,16 +490,18 @@ def many(opt, folder, web, sink):
             d = Daemon()
             daemons.append(d)
             d.launch("--connectors", folder + "/types", "--redis",
-                     "unix://" + r.path, MOLTLER_ELASTICSEARCH_URL=sink.url)
+                     "unix://" + r.path, MOLTLER_MAX_BODY="64m",
+                     MOLTLER_ELASTICSEARCH_URL=sink.url)
         # A connector has so many at most.
         for k in range(0, opt.syncs, 500):
             daemons[0].connect("fast%d" % (k // 500), web)
+        daemons[0].calls([("POST", "/v1/syncs", {
+            "connector": "fast0", "entity": "few", "target": "es:many",
+            "schedule_ms": 60000})])
         t = time.monotonic()
-        daemons[0].calls(("POST", "/v1/syncs", {
-            "connector": "fast%d" % (k // 500), "entity": "few",
-            "target": "es:many-%05d" % k, "schedule_ms": 60000})
-            for k in range(opt.syncs))
-        say("  %d syncs made in %.0f s" % (opt.syncs, time.monotonic() - t))
+        restore_many(daemons[0], opt.syncs)
+        say("  %d syncs restored in %.1f s" % (opt.syncs,
+                                               time.monotonic() - t))
         # The first runs, whose targets are new, are not what is measured.
         until(lambda: sum(runs(daemons).values()) >= opt.syncs, 300,
               "the first runs")

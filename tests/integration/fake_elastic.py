@@ -354,6 +354,10 @@ class FakeElastic:
         if kind == "terms":
             return any(x in want for x in (v if isinstance(v, list) else [v]))
         if kind == "range":
+            def whole(t):               # times in one form
+                return t[:-1] + ".000Z" if isinstance(t, str) and \
+                    t.endswith("Z") and "." not in t else t
+            v, want = whole(v), {k: whole(x) for k, x in want.items()}
             return v is not None and \
                 not ("gt" in want and v <= want["gt"]) and \
                 not ("gte" in want and v < want["gte"]) and \

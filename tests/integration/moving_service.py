@@ -74,6 +74,7 @@ class Moving:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self):
                 body = outer.answer(self.path)

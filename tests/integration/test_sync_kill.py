@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
 """A daemon that is killed at any moment while it syncs a source that changes:
 after the last run the target is what the source is.  MOLTLER_KILLS says how
-often (default 40 a target)."""
+often (default 30 a target).  The cluster is a fake; real ones come too where
+MOLTLER_KILL_REAL=1 and their folders are there."""
 import json
 import os
 import random
 import tempfile
 import time
+import urllib.request
 
 import daemon
+import elastic_server
+import fake_elastic
 import moving_service
 import tap
 
 t = tap.Tap()
-KILLS = int(os.environ.get("MOLTLER_KILLS", "40"))
+KILLS = int(os.environ.get("MOLTLER_KILLS", "30"))
 rng = random.Random(int(os.environ.get("MOLTLER_SEED", "7")))
 # (entity, column that it goes on by or None: all each time, name in the target)
 SYNCS = (("asc", "updated_at", "asc"), ("desc", "updated_at", "desc"),
@@ -24,11 +28,16 @@ with open(os.path.join(types, "moving", "manifest.json"), "w") as f:
     json.dump(moving_service.manifest(), f)
 
 
-def rows(d, table):
+def rows(d, table, env):
     """(id, n, updated_at) by id; None while there is no such table."""
     try:
+        # What a real cluster does by itself once a second.
+        if env:
+            urllib.request.urlopen(urllib.request.Request(
+                "%s/%s/_refresh" % (env["MOLTLER_ELASTICSEARCH_URL"],
+                                    table.strip('"')), method="POST")).read()
         got = d.query("SELECT id, n, updated_at FROM %s ORDER BY id" % table)
-    except RuntimeError:
+    except (RuntimeError, OSError):
         return None
     return [(r["id"], r["n"], moving_service.stamp_of(r["updated_at"]))
             for r in got]
@@ -52,9 +61,9 @@ def difference(want, got):
         sorted(w - g)[:8], sorted(g - w)[:8], len(got) - len(g))
 
 
-def torture(what, target, args):
+def torture(what, target, env=None):
     src = moving_service.Moving()
-    d = daemon.Daemon("--connectors", types, *args)
+    d = daemon.Daemon("--connectors", types, env=env)
     t.ok(d.post("/v1/connectors", {
         "name": "m", "type": "moving", "config": {"url": src.url},
         "options": {"cache_ttl": 0}})[0] == 201, "%s: the connector" % what)
@@ -71,9 +80,9 @@ def torture(what, target, args):
     src.freeze()
     want = src.table()
     for table in tables:
-        name = table.split(":")[-1]
-        daemon.wait(lambda n=name: rows(d, n) == want, 30, 0.1)
-        got = rows(d, name)
+        name = '"%s"' % table.split(":")[-1]
+        daemon.wait(lambda n=name: rows(d, n, env) == want, 30, 0.1)
+        got = rows(d, name, env)
         t.ok(got == want, "%s: %s is the source's, after %d kills and %d "
              "changes" % (what, name, KILLS, src.changes),
              difference(want, got))
@@ -84,4 +93,17 @@ def torture(what, target, args):
     src.close()
 
 
-torture("sqlite", "kept_%s", [])
+torture("sqlite", "kept_%s")
+fake = fake_elastic.FakeElastic()
+torture("fake cluster", "es:kept-%s", {"MOLTLER_ELASTICSEARCH_URL": fake.url})
+fake.close()
+for product in ("opensearch", "elasticsearch"):
+    home, why = elastic_server.find(product)
+    if os.environ.get("MOLTLER_KILL_REAL") != "1":
+        why = "MOLTLER_KILL_REAL is not 1"
+    if why:
+        t.skip("killed while it writes into %s" % product, why)
+        continue
+    server = elastic_server.Server(product)
+    torture(product, "es:kept-%s", {"MOLTLER_ELASTICSEARCH_URL": server.url})
+    server.close()

@@ -263,6 +263,15 @@ sync_run_progress(const struct sync_run * r, struct sync_progress * p)
 	*p = r->res.p;
 }
 
+int
+sync_run_say(struct sync_def * d, struct connector * c, size_t i,
+    const json_t * record, struct buf * sql, struct err * e)
+{
+	(void)record;
+	return (buf_addf(sql, "SELECT * FROM \"%s\".\"%s\"", c->name,
+	    d->entities[i]) ? err_nomem(e, "a statement") : 0);
+}
+
 const char *
 sync_verdict_name(enum sync_verdict v)
 {

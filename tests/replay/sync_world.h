@@ -24,7 +24,7 @@
 
 /* Some daemons with their syncs, one state, no rows.  Connectors are of a type of
  * our own: "items" (key id, updated, state, size), "people" (key id), "parts" (needs
- * the input "item"), "loose" (no key). */
+ * the input "item"). */
 struct sync_world {
 	struct loop * L;
 	struct http * http;
@@ -45,6 +45,9 @@ struct sync_world {
 		int has_elastic;
 	} node[SW_NODES];
 };
+
+/* The lease of those that come up next; 0: the default. */
+extern int64_t sw_lease_ms;
 
 struct sw_answer {
 	int calls, failed;

@@ -277,6 +277,11 @@ test_backoff(void ** state)
 	for (i = 1; i < 4; i++)
 		assert_in_range(fake_runs.v[i].at_ms - began,
 		    15000 * ((1 << i) - 1), 15000 * ((1 << i) - 1) + 2000);
+	/* The clock is set back: the wait is as long as it was. */
+	fake_loop_step_wall(w->L, -88200000);
+	fake_runs.n = 0;
+	sw_pass(w, 910000);
+	assert_int_equal(fake_runs.n, 1);
 	/* Well again: the hour. */
 	fake_runs.fails = NULL;
 	sw_pass(w, 900000);

@@ -1,0 +1,116 @@
+"""What a person types who has read the manual pages: what SYNC and its kin say of
+mistakes, and that they do what the words say."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from daemon import Daemon, wait  # noqa: E402
+from fake_services import Services  # noqa: E402
+from tap import Tap  # noqa: E402
+
+t = Tap()
+s = Services()
+d = Daemon(env={"GH_TOKEN": "ghp_good"})
+
+
+def run(sql):
+    return d.query(sql)
+
+
+def one(sql):
+    return run(sql)[0]
+
+
+def fails(sql):
+    out = d.post("/v1/query", {"sql": sql, "format": "json"})[1]
+    e = out.get("error") if isinstance(out, dict) else None
+    return e or {"code": None, "message": str(out)[:300]}
+
+
+def shown(sync):
+    return d.get("/v1/syncs/" + sync)[1]
+
+
+def ended(sync, n):
+    return wait(lambda: shown(sync).get("runs", 0) >= n and
+                shown(sync)["status"] != "running", 20)
+
+
+run('CREATE CONNECTOR gh TYPE \'github\' CONFIG {"token": "$env:GH_TOKEN", '
+    '"org": "acme", "repo": "web", "api_url": "%s/github"} '
+    'OPTIONS {"cache_ttl": 0, "retry_count": 0}' % s.base)
+
+# ---- each mistake has its place ----
+S = "SYNC CONNECTOR gh.issues TO x"
+for more, col, said in (
+        (" WHERE", 36, "a condition is missing after WHERE"),
+        (" WHERE SCHEDULE '@daily'", 36, "a condition is missing"),
+        (" WHERE -- all\n", 36, "a condition is missing"),
+        (" WHERE state =", 44, "found the end of WHERE"),
+        (" WHERE state = 'open' ORDER BY number", 52, "or the end of WHERE"),
+        (" SCHEDULE '* * *'", 40, "too few fields"),
+        (" SCHEDULE 'often'", 40, "five fields"),
+        (" INCREMENTAL ON title", 46, "is text"),
+        (" INCREMENTAL ON updatd_at", 46, "did you mean updated_at?"),
+        ("-*-*", 29, "more than one *")):
+    e = fails(S + more)
+    t.ok(e["message"].startswith("line 1, column %d: " % col) and
+         said in e["message"], "SYNC ..." + more.strip(), e)
+e = fails("SYNC CONNECTOR gh.issues TO es:x")
+t.ok(e["code"] == "no_target" and "line 1, column 29: " in e["message"],
+     "es: without a cluster", e)
+t.eq(run("SHOW SYNCS"), [], "nothing of it has become a sync")
+
+# ---- once more by hand does not take it off the clock ----
+one("SYNC CONNECTOR gh.issues TO kept INCREMENTAL ON updated_at SCHEDULE "
+    "'@daily' OPTIONS {deletes: 'mark'}")
+ended("gh.issues", 1)
+out = one("SYNC CONNECTOR gh.issues TO kept")
+t.ok(out["status"] == "completed" and out["schedule"] == "@daily" and
+     out["next_run_at"] and out["documents_synced"] > 200,
+     "SYNC of what has a schedule: now, all of it", out)
+row = shown("gh.issues")
+t.ok(row["schedule"] == "@daily" and row["incremental"] == "updated_at" and
+     row["deletes"] == "mark" and row["cursor"], "and it stays as it was", row)
+one("SYNC CONNECTOR gh.issues TO kept SCHEDULE '@hourly'")
+row = shown("gh.issues")
+t.ok(row["schedule"] == "@hourly" and row["incremental"] is None and
+     row["deletes"] == "ignore", "with SCHEDULE it is said anew", row)
+one("SYNC CONNECTOR gh.pulls TO pulls")
+e = fails("RUN SYNC gh.pull")
+t.ok("did you mean gh.pulls?" in e["message"], "the nearest is meant", e)
+
+# ---- EXPLAIN SYNC tells what the next run asks ----
+row = one("EXPLAIN SYNC CONNECTOR gh.issues TO new INCREMENTAL ON updated_at")
+t.ok("1970-01-01" in row["statement"] and
+     row["cursor"] == {"column": "updated_at", "value": None},
+     "EXPLAIN SYNC of a new one", row)
+one("SYNC CONNECTOR gh.issues TO kept INCREMENTAL ON updated_at SCHEDULE "
+    "'@daily'")
+ended("gh.issues", shown("gh.issues")["runs"] + 1)
+s.forget()
+row = one("EXPLAIN SYNC gh.issues")
+newest = shown("gh.issues")["cursor"]["issues"]["value"]
+t.ok(newest in row["statement"] and "since=" + newest in
+     row["calls"][0]["request"] and row["cursor"]["value"] == newest,
+     "from the cursor on, in the calls too", row)
+t.eq(s.calls(), [], "asks nobody")
+out = one("SYNC CONNECTOR gh.issues TO kept INCREMENTAL ON updated_at SCHEDULE "
+          "'@daily'")
+n = shown("gh.issues")["runs"]
+ended("gh.issues", n + 1)
+t.eq([a[1].replace("%3A", ":") for a in s.calls()][0], row["calls"][0]
+     ["request"].split(s.base)[1], "and that is what is asked")
+
+# ---- a whole connector, of which not all has the column ----
+run("CREATE CONNECTOR jira TYPE 'jira' CONFIG {base_url: '%s/jira', "
+    "email: 'a@b.c', api_token: 'x', project: 'OPS'}" % s.base)
+rows = {r["entity"]: r for r in
+        run("EXPLAIN SYNC CONNECTOR jira TO j-* INCREMENTAL ON updated")}
+t.ok("updated" in rows["issues"]["cursor"]["column"] and
+     rows["projects"]["cursor"]["column"] is None and
+     "WHERE" not in rows["projects"]["statement"],
+     "what has no such column is read whole", rows.get("projects"))
+
+t.eq(d.close(), 0, "ends well")
+s.close()
