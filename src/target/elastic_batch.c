@@ -141,8 +141,12 @@ static void
 conflict(struct elastic_batch * b, const struct elastic_item * it)
 {
 	static const char mark[] = "current version [";
-	const char * p = strstr(it->reason, mark);
+	const char * p = NULL, * next = it->reason;
 	struct err e;
+
+	/* The last one: before it stands the _id, which may be anything. */
+	while ((next = strstr(next, mark)) != NULL)
+		p = next++;
 
 	if (p != NULL && !elastic_doc_is_ours(b->w->doc,
 	    strtoll(p + sizeof(mark) - 1, NULL, 10)))

@@ -165,6 +165,31 @@ def test_names():
         T.eq(r["open_error"]["code"], "bad_target", "refused: %.20r" % name)
 
 
+def test_column_names():
+    for name in ("moltler", "_id", "_source", "_deleted_at"):
+        r = drive("http://127.0.0.1:1", rows=[[1, 1]],
+                  columns=[{"name": "id", "type": "integer", "key": True},
+                           {"name": name, "type": "integer"}])
+        T.eq(r["open_error"]["code"], "bad_target",
+             "a column called %s is refused" % name)
+
+
+def test_long_conflict():
+    """A long key of another sync's row, that says of itself what an answer does."""
+    cols = [{"name": "k", "type": "text", "key": True}]
+    c = fake_elastic.FakeElastic()
+    for key in ("k" * 510, "current version [7] current version ["):
+        drive(c, columns=cols, rows=[[key]], sync="other", fence=20)
+        r = drive(c, columns=cols, rows=[[key]], fence=10)
+        T.eq((r.get("acked"), r.get("failed")), (1, None),
+             "another sync's row is there: %.30s" % key)
+        drive(c, columns=cols, rows=[[key]], fence=30)
+        r = drive(c, columns=cols, rows=[[key]], fence=29)
+        T.eq((r.get("failed") or {}).get("code"), "fenced",
+             "our own later run's is there: %.30s" % key)
+    c.close()
+
+
 def test_twice():
     """A row that comes twice in a run is at last as it came last."""
     for size in (100, 2):
