@@ -310,6 +310,7 @@ syncs_set_def(struct syncs_entry * en, struct sync_def * d)
 	HASH_DELETE(hh, S->by_id, en);
 	sync_def_unref(en->d);
 	en->d = d;
+	en->unfit = 0;
 	HASH_ADD_KEYPTR(hh, S->by_id, d->id, strlen(d->id), en);
 	en->offset_ms = d->every_ms > 0 ?
 	    schedule_offset(d->id, d->every_ms) : 0;

@@ -67,7 +67,8 @@ syncs_unready(struct syncs_entry * en)
 void
 syncs_ready(struct syncs_entry * en)
 {
-	if (en->run != NULL || en->queued || en->dropped || en->busy)
+	if (en->run != NULL || en->queued || en->dropped || en->busy ||
+	    en->unfit)
 		return;
 	syncs_disarm(en);
 	enqueue(en);
@@ -359,7 +360,7 @@ is_full(const struct syncs * S, const char * connector)
 static int
 is_wanted(const struct syncs_entry * en)
 {
-	return (!en->dropped && !en->busy && (en->waits != NULL ||
+	return (!en->dropped && !en->busy && !en->unfit && (en->waits != NULL ||
 	    (en->mine && en->d->enabled && runner_enabled(en->S->o.runner,
 	    en->d->connector))));
 }
