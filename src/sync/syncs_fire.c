@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,15 @@ count(struct syncs * S, const struct sync_result * r)
 	S->stats.deleted += r->p.deleted;
 }
 
+/* Somebody ended it, and rows of it are in the target: that is part of a run, and
+ * is shown as one. */
+static int
+is_part(const struct syncs_entry * en, const struct sync_result * r)
+{
+	return (r->verdict == SYNC_FAILED && r->e.cls == ERR_CANCELLED &&
+	    r->p.written > 0 && !en->S->stopping && !en->dropped);
+}
+
 static void
 on_end(void * arg, const struct sync_result * r)
 {
@@ -211,9 +221,17 @@ on_end(void * arg, const struct sync_result * r)
 	struct sync_wait * w;
 	void (*ended)(void *) = en->ended;
 	void * ended_arg = en->ended_arg;
+	struct sync_result part;
 
 	en->run = NULL;
 	en->ended = NULL;
+	if (is_part(en, r)) {
+		part = *r;
+		part.verdict = SYNC_PARTIAL;
+		snprintf(part.reason, sizeof(part.reason), "ended before its "
+		    "end: %.200s", r->e.msg);
+		r = &part;
+	}
 	take_result(en, run, r);
 	count(S, r);
 	if (!en->dropped)

@@ -370,6 +370,27 @@ copy_spec(struct elastic_writer * w, const struct writer_spec * spec)
 	return (0);
 }
 
+/* Names that are the engine's, or ours. */
+static int
+check_columns(const struct writer_spec * spec, struct err * e)
+{
+	static const char * const taken[] = { "moltler", "_deleted_at", "_id",
+	    "_index", "_source", "_routing", "_type", "_version", "_seq_no",
+	    "_primary_term", "_field_names", "_ignored", "_meta", "_size",
+	    "_tier", "_doc_count", "_nested_path", "_feature", NULL };
+	const char * name;
+	size_t i, k;
+
+	for (i = 0; i < spec->ncolumns; i++)
+		for (k = 0, name = spec->columns[i].name; taken[k] != NULL; k++)
+			if (strcmp(name, taken[k]) == 0)
+				return (err_set(e, ERR_CONFIG, "bad_target",
+				    "%s: a column cannot be called %s in an "
+				    "index, which has a field of that name "
+				    "already", spec->table, name));
+	return (0);
+}
+
 static int
 set_up(struct elastic_writer * w, const struct writer_spec * spec,
     struct err * e)
@@ -379,7 +400,7 @@ set_up(struct elastic_writer * w, const struct writer_spec * spec,
 	snprintf(w->rejected, sizeof(w->rejected), "%.255s-rejected",
 	    spec->table);
 	if (elastic_index_ok(spec->table, 0, e) ||
-	    elastic_index_ok(w->rejected, 0, e))
+	    elastic_index_ok(w->rejected, 0, e) || check_columns(spec, e))
 		return (-1);
 	w->path.max = 4096;
 	for (i = 0; i < BATCHES; i++)

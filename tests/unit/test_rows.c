@@ -222,6 +222,16 @@ rejected(void ** state)
 	rig_flush(&r, 5);
 	assert_string_equal(rig_sql("SELECT count(*) FROM \"issues-rejected\""),
 	    "3\n");
+	/* So does one that changed since, but not another one. */
+	writer_row(r.w, ROW(IN(2), TX(big), NU, IN(1), NU, NU));
+	writer_row(r.w, ROW(TX("x"), TX("is none either"), NU, NU, NU, NU));
+	rig_flush(&r, 7);
+	assert_string_equal(rig_sql("SELECT count(*) FROM \"issues-rejected\""),
+	    "3\n");
+	writer_row(r.w, ROW(IN(3), TX(big), NU, IN(1), NU, NU));
+	rig_flush(&r, 8);
+	assert_string_equal(rig_sql("SELECT count(*) FROM \"issues-rejected\""),
+	    "4\n");
 	rig_close(&r);
 	free(big);
 }
