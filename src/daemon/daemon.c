@@ -54,6 +54,7 @@
 struct daemon {
 	struct settings * c;
 	char node[UUID_STR_LEN];
+	char instance[UUID_STR_LEN]; /* this process of it */
 	struct loop * loop;
 	struct egress * egress;
 	struct http * http;
@@ -199,7 +200,8 @@ on_beat(void * arg)
 	json_t * v;
 
 	runner_stats_get(d->runner, &st);
-	v = json_pack("{s:s, s:s, s:I, s:I, s:o}", "version", PACKAGE_VERSION,
+	v = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "version",
+	    PACKAGE_VERSION, "instance", d->instance,
 	    "listen", d->c->listen, "pid", (json_int_t)getpid(),
 	    "running", (json_int_t)st.running,
 	    "syncs", syncs_running(d->syncs));
@@ -479,6 +481,7 @@ open_syncs(struct daemon * d, struct err * e)
 	so.elastic = d->elastic;
 	so.conn = &d->conn;
 	so.node = d->node;
+	so.instance = d->instance;
 	so.lease_ms = d->c->lease_ms;
 	so.query_memory = (size_t)d->c->query_memory;
 	d->syncs = syncs_new(&so, e);
@@ -658,10 +661,13 @@ int
 daemon_run(struct settings * c, struct err * e)
 {
 	struct daemon d;
+	uuid_t instance;
 	int rc = -1;
 
 	memset(&d, 0, sizeof(d));
 	d.c = c;
+	uuid_generate_random(instance);
+	uuid_unparse_lower(instance, d.instance);
 	json_set_alloc_funcs(malloc, free_json);
 	signal(SIGPIPE, SIG_IGN);
 	/* A file at its limit is a failed write like any other. */

@@ -117,6 +117,7 @@ struct syncs {
 	int asking_nodes;
 	state_cb * nodes_then; /* who waits for it, or NULL */
 	int mute;              /* the state is away: said so */
+	int is_twice;          /* another process is this node: said so */
 	size_t asking;         /* pasts being asked for */
 
 	int loaded;

@@ -15,7 +15,7 @@
 #define SLICE 64
 #define SLICE_MS 2
 /* Of syncs whose connector is not there, so many are asked for in one go. */
-#define ASK_AT_ONCE 256
+#define ASK_AT_ONCE 64
 
 /* A record that this version cannot read: another one's, or somebody's hand was in
  * it.  What was known of it is not run on, nor is anything deleted. */
