@@ -38,6 +38,8 @@ struct syncs_entry {
 	unsigned dropped : 1;  /* it is to go: no run begins, nothing is written */
 	unsigned unsaved : 1;  /* its record is still to be written */
 	unsigned seen : 1;     /* by the comparing under way */
+	unsigned unfit : 1;    /* its record cannot be read: it does not run */
+	unsigned put_back : 1; /* all of its record is to be written */
 	void (*ended)(void *); /* once its run is over; or NULL */
 	void * ended_arg;
 
@@ -219,7 +221,10 @@ const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
-/** syncs_save(en): Write its record as it is; again until it is there. */
+
+/* syncs_save.c */
+/** syncs_save(en): Write whether it is enabled, or where it is to be put back all of
+ * its record; again until it is there. */
 void syncs_save(struct syncs_entry * en);
 void syncs_save_rest(struct syncs * S);
 
