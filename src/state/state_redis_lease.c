@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/fence.h"
 #include "state/state_lease.h"
 #include "state/state_redis_internal.h"
 
@@ -119,6 +120,9 @@ on_take(void * arg, const struct redis_reply * r, const struct err * e)
 	if (e != NULL && (strcmp(e->code, "redis_lost") == 0 ||
 	    strcmp(e->code, "redis_timeout") == 0))
 		remember(d->D->owner, d->x);
+	/* Should the server lose it, the next one is above it all the same. */
+	if (e == NULL && r->type == REDIS_INT)
+		fence_see(r->i);
 	if (e == NULL && r->type != REDIS_INT)
 		state_redis_args_odd(d);
 	else
