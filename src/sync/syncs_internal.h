@@ -126,6 +126,7 @@ struct syncs {
 	struct loop_timer * slice_timer;
 	json_t * list;         /* what the state holds, while it is compared */
 	size_t list_next;
+	size_t changed;        /* elsewhere, as far as it was compared */
 	uint64_t changes, list_changes; /* as the runner's */
 	int lost;
 	size_t unsaved;
