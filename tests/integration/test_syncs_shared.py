@@ -241,7 +241,8 @@ twin = Daemon("--redis", redis.url, "--connectors", types, data=copy,
               env={"MOLTLER_LEASE": "%ds" % LEASE,
                    "MOLTLER_ELASTICSEARCH_URL": es.url})
 t.ok(wait(lambda: ds[0].events("node_twice") or twin.events("node_twice"),
-          20), "two daemons that take themselves for one are told")
+          20), "two daemons that take themselves for one are told",
+     list(twin.log)[-3:])
 t.eq(twin.stop(), 0, "one of them ends")
 shutil.rmtree(copy)
 
