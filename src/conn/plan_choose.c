@@ -66,6 +66,17 @@ plan_choose_use(const struct manifest_list * list,
 }
 
 int
+plan_choose_ignores(const struct manifest_list * list,
+    const struct manifest_entity * ent, size_t col)
+{
+	const struct manifest_column * c = &ent->columns[col];
+
+	return (c->is_input && c->path == NULL &&
+	    json_object_get(list->bind, c->name) == NULL &&
+	    plan_choose_use(list, ent, col) == USE_NOT);
+}
+
+int
 plan_choose_order(const struct manifest_list * list,
     const struct manifest_entity * ent, const struct plan_order * orders,
     size_t n)
@@ -164,6 +175,25 @@ filters(const struct manifest_list * list, const struct manifest_entity * ent,
 			return (1);
 	}
 	return (0);
+}
+
+/* Whether it takes every hidden input that is told: one that nobody takes
+ * is NULL in all rows, and equal to nothing. */
+static int
+takes_told(const struct manifest_list * list, const struct manifest_entity * ent,
+    const struct plan_shape * shape)
+{
+	const struct plan_ask * ask;
+	size_t i;
+
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		if (ask->column < ent->ncolumns &&
+		    (ask->op & (OP_EQ | OP_IN)) != 0 &&
+		    plan_choose_ignores(list, ent, ask->column))
+			return (0);
+	}
+	return (1);
 }
 
 /* How much a push narrows. */
@@ -280,29 +310,44 @@ take(const struct connector * c, const struct manifest_entity * ent,
 	    plan_choose_order(list, ent, shape->orders, shape->norders);
 }
 
+/* The first list that is there for this and lacks nothing; NULL with the
+ * input that the best one lacks. */
+static const struct manifest_list *
+first_of(const struct connector * c, const struct manifest_entity * ent,
+    const struct plan_shape * shape, int all, const char ** lacking)
+{
+	const struct manifest_list * list;
+	const char * missing = NULL;
+	size_t i, n, least = SIZE_MAX;
+
+	for (i = 0; i < ent->nlists; i++) {
+		list = &ent->lists[i];
+		if ((list->only_pushed && !filters(list, ent, shape)) ||
+		    (all && !takes_told(list, ent, shape)))
+			continue;
+		if ((n = lacks(c, ent, list, shape, &missing)) == 0)
+			return (list);
+		if (n < least) {
+			*lacking = missing;
+			least = n;
+		}
+	}
+	return (NULL);
+}
+
 void
 plan_choose(const struct connector * c, const struct manifest_entity * ent,
     const struct plan_shape * shape, struct plan_choice * out)
 {
-	const char * missing = NULL;
-	size_t i, n, least = SIZE_MAX;
+	const char * lacking = NULL;
 
 	memset(out, 0, sizeof(*out));
-	for (i = 0; i < ent->nlists && out->list == NULL; i++) {
-		if (ent->lists[i].only_pushed && !filters(&ent->lists[i], ent,
-		    shape))
-			continue;
-		n = lacks(c, ent, &ent->lists[i], shape, &missing);
-		if (n == 0)
-			out->list = &ent->lists[i];
-		else if (n < least)
-			out->missing = missing;
-		if (n < least)
-			least = n;
-	}
-	if (out->list == NULL)
+	if ((out->list = first_of(c, ent, shape, 1, &lacking)) == NULL)
+		out->list = first_of(c, ent, shape, 0, &lacking);
+	if (out->list == NULL) {
+		out->missing = lacking;
 		return;
-	out->missing = NULL;
+	}
 	take(c, ent, shape, out);
 	guess(ent, out->list, shape, out);
 }
