@@ -66,6 +66,17 @@ plan_choose_use(const struct manifest_list * list,
 }
 
 int
+plan_choose_ignores(const struct manifest_list * list,
+    const struct manifest_entity * ent, size_t col)
+{
+	const struct manifest_column * c = &ent->columns[col];
+
+	return (c->is_input && c->path == NULL &&
+	    json_object_get(list->bind, c->name) == NULL &&
+	    plan_choose_use(list, ent, col) == USE_NOT);
+}
+
+int
 plan_choose_order(const struct manifest_list * list,
     const struct manifest_entity * ent, const struct plan_order * orders,
     size_t n)

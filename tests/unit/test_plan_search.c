@@ -20,7 +20,7 @@ static const char people_manifest[] =
 "'people': {'description': 'd', 'key': ['id'], 'columns': {"
 "  'id': {'type': 'integer'}, 'name': {'type': 'text'}, 'stage': {'type': 'text'},"
 "  'owner': {'type': 'text'}, 'ts': {'type': 'text'},"
-"  'score': {'type': 'integer'}, 'word': {'type': 'text', 'input': true},"
+"  'score': {'type': 'integer'}, 'word': {'type': 'text', 'input': true}, 'page': {'type': 'text', 'input': true},"
 "  'changed': {'type': 'timestamp', 'not_null': true}},"
 " 'lists': ["
 "  {'name': 'search', 'only_pushed': true, 'method': 'POST', 'url': '/people/search',"
@@ -36,7 +36,7 @@ static const char people_manifest[] =
 "   'order': {'columns': {'changed': 'lastchange'}, 'asc': 'ASCENDING', 'desc': 'DESCENDING',"
 "    'body': {'sorts': {'p': '{{order.column}}', 'dir': '{{order.direction}}'}}}},"
 "  {'name': 'all', 'url': '/people', 'records': 'results',"
-"   'paginate': {'kind': 'cursor', 'query': 'after', 'from': 'next'}}]},"
+"   'paginate': {'kind': 'cursor', 'query': 'after', 'from': 'next'}, 'push': {'page': {'op': '=', 'query': 'page'}}}]},"
 "'notes': {'description': 'd', 'key': ['ts'], 'columns': {"
 "  'ts': {'type': 'text'}, 'state': {'type': 'text'}, 'kind': {'type': 'text'}},"
 " 'lists': ["
@@ -158,6 +158,25 @@ test_only_where_it_filters(void ** state)
 	asks(people, "search", "https://crm.example/people/search",
 	    "{\"groups\":[{\"filters\":[{\"p\":\"id\",\"op\":\"SET\"}]}],"
 	    "\"sorts\":[],\"q\":\"x\",\"limit\":100}");
+}
+
+/* A hidden input leads to a list that takes it, and to none is an error. */
+static void
+test_what_is_told_is_asked(void ** state)
+{
+	struct err e = { .msg = "" };
+
+	(void)state;
+	one(people, "page", OP_EQ, text_value("p7"));
+	one(people, "name", OP_EQ, text_value("x"));
+	asks(people, "all", "https://crm.example/people?page=p7", "");
+	one(people, "page", OP_EQ, text_value("p7"));
+	one(people, "word", OP_EQ, text_value("x"));
+	assert_null(plan_new(c, people, given, ngiven, NULL, 0, &e));
+	ngiven = 0;
+	assert_string_equal(e.code, "input");
+	if (strstr(e.msg, "cannot be told page together") == NULL)
+		fail_msg("%s", e.msg);
 }
 
 static void
@@ -296,6 +315,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_where_it_filters),
+		cmocka_unit_test(test_what_is_told_is_asked),
 		cmocka_unit_test(test_filters_are_added),
 		cmocka_unit_test(test_order_in_the_body),
 		cmocka_unit_test(test_a_clause_for_each),
