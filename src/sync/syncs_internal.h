@@ -25,6 +25,7 @@ struct syncs_entry {
 	size_t heap;           /* its place in the heap from 1; 0: not in it */
 	int64_t due_at;        /* by the wall clock */
 	int64_t retry_at;      /* not before its time; 0: no */
+	uint64_t touched;      /* the number of our last change of it */
 	int64_t bucket;        /* the last one done; INT64_MIN: none */
 	struct syncs_run * run;    /* under way here, or NULL */
 	struct sync_wait * waits;  /* for the next run */
@@ -123,7 +124,10 @@ struct syncs {
 	struct loop_timer * slice_timer;
 	json_t * list;         /* what the state holds, while it is compared */
 	size_t list_next;
-	uint64_t changes, list_changes; /* as the runner's */
+	uint64_t changes, drops; /* of our own, so far, */
+	uint64_t list_changes, list_drops; /* and when that list was asked for */
+	int64_t poll_us, poll_after_us; /* when; not again before */
+	json_int_t generation; /* of what was last read */
 	int lost;
 	size_t unsaved;
 
@@ -216,9 +220,13 @@ const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
+
+/* syncs_save.c */
 /** syncs_save(en): Write its record as it is; again until it is there. */
 void syncs_save(struct syncs_entry * en);
 void syncs_save_rest(struct syncs * S);
+/** syncs_touch(en): We changed it: what was read of it before says nothing. */
+void syncs_touch(struct syncs_entry * en);
 
 /* syncs_wait.c */
 /** syncs_wait_allowed(S, en, e): Whether somebody may ask for a run of it here. */

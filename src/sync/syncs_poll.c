@@ -14,6 +14,10 @@
 /* Thousands are looked at so many at a time: some 2 ms. */
 #define SLICE 64
 #define SLICE_MS 2
+/* While others change much, reading it all takes no more than this part of the
+ * time. */
+#define REST 10
+#define REST_MAX_US INT64_C(60000000)
 
 /* A scrape's record, or one nobody can read. */
 static int
@@ -34,80 +38,12 @@ read_def(const json_t * rec)
 	return (d);
 }
 
-/* ---- saving ---- */
+/* ---- the connector is gone ---- */
 
-struct save {
+struct ask {
 	struct syncs * S;
 	char id[];
 };
-
-static void
-save_later(struct syncs_entry * en)
-{
-	en->S->unsaved += !en->unsaved;
-	en->unsaved = 1;
-}
-
-static void
-on_saved(void * arg, json_t * v, const struct err * e)
-{
-	struct save * w = arg;
-	struct syncs * S = w->S;
-	struct syncs_entry * en;
-
-	(void)v;
-	HASH_FIND(hh, S->by_id, w->id, strlen(w->id), en);
-	if (e != NULL) {
-		log_event(LOG_WARN, "sync_not_saved", LOG_S("sync", w->id),
-		    LOG_E(e));
-		if (en != NULL && e->cls == ERR_TRANSIENT)
-			save_later(en);
-	}
-	free(w);
-	S->changes++;
-	S->ops--;
-	syncs_maybe_stopped(S);
-}
-
-void
-syncs_save(struct syncs_entry * en)
-{
-	struct syncs * S = en->S;
-	size_t n = strlen(en->d->id) + 1;
-	struct save * w;
-	json_t * rec;
-
-	/* What is being written now must not be overtaken. */
-	if (en->busy || (w = malloc(sizeof(*w) + n)) == NULL) {
-		save_later(en);
-		return;
-	}
-	if ((rec = sync_def_record(en->d)) == NULL) {
-		free(w);
-		save_later(en);
-		return;
-	}
-	S->unsaved -= en->unsaved;
-	en->unsaved = 0;
-	w->S = S;
-	memcpy(w->id, en->d->id, n);
-	S->ops++;
-	S->o.state->ops->put(S->o.state, "sync", w->id, rec, 0, on_saved, w);
-	json_decref(rec);
-}
-
-void
-syncs_save_rest(struct syncs * S)
-{
-	size_t i;
-
-	for (i = 0; i < S->n && S->unsaved > 0; i++)
-		if (S->sorted[i]->unsaved && !S->sorted[i]->busy &&
-		    !S->sorted[i]->dropped)
-			syncs_save(S->sorted[i]);
-}
-
-/* ---- the connector is gone ---- */
 
 /* Dropped here, whose run is over; and in the state, should whoever dropped the
  * connector not have come to it. */
@@ -118,7 +54,6 @@ on_gone(void * arg)
 	struct syncs * S = en->S;
 
 	S->o.state->ops->del(S->o.state, "sync", en->d->id, NULL, NULL);
-	S->changes++;
 	syncs_remove(en);
 }
 
@@ -134,7 +69,7 @@ drop_gone(struct syncs_entry * en, const char * why)
 static void
 on_connector(void * arg, json_t * v, const struct err * e)
 {
-	struct save * w = arg;
+	struct ask * w = arg;
 	struct syncs * S = w->S;
 	struct syncs_entry * en;
 
@@ -154,7 +89,7 @@ ask_connector(struct syncs_entry * en)
 {
 	struct syncs * S = en->S;
 	size_t n = strlen(en->d->id) + 1;
-	struct save * w = malloc(sizeof(*w) + n);
+	struct ask * w = malloc(sizeof(*w) + n);
 
 	if (w == NULL)
 		return; /* seen again at the next change */
@@ -210,6 +145,13 @@ change(struct syncs_entry * en, struct sync_def * d)
 	syncs_arm(en);
 }
 
+/* The list may say what was before a change of our own. */
+static int
+is_ahead(const struct syncs_entry * en)
+{
+	return (en->busy || en->dropped || en->touched > en->S->list_changes);
+}
+
 static void
 compare_one(struct syncs * S, const json_t * rec)
 {
@@ -223,7 +165,7 @@ compare_one(struct syncs * S, const json_t * rec)
 	    strlen(json_str(rec, "id")), en);
 	if (en != NULL)
 		en->seen = 1;
-	if ((en != NULL && (en->busy || en->unsaved || en->dropped)) ||
+	if ((en != NULL && (is_ahead(en) || en->unsaved)) ||
 	    (d = read_def(rec)) == NULL)
 		return;
 	if (en == NULL) {
@@ -250,7 +192,7 @@ put_back(struct syncs * S)
 
 	for (i = 0; i < S->n; i++) {
 		en = S->sorted[i];
-		if (en->seen || en->busy || en->dropped)
+		if (en->seen || is_ahead(en))
 			continue;
 		en->seen = 1;
 		syncs_save(en);
@@ -262,6 +204,11 @@ put_back(struct syncs * S)
 static void
 poll_over(struct syncs * S)
 {
+	int64_t now = clock_mono_us(), rest = (now - S->poll_us) * REST;
+
+	if (S->list != NULL)
+		S->poll_after_us = now + (rest < REST_MAX_US ? rest :
+		    REST_MAX_US);
 	json_decref(S->list);
 	S->list = NULL;
 	S->polling = 0;
@@ -283,7 +230,7 @@ compare_end(struct syncs * S)
 	S->lost = 0;
 	for (i = S->n; i-- > 0;) {
 		en = S->sorted[i];
-		if (en->busy || en->unsaved || en->dropped)
+		if (is_ahead(en) || en->unsaved)
 			continue;
 		if (!en->seen)
 			retire(en);
@@ -294,14 +241,41 @@ compare_end(struct syncs * S)
 	syncs_arm_all(S);
 }
 
+/* Whether some are not in the list. */
+static int
+is_missing(const struct syncs * S)
+{
+	size_t i;
+
+	for (i = 0; i < S->n; i++)
+		if (!S->sorted[i]->seen && !is_ahead(S->sorted[i]))
+			return (1);
+	return (0);
+}
+
+/* Dropped elsewhere, or forgotten while we were reading? */
+static void
+on_still_there(void * arg, json_t * v, const struct err * e)
+{
+	struct syncs * S = arg;
+
+	if (e != NULL || json_integer_value(v) < S->generation)
+		S->drops++;
+	if (!S->stopping && S->list_drops == S->drops)
+		compare_end(S);
+	else
+		S->poll_again = 1;
+	poll_over(S);
+}
+
 static void
 on_slice(void * arg)
 {
 	struct syncs * S = arg;
 	size_t left = SLICE, n = json_array_size(S->list);
 
-	/* A list that a change of our own may have overtaken says what was. */
-	if (S->stopping || S->list_changes != S->changes) {
+	/* It may still say what we dropped meanwhile. */
+	if (S->stopping || S->list_drops != S->drops) {
 		S->poll_again = 1;
 		poll_over(S);
 		return;
@@ -313,6 +287,10 @@ on_slice(void * arg)
 	}
 	if (S->list_next < n) {
 		loop_timer_start(S->slice_timer, SLICE_MS);
+		return;
+	}
+	if (is_missing(S) && !S->lost) {
+		S->o.state->ops->generation(S->o.state, on_still_there, S);
 		return;
 	}
 	compare_end(S);
@@ -339,21 +317,48 @@ on_list(void * arg, json_t * v, const struct err * e)
 	on_slice(S);
 }
 
+static void
+on_generation(void * arg, json_t * v, const struct err * e)
+{
+	struct syncs * S = arg;
+
+	if (e != NULL || S->stopping) {
+		on_list(S, NULL, e);
+		return;
+	}
+	S->lost |= json_integer_value(v) < S->generation;
+	S->generation = json_integer_value(v);
+	S->list_changes = S->changes;
+	S->list_drops = S->drops;
+	S->o.state->ops->list(S->o.state, "sync", on_list, S);
+}
+
 void
 syncs_poll(struct syncs * S, int lost)
 {
+	int64_t now;
+
 	if (S->stopping || !S->loaded)
 		return;
 	S->lost |= lost;
 	if (S->polling) {
+		/* What is being read may be half forgotten. */
+		S->drops += lost != 0;
 		S->poll_again = 1;
+		return;
+	}
+	now = clock_mono_us();
+	if (now < S->poll_after_us && !S->lost) {
+		S->poll_again = 1;
+		loop_timer_start(S->slice_timer,
+		    (S->poll_after_us - now) / 1000 + 1);
 		return;
 	}
 	S->polling = 1;
 	S->poll_again = S->poll_missed = 0;
-	S->list_changes = S->changes;
+	S->poll_us = now;
 	S->ops++;
-	S->o.state->ops->list(S->o.state, "sync", on_list, S);
+	S->o.state->ops->generation(S->o.state, on_generation, S);
 }
 
 /* ---- at the start ---- */
@@ -421,8 +426,13 @@ load_more(void * arg)
 {
 	struct syncs * S = arg;
 
-	if (S->loaded) {
+	if (S->list != NULL) {
 		on_slice(S);
+		return;
+	}
+	if (S->loaded) {
+		if (S->poll_again)
+			syncs_poll(S, 0);
 		return;
 	}
 	S->ops++;
