@@ -128,6 +128,7 @@ close_filling(struct elastic_writer * w)
 	struct elastic_batch * b = w->filling;
 
 	w->filling = NULL;
+	w->wants_flush = 0;
 	elastic_batch_enter(b, BATCH_READY);
 	b->seq = ++w->next_seq;
 	pump(w);
@@ -181,7 +182,10 @@ writer_flush_now(struct writer * base)
 
 	if (w->is_failed)
 		return;
-	if (w->filling != NULL && w->filling->n > 0)
+	/* The giver was told that there is room: the last batch is kept for it
+	 * until another one is free. */
+	w->wants_flush = w->filling != NULL && w->filling->n > 0;
+	if (w->wants_flush && free_batch(w) != NULL)
 		close_filling(w);
 	if (!w->spec.refresh || w->done_seq == w->next_seq)
 		return;
@@ -273,6 +277,8 @@ settle(struct elastic_writer * w, int seen)
 		b->window = 0;
 		elastic_batch_enter(b, BATCH_FREE);
 	}
+	if (w->wants_flush && free_batch(w) != NULL)
+		close_filling(w);
 	pump(w);
 	if (w->done_seq != before && acknowledge(w))
 		return;
