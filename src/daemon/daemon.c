@@ -45,7 +45,6 @@
  * client that does not read is not waited for. */
 #define ANSWERS_MS 5000
 #define LOOK_MS 10
-#define BEAT_MS 5000
 #define LOAD_AGAIN_MS 1000
 /* Connections kept to services between runs: more than that many endpoints
  * connect anew each time. */
@@ -85,6 +84,7 @@ struct daemon {
 	int stopping;
 	int load_failed;
 	struct err load_err;
+	json_t * said_alive; /* with the last beat */
 };
 
 /* What JSON says of a secret, in requests and in configurations that are being
@@ -203,10 +203,13 @@ on_beat(void * arg)
 	    "listen", d->c->listen, "pid", (json_int_t)getpid(),
 	    "running", (json_int_t)st.running,
 	    "syncs", syncs_running(d->syncs));
-	if (v != NULL)
-		d->state->ops->node_beat(d->state, v, 3 * BEAT_MS);
-	json_decref(v);
-	loop_timer_start(d->beat, BEAT_MS);
+	if (v != NULL) {
+		d->state->ops->node_beat(d->state, v,
+		    syncs_gone_ms(d->syncs));
+		json_decref(d->said_alive);
+		d->said_alive = v;
+	}
+	loop_timer_start(d->beat, syncs_beat_ms(d->syncs));
 }
 
 static void on_secrets(void * arg, const struct err * e);
@@ -314,6 +317,9 @@ on_syncs_stopped(void * arg, json_t * v, const struct err * e)
 
 	(void)v;
 	(void)e;
+	/* The others need not wait until we are missed. */
+	if (d->said_alive != NULL)
+		d->state->ops->node_beat(d->state, d->said_alive, 1);
 	runner_stop(d->runner, on_drained, d);
 }
 
@@ -625,6 +631,7 @@ take_down(struct daemon * d)
 	loop_timer_free(d->answers);
 	loop_timer_free(d->drain);
 	loop_timer_free(d->beat);
+	json_decref(d->said_alive);
 	api_free(d->api);
 	syncs_free(d->syncs);
 	runner_free(d->runner);

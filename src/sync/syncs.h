@@ -34,7 +34,8 @@ struct syncs_opts {
 	struct elastic * elastic; /* NULL: none is configured */
 	const struct conn_env * conn;
 	const char * node;
-	int64_t lease_ms;         /* 0: 30 s */
+	int64_t lease_ms;         /* after the end of a node its work has gone to
+	                             others within it; 0: 30 s */
 	size_t query_memory;
 };
 
@@ -43,6 +44,11 @@ typedef void syncs_cb(void * arg, json_t * v, const struct err * e);
 
 struct syncs * syncs_new(const struct syncs_opts * opts, struct err * e)
     MUST_CHECK;
+
+/** syncs_beat_ms(S): How often a node is to say that it lives.
+ * syncs_gone_ms(S): After how long without it is gone. */
+int64_t syncs_beat_ms(const struct syncs * S);
+int64_t syncs_gone_ms(const struct syncs * S);
 
 /** syncs_load(S, cb, arg): Read them from the state and start their clocks; after
  * the runner's connectors are there. */

@@ -12,7 +12,6 @@
  */
 #define RETRY_MS 15000      /* after a transient failure, doubled each time, */
 #define RETRY_MAX_MS 900000 /* up to this */
-#define HELD_MS 5000        /* another daemon is at it: look again */
 #define TELL_US 2000000     /* progress into the status: so often at most */
 #define LOOK_AHEAD 64       /* of those that wait for room, in one turn */
 
@@ -171,14 +170,14 @@ take_result(struct syncs_entry * en, const struct syncs_run * run,
 	if (r->verdict == SYNC_IDLE) {
 		/* It is done, or being done: the state knows. */
 		en->known = SYNCS_UNKNOWN;
-		en->retry_at = now + HELD_MS;
+		en->retry_at = now + en->S->beat_ms;
 		en->S->stats.idle++;
 		return;
 	}
 	/* A run that was stopped did not happen, but for the clock: whoever
 	 * resumes it would not want it at once. */
-	if (!cancelled || !en->S->stopping)
-		en->bucket = run->bucket;
+	if ((!cancelled || !en->S->stopping) && run->bucket > en->bucket)
+		en->bucket = run->bucket; /* never back, as in the state */
 	if (r->verdict != SYNC_FAILED) {
 		en->failures = 0;
 		return;

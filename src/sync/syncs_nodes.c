@@ -48,12 +48,13 @@ int
 syncs_nodes_old(const struct syncs * S)
 {
 	int64_t wall = clock_wall_ms() - S->nodes_wall;
+	int64_t old = SYNCS_BEATS * S->beat_ms;
 
 	/* By the wall clock too: the other one stands still while the machine
 	 * sleeps.  (A clock that was set only makes us ask once more.) */
 	return (S->shared && (S->nodes == NULL ||
-	    clock_mono_us() - S->nodes_us > SYNCS_OLD_MS * INT64_C(1000) ||
-	    wall > SYNCS_OLD_MS || wall < -SYNCS_OLD_MS));
+	    clock_mono_us() - S->nodes_us > old * 1000 ||
+	    wall > old || wall < -old));
 }
 
 /* Whether the same nodes live as before (whatever they say). */

@@ -382,11 +382,8 @@ load_ended(struct syncs * S, const struct err * e)
 		return;
 	}
 	S->load_cb = NULL;
-	if (e == NULL) {
-		S->loaded = 1;
-		loop_timer_start(S->beat, 1000);
-		syncs_arm_all(S);
-	}
+	if (e == NULL)
+		syncs_begin(S);
 	cb(S->load_arg, NULL, e);
 }
 

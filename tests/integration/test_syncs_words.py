@@ -80,5 +80,37 @@ one("SYNC CONNECTOR gh.pulls TO pulls")
 e = fails("RUN SYNC gh.pull")
 t.ok("did you mean gh.pulls?" in e["message"], "the nearest is meant", e)
 
+# ---- EXPLAIN SYNC tells what the next run asks ----
+row = one("EXPLAIN SYNC CONNECTOR gh.issues TO new INCREMENTAL ON updated_at")
+t.ok("1970-01-01" in row["statement"] and
+     row["cursor"] == {"column": "updated_at", "value": None},
+     "EXPLAIN SYNC of a new one", row)
+one("SYNC CONNECTOR gh.issues TO kept INCREMENTAL ON updated_at SCHEDULE "
+    "'@daily'")
+ended("gh.issues", shown("gh.issues")["runs"] + 1)
+s.forget()
+row = one("EXPLAIN SYNC gh.issues")
+newest = shown("gh.issues")["cursor"]["issues"]["value"]
+t.ok(newest in row["statement"] and "since=" + newest in
+     row["calls"][0]["request"] and row["cursor"]["value"] == newest,
+     "from the cursor on, in the calls too", row)
+t.eq(s.calls(), [], "asks nobody")
+out = one("SYNC CONNECTOR gh.issues TO kept INCREMENTAL ON updated_at SCHEDULE "
+          "'@daily'")
+n = shown("gh.issues")["runs"]
+ended("gh.issues", n + 1)
+t.eq([a[1].replace("%3A", ":") for a in s.calls()][0], row["calls"][0]
+     ["request"].split(s.base)[1], "and that is what is asked")
+
+# ---- a whole connector, of which not all has the column ----
+run("CREATE CONNECTOR jira TYPE 'jira' CONFIG {base_url: '%s/jira', "
+    "email: 'a@b.c', api_token: 'x', project: 'OPS'}" % s.base)
+rows = {r["entity"]: r for r in
+        run("EXPLAIN SYNC CONNECTOR jira TO j-* INCREMENTAL ON updated")}
+t.ok("updated" in rows["issues"]["cursor"]["column"] and
+     rows["projects"]["cursor"]["column"] is None and
+     "WHERE" not in rows["projects"]["statement"],
+     "what has no such column is read whole", rows.get("projects"))
+
 t.eq(d.close(), 0, "ends well")
 s.close()

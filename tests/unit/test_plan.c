@@ -158,6 +158,8 @@ test_values(void ** state)
 	sends(issues, "private", OP_EQ, int_value(2), "");
 	sends(issues, "assignee", OP_EQ, int_value(5), "\"5\"");
 	sends(issues, "assignee", OP_EQ, text_value("\xff"), "");
+	/* To the service that is no name. */
+	sends(issues, "assignee", OP_EQ, text_value("None"), "");
 	sends(issues, "assignee", OP_IS_NULL, text_value(""), "null");
 	sends(issues, "title", OP_PREFIX, text_value("ab%"), "\"ab\"");
 	sends(issues, "title", OP_PREFIX, text_value("a_b%"), "");
