@@ -183,6 +183,13 @@ class Bench:
             "options": opts})
         assert status == 201, out
 
+    @classmethod
+    def of(cls, d, src):
+        """Where the connector is made already."""
+        b = cls.__new__(cls)
+        b.d, b.src = d, src
+        return b
+
     def sync(self, sql):
         """SYNC ${sql}: (its row, None) or (None, the error)."""
         status, out = self.d.post("/v1/query", {
