@@ -9,7 +9,8 @@
 
 #define SYNCS_BEAT_MAX 5000    /* how often the nodes are asked for */
 #define SYNCS_BEATS 3          /* a list of nodes that old says nothing */
-#define SYNCS_MAX_RUNNING 64   /* at once, of which */
+#define SYNCS_MAX_RUNNING 64   /* at once that get on; */
+#define SYNCS_MAX_BEGUN 256    /* with those that wait for a service, of which */
 #define SYNCS_MAX_CONNECTOR 16 /* of one connector */
 #define SYNCS_EVERY_MIN 100
 #define SYNCS_EVERY_MAX 86400000
@@ -63,6 +64,7 @@ struct syncs_run {
 	struct err e;
 	int64_t bucket;
 	int64_t begun_us, told_us;
+	int64_t moved_us;      /* when it last got on */
 	int told;              /* its progress is in the status */
 	int manual;
 	struct sync_progress p;
