@@ -267,8 +267,23 @@ sync_leg_close(struct sync_leg * l)
 		return;
 	writer_stats(l->w, &st);
 	l->rejected = st.rejected;
+	l->passed = st.passed;
 	writer_close(l->w);
 	l->w = NULL;
+}
+
+uint64_t
+sync_leg_passed(const struct sync_leg * l)
+{
+	struct writer_stats st;
+
+	if (!l->has_cursor || l->r->d->incremental == NULL)
+		return (0);
+	if (l->w == NULL)
+		return (l->passed);
+	memset(&st, 0, sizeof(st));
+	writer_stats(l->w, &st);
+	return (st.passed);
 }
 
 void
@@ -338,6 +353,7 @@ sync_leg_judge(struct sync_leg * l)
 {
 	struct sync_run * r = l->r;
 	struct writer_stats st;
+	uint64_t passed = sync_leg_passed(l);
 	int whole = l->reads_all && !l->resumed;
 
 	memset(&st, 0, sizeof(st));
@@ -362,6 +378,12 @@ sync_leg_judge(struct sync_leg * l)
 		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu row%s rejected: "
 		    "%s", (unsigned long long)st.rejected,
 		    st.rejected == 1 ? "" : "s", st.reject_why);
+	if (passed > 0)
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu row%s left as a "
+		    "later run of another sync wrote %s: the next run looks "
+		    "again", (unsigned long long)passed,
+		    passed == 1 ? " was" : "s were",
+		    passed == 1 ? "it" : "them");
 	return (whole && !l->writer_failed && !l->failed &&
 	    l->st.skipped == 0 && l->st.short_of == 0 && st.rejected == 0);
 }

@@ -1,5 +1,6 @@
 #include "sync/syncs.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -310,6 +311,7 @@ syncs_set_def(struct syncs_entry * en, struct sync_def * d)
 	HASH_DELETE(hh, S->by_id, en);
 	sync_def_unref(en->d);
 	en->d = d;
+	en->unfit = 0;
 	HASH_ADD_KEYPTR(hh, S->by_id, d->id, strlen(d->id), en);
 	en->offset_ms = d->every_ms > 0 ?
 	    schedule_offset(d->id, d->every_ms) : 0;
@@ -365,6 +367,53 @@ int
 syncs_has(const struct syncs * S, const char * id)
 {
 	return (syncs_find(S, id) != NULL);
+}
+
+void
+syncs_each_target(const struct syncs * S, int (*cb)(void * arg,
+    const char * id, const char * engine, const char * database,
+    const char * table, const char * node), void * arg)
+{
+	const struct sync_def * d;
+	char name[300];
+	size_t i, k;
+	int there;
+
+	for (i = 0; i < S->n; i++) {
+		d = S->sorted[i]->d;
+		there = d->engine == SYNC_SQLITE && d->node != NULL &&
+		    strcmp(d->node, S->node) != 0;
+		for (k = 0; k < d->nentities; k++)
+			if (sync_def_table(d, d->entities[k], name,
+			    sizeof(name)) == 0 && cb(arg, d->id,
+			    d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
+			    d->engine == SYNC_SQLITE ? d->database : "", name,
+			    there ? d->node : NULL))
+				return;
+	}
+}
+
+const char *
+syncs_elsewhere(const struct syncs * S, const char * database,
+    const char * table)
+{
+	const struct sync_def * d;
+	char name[300];
+	size_t i, k;
+
+	for (i = 0; i < S->n; i++) {
+		d = S->sorted[i]->d;
+		if (d->engine != SYNC_SQLITE || d->node == NULL ||
+		    strcmp(d->node, S->node) == 0 || (database != NULL &&
+		    strcasecmp(database, d->database) != 0))
+			continue;
+		for (k = 0; k < d->nentities; k++)
+			if (sync_def_table(d, d->entities[k], name,
+			    sizeof(name)) == 0 &&
+			    fnmatch(table, name, FNM_CASEFOLD) == 0)
+				return (d->node);
+	}
+	return (NULL);
 }
 
 size_t

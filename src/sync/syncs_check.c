@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "sql/token.h"
 #include "sync/sync_run.h"
 #include "sync/syncs_check.h"
 
@@ -81,27 +82,88 @@ on_row(void * arg, size_t n, const struct query_value * v)
 }
 
 /*
- * A place in the SELECT as one in its WHERE, which begins in the SELECT's first
- * line.  The excerpt below the message is not of it.
+ * It is compiled in brackets of ours: where it ends too early, or goes
+ * on too long, these are what is found and expected.
  */
 static void
-mend_place(const struct buf * sql, struct err * e)
+without_brackets(struct err * e, int at_end)
+{
+	static const char found[] = "found ), but expected";
+	static const char or[] = ", a comma or )";
+	char * p, msg[sizeof(e->msg)];
+
+	if (at_end && (p = strstr(e->msg, found)) != NULL) {
+		snprintf(msg, sizeof(msg), "%.*sfound the end of WHERE%s",
+		    (int)(p - e->msg), e->msg, p + sizeof("found )") - 1);
+		snprintf(e->msg, sizeof(e->msg), "%s", msg);
+	}
+	if ((p = strstr(e->msg, or)) != NULL) {
+		snprintf(msg, sizeof(msg), "%.*s or the end of WHERE%s",
+		    (int)(p - e->msg), e->msg, p + sizeof(or) - 1);
+		snprintf(e->msg, sizeof(e->msg), "%s", msg);
+	}
+}
+
+/* Whether byte ${off} of the condition lies in no bracket of its own. */
+static int
+is_outside(const char * s, size_t len, size_t off)
+{
+	struct token_list l;
+	size_t i, depth = 0;
+	struct err e;
+
+	if (token_list(s, len, 1000000, &l, &e))
+		return (0);
+	for (i = 0; i < l.n && l.t[i].off < off; i++) {
+		if (token_is(&l, i, "("))
+			depth++;
+		else if (token_is(&l, i, ")") && depth > 0)
+			depth--;
+	}
+	token_list_free(&l);
+	return (depth == 0);
+}
+
+/* The byte of ${n} bytes of text that line and column, from 1, say. */
+static size_t
+offset_of(const char * s, size_t n, size_t line, size_t col)
+{
+	size_t i = 0;
+
+	for (; line > 1 && i < n; i++)
+		line -= s[i] == '\n';
+	for (; col > 1 && i < n; col--)
+		for (i++; i < n && ((unsigned char)s[i] & 0xc0) == 0x80; i++)
+			continue;
+	return (i);
+}
+
+/* A place in the SELECT as one in its WHERE, which begins in its first line. */
+static void
+mend_place(const struct buf * sql, const char * where, struct err * e)
 {
 	static const char word[] = " WHERE (";
-	char msg[sizeof(e->msg)];
 	const char * at = sql->p == NULL ? NULL : strstr(sql->p, word);
-	unsigned line, col, from;
+	struct err in = *e;
+	size_t line, col, from, off, len;
 	int n = 0;
 
-	if (at == NULL || sscanf(e->msg, "line %u, column %u:%n", &line, &col,
-	    &n) != 2 || n == 0)
+	if (where == NULL || at == NULL || sscanf(e->msg,
+	    "line %zu, column %zu: %n", &line, &col, &n) != 2 || n == 0)
 		return;
-	from = line > 1 ? 0 : (unsigned)(at - sql->p) + sizeof(word) - 1;
-	if (col <= from)
+	from = (size_t)(at - sql->p) + sizeof(word) - 1;
+	if (line == 1 && col <= from)
 		return;
-	snprintf(msg, sizeof(msg), "line %u, column %u:%s", line, col - from,
+	len = strlen(where);
+	off = offset_of(where, len, line, line == 1 ? col - from : col);
+	snprintf(in.msg, sizeof(in.msg), "%.*s", (int)strcspn(e->msg + n, "\n"),
 	    e->msg + n);
-	memcpy(e->msg, msg, sizeof(msg));
+	if (is_outside(where, len, off))
+		without_brackets(&in, off + strspn(where + off, " \t\r\n") >=
+		    len);
+	token_error(where, len, off, e, "%s", in.msg);
+	e->cls = in.cls;
+	memcpy(e->code, in.code, sizeof(e->code));
 }
 
 static void check_next(struct syncs_check * k);
@@ -120,7 +182,7 @@ on_explained(void * arg, const struct query_stats * st, const struct err * e)
 		    "sql", k->sql.p, "calls", k->rows));
 	} else {
 		why = *e;
-		mend_place(&k->sql, &why);
+		mend_place(&k->sql, k->d->where, &why);
 		syncs_spec_leave_out(k, name, &why);
 	}
 	json_decref(k->columns);

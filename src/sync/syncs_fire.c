@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +68,8 @@ syncs_unready(struct syncs_entry * en)
 void
 syncs_ready(struct syncs_entry * en)
 {
-	if (en->run != NULL || en->queued || en->dropped || en->busy)
+	if (en->run != NULL || en->queued || en->dropped || en->busy ||
+	    en->unfit)
 		return;
 	syncs_disarm(en);
 	enqueue(en);
@@ -203,6 +205,15 @@ count(struct syncs * S, const struct sync_result * r)
 	S->stats.deleted += r->p.deleted;
 }
 
+/* Somebody ended it, and rows of it are in the target: that is part of a run, and
+ * is shown as one. */
+static int
+is_part(const struct syncs_entry * en, const struct sync_result * r)
+{
+	return (r->verdict == SYNC_FAILED && r->e.cls == ERR_CANCELLED &&
+	    r->p.written > 0 && !en->S->stopping && !en->dropped);
+}
+
 static void
 on_end(void * arg, const struct sync_result * r)
 {
@@ -212,9 +223,17 @@ on_end(void * arg, const struct sync_result * r)
 	struct sync_wait * w;
 	void (*ended)(void *) = en->ended;
 	void * ended_arg = en->ended_arg;
+	struct sync_result part;
 
 	en->run = NULL;
 	en->ended = NULL;
+	if (is_part(en, r)) {
+		part = *r;
+		part.verdict = SYNC_PARTIAL;
+		snprintf(part.reason, sizeof(part.reason), "ended before its "
+		    "end: %.200s", r->e.msg);
+		r = &part;
+	}
 	take_result(en, run, r);
 	count(S, r);
 	if (!en->dropped)
@@ -358,7 +377,7 @@ has_room(const struct syncs * S)
 static int
 is_wanted(const struct syncs_entry * en)
 {
-	return (!en->dropped && !en->busy && (en->waits != NULL ||
+	return (!en->dropped && !en->busy && !en->unfit && (en->waits != NULL ||
 	    (en->mine && en->d->enabled && runner_enabled(en->S->o.runner,
 	    en->d->connector))));
 }

@@ -40,6 +40,8 @@ struct syncs_entry {
 	unsigned dropped : 1;  /* it is to go: no run begins, nothing is written */
 	unsigned unsaved : 1;  /* its record is still to be written */
 	unsigned seen : 1;     /* by the comparing under way */
+	unsigned unfit : 1;    /* its record cannot be read: it does not run */
+	unsigned put_back : 1; /* all of its record is to be written */
 	void (*ended)(void *); /* once its run is over; or NULL */
 	void * ended_arg;
 
@@ -227,7 +229,8 @@ const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 void syncs_poll(struct syncs * S, int lost);
 
 /* syncs_save.c */
-/** syncs_save(en): Write its record as it is; again until it is there. */
+/** syncs_save(en): Write whether it is enabled, or where it is to be put back all of
+ * its record; again until it is there. */
 void syncs_save(struct syncs_entry * en);
 void syncs_save_rest(struct syncs * S);
 /** syncs_touch(en): We changed it: what was read of it before says nothing. */

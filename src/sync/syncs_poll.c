@@ -19,31 +19,41 @@
 #define REST 10
 #define REST_MAX_US INT64_C(60000000)
 
-/* A scrape's record, or one nobody can read. */
-static int
-is_ours(const json_t * rec)
+/* A record that this version cannot read: another one's, or somebody's hand was in
+ * it.  What was known of it is not run on, nor is anything deleted. */
+static void
+set_unfit(struct syncs_entry * en, const char * id, const struct err * e)
 {
-	return (json_int(rec, "v", 0) == 1 && json_str(rec, "id") != NULL);
+	log_event(LOG_ERROR, "sync_does_not_fit", LOG_S("sync", id), LOG_E(e));
+	if (en == NULL || en->unfit)
+		return;
+	en->unfit = 1;
+	if (en->run != NULL && en->run->r != NULL)
+		sync_run_cancel(en->run->r, "its record cannot be read");
+	syncs_unready(en);
+	syncs_arm(en);
 }
 
-static struct sync_def *
-read_def(const json_t * rec)
-{
-	struct sync_def * d;
-	struct err e;
-
-	if ((d = sync_def_from_record(rec, &e)) == NULL)
-		log_event(LOG_ERROR, "sync_does_not_fit",
-		    LOG_S("sync", json_str(rec, "id")), LOG_E(&e));
-	return (d);
-}
-
-/* ---- the connector is gone ---- */
-
+/* A question to the state about one that may be gone when the answer comes. */
 struct ask {
 	struct syncs * S;
 	char id[];
 };
+
+static struct ask *
+ask_new(const struct syncs_entry * en)
+{
+	size_t n = strlen(en->d->id) + 1;
+	struct ask * w = malloc(sizeof(*w) + n);
+
+	if (w == NULL)
+		return (NULL);
+	w->S = en->S;
+	memcpy(w->id, en->d->id, n);
+	return (w);
+}
+
+/* ---- the connector is gone ---- */
 
 /* Dropped here, whose run is over; and in the state, should whoever dropped the
  * connector not have come to it. */
@@ -54,6 +64,7 @@ on_gone(void * arg)
 	struct syncs * S = en->S;
 
 	S->o.state->ops->del(S->o.state, "sync", en->d->id, NULL, NULL);
+	S->changes++;
 	syncs_remove(en);
 }
 
@@ -88,13 +99,10 @@ static void
 ask_connector(struct syncs_entry * en)
 {
 	struct syncs * S = en->S;
-	size_t n = strlen(en->d->id) + 1;
-	struct ask * w = malloc(sizeof(*w) + n);
+	struct ask * w = ask_new(en);
 
 	if (w == NULL)
 		return; /* seen again at the next change */
-	w->S = S;
-	memcpy(w->id, en->d->id, n);
 	S->ops++;
 	S->o.state->ops->get(S->o.state, "connector", en->d->connector,
 	    on_connector, w);
@@ -102,7 +110,38 @@ ask_connector(struct syncs_entry * en)
 
 /* ---- comparing ---- */
 
-/* Another daemon dropped it: what our run still wrote of it goes too. */
+/* What our run still wrote of it goes too, unless somebody made one of the same name
+ * meanwhile. */
+static void
+on_remains(void * arg, json_t * v, const struct err * e)
+{
+	struct ask * w = arg;
+	struct syncs * S = w->S;
+
+	if (e == NULL && v == NULL)
+		S->o.state->ops->del(S->o.state, "sync", w->id, NULL, NULL);
+	else if (e == NULL)
+		syncs_poll(S, 0);
+	free(w);
+	S->ops--;
+	syncs_maybe_stopped(S);
+}
+
+static void
+on_retired(void * arg)
+{
+	struct syncs_entry * en = arg;
+	struct syncs * S = en->S;
+	struct ask * w = ask_new(en);
+
+	syncs_remove(en);
+	if (w == NULL)
+		return; /* a cursor without a sync stays: no harm */
+	S->ops++;
+	S->o.state->ops->get(S->o.state, "sync", w->id, on_remains, w);
+}
+
+/* Another daemon dropped it. */
 static void
 retire(struct syncs_entry * en)
 {
@@ -112,7 +151,7 @@ retire(struct syncs_entry * en)
 	if (en->run == NULL)
 		syncs_remove(en);
 	else
-		syncs_end(en, "the sync was dropped", on_gone, en);
+		syncs_end(en, "the sync was dropped", on_retired, en);
 }
 
 static int
@@ -156,22 +195,31 @@ static void
 compare_one(struct syncs * S, const json_t * rec)
 {
 	struct syncs_entry * en;
+	const char * id = json_str(rec, "id");
 	struct sync_def * d;
 	struct err e;
 
-	if (!is_ours(rec))
+	if (id == NULL)
 		return;
-	HASH_FIND(hh, S->by_id, json_str(rec, "id"),
-	    strlen(json_str(rec, "id")), en);
+	HASH_FIND(hh, S->by_id, id, strlen(id), en);
 	if (en != NULL)
 		en->seen = 1;
-	if ((en != NULL && (is_ahead(en) || en->unsaved)) ||
-	    (d = read_def(rec)) == NULL)
+	else if (json_object_get(rec, "v") == NULL)
+		return; /* a scrape's */
+	if (en != NULL && (is_ahead(en) || en->unsaved))
 		return;
+	if ((d = sync_def_from_record(rec, &e)) == NULL) {
+		set_unfit(en, id, &e);
+		return;
+	}
+	if (en != NULL && en->unfit) {
+		en->unfit = 0;
+		syncs_arm(en);
+	}
 	if (en == NULL) {
 		if ((en = syncs_insert(S, d, &e)) == NULL) {
 			log_event(LOG_ERROR, "sync_not_loaded", LOG_S("sync",
-			    json_str(rec, "id")), LOG_E(&e));
+			    id), LOG_E(&e));
 			return;
 		}
 		en->seen = 1;
@@ -194,7 +242,7 @@ put_back(struct syncs * S)
 		en = S->sorted[i];
 		if (en->seen || is_ahead(en))
 			continue;
-		en->seen = 1;
+		en->seen = en->put_back = 1;
 		syncs_save(en);
 		n++;
 	}

@@ -85,6 +85,8 @@ status_word(const struct syncs_entry * en, const json_t * status, int runs,
 {
 	const char * verdict = json_str(status, "verdict");
 
+	if (en->unfit)
+		return ("unreadable");
 	if (!en->d->enabled)
 		return ("paused");
 	if (runs)

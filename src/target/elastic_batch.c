@@ -149,8 +149,10 @@ conflict(struct elastic_batch * b, const struct elastic_item * it)
 		p = next++;
 
 	if (p != NULL && !elastic_doc_is_ours(b->w->doc,
-	    strtoll(p + sizeof(mark) - 1, NULL, 10)))
+	    strtoll(p + sizeof(mark) - 1, NULL, 10))) {
+		b->passed++;
 		return;
+	}
 	err_set(&e, ERR_PERMANENT, "fenced", "index %s: a later run of %s has "
 	    "written there meanwhile; this one ends", b->w->spec.table,
 	    b->w->spec.sync);
@@ -403,8 +405,9 @@ static void
 judge(struct elastic_batch * b)
 {
 	const struct elastic_answer * a = &b->answer;
-	size_t i, busy = 0;
+	size_t i, busy = 0, passed = b->passed;
 
+	b->passed = 0;
 	if (b->is_fatal) {
 		elastic_writer_fail(b->w, &b->err);
 		return;
@@ -419,6 +422,7 @@ judge(struct elastic_batch * b)
 		later(b);
 		return;
 	}
+	b->w->st.passed += passed;
 	for (i = 0; i < b->sent; i++)
 		busy += b->outcome[i] == OUTCOME_BUSY;
 	if (busy < b->sent)
@@ -474,6 +478,7 @@ elastic_batch_send(struct elastic_batch * b)
 	buf_clear(&b->rejects);
 	buf_clear(&b->whys);
 	b->is_fatal = 0;
+	b->passed = 0;
 	elastic_answer_begin(&b->answer, on_item, b);
 	bytes = b->at[b->sent];
 	memset(&a, 0, sizeof(a));

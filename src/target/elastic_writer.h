@@ -48,6 +48,7 @@ struct elastic_batch {
 	int after;            /* not before those before it are done */
 	size_t window;        /* so many a request; 0: all */
 	size_t sent;          /* how many the present request has */
+	size_t passed;        /* another sync's later run has them */
 	uint8_t * outcome;    /* of each of these, as its answer says */
 	struct buf whys;      /* reasons of the refused ones, a NUL behind each */
 	struct buf rejects;   /* lines that put rows aside */

@@ -181,7 +181,8 @@ def test_long_conflict():
     for key in ("k" * 510, "current version [7] current version ["):
         drive(c, columns=cols, rows=[[key]], sync="other", fence=20)
         r = drive(c, columns=cols, rows=[[key]], fence=10)
-        T.eq((r.get("acked"), r.get("failed")), (1, None),
+        T.eq((r.get("acked"), r.get("failed"), r["stats"].get("passed")),
+             (1, None, 1),
              "another sync's row is there: %.30s" % key)
         drive(c, columns=cols, rows=[[key]], fence=30)
         r = drive(c, columns=cols, rows=[[key]], fence=29)

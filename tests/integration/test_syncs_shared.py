@@ -175,7 +175,9 @@ t.eq(twice, [], "no bucket twice")
 each = shares(before)
 t.ok(sum(each) == SYNCS and all(70 <= x <= 130 for x in each),
      "evenly spread, each sync by one daemon", each)
-t.ok(len(lines) / max(runs, 1) <= 6, "at most 6 commands of Redis a run",
+# Where all is slow, runs also tell how far they are.
+t.ok(len(lines) / max(runs, 1) <= (9 if sanitized() else 6),
+     "at most 6 commands of Redis a run",
      "%d commands, %d runs: %.2f" % (len(lines), runs, len(lines) / runs))
 t.note("%.2f commands a run" % (len(lines) / max(runs, 1)))
 

@@ -268,8 +268,10 @@ sync_run_say(struct sync_def * d, struct connector * c, size_t i,
     const json_t * record, struct buf * sql, struct err * e)
 {
 	(void)record;
-	return (buf_addf(sql, "SELECT * FROM \"%s\".\"%s\"", c->name,
-	    d->entities[i]) ? err_nomem(e, "a statement") : 0);
+	buf_addf(sql, "SELECT * FROM \"%s\".\"%s\"", c->name, d->entities[i]);
+	if (d->where != NULL)
+		buf_addf(sql, " WHERE (%s\n)", d->where);
+	return (sql->failed ? err_nomem(e, "a statement") : 0);
 }
 
 const char *
