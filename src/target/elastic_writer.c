@@ -417,7 +417,8 @@ set_up(struct elastic_writer * w, const struct writer_spec * spec,
 		return (err_nomem(e, "a writer"));
 	if ((w->doc = elastic_doc_new(&w->spec, e)) == NULL)
 		return (-1);
-	w->prepare = elastic_prepare_start(w->el, &w->spec, on_prepared, w);
+	w->prepare = elastic_prepare_start(w->el, &w->spec, &w->st.is_new,
+	    on_prepared, w);
 	return (w->prepare == NULL ? err_nomem(e, "a writer") : 0);
 }
 

@@ -166,6 +166,15 @@ t.ok(v["verdict"] == "failed" and v["last_error"].startswith("transient"),
 es.spoil = lambda *a: None
 b.run(inc)
 same("inc", "nothing is double, and inc")
+
+# ---- somebody deleted the index ----
+del es.indices["inc"]
+src.put(21)
+es.spoil = lambda m, p, body: (503, {}) if "_bulk" in p else None
+b.run(inc)                  # what failed looks again at what is there
+es.spoil = lambda *a: None
+b.run(inc)
+same("inc", "the index was deleted: all is read again, and inc")
 d.call("DELETE", "/v1/syncs/" + inc)
 
 # ---- names ----
