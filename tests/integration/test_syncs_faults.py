@@ -263,7 +263,7 @@ w = threading.Thread(target=watch)
 w.start()
 v = b.run(sync)
 t.ok(v["verdict"] == "failed", "away once it is to write: it fails", v)
-t.ok(len(big.asked) - asked < N // 500 // 2,
+t.ok(len(big.asked) - asked < 60,
      "  and asks for no more than it can hold", len(big.asked) - asked)
 # Slow, so that all batches are full while the source goes on.
 es.spoil = lambda m, p, body: time.sleep(0.6) if "_bulk" in p else None
