@@ -23,7 +23,7 @@ id_of(const struct elastic_batch * b, size_t i, size_t * n)
 
 /* Where ${hash} stands, from slot ${k} on, or would. */
 static size_t
-find(const struct elastic_slot * slots, size_t nslots, uint64_t hash, size_t k)
+find(const struct elastic_slot * slots, size_t nslots, uint32_t hash, size_t k)
 {
 	for (k &= nslots - 1; slots[k].i != 0 && slots[k].hash != hash;)
 		k = (k + 1) & (nslots - 1);
@@ -59,7 +59,7 @@ is_under_way(const struct elastic_batch * b)
 }
 
 static int
-has(const struct elastic_batch * b, uint64_t hash)
+has(const struct elastic_batch * b, uint32_t hash)
 {
 	return (b->nslots > 0 && b->slots[find(b->slots, b->nslots, hash,
 	    hash)].i != 0);
@@ -80,7 +80,7 @@ elastic_twice_add(struct elastic_batch * b)
 	const struct elastic_writer * w = b->w;
 	size_t i = b->n - 1, k, n;
 	const char * id = id_of(b, i, &n);
-	uint64_t hash = hash64(KEY, id, n);
+	uint32_t hash = (uint32_t)hash64(KEY, id, n);
 
 	for (k = 0; k < BATCHES; k++)
 		if (is_under_way(&w->batch[k]) && has(&w->batch[k], hash))

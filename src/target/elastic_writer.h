@@ -31,7 +31,7 @@ enum entry { ENTRY_ROW, ENTRY_REJECT, /* a row put aside */
 
 /* Which entry has an _id. */
 struct elastic_slot {
-	uint64_t hash;
+	uint32_t hash;
 	uint32_t i;           /* from 1; 0: none */
 };
 
