@@ -164,6 +164,17 @@ add_columns(struct tracks * ts, const struct track * base,
 	return (add_path(ts, base, ent->drop_if, ent->drop_if->n, drop));
 }
 
+/* A page that is the list itself, and one of several: an object in its place is no
+ * record but whatever a service says instead of one, with 200. */
+static int
+is_bare_list(const struct decode_plan * p)
+{
+	enum page_kind kind = p->list->paginate.kind;
+
+	return (p->records->n == 0 && (kind == PAGE_LINK ||
+	    kind == PAGE_OFFSET || kind == PAGE_NUMBER));
+}
+
 static int
 add_records(struct tracks * ts, const struct decode_plan * p)
 {
@@ -171,7 +182,10 @@ add_records(struct tracks * ts, const struct decode_plan * p)
 	struct decode_accept a = { .event = ON_LIST,
 	    .fan = (uint8_t)ends_in_fan(p->records) };
 	size_t i, j, nel, n = before_fan(p->records);
+	size_t first = is_bare_list(p) ? 1 : 0;
 
+	if (first == 1)
+		a.cond = COND_ARRAY;
 	if (add_path(ts, &none, p->records, p->records->n, a))
 		return (-1);
 	if (p->records->neach > 0) {
@@ -184,7 +198,7 @@ add_records(struct tracks * ts, const struct decode_plan * p)
 		if (add_path(ts, &none, p->records, n, a))
 			return (-1);
 	}
-	for (i = both(&none, p->records, rec); i-- > 0;) {
+	for (i = both(&none, p->records, rec); i-- > first;) {
 		if (add_columns(ts, &rec[i], p->ent, 0))
 			return (-1);
 		nel = p->ent->explode == NULL ? 0 :

@@ -54,6 +54,8 @@ struct runner {
 	size_t list_next;      /* and what is compared next */
 	uint64_t changes;      /* of our own, so far */
 	uint64_t list_changes; /* when the last list was asked for */
+	int64_t look_us;       /* when that was */
+	int64_t look_after_us; /* and not again before */
 
 	struct runner_stats stats;
 };

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "run/runner_internal.h"
@@ -11,6 +12,10 @@
  */
 #define POLL_MS 1000     /* of the counter: whoever is asked next should know */
 #define STATUS_POLLS 5   /* the statuses, each so many of these */
+/* While others change much, reading it all takes no more than this part of the
+ * time. */
+#define REST 10
+#define REST_MAX_US INT64_C(60000000)
 #define LOAD_RETRY_MS 1000
 /* Thousands of connectors are looked at so many at a time: some 2 ms.  A round
  * of asking for statuses takes its time. */
@@ -351,6 +356,9 @@ compare_one(struct runner * r, const json_t * rec)
 static void
 compare_end(struct runner * r)
 {
+	int64_t now = clock_mono_us(), rest = (now - r->look_us) * REST;
+
+	r->look_after_us = now + (rest < REST_MAX_US ? rest : REST_MAX_US);
 	json_decref(r->list);
 	json_decref(r->names);
 	r->list = r->names = NULL;
@@ -474,13 +482,16 @@ on_generation(void * arg, json_t * v, const struct err * e)
 	struct runner * r = arg;
 	json_int_t gen = json_integer_value(v);
 
-	if (e != NULL || gen == r->generation || r->stopping) {
+	/* What falls was lost: that is not put off. */
+	if (e != NULL || gen == r->generation || r->stopping ||
+	    (gen >= r->seen && clock_mono_us() < r->look_after_us)) {
 		r->ops--;
 		r->polling = 0;
 		runner_maybe_stopped(r);
 		return;
 	}
 	r->generation = gen;
+	r->look_us = clock_mono_us();
 	if (r->secret_store == NULL) {
 		on_secrets(r, NULL);
 	} else if (gen < r->seen) {
@@ -523,6 +534,7 @@ void
 runner_look(struct runner * r)
 {
 	r->generation = -1;
+	r->look_after_us = 0;
 	if (r->stopping)
 		return;
 	if (r->poll_timer == NULL)

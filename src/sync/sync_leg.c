@@ -226,6 +226,34 @@ fail:
 	return (NULL);
 }
 
+int
+sync_leg_ready(struct sync_leg * l, struct err * e)
+{
+	struct sync_run * r = l->r;
+	struct writer_stats st;
+
+	memset(&st, 0, sizeof(st));
+	writer_stats(l->w, &st);
+	if (!st.is_new || (l->resume == NULL && (!l->has_cursor ||
+	    !l->cu.stored.has)))
+		return (0);
+	log_event(LOG_WARN, "sync_begins_anew", LOG_S("sync", r->d->id),
+	    LOG_S("entity", l->ent->name), LOG_S("why", "its target was not "
+	    "there any more"));
+	json_decref(l->resume);
+	l->resume = NULL;
+	if (sync_commit_forget(l))
+		return (err_nomem(e, "a cursor"));
+	if (l->has_cursor) {
+		sync_cursor_free(&l->cu);
+		sync_cursor_init(&l->cu, l->ent, (size_t)(l->cu.col -
+		    l->ent->columns), l->cu.at);
+		l->cu.all = r->d->incremental == NULL ||
+		    (r->flags & SYNC_RUN_FULL) != 0;
+	}
+	return (0);
+}
+
 struct sync_leg *
 sync_leg_new(struct sync_run * r, size_t i, struct err * e)
 {

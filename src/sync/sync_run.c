@@ -236,7 +236,7 @@ in_open(struct sync_run * r)
 	if (!l->is_ready)
 		return (0);
 	run_enter(r, RUN_READ);
-	if (sync_read_start(l, &l->e)) {
+	if (sync_leg_ready(l, &l->e) || sync_read_start(l, &l->e)) {
 		l->ended = l->failed = 1;
 		return (1);
 	}

@@ -54,6 +54,16 @@ replace(struct sync_leg * l, json_t * rec)
 	r->is_dirty = 1;
 }
 
+int
+sync_commit_forget(struct sync_leg * l)
+{
+	struct sync_run * r = l->r;
+
+	replace(l, json_object());
+	sync_commit_put(r);
+	return (sync_commit_leg(l) == NULL ? -1 : 0);
+}
+
 static json_t *
 leg_copy(const struct sync_leg * l)
 {

@@ -169,6 +169,8 @@ int sync_commit_load(struct sync_run * r, const json_t * v) MUST_CHECK;
 const json_t * sync_commit_leg(const struct sync_leg * l);
 /** sync_commit_step(l): If all rows of its step are acknowledged note it. */
 void sync_commit_step(struct sync_leg * l);
+/** sync_commit_forget(l): Nothing of it is in the target.  0 or -1. */
+int sync_commit_forget(struct sync_leg * l) MUST_CHECK;
 /** sync_commit_end(l, well): The leg is over. */
 void sync_commit_end(struct sync_leg * l, int well);
 /** sync_commit_done(r): Note that the bucket is done. */
@@ -186,6 +188,9 @@ int64_t sync_commit_time(const struct sync_run * r);
  * with ${e}. */
 struct sync_leg * sync_leg_new(struct sync_run * r, size_t i, struct err * e)
     MUST_CHECK;
+/** sync_leg_ready(l, e): Its target is there: if only since now, what was read
+ * before is read again. */
+int sync_leg_ready(struct sync_leg * l, struct err * e) MUST_CHECK;
 void sync_leg_free(struct sync_leg * l); /* NULL is a no-op; no query may run */
 /** sync_leg_close(l): Close the writer: nothing more is written. */
 void sync_leg_close(struct sync_leg * l);

@@ -293,6 +293,7 @@ syncs_remove(struct syncs_entry * en)
 
 	syncs_disarm(en);
 	syncs_unready(en);
+	S->drops++;
 	S->unsaved -= en->unsaved;
 	memmove(&S->sorted[at], &S->sorted[at + 1],
 	    (S->n - at - 1) * sizeof(*S->sorted));

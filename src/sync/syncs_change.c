@@ -43,7 +43,6 @@ on_dropped(void * arg, json_t * v, const struct err * e)
 		en->dropped = 0;
 		syncs_arm(en);
 	} else {
-		c->S->changes++;
 		log_event(LOG_INFO, "sync_dropped", LOG_S("sync", en->d->id),
 		    LOG_S("connector", en->d->connector));
 		answer = json_pack("{s:s, s:s}", "sync", en->d->id, "status",
@@ -119,7 +118,7 @@ on_written(void * arg, json_t * v, const struct err * e)
 		refuse(ch, e);
 		return;
 	}
-	c->S->changes++;
+	syncs_touch(en);
 	c->S->unsaved -= en->unsaved;
 	en->unsaved = 0;
 	if (ch->d->enabled && !en->d->enabled) {

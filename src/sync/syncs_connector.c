@@ -393,7 +393,6 @@ on_deleted(void * arg, json_t * v, const struct err * e)
 	struct op * op = arg;
 
 	(void)v;
-	op->c->S->changes++;
 	each_of(op, e != NULL ? undrop : forget);
 	op_end(op, e);
 }

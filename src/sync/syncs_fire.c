@@ -14,6 +14,7 @@
 #define RETRY_MS 15000      /* after a transient failure, doubled each time, */
 #define RETRY_MAX_MS 900000 /* up to this */
 #define TELL_US 2000000     /* progress into the status: so often at most */
+#define STUCK_US 60000000   /* who has not got on for so long waits */
 #define LOOK_AHEAD 64       /* of those that wait for room, in one turn */
 
 static void begin_some(void * arg);
@@ -125,6 +126,7 @@ on_progress(void * arg, const struct sync_progress * p)
 	struct sync_wait * w, * next;
 
 	run->p = *p;
+	run->moved_us = clock_mono_us();
 	for (w = run->waits; w != NULL; w = next) {
 		next = w->next;
 		if (w->progress != NULL)
@@ -313,7 +315,7 @@ begin(struct syncs_entry * en)
 	run->en = en;
 	run->d = sync_def_ref(en->d);
 	run->bucket = bucket_now(en, now);
-	run->begun_us = run->told_us = clock_mono_us();
+	run->begun_us = run->told_us = run->moved_us = clock_mono_us();
 	run->p.total = -1;
 	run->p.started_ms = now;
 	run->manual = en->waits != NULL;
@@ -356,6 +358,21 @@ is_full(const struct syncs * S, const char * connector)
 	return (n >= SYNCS_MAX_CONNECTOR);
 }
 
+/* A service may let a run wait for an hour: others need not do so for that. */
+static int
+has_room(const struct syncs * S)
+{
+	int64_t since = clock_mono_us() - STUCK_US;
+	const struct syncs_run * run;
+	size_t n = 0;
+
+	if (S->nrunning < SYNCS_MAX_RUNNING)
+		return (1);
+	for (run = S->running; run != NULL; run = run->next)
+		n += run->moved_us > since;
+	return (n < SYNCS_MAX_RUNNING && S->nrunning < SYNCS_MAX_BEGUN);
+}
+
 /* Whether it still is to run: much may have changed since it was due. */
 static int
 is_wanted(const struct syncs_entry * en)
@@ -375,7 +392,7 @@ begin_some(void * arg)
 	size_t looked = 0;
 
 	while (S->queue != NULL && !S->stopping && looked++ < LOOK_AHEAD &&
-	    S->nrunning < SYNCS_MAX_RUNNING) {
+	    has_room(S)) {
 		en = dequeue(S);
 		if (!is_wanted(en))
 			syncs_arm(en);

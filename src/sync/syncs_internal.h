@@ -9,7 +9,8 @@
 
 #define SYNCS_BEAT_MAX 5000    /* how often the nodes are asked for */
 #define SYNCS_BEATS 3          /* a list of nodes that old says nothing */
-#define SYNCS_MAX_RUNNING 64   /* at once, of which */
+#define SYNCS_MAX_RUNNING 64   /* at once that get on; */
+#define SYNCS_MAX_BEGUN 256    /* with those that wait for a service, of which */
 #define SYNCS_MAX_CONNECTOR 16 /* of one connector */
 #define SYNCS_EVERY_MIN 100
 #define SYNCS_EVERY_MAX 86400000
@@ -25,6 +26,7 @@ struct syncs_entry {
 	size_t heap;           /* its place in the heap from 1; 0: not in it */
 	int64_t due_at;        /* by the wall clock */
 	int64_t retry_at;      /* not before its time; 0: no */
+	uint64_t touched;      /* the number of our last change of it */
 	int64_t bucket;        /* the last one done; INT64_MIN: none */
 	struct syncs_run * run;    /* under way here, or NULL */
 	struct sync_wait * waits;  /* for the next run */
@@ -64,6 +66,7 @@ struct syncs_run {
 	struct err e;
 	int64_t bucket;
 	int64_t begun_us, told_us;
+	int64_t moved_us;      /* when it last got on */
 	int told;              /* its progress is in the status */
 	int manual;
 	struct sync_progress p;
@@ -128,7 +131,10 @@ struct syncs {
 	json_t * list;         /* what the state holds, while it is compared */
 	size_t list_next;
 	size_t changed;        /* elsewhere, as far as it was compared */
-	uint64_t changes, list_changes; /* as the runner's */
+	uint64_t changes, drops; /* of our own, so far, */
+	uint64_t list_changes, list_drops; /* and when that list was asked for */
+	int64_t poll_us, poll_after_us; /* when; not again before */
+	json_int_t generation; /* of what was last read */
 	int lost;
 	size_t unsaved;
 
@@ -229,6 +235,8 @@ void syncs_poll(struct syncs * S, int lost);
  * its record; again until it is there. */
 void syncs_save(struct syncs_entry * en);
 void syncs_save_rest(struct syncs * S);
+/** syncs_touch(en): We changed it: what was read of it before says nothing. */
+void syncs_touch(struct syncs_entry * en);
 
 /* syncs_wait.c */
 /** syncs_wait_allowed(S, en, e): Whether somebody may ask for a run of it here. */

@@ -16,6 +16,10 @@
 #define SLICE_MS 2
 /* Of syncs whose connector is not there, so many are asked for in one go. */
 #define ASK_AT_ONCE 64
+/* While others change much, reading it all takes no more than this part of the
+ * time. */
+#define REST 10
+#define REST_MAX_US INT64_C(60000000)
 
 /* A record that this version cannot read: another one's, or somebody's hand was in
  * it.  What was known of it is not run on, nor is anything deleted. */
@@ -185,6 +189,13 @@ change(struct syncs_entry * en, struct sync_def * d)
 	syncs_arm(en);
 }
 
+/* The list may say what was before a change of our own. */
+static int
+is_ahead(const struct syncs_entry * en)
+{
+	return (en->busy || en->dropped || en->touched > en->S->list_changes);
+}
+
 static void
 compare_one(struct syncs * S, const json_t * rec)
 {
@@ -200,7 +211,7 @@ compare_one(struct syncs * S, const json_t * rec)
 		en->seen = 1;
 	else if (json_object_get(rec, "v") == NULL)
 		return; /* a scrape's */
-	if (en != NULL && (en->busy || en->unsaved || en->dropped))
+	if (en != NULL && (is_ahead(en) || en->unsaved))
 		return;
 	if ((d = sync_def_from_record(rec, &e)) == NULL) {
 		set_unfit(en, id, &e);
@@ -234,7 +245,7 @@ put_back(struct syncs * S)
 
 	for (i = 0; i < S->n; i++) {
 		en = S->sorted[i];
-		if (en->seen || en->busy || en->dropped)
+		if (en->seen || is_ahead(en))
 			continue;
 		en->seen = en->put_back = 1;
 		syncs_save(en);
@@ -246,6 +257,11 @@ put_back(struct syncs * S)
 static void
 poll_over(struct syncs * S)
 {
+	int64_t now = clock_mono_us(), rest = (now - S->poll_us) * REST;
+
+	if (S->list != NULL)
+		S->poll_after_us = now + (rest < REST_MAX_US ? rest :
+		    REST_MAX_US);
 	json_decref(S->list);
 	S->list = NULL;
 	S->polling = 0;
@@ -267,7 +283,7 @@ compare_end(struct syncs * S)
 	S->lost = 0;
 	for (i = S->n; i-- > 0;) {
 		en = S->sorted[i];
-		if (en->busy || en->unsaved || en->dropped)
+		if (is_ahead(en) || en->unsaved)
 			continue;
 		if (!en->seen)
 			retire(en);
@@ -286,14 +302,41 @@ compare_end(struct syncs * S)
 	syncs_arm_all(S);
 }
 
+/* Whether some are not in the list. */
+static int
+is_missing(const struct syncs * S)
+{
+	size_t i;
+
+	for (i = 0; i < S->n; i++)
+		if (!S->sorted[i]->seen && !is_ahead(S->sorted[i]))
+			return (1);
+	return (0);
+}
+
+/* Dropped elsewhere, or forgotten while we were reading? */
+static void
+on_still_there(void * arg, json_t * v, const struct err * e)
+{
+	struct syncs * S = arg;
+
+	if (e != NULL || json_integer_value(v) < S->generation)
+		S->drops++;
+	if (!S->stopping && S->list_drops == S->drops)
+		compare_end(S);
+	else
+		S->poll_again = 1;
+	poll_over(S);
+}
+
 static void
 on_slice(void * arg)
 {
 	struct syncs * S = arg;
 	size_t left = SLICE, n = json_array_size(S->list);
 
-	/* A list that a change of our own may have overtaken says what was. */
-	if (S->stopping || S->list_changes != S->changes) {
+	/* It may still say what we dropped meanwhile. */
+	if (S->stopping || S->list_drops != S->drops) {
 		S->poll_again = 1;
 		poll_over(S);
 		return;
@@ -305,6 +348,10 @@ on_slice(void * arg)
 	}
 	if (S->list_next < n) {
 		loop_timer_start(S->slice_timer, SLICE_MS);
+		return;
+	}
+	if (is_missing(S) && !S->lost) {
+		S->o.state->ops->generation(S->o.state, on_still_there, S);
 		return;
 	}
 	compare_end(S);
@@ -331,21 +378,48 @@ on_list(void * arg, json_t * v, const struct err * e)
 	on_slice(S);
 }
 
+static void
+on_generation(void * arg, json_t * v, const struct err * e)
+{
+	struct syncs * S = arg;
+
+	if (e != NULL || S->stopping) {
+		on_list(S, NULL, e);
+		return;
+	}
+	S->lost |= json_integer_value(v) < S->generation;
+	S->generation = json_integer_value(v);
+	S->list_changes = S->changes;
+	S->list_drops = S->drops;
+	S->o.state->ops->list(S->o.state, "sync", on_list, S);
+}
+
 void
 syncs_poll(struct syncs * S, int lost)
 {
+	int64_t now;
+
 	if (S->stopping || !S->loaded)
 		return;
 	S->lost |= lost;
 	if (S->polling) {
+		/* What is being read may be half forgotten. */
+		S->drops += lost != 0;
 		S->poll_again = 1;
+		return;
+	}
+	now = clock_mono_us();
+	if (now < S->poll_after_us && !S->lost) {
+		S->poll_again = 1;
+		loop_timer_start(S->slice_timer,
+		    (S->poll_after_us - now) / 1000 + 1);
 		return;
 	}
 	S->polling = 1;
 	S->poll_again = S->poll_missed = 0;
-	S->list_changes = S->changes;
+	S->poll_us = now;
 	S->ops++;
-	S->o.state->ops->list(S->o.state, "sync", on_list, S);
+	S->o.state->ops->generation(S->o.state, on_generation, S);
 }
 
 /* ---- at the start ---- */
@@ -410,8 +484,13 @@ load_more(void * arg)
 {
 	struct syncs * S = arg;
 
-	if (S->loaded) {
+	if (S->list != NULL) {
 		on_slice(S);
+		return;
+	}
+	if (S->loaded) {
+		if (S->poll_again)
+			syncs_poll(S, 0);
 		return;
 	}
 	S->ops++;

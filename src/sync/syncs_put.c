@@ -91,7 +91,6 @@ put_done(struct put * p)
 	struct err e;
 	json_t * v;
 
-	S->changes++;
 	drop_lease(p);
 	if (en == NULL) /* the poll may have been faster */
 		HASH_FIND(hh, S->by_id, p->d->id, strlen(p->d->id), en);
@@ -102,6 +101,7 @@ put_done(struct put * p)
 		put_fail(p, &e);
 		return;
 	}
+	syncs_touch(en);
 	en->retry_at = 0;
 	en->failures = 0;
 	if (p->reset) {

@@ -35,7 +35,8 @@ saved(struct save * w, const struct err * e)
 			save_later(en);
 	}
 	free(w);
-	S->changes++;
+	if (en != NULL)
+		syncs_touch(en);
 	S->ops--;
 	syncs_maybe_stopped(S);
 }
@@ -110,6 +111,12 @@ syncs_save(struct syncs_entry * en)
 		S->o.state->ops->put(S->o.state, "sync", w->id, rec, 0,
 		    on_saved, w);
 	json_decref(rec);
+}
+
+void
+syncs_touch(struct syncs_entry * en)
+{
+	en->touched = ++en->S->changes;
 }
 
 void

@@ -30,6 +30,7 @@ struct elastic_prepare {
 	int flat;            /* maps have a type of their own */
 	int looked;          /* after a template of another's making */
 	json_t * missing;    /* the body that adds fields */
+	int * made;          /* told that the index was not there before */
 	void (*cb)(void * arg, const struct err * e);
 	void * arg;
 };
@@ -287,6 +288,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 		on_mapping(p, res);
 		return;
 	case PREPARE_CREATE:
+		*p->made = 1;
+		break;
 	case PREPARE_EXTEND:
 	case PREPARE_KNOW:
 	case PREPARE_DONE:
@@ -389,7 +392,7 @@ step(void * arg)
 
 struct elastic_prepare *
 elastic_prepare_start(struct elastic * el, const struct writer_spec * spec,
-    void (*cb)(void * arg, const struct err * e), void * arg)
+    int * made, void (*cb)(void * arg, const struct err * e), void * arg)
 {
 	struct elastic_prepare * p;
 
@@ -397,6 +400,7 @@ elastic_prepare_start(struct elastic * el, const struct writer_spec * spec,
 		return (NULL);
 	p->el = el;
 	p->spec = spec;
+	p->made = made;
 	p->cb = cb;
 	p->arg = arg;
 	if (is_prepared(el, spec))

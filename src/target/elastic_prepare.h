@@ -12,11 +12,11 @@
  */
 struct elastic_prepare;
 
-/** elastic_prepare_start(el, spec, cb, arg): ${spec} is borrowed for as long as it
- * takes.  ${cb} is called once, never before this returns; ${e} NULL: all is
+/** elastic_prepare_start(el, spec, made, cb, arg): ${spec} is borrowed for as long as
+ * it takes, as is ${made}, which is set where there was no such index.  ${cb} is called once, never before this returns; ${e} NULL: all is
  * there.  NULL only when out of memory. */
 struct elastic_prepare * elastic_prepare_start(struct elastic * el,
-    const struct writer_spec * spec, void (*cb)(void * arg,
+    const struct writer_spec * spec, int * made, void (*cb)(void * arg,
     const struct err * e), void * arg);
 
 /** elastic_prepare_forget(el, spec): Something was wrong with that index: the next

@@ -129,6 +129,7 @@ close_filling(struct elastic_writer * w)
 	struct elastic_batch * b = w->filling;
 
 	w->filling = NULL;
+	w->wants_flush = 0;
 	elastic_batch_close(b);
 	elastic_batch_enter(b, BATCH_READY);
 	b->seq = ++w->next_seq;
@@ -183,7 +184,10 @@ writer_flush_now(struct writer * base)
 
 	if (w->is_failed)
 		return;
-	if (w->filling != NULL && w->filling->n > 0)
+	/* The giver was told that there is room: the last batch is kept for it
+	 * until another one is free. */
+	w->wants_flush = w->filling != NULL && w->filling->n > 0;
+	if (w->wants_flush && free_batch(w) != NULL)
 		close_filling(w);
 	if (!w->spec.refresh || w->done_seq == w->next_seq)
 		return;
@@ -274,6 +278,8 @@ settle(struct elastic_writer * w, int seen)
 		elastic_batch_clear(b);
 		elastic_batch_enter(b, BATCH_FREE);
 	}
+	if (w->wants_flush && free_batch(w) != NULL)
+		close_filling(w);
 	pump(w);
 	if (w->done_seq != before && acknowledge(w))
 		return;
@@ -411,7 +417,8 @@ set_up(struct elastic_writer * w, const struct writer_spec * spec,
 		return (err_nomem(e, "a writer"));
 	if ((w->doc = elastic_doc_new(&w->spec, e)) == NULL)
 		return (-1);
-	w->prepare = elastic_prepare_start(w->el, &w->spec, on_prepared, w);
+	w->prepare = elastic_prepare_start(w->el, &w->spec, &w->st.is_new,
+	    on_prepared, w);
 	return (w->prepare == NULL ? err_nomem(e, "a writer") : 0);
 }
 

@@ -82,6 +82,7 @@ struct elastic_writer {
 	uint64_t refresh_seq;  /* the last one when it was refreshed */
 	size_t batch_bytes;
 	int wants_room;        /* row() said 1 */
+	int wants_flush;       /* what is being filled goes when another is free */
 	int wants_refresh;     /* flushed, and not yet visible */
 	int gzips;
 	int is_ready, is_failed, is_closed;

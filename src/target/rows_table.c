@@ -138,7 +138,10 @@ create(struct rows_writer * w, struct err * e)
 	/* A single INTEGER is the rowid itself. */
 	sql = sqlite3_mprintf("%z, PRIMARY KEY(%z)); INSERT INTO "
 	    TARGETS_ROWS_LIST " VALUES(%Q)", sql, key, w->table);
-	return (rows_db_run(w->db, "making a table", sql, e));
+	if (rows_db_run(w->db, "making a table", sql, e))
+		return (-1);
+	w->st.is_new = 1;
+	return (0);
 }
 
 /* The key is the table's for good: say what does not fit. */

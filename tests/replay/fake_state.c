@@ -237,6 +237,7 @@ list(struct state * s, const char * kind, state_cb * cb, void * arg)
 	const char ** names, * name;
 	size_t n = 0, i;
 
+	d->S->t->lists += strcmp(kind, "sync") == 0;
 	names = must(calloc(json_object_size(t) + 1, sizeof(*names)));
 	json_object_foreach(t, name, v)
 		names[n++] = name;

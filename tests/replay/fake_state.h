@@ -19,6 +19,7 @@ struct fake_tables {
 	json_t * cursors;  /* sync -> {fence, cursor} */
 	json_t * nodes;    /* node -> {info, until} */
 	unsigned calls;    /* of leases and cursors */
+	unsigned lists;    /* of syncs, asked for so far */
 	json_int_t fence;
 	json_int_t generation;
 };

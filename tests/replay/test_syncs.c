@@ -473,6 +473,33 @@ test_room(void ** state)
 	sw_free(w);
 }
 
+/* Services that let all runs wait for an hour do not keep others from running. */
+static void
+test_stuck(void ** state)
+{
+	struct sync_world * w = sw_new(1, "sqlite", 0);
+	char c[16], t[16];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 96; i++) {
+		snprintf(c, sizeof(c), "slow%d", i / 12);
+		if (i % 12 == 0)
+			sw_connector(w, 0, c);
+		snprintf(t, sizeof(t), "t%d", i);
+		sw_sync(w, 0, c, t, 60000);
+	}
+	fake_runs.took_ms = 3600000;
+	sw_pass(w, 62000);
+	/* Those that were begun first are told to be stuck by now. */
+	sw_connector(w, 0, "quick");
+	sw_sync(w, 0, "quick", "q", 60000);
+	sw_pass(w, 180000);
+	assert_in_range(fake_runs.peak, 97, 256);
+	assert_int_equal(fake_runs.running, fake_runs.peak);
+	sw_free(w);
+}
+
 static void
 test_connector(void ** state)
 {
@@ -605,6 +632,7 @@ main(void)
 		cmocka_unit_test(test_redefined_mid_run),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_connector),
 		cmocka_unit_test(test_explain),
 	};

@@ -401,6 +401,64 @@ test_lost(void ** state)
 	sw_free(w);
 }
 
+/* Emptied at any moment, also while it is read: nobody takes what is missing for
+ * dropped. */
+static void
+test_lost_midway(void ** state)
+{
+	struct sync_world * w;
+	int64_t at;
+	size_t i;
+
+	(void)state;
+	for (at = 0; at < 12000; at += 400) {
+		w = sw_new(2, "redis", 1);
+		make(w, 12);
+		for (i = 0; i < 2; i++)
+			fake_state_delay(w->node[i].state, 450);
+		w->tables.generation++;
+		sw_pass(w, 4000);
+		w->tables.generation++;
+		sw_pass(w, at);
+		json_object_clear(json_object_get(w->tables.records, "sync"));
+		w->tables.generation = 0;
+		sw_pass(w, 60000);
+		assert_int_equal(syncs_count(w->node[0].syncs), 12);
+		assert_int_equal(syncs_count(w->node[1].syncs), 12);
+		assert_int_equal(json_object_size(json_object_get(
+		    w->tables.records, "sync")), 12);
+		sw_free(w);
+	}
+}
+
+/* One makes many, one after the other, from a state that is slow to tell all: the
+ * others read it now and then, and miss none. */
+static void
+test_burst(void ** state)
+{
+	struct sync_world * w = sw_new(3, "redis", 1);
+	char t[32];
+	unsigned lists;
+	size_t i;
+	int k;
+
+	(void)state;
+	make(w, 1);
+	for (i = 1; i < 3; i++)
+		fake_state_delay(w->node[i].state, 200);
+	lists = w->tables.lists;
+	for (k = 0; k < 300; k++) {
+		sw_sync(w, 0, "c0", name(t, "b", k), MINUTE);
+		sw_pass(w, 200);
+	}
+	/* A minute: a list takes 0.4 s there, and nothing at home. */
+	assert_in_range(w->tables.lists - lists, 60, 60 + 2 * 16);
+	sw_pass(w, 12000);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(syncs_count(w->node[i].syncs), 301);
+	sw_free(w);
+}
+
 /* Memory and timers for ten thousand. */
 static void
 test_many(void ** state)
@@ -445,6 +503,8 @@ main(void)
 		cmocka_unit_test(test_changed_elsewhere),
 		cmocka_unit_test(test_orphans),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_midway),
+		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_many),
 	};
 
