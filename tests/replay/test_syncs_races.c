@@ -119,7 +119,7 @@ test_made_anew(void ** state)
 	json_object_set_new(json_object_get(w->tables.records, "sync"),
 	    "c0.items", rec);
 	w->tables.generation++;
-	sw_pass(w, 10000);
+	sw_pass(w, 40000);
 	for (i = 0; i < 2; i++) {
 		fake_state_delay(w->node[i].state, 0);
 		assert_int_equal(syncs_count(w->node[i].syncs), 1);
