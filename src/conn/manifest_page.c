@@ -31,7 +31,7 @@ static const struct {
 static const unsigned may_have[] = {
 	[PAGE_NONE] = K_SIZE,
 	[PAGE_LINK] = K_ALL | K_REL,
-	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER,
+	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER | K_CAP,
 	[PAGE_OFFSET] = K_ALL | K_PARAM | K_CAP,
 	[PAGE_NUMBER] = K_ALL | K_PARAM | K_FIRST | K_CAP,
 	[PAGE_NEXT_URL] = K_ALL | K_FROM | K_BASE,

@@ -149,6 +149,23 @@ lacks(const struct connector * c, const struct manifest_entity * ent,
 	return (n);
 }
 
+/* Whether it filters by anything that is asked. */
+static int
+filters(const struct manifest_list * list, const struct manifest_entity * ent,
+    const struct plan_shape * shape)
+{
+	const struct plan_ask * ask;
+	size_t i;
+
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		if (ask->column < ent->ncolumns && plan_choose_rule(list,
+		    ask->column, ask->op) != NULL)
+			return (1);
+	}
+	return (0);
+}
+
 /* How much a push narrows. */
 static double
 narrows(unsigned op)
@@ -294,6 +311,9 @@ plan_choose(const struct connector * c, const struct manifest_entity * ent,
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ent->nlists && deaf > 0; i++) {
+		if (ent->lists[i].only_pushed && !filters(&ent->lists[i], ent,
+		    shape))
+			continue;
 		n = lacks(c, ent, &ent->lists[i], shape, &missing);
 		if (n == 0 && ignores(ent, &ent->lists[i], shape) < deaf) {
 			deaf = ignores(ent, &ent->lists[i], shape);

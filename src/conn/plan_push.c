@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <regex.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@
 int
 plan_push_same(const struct manifest_push * a, const struct manifest_push * b)
 {
-	if (a->where != b->where || a->where == IN_CLAUSE)
+	if (a->where != b->where || a->where == IN_CLAUSE ||
+	    a->add != NULL || b->add != NULL)
 		return (0);
 	if (a->where == IN_HEADER)
 		return (strcasecmp(a->name, b->name) == 0);
@@ -418,6 +420,22 @@ can_write(const struct manifest_push * rule, const json_t * v)
 	return (!bad);
 }
 
+/* Whether it is one of those that the service takes as SQL does. */
+static int
+is_like(const char * pattern, const char * s)
+{
+	regex_t re;
+	int rc;
+
+	if (pattern == NULL)
+		return (1);
+	if (s == NULL || regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return (0);
+	rc = regexec(&re, s, 0, NULL, 0);
+	regfree(&re);
+	return (rc == 0);
+}
+
 /* Whether it can stand where the rule puts it; ${n}: with how many others. */
 static int
 fits(const struct manifest_push * rule, const json_t * v)
@@ -426,8 +444,9 @@ fits(const struct manifest_push * rule, const json_t * v)
 	size_t n = s ? json_string_length(v) : 0;
 
 	if (s == NULL)
-		return (!json_is_object(v) && !json_is_null(v));
-	if (!can_write(rule, v))
+		return (!json_is_object(v) && !json_is_null(v) &&
+		    rule->pattern == NULL);
+	if (!can_write(rule, v) || !is_like(rule->pattern, s))
 		return (0);
 	if ((rule->where == IN_CLAUSE || rule->where == IN_HEADER) &&
 	    quote_has_control(s, n))
@@ -480,7 +499,8 @@ plan_push_value(const struct manifest_column * col,
 
 	*exact = !rule->loose;
 	if (p->op == OP_IS_NULL || p->op == OP_NOT_NULL)
-		return (rule->text != NULL ? json_null() : NULL);
+		return (rule->text != NULL || rule->add != NULL ?
+		    json_null() : NULL);
 	if ((list = json_array()) == NULL)
 		return (NULL);
 	for (i = 0; i < p->nvalues && rc == 0; i++)

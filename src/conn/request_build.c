@@ -157,6 +157,37 @@ request_build_set(struct request_build * b, enum param_where where,
 	    "is no text, number or boolean", name) : 0);
 }
 
+int
+request_build_add(struct request_build * b, const char * path, json_t * v,
+    struct err * e)
+{
+	json_t * at = b->body;
+	const char * p = path;
+	size_t n, depth;
+	char * end;
+	unsigned long i;
+
+	/* References in there are resolved when it is sent. */
+	if (b->body_marked && template_has_mark(v)) {
+		json_decref(v);
+		return (err_set(e, ERR_CONFIG, "template", "what goes into %s "
+		    "holds a control character", path));
+	}
+	for (depth = 0; depth < MAX_DEPTH && *p != '\0'; depth++) {
+		n = strcspn(p, ".");
+		i = strtoul(p, &end, 10);
+		at = json_is_array(at) && end == p + n ?
+		    json_array_get(at, i) : json_object_getn(at, p, n);
+		p += n + (p[n] == '.');
+	}
+	if (!json_is_array(at) || *p != '\0') {
+		json_decref(v);
+		return (err_set(e, ERR_CONFIG, "template", "the body has no "
+		    "list at %s: write it there", path));
+	}
+	return (json_array_append_new(at, v) ? err_nomem(e, "a request") : 0);
+}
+
 /* Of templates name -> template, those that are there. */
 static int
 set_all(struct request_build * b, enum param_where where, const json_t * t,

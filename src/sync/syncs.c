@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/hash64.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "run/schedule.h"
@@ -71,9 +72,13 @@ static void
 on_look(void * arg)
 {
 	struct syncs * S = arg;
+	int64_t now = clock_mono_us(), less = S->beat_ms / 4 + 1;
 
 	syncs_nodes_ask(S);
-	loop_timer_start(S->look, S->beat_ms);
+	/* Not in step with the heartbeats: just behind our own we would never see
+	 * that of another with our name. */
+	loop_timer_start(S->look, S->beat_ms - (int64_t)(hash64((uint64_t)now,
+	    S->node, strlen(S->node)) % (uint64_t)less));
 }
 
 /*

@@ -34,6 +34,7 @@ struct syncs_opts {
 	struct elastic * elastic; /* NULL: none is configured */
 	const struct conn_env * conn;
 	const char * node;
+	const char * instance;    /* of it, as its heartbeat says; or NULL */
 	int64_t lease_ms;         /* after the end of a node its work has gone to
 	                             others within it; 0: 30 s */
 	size_t query_memory;

@@ -120,6 +120,7 @@ struct syncs {
 	int asking_nodes;
 	state_cb * nodes_then; /* who waits for it, or NULL */
 	int mute;              /* the state is away: said so */
+	int is_twice;          /* another process is this node: said so */
 	size_t asking;         /* pasts being asked for */
 
 	int loaded;
@@ -133,6 +134,7 @@ struct syncs {
 	uint64_t list_changes, list_drops; /* and when that list was asked for */
 	int64_t poll_us, poll_after_us; /* when; not again before */
 	json_int_t generation; /* of what was last read */
+	size_t changed;        /* elsewhere, as far as it was compared */
 	int lost;
 	size_t unsaved;
 

@@ -18,6 +18,8 @@
  * time. */
 #define REST 10
 #define REST_MAX_US INT64_C(60000000)
+/* Of syncs whose connector is not there, so many are asked for in one go. */
+#define ASK_AT_ONCE 64
 
 /* A record that this version cannot read: another one's, or somebody's hand was in
  * it.  What was known of it is not run on, nor is anything deleted. */
@@ -145,7 +147,8 @@ on_retired(void * arg)
 static void
 retire(struct syncs_entry * en)
 {
-	log_event(LOG_INFO, "sync_gone_elsewhere", LOG_S("sync", en->d->id),
+	en->S->changed++;
+	log_event(LOG_DEBUG, "sync_gone_elsewhere", LOG_S("sync", en->d->id),
 	    LOG_S("connector", en->d->connector));
 	en->dropped = 1;
 	if (en->run == NULL)
@@ -170,7 +173,9 @@ change(struct syncs_entry * en, struct sync_def * d)
 {
 	int same = sync_def_same_rows(en->d, d), was = en->d->enabled;
 
-	log_event(LOG_INFO, "sync_changed_elsewhere", LOG_S("sync", d->id),
+	/* Thousands of lines at once would keep us from everything else. */
+	en->S->changed++;
+	log_event(LOG_DEBUG, "sync_changed_elsewhere", LOG_S("sync", d->id),
 	    LOG_S("connector", d->connector));
 	if (en->run != NULL && en->run->r != NULL && (!same || !d->enabled))
 		sync_run_cancel(en->run->r, d->enabled ?
@@ -271,7 +276,7 @@ static void
 compare_end(struct syncs * S)
 {
 	struct syncs_entry * en;
-	size_t i;
+	size_t i, asked = 0;
 
 	if (S->lost)
 		put_back(S);
@@ -282,9 +287,17 @@ compare_end(struct syncs * S)
 			continue;
 		if (!en->seen)
 			retire(en);
-		else if (!runner_has(S->o.runner, en->d->connector))
-			ask_connector(en);
+		else if (!runner_has(S->o.runner, en->d->connector)) {
+			if (asked++ < ASK_AT_ONCE)
+				ask_connector(en);
+			else
+				S->poll_missed = 1; /* in a second */
+		}
 	}
+	if (S->changed > 0)
+		log_event(LOG_INFO, "syncs_changed_elsewhere", LOG_I("syncs",
+		    S->changed));
+	S->changed = 0;
 	/* Connectors were paused or resumed. */
 	syncs_arm_all(S);
 }

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "base/clock.h"
+#include "base/fence.h"
 #include "base/log.h"
 #include "target/elastic_internal.h"
 #include "target/elastic_writer.h"
@@ -153,6 +154,9 @@ conflict(struct elastic_batch * b, const struct elastic_item * it)
 		b->passed++;
 		return;
 	}
+	if (p != NULL)
+		fence_see(elastic_doc_fence(strtoll(p + sizeof(mark) - 1, NULL,
+		    10)));
 	err_set(&e, ERR_PERMANENT, "fenced", "index %s: a later run of %s has "
 	    "written there meanwhile; this one ends", b->w->spec.table,
 	    b->w->spec.sync);

@@ -126,6 +126,12 @@ elastic_doc_version(const struct elastic_doc * d)
 	return (d->version);
 }
 
+int64_t
+elastic_doc_fence(int64_t version)
+{
+	return (version >> WHO_BITS);
+}
+
 int
 elastic_doc_is_ours(const struct elastic_doc * d, int64_t version)
 {

@@ -232,6 +232,20 @@ t.ok(all_ran(again, 60), "Redis restarted: they go on",
      len(per_sync(again)[0]))
 t.eq(per_sync(before)[1], [], "no bucket twice")
 
+# ---- a data directory that was copied ----
+t.eq([d.events("node_twice") for d in ds], [[], [], []],
+     "restarts are no second daemon")
+copy = tempfile.mkdtemp(prefix="moltler-test-")
+shutil.copy(ds[0].data + "/node_id", copy)
+twin = Daemon("--redis", redis.url, "--connectors", types, data=copy,
+              env={"MOLTLER_LEASE": "%ds" % LEASE,
+                   "MOLTLER_ELASTICSEARCH_URL": es.url})
+t.ok(wait(lambda: ds[0].events("node_twice") or twin.events("node_twice"),
+          20), "two daemons that take themselves for one are told",
+     list(twin.log)[-3:])
+t.eq(twin.stop(), 0, "one of them ends")
+shutil.rmtree(copy)
+
 # ---- what is there ----
 src.frozen_at = time.time()
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/fence.h"
 #include "rows_rig.h"
 
 static const struct writer_column abc[] = {
@@ -348,6 +349,7 @@ fence(void ** state)
 	WAIT(old.failed);
 	assert_int_equal(old.e.cls, ERR_PERMANENT);
 	assert_string_equal(old.e.code, "fenced");
+	assert_int_equal(fence_seen(), 6);
 	assert_int_equal(old.acked, 1);
 	assert_int_equal(writer_row(old.w, ROW(TX("c"), IN(1), NU)), 1);
 	writer_row(other.w, ROW(TX("o"), IN(1), TX("other")));
