@@ -130,11 +130,11 @@ struct syncs {
 	struct loop_timer * slice_timer;
 	json_t * list;         /* what the state holds, while it is compared */
 	size_t list_next;
-	size_t changed;        /* elsewhere, as far as it was compared */
 	uint64_t changes, drops; /* of our own, so far, */
 	uint64_t list_changes, list_drops; /* and when that list was asked for */
 	int64_t poll_us, poll_after_us; /* when; not again before */
 	json_int_t generation; /* of what was last read */
+	size_t changed;        /* elsewhere, as far as it was compared */
 	int lost;
 	size_t unsaved;
 

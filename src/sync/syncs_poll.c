@@ -14,12 +14,12 @@
 /* Thousands are looked at so many at a time: some 2 ms. */
 #define SLICE 64
 #define SLICE_MS 2
-/* Of syncs whose connector is not there, so many are asked for in one go. */
-#define ASK_AT_ONCE 64
 /* While others change much, reading it all takes no more than this part of the
  * time. */
 #define REST 10
 #define REST_MAX_US INT64_C(60000000)
+/* Of syncs whose connector is not there, so many are asked for in one go. */
+#define ASK_AT_ONCE 64
 
 /* A record that this version cannot read: another one's, or somebody's hand was in
  * it.  What was known of it is not run on, nor is anything deleted. */
