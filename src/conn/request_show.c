@@ -49,6 +49,18 @@ request_show_url(const struct request * r, struct buf * out)
 	buf_adds(out, p);
 }
 
+/* What stands before the ${i}-th line, a parameter. */
+static char
+sep(const struct request * r, size_t i)
+{
+	if (strchr(r->url, '?') != NULL)
+		return ('&');
+	while (i-- > 0)
+		if (r->sign[i].in_query)
+			return ('&');
+	return ('?');
+}
+
 void
 request_show(const struct request * r, struct buf * out)
 {
@@ -56,9 +68,16 @@ request_show(const struct request * r, struct buf * out)
 
 	buf_addf(out, "%s ", r->method);
 	request_show_url(r, out);
+	for (i = 0; i < r->nsign; i++)
+		if (r->sign[i].in_query) {
+			buf_addc(out, sep(r, i));
+			show_line(r->sign[i].line, out);
+		}
 	for (i = 0; i < r->nheaders; i++)
 		buf_addf(out, "\n%s", r->headers[i]);
 	for (i = 0; i < r->nsign; i++) {
+		if (r->sign[i].in_query)
+			continue;
 		buf_addc(out, '\n');
 		show_line(r->sign[i].line, out);
 	}
@@ -67,7 +86,8 @@ request_show(const struct request * r, struct buf * out)
 	buf_adds(out, "\n\n");
 	if (r->body != NULL)
 		buf_add(out, r->body, r->body_len);
-	else if (request_sign_json(r->body_secret, NULL, out, NULL))
+	else if (r->body_form ? request_sign_form(r->body_secret, NULL, out,
+	    NULL) : request_sign_json(r->body_secret, NULL, out, NULL))
 		buf_adds(out, "***");
 }
 
