@@ -102,6 +102,9 @@ add_lines(struct request_signed * out, struct buf * lines, size_t n,
 	size_t i;
 	int rc = 0;
 
+	/* Those that were not needed have room all the same. */
+	for (i = n; i < SIGV4_LINES; i++)
+		buf_wipe(&lines[i]);
 	for (i = 0; i < n; i++) {
 		if (out->n == REQUEST_SIGN_MAX)
 			rc = err_set(e, ERR_CONFIG, "template", "more than %d "

@@ -24,6 +24,11 @@ struct token_wait;
 struct tokens * tokens_new(const struct conn_env * env, struct err * e);
 void tokens_free(struct tokens * ts);
 
+/** tokens_given(ts, v): From now on ${v} (a reference is taken; {token, base_url,
+ * access_key, secret_key, session_token, delta_ms}) is what any request needs, and
+ * nothing is fetched: for fixtures. */
+void tokens_given(struct tokens * ts, json_t * v);
+
 /* One that was opened; what it points to is its own. */
 struct token_held {
 	struct token_value t;

@@ -61,6 +61,7 @@ struct tokens {
 	struct secret_key key;   /* random, of this process */
 	struct token_entry * all;
 	struct scrub_source source;
+	json_t * given;          /* what is used for all; or NULL */
 	size_t sweep_at;
 	int64_t serials;
 };
@@ -85,6 +86,8 @@ int token_unseal(const struct token_entry * x, const char * sealed,
     struct buf * out, struct err * e) MUST_CHECK;
 /** token_open(x, held): What is kept; 0 or -1 (not there, or no memory). */
 int token_open(const struct token_entry * x, struct token_held * held);
+/** token_point(held): Let held->t point into held->v. */
+void token_point(struct token_held * held);
 /** token_wipe(v): Overwrite the strings of ${v} and give it back. */
 void token_wipe(json_t * v);
 /** token_hash_value(v, md): A hash of the token in ${v}. */

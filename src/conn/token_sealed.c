@@ -45,8 +45,8 @@ token_wipe(json_t * v)
 	json_decref(v);
 }
 
-static void
-point(struct token_held * held)
+void
+token_point(struct token_held * held)
 {
 	held->t.text = json_str(held->v, "token");
 	held->t.base_url = json_str(held->v, "base_url");
@@ -68,7 +68,7 @@ token_open(const struct token_entry * x, struct token_held * held)
 	buf_wipe(&text);
 	if (held->v == NULL)
 		return (-1);
-	point(held);
+	token_point(held);
 	held->t.serial = x->serial;
 	return (0);
 }
