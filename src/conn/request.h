@@ -132,6 +132,10 @@ void request_unsign(struct request * r, struct request_signed * s);
 void request_show(const struct request * r, struct buf * out);
 void request_show_url(const struct request * r, struct buf * out);
 
+/** request_hide(r, url): Take the parameters out of ${url} whose values signing adds:
+ * a service may give them back in the URL of its next page. */
+void request_hide(const struct request * r, char * url);
+
 /** request_key(r, out): A text by which equal requests of connectors with equal
  * configurations can be told; holds no secret. */
 void request_key(const struct request * r, struct buf * out);

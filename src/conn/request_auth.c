@@ -289,6 +289,9 @@ request_auth(struct request_build * b, const json_t * auth, struct err * e)
 		return (auth_sigv4(b, a, e));
 	if (strcmp(kind, "signature") == 0)
 		return (auth_signature(b, a, e));
-	return (sign_headers(b, json_object_get(a, "headers"), e) ||
-	    sign_query(b, json_object_get(a, "query"), e) ? -1 : 0);
+	if (sign_headers(b, json_object_get(a, "headers"), e) ||
+	    sign_query(b, json_object_get(a, "query"), e))
+		return (-1);
+	request_hide(b->r, b->r->url);
+	return (0);
 }

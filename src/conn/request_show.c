@@ -91,6 +91,39 @@ request_show(const struct request * r, struct buf * out)
 		buf_adds(out, "***");
 }
 
+/* Take the parameter whose name is the ${n} bytes at ${name} out of ${url}. */
+static void
+take_out(char * url, const char * name, size_t n)
+{
+	char * p = strchr(url, '?'), * end;
+
+	while (p != NULL && *p != '\0' && *p != '#') {
+		end = p + 1 + strcspn(p + 1, "&#");
+		if (strncmp(p + 1, name, n) != 0 || p[n + 1] != '=') {
+			p = end;
+			continue;
+		}
+		/* The first leaves its '?' to the one behind it. */
+		if (*p == '?' && *end == '&')
+			memmove(p + 1, end + 1, strlen(end + 1) + 1);
+		else
+			memmove(p, end, strlen(end) + 1);
+	}
+}
+
+void
+request_hide(const struct request * r, char * url)
+{
+	const char * line;
+	size_t i;
+
+	for (i = 0; i < r->nsign; i++) {
+		line = r->sign[i].line;
+		if (r->sign[i].in_query)
+			take_out(url, line, strcspn(line, "="));
+	}
+}
+
 void
 request_key(const struct request * r, struct buf * out)
 {
