@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -13,7 +14,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, Redis, have, wait  # noqa: E402
+from daemon import BUILD, Daemon, Redis, have, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -260,6 +261,38 @@ if have("redis-server"):
     r.kill()
 else:
     t.skip("two daemons", "redis-server is not installed")
+
+# ---- fixtures ----
+fx = [{"description": "signed with what stands in for a token",
+       "config": {"url": "https://a.test", "secret": "$env:FIXTURE_SECRET"},
+       "entity": "things", "columns": ["id"],
+       "exchanges": [{"request": {"method": "GET",
+                                  "url": "https://a.test/things",
+                                  "headers": {"Authorization":
+                                              "Bearer fixture-token"}},
+                      "response": {"status": 200, "body": [{"id": 1}]}}],
+       "rows": [[1]]},
+      {"description": "with one that is fetched", "token": "fetch",
+       "config": {"url": "https://a.test", "secret": "$env:FIXTURE_SECRET"},
+       "test": True,
+       "exchanges": [{"request": {
+           "method": "POST", "url": "https://a.test/token",
+           "body": "grant_type=client_credentials&client_secret="
+                   "fixture-secret"},
+           "response": {"status": 200, "body": {"access_token": "x1"}}},
+           {"request": {"method": "GET", "url": "https://a.test/things",
+                        "headers": {"Authorization": "Bearer x1"}},
+            "response": {"status": 200, "body": []}}],
+       "result": None}]
+os.makedirs(os.path.join(home, "client", "fixtures"))
+with open(os.path.join(home, "client", "fixtures", "all.json"), "w") as f:
+    json.dump(fx, f)
+got = subprocess.run([os.path.join(BUILD, "moltler"), "manifest", "test",
+                      os.path.join(home, "client")], capture_output=True,
+                     text=True)
+t.eq(got.returncode, 0, "fixtures play with and without fetching")
+if got.returncode:
+    t.note(got.stdout + got.stderr)
 
 words = ["client-s3cret", "wr0ng!!", "refresh-secret-", "client-access-",
          "rotating-access-"]
