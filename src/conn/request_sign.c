@@ -22,6 +22,8 @@ late_of(const char * ref, const struct sign_vars * w)
 {
 	const struct token_value * t = w->v->token;
 
+	if (*ref != '{')
+		return (NULL);
 	if (strcmp(ref, "{{token}}") == 0)
 		return (t ? t->text : NULL);
 	if (strcmp(ref, "{{jwt}}") == 0)
@@ -299,9 +301,10 @@ sign_all(const struct request * r, struct sign_vars * w,
 	w->body = r->body_secret ? out->body.p : r->body;
 	if (w->body == NULL)
 		w->body = "";
-	snprintf(w->timestamp, sizeof(w->timestamp), "%lld", (long long)
-	    ((w->v->now_ms + (w->v->token ? w->v->token->delta_ms : 0)) /
-	    1000));
+	if (is_text)
+		snprintf(w->timestamp, sizeof(w->timestamp), "%lld",
+		    (long long)((w->v->now_ms + (w->v->token ?
+		    w->v->token->delta_ms : 0)) / 1000));
 	if (is_text && request_proof_text(r, w, &proof, e)) {
 		buf_wipe(&proof);
 		return (-1);

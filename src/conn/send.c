@@ -31,13 +31,14 @@ struct send {
 	struct token_wait * wait;
 	struct loop_timer * timer; /* while waiting for a token */
 	struct soon soon;
-	struct err e;
 	struct buf extra;      /* the further lines, each with its NUL */
 	int64_t deadline_us;
 	int64_t used;          /* the token's serial; 0: none */
 	int is_second;         /* a token was refused already */
 	http_cb * cb;
 	void * arg;
+	struct err e;          /* filled before it is looked at, and large: it
+	                          is not cleared for each request */
 };
 
 static void
@@ -297,12 +298,13 @@ struct send *
 send_start(const struct conn_env * env, struct request * r,
     const struct send_opts * o, http_cb * cb, void * arg)
 {
-	struct send * s = calloc(1, sizeof(*s));
+	struct send * s = malloc(sizeof(*s));
 	int64_t ms;
 	int rc;
 
 	if (s == NULL)
 		return (NULL);
+	memset(s, 0, offsetof(struct send, e));
 	s->env = env;
 	s->r = r;
 	s->o = *o;
