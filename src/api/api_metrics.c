@@ -49,7 +49,7 @@ add_runs(struct buf * b, const struct runner_stats * st)
 	one(b, "moltler_ticks_skipped_total", "counter",
 	    "Runs missed because the one before took too long.",
 	    (double)st->skipped);
-	one(b, "moltler_rows_total", "counter", "Rows written.",
+	one(b, "moltler_rows_total", "counter", "Rows written, by scrapes and by syncs.",
 	    (double)st->rows);
 	head(b, "moltler_tick_duration_seconds", "histogram",
 	    "How long runs took.");
@@ -256,8 +256,12 @@ metrics(const struct api_call * c)
 {
 	struct buf b = BUF_INIT(MAX_METRICS);
 	struct runner_stats st;
+	struct syncs_stats ss = { 0 };
 
 	runner_stats_get(c->a->o.runner, &st);
+	if (c->a->o.stmt != NULL && c->a->o.stmt->syncs != NULL)
+		syncs_stats_get(c->a->o.stmt->syncs, &ss);
+	st.rows += ss.rows;
 	add_runs(&b, &st);
 	add_connectors(&b, c->a, &st);
 	if (c->a->o.stmt != NULL && c->a->o.stmt->syncs != NULL)

@@ -61,7 +61,9 @@ status(const struct api_call * c)
 	struct runner_stats st;
 	struct loop_lag lag;
 	struct httpd_stats hs;
+	struct syncs_stats ss;
 
+	syncs_stats_get(a->o.stmt->syncs, &ss);
 	runner_stats_get(a->o.runner, &st);
 	loop_lag_get(a->o.loop, &lag);
 	httpd_stats_get(a->httpd, &hs);
@@ -78,7 +80,7 @@ status(const struct api_call * c)
 	    "error", (json_int_t)st.error,
 	    "disabled", (json_int_t)st.disabled,
 	    "pending", (json_int_t)st.pending,
-	    "rows_total", (json_int_t)st.rows,
+	    "rows_total", (json_int_t)(st.rows + ss.rows),
 	    "running", (json_int_t)st.running,
 	    "queries", (json_int_t)a->nqueries,
 	    "connections", (json_int_t)hs.conns, "syncs", syncs(a),

@@ -134,6 +134,7 @@ read_spec(const json_t * body, struct sync_spec * s, struct err * e)
 			    "100 to 86400000"));
 		s->every_ms = json_integer_value(ms);
 	}
+	s->first_now = 1;
 	if (options != NULL && !json_is_null(options))
 		s->options = options;
 	if (s->options != NULL && !json_is_object(options))

@@ -5,6 +5,7 @@
 #include "cli/fixture_internal.h"
 #include "conn/action.h"
 #include "conn/answer_rules.h"
+#include "conn/probe.h"
 #include "conn/request.h"
 #include "conn/send.h"
 
@@ -69,11 +70,15 @@ static void
 on_tested(void * arg, const struct http_res * res, const struct err * e)
 {
 	struct fixture_run * run = arg;
+	json_t * body = e != NULL || res->body_len == 0 ? NULL :
+	    json_loadb(res->body, res->body_len, JSON_DECODE_ANY, NULL);
 	struct err why;
 
-	if (e == NULL && answer_judge(run->m, res, NULL, res->url,
-	    clock_wall_ms(), &why) != ANSWER_OK)
+	if (e == NULL && (answer_judge(run->m, res, body, res->url,
+	    clock_wall_ms(), &why) != ANSWER_OK ||
+	    probe_expect(run->m, body, &why)))
 		e = &why;
+	json_decref(body);
 	run->got = json_null();
 	fixture_done(run, e);
 }

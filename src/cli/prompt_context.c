@@ -19,7 +19,7 @@ WORDS(at_start, "ALTER", "BEGIN", "CONNECTOR_EXEC", "CREATE", "DESCRIBE",
     "SHOW", "SYNC", "TEST", "VALUES", "WITH");
 WORDS(after_create, "CONNECTOR", "OR REPLACE CONNECTOR");
 WORDS(after_show, "CONNECTOR", "CONNECTORS", "SECRETS", "SYNC", "SYNCS",
-    "TYPES");
+    "TARGETS", "TYPES");
 WORDS(after_drop, "CONNECTOR", "SECRET", "SYNC");
 WORDS(only_connector, "CONNECTOR");
 WORDS(only_secret, "SECRET");
@@ -35,7 +35,7 @@ WORDS(after_object, "OPTIONS");
 WORDS(after_explain, "CONNECTOR_EXEC", "QUERY PLAN", "SELECT", "SYNC", "WITH");
 WORDS(after_begin, "CONNECTOR_EXEC", "SELECT", "TRY", "WITH");
 WORDS(options, "batch_size", "cache_ttl", "max_api_calls", "rate_limit",
-    "rate_limit_burst", "retry_count", "sync_interval", "timeout_seconds");
+    "rate_limit_burst", "retention", "retry_count", "sync_interval", "timeout_seconds");
 WORDS(classes, "auth_error", "config_error", "connector_error", "OTHERS",
     "rate_limit_error", "timeout_error");
 WORDS(subquery, "SELECT");
@@ -116,14 +116,18 @@ read_table(struct look * k, size_t i)
 	const struct token_list * l = &k->all;
 	struct prompt_context * c = k->c;
 	struct prompt_table * t;
+	size_t next;
 
 	if (!is_name(l, i) || is_one_of(l, i, clauses) ||
 	    c->ntables == PROMPT_TABLES)
 		return (i);
 	t = &c->tables[c->ntables];
 	memset(t, 0, sizeof(*t));
-	copy_name(l, i++, t->b);
-	if (token_is(l, i, ".")) {
+	if ((next = prompt_sync_target(l, i, t)) > i)
+		i = next;
+	else
+		copy_name(l, i++, t->b);
+	if (next == 0 && token_is(l, i, ".")) {
 		memcpy(t->a, t->b, sizeof(t->a));
 		t->b[0] = '\0';
 		if (!is_name(l, i + 1))

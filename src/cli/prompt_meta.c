@@ -341,7 +341,7 @@ do_help(struct prompt * p, const char * arg)
 	puts("\n  SELECT ... FROM CONNECTOR.ENTITY     ask a service\n"
 	    "  EXPLAIN SELECT ...                   what would be asked of it\n"
 	    "  SYNC CONNECTOR NAME.ENTITY TO TARGET keep it; SCHEDULE '...' again\n"
-	    "  SHOW CONNECTORS | SYNCS | TYPES | SECRETS\n"
+	    "  SHOW CONNECTORS | SYNCS | TARGETS | TYPES | SECRETS\n"
 	    "  DESCRIBE TYPE | NAME.ENTITY          what it holds\n"
 	    "  CREATE CONNECTOR NAME TYPE 'TYPE' CONFIG {...}\n"
 	    "  TEST CONNECTOR NAME                  whether it answers\n"

@@ -320,7 +320,8 @@ prompt_names_get(struct prompt_names * n, enum prompt_names_kind kind,
 	case PROMPT_NAMES_SYNCS:
 		return (pick(n, rows_of(n, "SHOW SYNCS", 0), 0, -1, ""));
 	case PROMPT_NAMES_TARGETS:
-		return (pick(n, rows_of(n, "SHOW SYNCS", 0), 3, -1, ""));
+		(void)pick(n, rows_of(n, "SHOW SYNCS", 0), 3, -1, "");
+		return (pick(n, rows_of(n, "SHOW TARGETS", 0), 0, -1, ""));
 	case PROMPT_NAMES_ENTITIES:
 		return (entities(n, a));
 	case PROMPT_NAMES_COLUMNS:

@@ -71,6 +71,10 @@ in_clauses(const struct token_list * l, size_t f, size_t to,
 	} else if (token_is(l, last, "SCHEDULE") ||
 	    token_is(l, last, "OPTIONS")) {
 		return;
+	} else if (find(l, to, "OPTIONS") < last && !token_is(l, last, "}") &&
+	    find(l, find(l, to, "OPTIONS"), "}") == l->n) {
+		if (token_is(l, last, "{") || token_is(l, last, ","))
+			c->words[0] = options;
 	} else if (where < l->n && find(l, where, "INCREMENTAL") == l->n &&
 	    find(l, where, "SCHEDULE") == l->n &&
 	    find(l, where, "OPTIONS") == l->n) {
@@ -140,6 +144,39 @@ takes(const char * s, size_t n, int dots)
 	    find(&l, 0, "SYNC") < last) : is_any(&l, last, readers));
 	token_list_free(&l);
 	return (rc);
+}
+
+static int
+is_target(char c)
+{
+	return (isalnum((unsigned char)c) || (c != '\0' && strchr("_-*.:", c) !=
+	    NULL));
+}
+
+size_t
+prompt_sync_target(const struct token_list * l, size_t i,
+    struct prompt_table * t)
+{
+	const char * s = token_text(l, i), * dot;
+	size_t n = 0, k = i;
+
+	if (l->t[i].kind != TOKEN_ID)
+		return (0);
+	/* Tokens that touch each other. */
+	do
+		n = l->t[k].off + l->t[k].len - l->t[i].off;
+	while (++k < l->n && l->t[k].off == l->t[i].off + n && is_target(s[n]));
+	dot = memchr(s, '.', n);
+	if (n >= PROMPT_NAME || (memchr(s, '-', n) == NULL && memchr(s, '*',
+	    n) == NULL && memchr(s, ':', n) == NULL))
+		return (0);
+	if (dot != NULL && strcspn(s, "-*:") > (size_t)(dot - s)) {
+		memcpy(t->a, s, (size_t)(dot - s));
+		n -= (size_t)(dot + 1 - s);
+		s = dot + 1;
+	}
+	memcpy(t->b, s, n);
+	return (k);
 }
 
 size_t

@@ -16,6 +16,14 @@ int prompt_sync(const struct token_list * l, size_t f,
 const char * const * prompt_sync_options(const struct token_list * l, size_t f);
 
 /**
+ * prompt_sync_target(l, i, t): If a target that is no plain name begins at token
+ * ${i}, such as github-issues-*, fill the names of ${t} and return the token behind
+ * it; else 0.
+ */
+size_t prompt_sync_target(const struct token_list * l, size_t i,
+    struct prompt_table * t);
+
+/**
  * prompt_sync_word(s, word): Ids of syncs hold dots and targets also - and *: where
  * one of these is typed at the end of ${s}, whose last plain word begins at
  * ${word}, return where it begins.

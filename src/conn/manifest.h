@@ -85,6 +85,11 @@ struct manifest_push {
 	const char * text;     /* a template of {{value}}; NULL: the value */
 	const json_t * values; /* SQL value -> service's; others stay here.
 	                          NULL: any */
+	const json_t * add;    /* a JSON template of {{value}}, put at the end of the
+	                          list at ${name} in the body; NULL: no list */
+	const char * pattern;  /* POSIX extended: other texts stay here; or NULL */
+	const json_t * except; /* values the service reads otherwise, which stay
+	                          here; NULL: none */
 	enum push_many many;   /* an IN list, or several CONTAINS */
 	enum time_format time;
 	const char * strftime; /* for TIME_STRFTIME */
@@ -141,9 +146,12 @@ struct manifest_paginate {
 	int size;                  /* asked for by default */
 	int size_max;
 	int short_page_ends;       /* fewer raw records than asked for: the last */
-	int64_t offset_cap;        /* offset + size may not pass it; 0: none */
+	int64_t offset_cap;        /* offset + size, or so many records by a cursor,
+	                              may not pass it; 0: none */
 	int64_t max_pages;         /* 0: 100000 */
 	const char * rel;          /* of a Link header: "next" */
+	const char * base;         /* what a next URL that begins with / follows,
+	                              a template; NULL: the host */
 };
 
 /* One way to list an entity.  The first whose inputs are all known is used. */
@@ -169,6 +177,8 @@ struct manifest_list {
 	struct manifest_order * orders;
 	size_t norders;
 	const json_t * order_query; /* name -> template, or NULL */
+	const json_t * order_body; /* path -> a JSON template: the body holds a list
+	                              of it there, one a column; or NULL */
 	const char * order_asc, * order_desc; /* words for the direction */
 	int order_max;              /* columns at once; 0: 1 */
 	/* A call for each row of another entity of this type, which gives
@@ -179,6 +189,7 @@ struct manifest_list {
 	                               value, or NULL */
 	unsigned parallel;          /* calls side by side; 0: 4 */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
+	int only_pushed;           /* used only where it filters by something */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
 };
 
@@ -219,6 +230,9 @@ struct manifest_action {
 	const json_t * success;     /* array of statuses; NULL: any 2xx */
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */
+	int text;                   /* the answer is text, whatever it looks like */
+	const char * base64;        /* a member of the result that is base64 and
+	                               shall be text, or NULL */
 	int safe_to_retry;          /* sending it twice does no harm */
 };
 

@@ -108,6 +108,8 @@ manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
 		if ((cols = mread_map(r, o, "columns", 1)) != NULL)
 			read_order_columns(r, ent, list, cols);
 		list->order_query = mread_params(r, o, "query", 0, &s);
+		if (mread_map(r, o, "body", 0) != NULL)
+			list->order_body = mread_body(r, o, "body", &s);
 		if ((w = mread_str(r, o, "asc", 0)) != NULL)
 			list->order_asc = w;
 		if ((w = mread_str(r, o, "desc", 0)) != NULL)
@@ -116,9 +118,10 @@ manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
 		for (i = 0; i < list->nclauses; i++)
 			if (list->clauses[i].order != NULL)
 				break;
-		if (i == list->nclauses && list->order_query == NULL)
+		if (i == list->nclauses && list->order_query == NULL &&
+		    list->order_body == NULL)
 			mread_fault(r, "query", "is missing: how the order is "
-			    "asked for (or a clause with an order)");
+			    "asked for (or body, or a clause with an order)");
 	}
 	mread_leave(r, at);
 }

@@ -172,6 +172,10 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	manifest_clause_order(r, ent, list, v, &s);
 	read_partition(r, ent, list, v);
 	list->revalidate = mread_bool(r, v, "revalidate");
+	list->only_pushed = mread_bool(r, v, "only_pushed");
+	if (list->only_pushed && list->npushes == 0)
+		mread_fault(r, "only_pushed", "is never so: the list has no "
+		    "push");
 }
 
 /* EXPLAIN and fixtures tell lists apart by their names. */

@@ -1,7 +1,9 @@
+#include <regex.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
 
 /* What the service can filter by. */
 
@@ -130,13 +132,52 @@ read_text(struct mread * r, struct manifest_push * p, const json_t * v,
 	if ((p->ops & ~(unsigned)OPS_NULL) != 0)
 		mread_fault(r, "op", "is_null and is_not_null have no value: "
 		    "give them a rule of their own");
-	else if (json_object_get(v, "text") == NULL)
+	else if (json_object_get(v, "text") == NULL && p->add == NULL)
 		mread_fault(r, "text", "is missing: is_null has no value to "
 		    "send");
 	else if (p->text != NULL && strstr(p->text, "value") != NULL &&
 	    strstr(p->text, "{{") != NULL)
 		mread_fault(r, "text", "speaks of {{value}}, which is_null "
 		    "has not");
+}
+
+/* What is put at the end of a list in the body. */
+static void
+read_add(struct mread * r, struct manifest_push * p, const json_t * v,
+    const struct mread_scope * outer)
+{
+	struct mread_scope s = *outer;
+
+	if (json_object_get(v, "add") == NULL)
+		return;
+	s.roots |= ROOT_VALUE;
+	p->add = mread_body(r, v, "add", &s);
+	if (p->where != IN_BODY)
+		mread_fault(r, "add", "goes with body: the list that it is "
+		    "added to");
+	if (json_object_get(v, "text") != NULL)
+		mread_fault(r, "text", "has no meaning beside add");
+	if ((p->ops & OPS_NULL) != 0 && template_uses(p->add, "value"))
+		mread_fault(r, "add", "speaks of {{value}}, which is_null "
+		    "has not");
+}
+
+static void
+read_pattern(struct mread * r, struct manifest_push * p,
+    const struct manifest_column * c, const json_t * v)
+{
+	regex_t re;
+
+	if ((p->pattern = mread_str(r, v, "pattern", 0)) == NULL)
+		return;
+	if (c->type != COLUMN_TEXT && c->type != COLUMN_LIST)
+		mread_fault(r, "pattern", "goes with text, and %s is %s",
+		    c->name, c->type_name);
+	if (regcomp(&re, p->pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		mread_fault(r, "pattern", "is no POSIX extended regular "
+		    "expression");
+	else
+		regfree(&re);
 }
 
 static void
@@ -229,6 +270,19 @@ read_with(struct mread * r, struct manifest_push * p, const json_t * v,
 	mread_leave(r, at);
 }
 
+static const json_t *
+read_except(struct mread * r, const json_t * v)
+{
+	const json_t * list = mread_list(r, v, "except", 0), * x;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, x)
+		if (!json_is_string(x))
+			mread_fault(r, "except", "number %zu is no text",
+			    i + 1);
+	return (list);
+}
+
 static void
 read_rule(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, size_t column, const json_t * v,
@@ -246,8 +300,11 @@ read_rule(struct mread * r, const struct manifest_entity * ent,
 	p->ops = read_ops(r, v);
 	check_ops(r, c, p->ops);
 	read_where(r, list, p, v);
+	read_add(r, p, v, s);
 	read_text(r, p, v, s);
+	read_pattern(r, p, c, v);
 	read_values(r, p, v);
+	p->except = read_except(r, v);
 	many = mread_word(r, v, "many", many_words, 2);
 	p->many = many == 0 ? MANY_CSV : many == 1 ? MANY_REPEAT : MANY_ONE;
 	if (p->many != MANY_ONE && (p->ops & (OP_IN | OP_CONTAINS)) == 0)

@@ -27,6 +27,27 @@ err_missing(const struct plan * p, const char * name, struct err * e)
 	    key ? key + 7 : "", key ? " in the connector's CONFIG" : ""));
 }
 
+/* What is told and not asked for would be no rows, and nobody knew why. */
+static int
+check_told(const struct plan * p, const struct plan_given * given, size_t n,
+    struct err * e)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (given[i].column < p->ent->ncolumns &&
+		    (given[i].op & (OP_EQ | OP_IN)) != 0 &&
+		    plan_choose_ignores(p->list, p->ent, given[i].column))
+			return (err_set(e, ERR_CONFIG, "input", "%s.%s cannot "
+			    "be told %s together with the rest of this WHERE: "
+			    "the service has no call that takes all of it; "
+			    "leave %s out, or what stands beside it",
+			    p->c->name, p->ent->name,
+			    p->ent->columns[given[i].column].name,
+			    p->ent->columns[given[i].column].name));
+	return (0);
+}
+
 /* Its own copies of values and texts: one block. */
 static int
 copy_values(struct plan_pred * d, const struct plan_given * g, struct err * e)
@@ -257,7 +278,7 @@ fill(struct plan * p, const struct plan_given * given, size_t n,
 	if (choice.list == NULL)
 		return (err_missing(p, choice.missing, e));
 	p->list = choice.list;
-	if (fill_preds(p, given, n, choice.inputs, e))
+	if (check_told(p, given, n, e) || fill_preds(p, given, n, choice.inputs, e))
 		return (-1);
 	return (fill_order(p, orders, norders, choice.order_pushed, e));
 }

@@ -66,6 +66,17 @@ plan_choose_use(const struct manifest_list * list,
 }
 
 int
+plan_choose_ignores(const struct manifest_list * list,
+    const struct manifest_entity * ent, size_t col)
+{
+	const struct manifest_column * c = &ent->columns[col];
+
+	return (c->is_input && c->path == NULL &&
+	    json_object_get(list->bind, c->name) == NULL &&
+	    plan_choose_use(list, ent, col) == USE_NOT);
+}
+
+int
 plan_choose_order(const struct manifest_list * list,
     const struct manifest_entity * ent, const struct plan_order * orders,
     size_t n)
@@ -147,6 +158,23 @@ lacks(const struct connector * c, const struct manifest_entity * ent,
 			*missing = json_string_value(need);
 	}
 	return (n);
+}
+
+/* Whether it filters by anything that is asked. */
+static int
+filters(const struct manifest_list * list, const struct manifest_entity * ent,
+    const struct plan_shape * shape)
+{
+	const struct plan_ask * ask;
+	size_t i;
+
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		if (ask->column < ent->ncolumns && plan_choose_rule(list,
+		    ask->column, ask->op) != NULL)
+			return (1);
+	}
+	return (0);
 }
 
 /* How much a push narrows. */
@@ -263,20 +291,47 @@ take(const struct connector * c, const struct manifest_entity * ent,
 	    plan_choose_order(list, ent, shape->orders, shape->norders);
 }
 
+/* How many inputs were told that ${list} does not ask for, and that no record
+ * tells: its rows would all be left out. */
+static size_t
+ignores(const struct manifest_entity * ent, const struct manifest_list * list,
+    const struct plan_shape * shape)
+{
+	const struct plan_ask * ask;
+	size_t i, n = 0;
+
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		n += (ask->op == OP_EQ || ask->op == OP_IN) &&
+		    ask->column < ent->ncolumns &&
+		    ent->columns[ask->column].is_input &&
+		    ent->columns[ask->column].path == NULL &&
+		    json_object_get(list->bind, ent->columns[ask->column].name)
+		    == NULL &&
+		    plan_choose_use(list, ent, ask->column) == USE_NOT;
+	}
+	return (n);
+}
+
 void
 plan_choose(const struct connector * c, const struct manifest_entity * ent,
     const struct plan_shape * shape, struct plan_choice * out)
 {
 	const char * missing = NULL;
-	size_t i, n, least = SIZE_MAX;
+	size_t i, n, least = SIZE_MAX, deaf = SIZE_MAX;
 
 	memset(out, 0, sizeof(*out));
-	for (i = 0; i < ent->nlists && out->list == NULL; i++) {
+	for (i = 0; i < ent->nlists && deaf > 0; i++) {
+		if (ent->lists[i].only_pushed && !filters(&ent->lists[i], ent,
+		    shape))
+			continue;
 		n = lacks(c, ent, &ent->lists[i], shape, &missing);
-		if (n == 0)
+		if (n == 0 && ignores(ent, &ent->lists[i], shape) < deaf) {
+			deaf = ignores(ent, &ent->lists[i], shape);
 			out->list = &ent->lists[i];
-		else if (n < least)
+		} else if (n > 0 && n < least) {
 			out->missing = missing;
+		}
 		if (n < least)
 			least = n;
 	}

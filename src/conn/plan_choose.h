@@ -21,6 +21,11 @@ enum plan_use plan_choose_use(const struct manifest_list * list,
 const struct manifest_push * plan_choose_rule(const struct manifest_list * list,
     size_t col, unsigned ops);
 
+/** plan_choose_ignores(list, ent, col): Whether ${col} is a hidden input that
+ * ${list} has no use for. */
+int plan_choose_ignores(const struct manifest_list * list,
+    const struct manifest_entity * ent, size_t col);
+
 /** plan_choose_order(list, ent, orders, n): Whether the service gives this very
  * order (inputs and partitions aside). */
 int plan_choose_order(const struct manifest_list * list,

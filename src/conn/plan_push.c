@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <regex.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@
 int
 plan_push_same(const struct manifest_push * a, const struct manifest_push * b)
 {
-	if (a->where != b->where || a->where == IN_CLAUSE)
+	if (a->where != b->where || a->where == IN_CLAUSE ||
+	    a->add != NULL || b->add != NULL)
 		return (0);
 	if (a->where == IN_HEADER)
 		return (strcasecmp(a->name, b->name) == 0);
@@ -367,6 +369,22 @@ mapped(const struct manifest_column * col, const json_t * values, json_t * v)
 	return (found);
 }
 
+/* ${v} (taken); NULL: it is one of those that mean something else to the service. */
+static json_t *
+kept(const json_t * except, json_t * v)
+{
+	const json_t * x;
+	size_t i;
+
+	json_array_foreach(MUTABLE(except), i, x)
+		if (json_is_string(v) && strcasecmp(json_string_value(v),
+		    json_string_value(x)) == 0) {
+			json_decref(v);
+			return (NULL);
+		}
+	return (v);
+}
+
 static json_t *
 one_value(const struct manifest_column * col, const struct manifest_push * rule,
     unsigned op, const struct value * v, int * exact)
@@ -383,7 +401,7 @@ one_value(const struct manifest_column * col, const struct manifest_push * rule,
 		out = text_json(v->s, v->len);
 	else
 		out = plain_json(col, v);
-	return (mapped(col, rule->values, out));
+	return (mapped(col, rule->values, kept(rule->except, out)));
 }
 
 /* Whether the rule's template can write it: |number cannot write every text. */
@@ -402,6 +420,22 @@ can_write(const struct manifest_push * rule, const json_t * v)
 	return (!bad);
 }
 
+/* Whether it is one of those that the service takes as SQL does. */
+static int
+is_like(const char * pattern, const char * s)
+{
+	regex_t re;
+	int rc;
+
+	if (pattern == NULL)
+		return (1);
+	if (s == NULL || regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return (0);
+	rc = regexec(&re, s, 0, NULL, 0);
+	regfree(&re);
+	return (rc == 0);
+}
+
 /* Whether it can stand where the rule puts it; ${n}: with how many others. */
 static int
 fits(const struct manifest_push * rule, const json_t * v)
@@ -410,8 +444,9 @@ fits(const struct manifest_push * rule, const json_t * v)
 	size_t n = s ? json_string_length(v) : 0;
 
 	if (s == NULL)
-		return (!json_is_object(v) && !json_is_null(v));
-	if (!can_write(rule, v))
+		return (!json_is_object(v) && !json_is_null(v) &&
+		    rule->pattern == NULL);
+	if (!can_write(rule, v) || !is_like(rule->pattern, s))
 		return (0);
 	if ((rule->where == IN_CLAUSE || rule->where == IN_HEADER) &&
 	    quote_has_control(s, n))
@@ -464,7 +499,8 @@ plan_push_value(const struct manifest_column * col,
 
 	*exact = !rule->loose;
 	if (p->op == OP_IS_NULL || p->op == OP_NOT_NULL)
-		return (rule->text != NULL ? json_null() : NULL);
+		return (rule->text != NULL || rule->add != NULL ?
+		    json_null() : NULL);
 	if ((list = json_array()) == NULL)
 		return (NULL);
 	for (i = 0; i < p->nvalues && rc == 0; i++)

@@ -69,9 +69,8 @@ finish(struct probe * p, const struct answer_budget * b, const struct err * e)
 	json_decref(answer);
 }
 
-/* Whether the body has what the manifest expects of a good one. */
-static int
-check_expect(const struct manifest * m, const json_t * body, struct err * e)
+int
+probe_expect(const struct manifest * m, const json_t * body, struct err * e)
 {
 	struct json_path * path;
 	const char * k;
@@ -115,7 +114,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	case ANSWER_EMPTY:
 	case ANSWER_SKIP:
 	case ANSWER_NOT_MODIFIED:
-		bad = check_expect(p->c->m, body, &e);
+		bad = probe_expect(p->c->m, body, &e);
 		break;
 	default:
 		bad = 1;

@@ -28,6 +28,11 @@ typedef void probe_cb(void * arg, const json_t * answer);
 struct probe * probe_start(const struct conn_env * env, struct connector * c,
     probe_cb * cb, void * arg);
 
+/** probe_expect(m, body, e): Whether the answer ${body} (NULL: none) has what the
+ * manifest expects of a good one; 0 or -1 (config "unexpected"). */
+int probe_expect(const struct manifest * m, const json_t * body,
+    struct err * e) MUST_CHECK;
+
 /** probe_cancel(p): Without calling back.  NULL: no-op. */
 void probe_cancel(struct probe * p);
 

@@ -32,8 +32,12 @@ can_restart(const struct plan * p, size_t col)
 
 	switch (p->list->paginate.kind) {
 	case PAGE_NONE:
-	case PAGE_CURSOR:
 		return (0);
+	case PAGE_CURSOR:
+		/* A cursor steps over nothing, but it may end too early. */
+		if (p->list->paginate.offset_cap == 0)
+			return (0);
+		break;
 	case PAGE_LINK:
 	case PAGE_OFFSET:
 	case PAGE_NUMBER:

@@ -11,6 +11,8 @@
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_DEPTH 16
+#define MAX_FORM ((size_t)16 << 20)
+#define FORM "application/x-www-form-urlencoded"
 
 int
 request_build_begin(struct request_build * b, struct connector * c,
@@ -160,6 +162,37 @@ request_build_set(struct request_build * b, enum param_where where,
 	    "is no text, number or boolean", name) : 0);
 }
 
+int
+request_build_add(struct request_build * b, const char * path, json_t * v,
+    struct err * e)
+{
+	json_t * at = b->body;
+	const char * p = path;
+	size_t n, depth;
+	char * end;
+	unsigned long i;
+
+	/* References in there are resolved when it is sent. */
+	if (b->body_marked && template_has_mark(v)) {
+		json_decref(v);
+		return (err_set(e, ERR_CONFIG, "template", "what goes into %s "
+		    "holds a control character", path));
+	}
+	for (depth = 0; depth < MAX_DEPTH && *p != '\0'; depth++) {
+		n = strcspn(p, ".");
+		i = strtoul(p, &end, 10);
+		at = json_is_array(at) && end == p + n ?
+		    json_array_get(at, i) : json_object_getn(at, p, n);
+		p += n + (p[n] == '.');
+	}
+	if (!json_is_array(at) || *p != '\0') {
+		json_decref(v);
+		return (err_set(e, ERR_CONFIG, "template", "the body has no "
+		    "list at %s: write it there", path));
+	}
+	return (json_array_append_new(at, v) ? err_nomem(e, "a request") : 0);
+}
+
 /* Of templates name -> template, those that are there. */
 static int
 set_all(struct request_build * b, enum param_where where, const json_t * t,
@@ -287,18 +320,58 @@ end_headers(struct request_build * b, struct err * e)
 	return (0);
 }
 
+/* A body whose members are the fields of a form. */
+static int
+end_form(struct request_build * b, struct err * e)
+{
+	struct buf out = BUF_INIT(MAX_FORM);
+	struct request * r = b->r;
+	json_t * v, * text, * fields = json_object();
+	const char * k;
+	int rc = 0;
+
+	if (b->body_marked || !json_is_object(b->body))
+		rc = err_set(e, ERR_CONFIG, "template", "a form's body must be "
+		    "an object, and no secret can stand in it");
+	json_object_foreach(b->body, k, v)
+		if (rc == 0 && !json_is_null(v) && ((text = texts_of(v)) ==
+		    NULL || json_object_set_new(fields, k, text)))
+			rc = err_set(e, ERR_CONFIG, "template", "%.64s cannot "
+			    "stand in a form: it is no text, number or "
+			    "boolean", k);
+	if (rc == 0) {
+		request_url_form(&out, fields);
+		if (out.failed || (out.p == NULL && buf_adds(&out, "")))
+			rc = err_nomem(e, "a request");
+	}
+	json_decref(fields);
+	if (rc != 0) {
+		buf_free(&out);
+		return (-1);
+	}
+	r->body = out.p;
+	r->body_len = out.len;
+	return (0);
+}
+
 static int
 end_body(struct request_build * b, struct err * e)
 {
 	struct request * r = b->r;
 	const char * k;
 	json_t * v;
-	int typed = 0;
+	int typed = 0, form = 0;
 
 	if (b->body == NULL)
 		return (0);
 	json_object_foreach(b->headers, k, v)
-		typed |= strcasecmp(k, "Content-Type") == 0;
+		if (strcasecmp(k, "Content-Type") == 0) {
+			typed = 1;
+			form = json_is_string(v) && strcasecmp(
+			    json_string_value(v), FORM) == 0;
+		}
+	if (form)
+		return (end_form(b, e));
 	if (!typed && json_object_set_new(b->headers, "Content-Type",
 	    json_string("application/json")))
 		return (err_nomem(e, "a request"));

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <string.h>
 
 #include "conn/request_build.h"
@@ -28,6 +29,23 @@ add(struct request_build * b, const struct manifest_clause * cl,
 	return (0);
 }
 
+/* One text for all values, or one for each. */
+static int
+add_rule(struct request_build * b, const struct manifest_clause * cl,
+    const struct manifest_push * rule, const json_t * v, struct buf * out,
+    struct err * e)
+{
+	const json_t * one;
+	size_t i;
+
+	if (rule->many != MANY_REPEAT || !json_is_array(v))
+		return (add(b, cl, rule->text, v, out, e));
+	json_array_foreach((json_t *)(uintptr_t)v, i, one)
+		if (add(b, cl, rule->text, one, out, e))
+			return (-1);
+	return (0);
+}
+
 static int
 add_pushes(struct request_build * b, const struct plan * p, const json_t * in,
     const struct manifest_clause * cl, struct buf * out, struct err * e)
@@ -41,14 +59,14 @@ add_pushes(struct request_build * b, const struct plan * p, const json_t * in,
 		rule = p->preds[i].push;
 		if (rule != NULL && rule->where == IN_CLAUSE &&
 		    strcmp(rule->name, cl->language) == 0 &&
-		    add(b, cl, rule->text, p->preds[i].sent, out, e))
+		    add_rule(b, cl, rule, p->preds[i].sent, out, e))
 			return (-1);
 	}
 	for (i = 0; i < p->ent->ncolumns; i++) {
 		v = request_page_input(p, i, in, &rule);
 		rc = v != NULL && rule->where == IN_CLAUSE &&
 		    strcmp(rule->name, cl->language) == 0 ?
-		    add(b, cl, rule->text, v, out, e) : 0;
+		    add_rule(b, cl, rule, v, out, e) : 0;
 		json_decref(v);
 		if (rc != 0)
 			return (-1);

@@ -83,6 +83,28 @@ set_with(struct request_build * b, const struct manifest_push * rule,
 	return (rc);
 }
 
+/* Put what the rule says of ${v} at the end of a list in the body; where it
+ * takes several values they are a list, also if it is one. */
+static int
+push_added(struct request_build * b, const struct manifest_push * rule,
+    const json_t * v, struct err * e)
+{
+	json_t * list = NULL, * out;
+	int rc;
+
+	if (rule->many != MANY_ONE && !json_is_array(v)) {
+		if ((list = json_pack("[O]", v)) == NULL)
+			return (err_nomem(e, "a request"));
+		v = list;
+	}
+	b->env.value = json_is_null(v) ? NULL : v;
+	out = template_json(rule->add, &b->env, e);
+	b->env.value = NULL;
+	json_decref(list);
+	rc = out == NULL || request_build_add(b, rule->name, out, e);
+	return (rc || set_with(b, rule, v, e) ? -1 : 0);
+}
+
 /* Send ${v} (a scalar or a list) by ${rule}. */
 static int
 push(struct request_build * b, const struct manifest_push * rule,
@@ -91,6 +113,8 @@ push(struct request_build * b, const struct manifest_push * rule,
 	json_t * out, * one, * word;
 	size_t i;
 
+	if (rule->add != NULL)
+		return (push_added(b, rule, v, e));
 	if (!json_is_array(v)) {
 		out = worded(b, rule, v, e);
 	} else {
@@ -124,6 +148,9 @@ values_of(const struct plan * p, size_t i)
 	json_t * all, * one;
 	size_t j, k, n = 0;
 
+	/* Each is one of a list by itself. */
+	if (rule->add != NULL)
+		return (json_incref(p->preds[i].sent));
 	for (j = 0; j < p->npreds; j++)
 		if (p->preds[j].push == rule) {
 			if (j < i)
@@ -251,6 +278,44 @@ order_text(struct request_build * b, const struct plan * p, const char * t,
 	return (rc);
 }
 
+/* A list in the body of what the template says of each column. */
+static int
+order_list(struct request_build * b, const struct plan * p, const char * path,
+    const json_t * t, struct err * e)
+{
+	json_t * list = json_array(), * order, * one;
+	size_t i;
+
+	for (i = 0; i < p->norders; i++) {
+		order = request_order(p, i);
+		b->env.order = order;
+		one = order != NULL ? template_json(t, &b->env, e) : NULL;
+		b->env.order = NULL;
+		json_decref(order);
+		if (one == NULL || json_array_append_new(list, one)) {
+			json_decref(list);
+			return (order != NULL && one == NULL ? -1 :
+			    err_nomem(e, "a request"));
+		}
+	}
+	return (request_build_set(b, IN_BODY, path, list, e));
+}
+
+static int
+set_body_order(struct request_build * b, const struct plan * p,
+    struct err * e)
+{
+	const char * path;
+	json_t * t;
+
+	if (p->norders == 0)
+		return (0);
+	json_object_foreach(MUTABLE(p->list->order_body), path, t)
+		if (order_list(b, p, path, t, e))
+			return (-1);
+	return (0);
+}
+
 static int
 set_order(struct request_build * b, const struct plan * p, struct err * e)
 {
@@ -355,6 +420,7 @@ request_page_build(struct request_build * b, const struct plan * p,
 	    push_all(b, p, in, e) ||
 	    request_clauses(b, p, in, e) ||
 	    set_order(b, p, e) ||
+	    set_body_order(b, p, e) ||
 	    set_position(b, p, pos, e))
 		return (-1);
 	return (pos->next_url != NULL ? go_to(b, pos->next_url, e) : 0);

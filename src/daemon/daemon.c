@@ -2,16 +2,12 @@
 
 #include "daemon/daemon.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uuid.h>
 
@@ -24,6 +20,7 @@
 #include "conn/secret_key.h"
 #include "conn/token.h"
 #include "conn/types.h"
+#include "daemon/daemon_ground.h"
 #include "daemon/egress.h"
 #include "daemon/settings_elastic.h"
 #include "loop/loop.h"
@@ -40,22 +37,17 @@
 
 /* How long a drain may take before what is left is dropped. */
 #define DRAIN_MS 30000
-/* Files the process needs besides connections: databases, logs, epoll. */
-#define FILES_RESERVE 512
 /* How long answers that are on their way may take once the runs have ended: a
  * client that does not read is not waited for. */
 #define ANSWERS_MS 5000
 #define LOOK_MS 10
-#define BEAT_MS 5000
 #define LOAD_AGAIN_MS 1000
-/* Connections kept to services between runs: more than that many endpoints
- * connect anew each time. */
-#define MAX_IDLE 20000U
 
 /* Everything that lives as long as the process, in the order it comes up. */
 struct daemon {
 	struct settings * c;
 	char node[UUID_STR_LEN];
+	char instance[UUID_STR_LEN]; /* this process of it */
 	struct loop * loop;
 	struct egress * egress;
 	struct http * http;
@@ -87,6 +79,7 @@ struct daemon {
 	int stopping;
 	int load_failed;
 	struct err load_err;
+	json_t * said_alive; /* with the last beat */
 };
 
 /* What JSON says of a secret, in requests and in configurations that are being
@@ -97,91 +90,6 @@ free_json(void * p)
 	if (p != NULL)
 		explicit_bzero(p, malloc_usable_size(p));
 	free(p);
-}
-
-/* A file's one line, or a new one put there: who we are, across restarts. */
-static int
-node_id(struct daemon * d, struct err * e)
-{
-	char path[1024];
-	uuid_t u;
-	FILE * f;
-	int is_empty = 0;
-	size_t n;
-
-	snprintf(path, sizeof(path), "%s/node_id", d->c->data_dir);
-	if ((f = fopen(path, "re")) != NULL) {
-		n = fread(d->node, 1, sizeof(d->node) - 1, f);
-		fclose(f);
-		d->node[n] = '\0';
-		if (uuid_parse(d->node, u) == 0)
-			return (0);
-		/* Empty: the machine failed before it was on the disk. */
-		if (n > 0)
-			return (err_set(e, ERR_CONFIG, "data_dir", "%s holds "
-			    "no uuid; remove it and a new one is made", path));
-		is_empty = 1;
-	}
-	uuid_generate_random(u);
-	uuid_unparse_lower(u, d->node);
-	if ((f = fopen(path, is_empty ? "we" : "wxe")) == NULL ||
-	    fputs(d->node, f) < 0 || fflush(f) != 0 ||
-	    fsync(fileno(f)) != 0 || fclose(f) != 0)
-		return (err_set(e, ERR_CONFIG, "data_dir",
-		    "cannot write %s: %s", path, strerror(errno)));
-	return (0);
-}
-
-static int
-make_data_dir(const char * path, struct err * e)
-{
-	struct stat st;
-
-	char parent[1024];
-	char * slash;
-
-	/* And the folder above it: ~/.local/share need not be there yet. */
-	snprintf(parent, sizeof(parent), "%s", path);
-	for (slash = strchr(parent + 1, '/'); slash != NULL;
-	    slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(parent, 0700) && errno != EEXIST)
-			break;
-		*slash = '/';
-	}
-	if (mkdir(path, 0700) == 0)
-		return (0);
-	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-	    access(path, W_OK | X_OK) == 0)
-		return (0);
-	return (err_set(e, ERR_CONFIG, "data_dir", "cannot use the data "
-	    "directory %s: %s; give another with --data-dir", path,
-	    strerror(errno == EEXIST ? EACCES : errno)));
-}
-
-/* As many files as the connections we allow need, or a refusal now rather
- * than failing accepts later.  What is left over goes to ${*spare}. */
-static int
-raise_nofile(const struct settings * c, unsigned * spare, struct err * e)
-{
-	rlim_t want = (rlim_t)(c->max_connections + 2 * c->max_requests +
-	    FILES_RESERVE);
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
-		rl.rlim_cur = rl.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &rl);
-		getrlimit(RLIMIT_NOFILE, &rl);
-		if (rl.rlim_cur >= want) {
-			*spare = rl.rlim_cur - want > MAX_IDLE ? MAX_IDLE :
-			    (unsigned)(rl.rlim_cur - want) + 64;
-			return (0);
-		}
-	}
-	return (err_set(e, ERR_CONFIG, "nofile", "max_connections and "
-	    "max_requests need %llu open files, the limit is %llu; raise it "
-	    "(ulimit -n, LimitNOFILE=) or lower them",
-	    (unsigned long long)want, (unsigned long long)rl.rlim_cur));
 }
 
 static struct types *
@@ -201,14 +109,18 @@ on_beat(void * arg)
 	json_t * v;
 
 	runner_stats_get(d->runner, &st);
-	v = json_pack("{s:s, s:s, s:I, s:I, s:o}", "version", PACKAGE_VERSION,
+	v = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "version",
+	    PACKAGE_VERSION, "instance", d->instance,
 	    "listen", d->c->listen, "pid", (json_int_t)getpid(),
 	    "running", (json_int_t)st.running,
 	    "syncs", syncs_running(d->syncs));
-	if (v != NULL)
-		d->state->ops->node_beat(d->state, v, 3 * BEAT_MS);
-	json_decref(v);
-	loop_timer_start(d->beat, BEAT_MS);
+	if (v != NULL) {
+		d->state->ops->node_beat(d->state, v,
+		    syncs_gone_ms(d->syncs));
+		json_decref(d->said_alive);
+		d->said_alive = v;
+	}
+	loop_timer_start(d->beat, syncs_beat_ms(d->syncs));
 }
 
 static void on_secrets(void * arg, const struct err * e);
@@ -316,6 +228,9 @@ on_syncs_stopped(void * arg, json_t * v, const struct err * e)
 
 	(void)v;
 	(void)e;
+	/* The others need not wait until we are missed. */
+	if (d->said_alive != NULL)
+		d->state->ops->node_beat(d->state, d->said_alive, 1);
 	runner_stop(d->runner, on_drained, d);
 }
 
@@ -479,6 +394,7 @@ open_syncs(struct daemon * d, struct err * e)
 	so.elastic = d->elastic;
 	so.conn = &d->conn;
 	so.node = d->node;
+	so.instance = d->instance;
 	so.lease_ms = d->c->lease_ms;
 	so.query_memory = (size_t)d->c->query_memory;
 	d->syncs = syncs_new(&so, e);
@@ -572,7 +488,6 @@ open_api(struct daemon * d, struct err * e)
 	d->stmt.elastic = d->elastic;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
-	d->stmt.elastic = d->elastic;
 	d->stmt.deadline_ms = c->query_deadline_ms;
 	d->stmt.query_memory = (size_t)c->query_memory;
 	ao.stmt = &d->stmt;
@@ -587,8 +502,9 @@ bring_up(struct daemon * d, struct err * e)
 	struct http_opts ho;
 	unsigned spare = 0;
 
-	if (raise_nofile(d->c, &spare, e) || make_data_dir(d->c->data_dir, e) ||
-	    node_id(d, e) || (d->loop = loop_new(e)) == NULL)
+	if (daemon_files(d->c, &spare, e) ||
+	    daemon_data_dir(d->c->data_dir, e) ||
+	    daemon_node_id(d->c->data_dir, d->node, e) || (d->loop = loop_new(e)) == NULL)
 		return (-1);
 	if (d->c->egress_deny != NULL &&
 	    (d->egress = egress_new(d->c->egress_deny, e)) == NULL)
@@ -631,6 +547,7 @@ take_down(struct daemon * d)
 	loop_timer_free(d->answers);
 	loop_timer_free(d->drain);
 	loop_timer_free(d->beat);
+	json_decref(d->said_alive);
 	api_free(d->api);
 	syncs_free(d->syncs);
 	runner_free(d->runner);
@@ -658,10 +575,13 @@ int
 daemon_run(struct settings * c, struct err * e)
 {
 	struct daemon d;
+	uuid_t instance;
 	int rc = -1;
 
 	memset(&d, 0, sizeof(d));
 	d.c = c;
+	uuid_generate_random(instance);
+	uuid_unparse_lower(instance, d.instance);
 	json_set_alloc_funcs(malloc, free_json);
 	signal(SIGPIPE, SIG_IGN);
 	/* A file at its limit is a failed write like any other. */

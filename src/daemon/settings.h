@@ -36,7 +36,7 @@ struct settings {
 	int64_t max_requests;   /* transfers at once */
 	int64_t query_deadline_ms;
 	int64_t query_memory;   /* bytes */
-	int64_t lease_ms;       /* of a sync's run */
+	int64_t lease_ms;       /* in it others take over */
 	/* [elasticsearch]: none without a URL. */
 	char * elastic_url;
 	char * elastic_api_key; /* this and the password: or a reference */

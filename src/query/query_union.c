@@ -31,10 +31,23 @@ struct shape {
 int
 query_union_none(struct query * q, const struct sql_name * nm, struct err * e)
 {
-	token_error(q->sql, q->len, q->list.t[nm->first].off, e,
-	    "no target matches %.100s", nm->table);
+	size_t off = q->list.t[nm->first].off;
+	struct query_table tab;
+
+	/* It may match what another node has. */
+	memset(&tab, 0, sizeof(tab));
+	q->cat->lookup(q->cat->arg, *nm->schema ? nm->schema : NULL,
+	    nm->table, &tab);
+	if (tab.found == 3)
+		token_error(q->sql, q->len, off, e, "what matches %.80s is on "
+		    "node %.64s, which holds its database; ask the daemon "
+		    "there", nm->table, tab.schema);
+	else
+		token_error(q->sql, q->len, off, e, "no target matches %.100s",
+		    nm->table);
 	if (e != NULL)
-		memcpy(e->code, "no_table", sizeof("no_table"));
+		snprintf(e->code, sizeof(e->code), "%s", tab.found == 3 ?
+		    "not_here" : "no_table");
 	return (-1);
 }
 

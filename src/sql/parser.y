@@ -72,7 +72,7 @@ static struct ast * sync_options(struct parser *, struct ast *,
 %token <r> OPTIONS "OPTIONS" OR "OR" PAUSE "PAUSE" REPLACE "REPLACE"
 %token <r> RESUME "RESUME" RUN "RUN" SCHEDULE "SCHEDULE" SECRET "SECRET"
 %token <r> SECRETS "SECRETS" SET "SET" SHOW "SHOW" STATUS "STATUS" SYNC "SYNC"
-%token <r> SYNCS "SYNCS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE"
+%token <r> SYNCS "SYNCS" TARGETS "TARGETS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE"
 %token <r> TYPES "TYPES"
 
 %type <r> name keyword key sync_id open
@@ -213,6 +213,10 @@ simple: TEXT {
     | SHOW TYPES {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_TYPES, $1.first)) ==
 		    NULL);
+	}
+    | SHOW TARGETS {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_TARGETS,
+		    $1.first)) == NULL);
 	}
     | DESCRIBE name {
 		YYERROR_IF(($$ = named(p, AST_DESCRIBE, $1.first, $2.first)) ==
@@ -425,7 +429,7 @@ keyword: ALTER | BEGIN_ | CATCH | CONFIG | CONNECTOR | EXEC | CONNECTORS
     | CREATE | DESCRIBE | DISABLE | DROP | ENABLE | END | EXISTS | EXPLAIN
     | FINALLY | FULL | IF | INCREMENTAL | NOT | ON | OPTIONS | OR | PAUSE | REPLACE
     | RESUME | RUN | SCHEDULE | SECRET | SECRETS | SET | SHOW | STATUS | SYNC
-    | SYNCS | TEST | THEN | TO | TRY | TYPE | TYPES
+    | SYNCS | TARGETS | TEST | THEN | TO | TRY | TYPE | TYPES
     ;
 
 %%

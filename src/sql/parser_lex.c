@@ -25,7 +25,7 @@ static const struct {
 	{ "schedule", P_SCHEDULE }, { "secret", P_SECRET },
 	{ "secrets", P_SECRETS }, { "set", P_SET }, { "show", P_SHOW },
 	{ "status", P_STATUS }, { "sync", P_SYNC }, { "syncs", P_SYNCS },
-	{ "test", P_TEST }, { "then", P_THEN }, { "to", P_TO }, { "try", P_TRY },
+	{ "targets", P_TARGETS }, { "test", P_TEST }, { "then", P_THEN }, { "to", P_TO }, { "try", P_TRY },
 	{ "type", P_TYPE }, { "types", P_TYPES },
 };
 #define NKEYWORDS (sizeof(keywords) / sizeof(keywords[0]))

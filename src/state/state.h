@@ -23,6 +23,8 @@ struct state;
 /** ${v}: what the call says, or NULL where there is nothing. */
 typedef void state_cb(void * arg, json_t * v, const struct err * e);
 
+#define STATE_UNREADABLE "unreadable"
+
 /* A claim of one run.  fence > 0 when granted; fences of one sync only grow. */
 typedef void state_lease_cb(void * arg, int64_t fence, const struct err * e);
 
@@ -38,7 +40,9 @@ struct state_ops {
 	 * Records are JSON objects by kind ("connector", "sync", "secret") and
 	 * name.
 	 * put with must_be_new: Config "exists" if the name is taken.
-	 * get: the object, or NULL.  list: an array ordered by name.
+	 * get: the object, or NULL.  list: an array ordered by name;
+	 * a record that cannot be read is {"id", "name", "v": 0,
+	 * STATE_UNREADABLE: why}.
 	 * del: deleting what is not there is no error.
 	 * In Redis: hash moltler:<kind>:<name>, a field a top-level key (strings
 	 * bare, the rest as JSON), names in the set moltler:<kind>s; a delete

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fence.h"
 
 #define MAX_LEASES 1000000
 #define SWEEP_SLOTS 4
@@ -126,7 +127,9 @@ state_lease_drop(struct state_leases * T, const char * sync, int64_t bucket,
 int64_t
 state_lease_floor(void)
 {
-	return (clock_wall_ms() * 64);
+	int64_t now = clock_wall_ms() * 64, seen = fence_seen();
+
+	return (now > seen ? now : seen + 1);
 }
 
 void

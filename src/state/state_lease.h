@@ -30,7 +30,7 @@ void state_lease_drop(struct state_leases * T, const char * sync,
  * state_lease_floor():
  * The least fence to give out now.  Targets remember the last fence they saw,
  * so one that begins anew, because the state was lost, must still be above all
- * that were given before.  64 a millisecond: in six bytes until 2039.
+ * that were given before; also by a clock that is behind, once one was seen.  64 a millisecond: in six bytes until 2039.
  */
 int64_t state_lease_floor(void);
 

@@ -4,11 +4,13 @@
 #include "base/log.h"
 #include "state/state_redis_internal.h"
 
-/* The nodes whose key has not run out; the others leave the set. */
+/* The nodes whose key has not run out, nor never will; the others leave the set. */
 static const char nodes_script[] =
     "local out = {} "
     "for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do"
-    " local v = redis.call('GET', 'moltler:node:' .. id)"
+    " local k = 'moltler:node:' .. id"
+    " local v = redis.call('TYPE', k).ok == 'string' and"
+    "  redis.call('PTTL', k) >= 0 and redis.call('GET', k)"
     " if v then out[#out + 1] = id out[#out + 1] = v"
     " else redis.call('SREM', KEYS[1], id) end "
     "end "
@@ -142,6 +144,10 @@ on_nodes(void * arg, const struct redis_reply * r, const struct err * e)
 		    r->el[i + 1]->type != REDIS_STR)
 			continue;
 		v = state_json_load(r->el[i + 1]->s, r->el[i + 1]->len);
+		if (!json_is_object(v)) { /* somebody's hand */
+			json_decref(v);
+			continue;
+		}
 		(void)json_object_set_new(o, r->el[i]->s, v);
 	}
 	state_done_now(d, o, 0, NULL);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/fence.h"
 #include "state/state_lease.h"
 #include "state/state_redis_internal.h"
 
@@ -12,8 +13,10 @@
  * dropping compare up to the former, and a claim whose answer was lost is made
  * again with the same token, so that the server tells us it is ours.
  *
- * Fences are at least the clock's microseconds: targets remember the last one,
- * and a server that was emptied must not begin below it.
+ * Fences are at least 64 a millisecond of the server's clock, so that those of
+ * syncs that daemons with other clocks run can be compared: targets remember the
+ * last one, and a server that was emptied must not begin below it, nor below what
+ * this daemon knows that targets saw.
  */
 static const char take_script[] =
     "local v = redis.call('GET', KEYS[1]) "
@@ -26,7 +29,10 @@ static const char take_script[] =
     " return 0 "
     "end "
     "local f = (tonumber(redis.call('HGET', KEYS[2], ARGV[1])) or 0) + 1 "
-    "if f < tonumber(ARGV[5]) then f = tonumber(ARGV[5]) end "
+    "if f <= tonumber(ARGV[5]) then f = tonumber(ARGV[5]) + 1 end "
+    "local t = redis.call('TIME') "
+    "local now = (t[1] * 1000 + math.floor(t[2] / 1000)) * 64 "
+    "if f < now then f = now end "
     "local s = string.format('%.0f', f) "
     "redis.call('HSET', KEYS[2], ARGV[1], s) "
     "redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. s .. ' ' .. ARGV[4],"
@@ -119,6 +125,9 @@ on_take(void * arg, const struct redis_reply * r, const struct err * e)
 	if (e != NULL && (strcmp(e->code, "redis_lost") == 0 ||
 	    strcmp(e->code, "redis_timeout") == 0))
 		remember(d->D->owner, d->x);
+	/* Should the server lose it, the next one is above it all the same. */
+	if (e == NULL && r->type == REDIS_INT)
+		fence_see(r->i);
 	if (e == NULL && r->type != REDIS_INT)
 		state_redis_args_odd(d);
 	else
@@ -171,7 +180,7 @@ state_redis_lease_take(struct state * state, const char * sync,
 	add_ttl(S, ttl_ms);
 	state_redis_args_adds(&S->args, c->token);
 	state_redis_args_addf(&S->args, "%lld",
-	    (long long)state_lease_floor());
+	    (long long)fence_seen());
 	state_redis_args_script(S, d, on_take, take_script, 2);
 }
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "state/state_redis_internal.h"
 
 /*
@@ -87,6 +88,17 @@ list_more(struct list * l)
 		list_done(l);
 }
 
+/* One that cannot be read stands for itself, so that the others can be: whoever
+ * takes it for a record finds that it does not fit, and not that it is gone. */
+static json_t *
+unreadable(const struct slot * s, const char * why)
+{
+	log_event(LOG_ERROR, "state_value", LOG_S("kind", s->l->kind),
+	    LOG_S("name", s->name), LOG_S("error", why));
+	return (json_pack("{s:s, s:s, s:i, s:s}", "id", s->name, "name",
+	    s->name, "v", 0, STATE_UNREADABLE, why));
+}
+
 static void
 on_row(void * arg, const struct redis_reply * r, const struct err * e)
 {
@@ -97,12 +109,10 @@ on_row(void * arg, const struct redis_reply * r, const struct err * e)
 	l->out--;
 	if (e == NULL) {
 		s->row = state_redis_hash_get(r, &bad);
-		if (bad && !l->failed) {
-			l->failed = 1;
-			err_set(&l->e, ERR_PERMANENT, "redis_value",
-			    "cannot read the %s \"%s\" from Redis", l->kind,
-			    s->name);
-		}
+		if (bad)
+			s->row = unreadable(s, "it is no record");
+	} else if (e->cls == ERR_PERMANENT) {
+		s->row = unreadable(s, e->msg);
 	} else if (!l->failed) {
 		l->failed = 1;
 		l->e = *e;

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/fence.h"
 #include "state/state_sqlite_internal.h"
 
 /* Fences set aside at once: so many runs per disk write. */
@@ -45,7 +46,9 @@ state_sqlite_lease_take(struct state * state, const char * sync,
 	struct err e;
 	int got;
 
-	if (S->fence_next > S->fence_end && state_sqlite_lease_reserve(S, &e)) {
+	if ((S->fence_next > S->fence_end ||
+	    S->fence_next <= fence_seen()) &&
+	    state_sqlite_lease_reserve(S, &e)) {
 		state_done_soon(d, NULL, 0, &e);
 		return;
 	}

@@ -82,7 +82,8 @@ lookup(void * arg, const char * schema, const char * table,
 	struct lookup l = { schema, out, env->targets };
 	const struct manifest_entity * ent;
 	struct connector * c;
-	const char * node, * why;
+	const char * node, * why, * plain = strncasecmp(table, "sqlite:", 7) ==
+	    0 ? table + 7 : table;
 
 	memset(out, 0, sizeof(*out));
 	c = schema == NULL ? NULL : runner_connector(env->runner, schema);
@@ -99,7 +100,8 @@ lookup(void * arg, const char * schema, const char * table,
 	}
 	targets_find(env->targets, table, on_table, &l);
 	if (!out->found &&
-	    (node = runner_elsewhere(env->runner, schema, table)) != NULL) {
+	    ((node = runner_elsewhere(env->runner, schema, table)) != NULL ||
+	    (node = syncs_elsewhere(env->syncs, schema, plain)) != NULL)) {
 		out->found = 3;
 		snprintf(out->schema, sizeof(out->schema), "%s", node);
 	} else if (!out->found && c != NULL) {

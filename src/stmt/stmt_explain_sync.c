@@ -9,7 +9,7 @@ static const char * const cols[2 * NCOLS] = {
 	"entity", "target", "engine", "statement", "calls", "key", "columns",
 	"cursor", "commit", "deletes", "note",
 	"TEXT", "TEXT", "TEXT", "TEXT", "JSON", "JSON", "JSON",
-	"TEXT", "TEXT", "TEXT", "TEXT"
+	"JSON", "TEXT", "TEXT", "TEXT"
 };
 
 static void

@@ -30,7 +30,8 @@ struct stmt_entry {
 
 extern const struct stmt_entry stmt_create_entry, stmt_alter_entry,
     stmt_drop_entry, stmt_show_connectors_entry, stmt_show_connector_entry,
-    stmt_test_entry, stmt_show_types_entry, stmt_describe_entry,
+    stmt_test_entry, stmt_show_types_entry, stmt_show_targets_entry,
+    stmt_describe_entry,
     stmt_select_entry, stmt_explain_entry, stmt_exec_entry,
     stmt_explain_exec_entry, stmt_sync_entry, stmt_show_syncs_entry,
     stmt_show_sync_entry, stmt_run_sync_entry, stmt_pause_sync_entry,

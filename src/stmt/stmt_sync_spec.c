@@ -27,6 +27,7 @@ stmt_sync_spec(struct stmt_run * r, struct sync_spec * spec, char ** where)
 	spec->incremental = a->incremental.s;
 	spec->schedule = a->schedule.s;
 	spec->options = a->options;
+	spec->first_now = 1;
 	spec->keep_clock = 1;
 	if (a->where_len == 0)
 		return (0);
@@ -77,64 +78,17 @@ clause_of(const struct ast * a, const char * code)
 	return (NULL);
 }
 
-/*
- * The condition is compiled in brackets of ours: where it ends too early, or goes
- * on too long, these are what is found and expected.
- */
-static void
-without_brackets(struct err * e, int at_end)
-{
-	static const char found[] = "found ), but expected";
-	static const char or[] = ", a comma or )";
-	char * p, msg[sizeof(e->msg)];
-
-	if (at_end && (p = strstr(e->msg, found)) != NULL) {
-		snprintf(msg, sizeof(msg), "%.*sfound the end of WHERE%s",
-		    (int)(p - e->msg), e->msg, p + sizeof("found )") - 1);
-		snprintf(e->msg, sizeof(e->msg), "%s", msg);
-	}
-	if ((p = strstr(e->msg, or)) != NULL) {
-		snprintf(msg, sizeof(msg), "%.*s or the end of WHERE%s",
-		    (int)(p - e->msg), e->msg, p + sizeof(or) - 1);
-		snprintf(e->msg, sizeof(e->msg), "%s", msg);
-	}
-}
-
-/* Whether byte ${off} of the condition lies in no bracket of its own. */
-static int
-is_outside(const char * s, size_t len, size_t off)
-{
-	struct token_list l;
-	size_t i, depth = 0;
-	struct err e;
-
-	if (token_list(s, len, 1000000, &l, &e))
-		return (0);
-	for (i = 0; i < l.n && l.t[i].off < off; i++) {
-		if (token_is(&l, i, "("))
-			depth++;
-		else if (token_is(&l, i, ")") && depth > 0)
-			depth--;
-	}
-	token_list_free(&l);
-	return (depth == 0);
-}
-
 /* An error of WHERE, with its place there, as one with its place in the whole. */
 static void
 place_in_where(struct stmt_run * r, struct err * out, size_t line, size_t col,
     const char * what)
 {
 	const struct ast * a = r->ast;
-	size_t from = a->where_off + WHERE_WORD, len = a->where_len -
-	    WHERE_WORD, off = offset_of(r->text->sql + from, len, line, col);
-	const char * text = r->text->sql + from;
-	struct err e;
+	size_t from = a->where_off + WHERE_WORD, off = from + offset_of(
+	    r->text->sql + from, a->where_len - WHERE_WORD, line, col);
 
-	snprintf(e.msg, sizeof(e.msg), "%.*s", (int)strcspn(what, "\n"), what);
-	if (is_outside(text, len, off))
-		without_brackets(&e, off + strspn(text + off, " \t\r\n") >= len);
-	token_error(r->text->sql, r->text->len, from + off, out, "%s", e.msg);
+	token_error(r->text->sql, r->text->len, off, out, "%.*s",
+	    (int)strcspn(what, "\n"), what);
 }
 
 void

@@ -189,7 +189,13 @@ write_some(struct backup_wait * w)
 	for (; w->kind != BACKUP_CURSOR && w->at < json_array_size(a) &&
 	    left > 0; left--) {
 		rec = json_array_get(a, w->at++);
-		if ((name = json_str(rec, key)) != NULL)
+		if ((name = json_str(rec, key)) != NULL &&
+		    json_object_get(rec, STATE_UNREADABLE) != NULL)
+			err_set(&w->e, ERR_PERMANENT, "state_value", "the %s "
+			    "%.100s in the state cannot be read, and a backup "
+			    "without it would not be whole: mend or delete it",
+			    backup_text_kinds[w->kind], name);
+		else if (name != NULL)
 			backup_text_add(w->out, w->kind, name, rec);
 		else
 			err_set(&w->e, ERR_PERMANENT, "state_value", "a %s's "

@@ -87,8 +87,10 @@ sync_cursor_load(struct sync_cursor * cu, const json_t * rec, const char * of)
 			p->ids[p->nids++] = strtoull(json_string_value(id),
 			    NULL, 16);
 	qsort(p->ids, p->nids, sizeof(*p->ids), by_value);
-	/* The cursor never goes back, and rows that are still there stay. */
-	cu->seen = *p;
+	/* The cursor never goes back.  Its rows are looked for anew: one that
+	 * changed and changed back must not pass for what was written last. */
+	cu->seen.has = 1;
+	cu->seen.v = p->v;
 }
 
 int
@@ -180,6 +182,17 @@ point_add(struct sync_point * p, uint64_t id)
 	p->nids++;
 }
 
+static void
+point_del(struct sync_point * p, uint64_t id)
+{
+	uint64_t * at = bsearch(&id, p->ids, p->nids, sizeof(id), by_value);
+
+	if (at == NULL)
+		return;
+	p->nids--;
+	memmove(at, at + 1, (size_t)(&p->ids[p->nids] - at) * sizeof(*at));
+}
+
 /* The very row that was last given of this key: a seam. */
 static int
 came_before(struct sync_cursor * cu, uint64_t key, uint64_t row)
@@ -191,6 +204,9 @@ came_before(struct sync_cursor * cu, uint64_t key, uint64_t row)
 	s = &cu->seams[key % SEAMS];
 	if (s->key == key && s->row == row)
 		return (1);
+	/* What the target has of it is overwritten now. */
+	if (s->key == key)
+		point_del(&cu->seen, s->row);
 	s->key = key;
 	s->row = row;
 	return (0);
@@ -253,11 +269,9 @@ sync_cursor_row(struct sync_cursor * cu,
 		cu->disordered = 1;
 	/* The row itself may have been written under another value before: only
 	 * what the stored cursor knows is left out. */
-	if (!cu->all && cu->stored.has && v == cu->stored.v &&
-	    point_has(&cu->stored, id))
-		return (SYNC_ROW_SKIP);
 	note(cu, v, id);
-	return (SYNC_ROW_WRITE);
+	return (!cu->all && cu->stored.has && v == cu->stored.v &&
+	    point_has(&cu->stored, id) ? SYNC_ROW_SKIP : SYNC_ROW_WRITE);
 }
 
 /* ${out} is not later than ${limit}; what was read beyond is read again. */
@@ -270,14 +284,18 @@ bound(struct sync_point * out, int64_t limit)
 	out->nids = 0;
 }
 
-/* Whether ${p} says more than what is stored. */
+/* Whether ${p} says more than what is stored.  Of the same value only once all
+ * its rows were seen (${all}). */
 static int
-is_further(const struct sync_cursor * cu, const struct sync_point * p)
+is_further(const struct sync_cursor * cu, const struct sync_point * p, int all)
 {
-	if (!p->has || !cu->stored.has)
+	const struct sync_point * was = &cu->stored;
+
+	if (!p->has || !was->has)
 		return (p->has);
-	return (p->v > cu->stored.v || (p->v == cu->stored.v &&
-	    p->nids > cu->stored.nids));
+	return (p->v > was->v || (all && p->v == was->v &&
+	    (p->nids != was->nids || memcmp(p->ids, was->ids,
+	    p->nids * sizeof(*p->ids)) != 0)));
 }
 
 int
@@ -292,7 +310,7 @@ sync_cursor_step(const struct sync_cursor * cu, int64_t first_ms,
 			return (0);
 		bound(out, first_ms - cu->lag_ms);
 	}
-	return (is_further(cu, out));
+	return (is_further(cu, out, 0));
 }
 
 int
@@ -321,7 +339,7 @@ sync_cursor_end(struct sync_cursor * cu, const struct read_stats * st,
 	limit = st->first_ms - cu->lag_ms - (asks_clock ? MARGIN_MS : 0);
 	if (cu->col->type == COLUMN_TIMESTAMP && (cu->lag_ms > 0 || asks_clock))
 		bound(out, limit);
-	return (is_further(cu, out));
+	return (is_further(cu, out, 1));
 }
 
 static int

@@ -179,11 +179,13 @@ pick_resume(struct sync_leg * l, const json_t * rec)
 	l->resume = json_incref(json_object_get(v, "token"));
 }
 
-struct sync_leg *
-sync_leg_new(struct sync_run * r, size_t i, struct err * e)
+/* The leg as far as it needs no target. */
+static struct sync_leg *
+leg_plain(struct sync_run * r, size_t i, struct err * e)
 {
 	const struct manifest_entity * ent = manifest_entity(r->c->m,
 	    r->d->entities[i]);
+	const char * column;
 	struct sync_leg * l;
 
 	if (ent == NULL) {
@@ -203,23 +205,57 @@ sync_leg_new(struct sync_run * r, size_t i, struct err * e)
 	    strcmp(ent->name, "run") == 0 ? "entity:run" : ent->name;
 	l->st.total = -1;
 	identify(l);
-	if (pick_columns(l, e) || (r->d->incremental != NULL &&
-	    pick_cursor(l, r->d->incremental, e)))
+	/* Of a whole connector each entity that has no such column is read whole. */
+	column = r->d->incremental;
+	if (column != NULL && r->d->whole && manifest_column(ent, column) < 0)
+		column = NULL;
+	if (pick_columns(l, e) || (column != NULL &&
+	    pick_cursor(l, column, e)))
 		goto fail;
-	if (r->d->incremental == NULL)
+	if (column == NULL)
 		pick_order(l);
 	if (l->has_cursor) {
 		sync_cursor_load(&l->cu, sync_commit_leg(l), l->of);
 		l->cu.all |= (r->flags & SYNC_RUN_FULL) != 0;
 	} else
 		pick_resume(l, sync_commit_leg(l));
-	if (open_writer(l, e))
-		goto fail;
 	return (l);
 
 fail:
 	sync_leg_free(l);
 	return (NULL);
+}
+
+struct sync_leg *
+sync_leg_new(struct sync_run * r, size_t i, struct err * e)
+{
+	struct sync_leg * l = leg_plain(r, i, e);
+
+	if (l == NULL || open_writer(l, e) == 0)
+		return (l);
+	sync_leg_free(l);
+	return (NULL);
+}
+
+int
+sync_run_say(struct sync_def * d, struct connector * c, size_t i,
+    const json_t * record, struct buf * sql, struct err * e)
+{
+	struct sync_run r;
+	struct sync_leg * l;
+	int rc;
+
+	memset(&r, 0, sizeof(r));
+	r.d = d;
+	r.c = c;
+	r.record = (json_t *)(uintptr_t)record; /* only read */
+	if ((l = leg_plain(&r, i, e)) == NULL)
+		return (-1);
+	rc = l->has_cursor && sync_plan_choose(l, e) ? -1 : sync_plan_sql(l, e);
+	if (rc == 0 && buf_add(sql, l->sql.p, l->sql.len))
+		rc = err_nomem(e, "a statement");
+	sync_leg_free(l);
+	return (rc);
 }
 
 void
@@ -231,8 +267,23 @@ sync_leg_close(struct sync_leg * l)
 		return;
 	writer_stats(l->w, &st);
 	l->rejected = st.rejected;
+	l->passed = st.passed;
 	writer_close(l->w);
 	l->w = NULL;
+}
+
+uint64_t
+sync_leg_passed(const struct sync_leg * l)
+{
+	struct writer_stats st;
+
+	if (!l->has_cursor || l->r->d->incremental == NULL)
+		return (0);
+	if (l->w == NULL)
+		return (l->passed);
+	memset(&st, 0, sizeof(st));
+	writer_stats(l->w, &st);
+	return (st.passed);
 }
 
 void
@@ -302,6 +353,7 @@ sync_leg_judge(struct sync_leg * l)
 {
 	struct sync_run * r = l->r;
 	struct writer_stats st;
+	uint64_t passed = sync_leg_passed(l);
 	int whole = l->reads_all && !l->resumed;
 
 	memset(&st, 0, sizeof(st));
@@ -326,6 +378,12 @@ sync_leg_judge(struct sync_leg * l)
 		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu row%s rejected: "
 		    "%s", (unsigned long long)st.rejected,
 		    st.rejected == 1 ? "" : "s", st.reject_why);
+	if (passed > 0)
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu row%s left as a "
+		    "later run of another sync wrote %s: the next run looks "
+		    "again", (unsigned long long)passed,
+		    passed == 1 ? " was" : "s were",
+		    passed == 1 ? "it" : "them");
 	return (whole && !l->writer_failed && !l->failed &&
 	    l->st.skipped == 0 && l->st.short_of == 0 && st.rejected == 0);
 }

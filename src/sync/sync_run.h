@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "conn/conn_env.h"
 #include "conn/connector.h"
@@ -92,6 +93,14 @@ void sync_run_cancel(struct sync_run * r, const char * why);
 
 const char * sync_run_state_name(const struct sync_run * r);
 void sync_run_progress(const struct sync_run * r, struct sync_progress * p);
+
+/**
+ * sync_run_say(d, c, i, record, sql, e): The SELECT that a run would read entity
+ * ${i} with, appended to ${sql}; ${record} is the cursor's, or NULL.  What a service
+ * would make of the WHERE is not asked.
+ */
+int sync_run_say(struct sync_def * d, struct connector * c, size_t i,
+    const json_t * record, struct buf * sql, struct err * e) MUST_CHECK;
 
 /** sync_verdict_name(v): "complete", "partial", "failed", "idle". */
 const char * sync_verdict_name(enum sync_verdict v);

@@ -102,6 +102,8 @@ sync_commit_step(struct sync_leg * l)
 	if (!l->step.set || l->acked < l->step.rows)
 		return;
 	l->step.set = 0;
+	if (sync_leg_passed(l) > 0)
+		return;
 	if (l->has_cursor)
 		note_cursor(l, &l->step.point);
 	else
@@ -135,6 +137,8 @@ sync_commit_end(struct sync_leg * l, int well)
 			note_token(l, NULL);
 		return;
 	}
+	if (sync_leg_passed(l) > 0)
+		return;
 	if (l->st.first_ms <= 0)
 		l->st.first_ms = l->r->begun_ms;
 	has = sync_cursor_end(&l->cu, &l->st, well, p);

@@ -46,6 +46,7 @@ struct sync_leg {
 	int swept, sweep_failed;
 	struct err sweep_e;
 	uint64_t deleted, rejected;
+	uint64_t passed;       /* of a writer that is closed */
 
 	/* the query */
 	struct query_catalog cat;
@@ -188,6 +189,10 @@ struct sync_leg * sync_leg_new(struct sync_run * r, size_t i, struct err * e)
 void sync_leg_free(struct sync_leg * l); /* NULL is a no-op; no query may run */
 /** sync_leg_close(l): Close the writer: nothing more is written. */
 void sync_leg_close(struct sync_leg * l);
+/** sync_leg_passed(l): Rows that were left as another sync's later run wrote them.
+ * That one may not see what we saw (it may ask for other rows): so where a cursor
+ * would pass over them for good it stays. */
+uint64_t sync_leg_passed(const struct sync_leg * l);
 /** sync_leg_judge(l): Add what came of it to the run's verdict; whether it ended
  * so well that what is not there any more may be told from it. */
 int sync_leg_judge(struct sync_leg * l);

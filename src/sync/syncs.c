@@ -1,10 +1,12 @@
 #include "sync/syncs.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/hash64.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "run/schedule.h"
@@ -34,18 +36,28 @@ open_target(void * arg, const struct sync_def * d,
 	return (NULL);
 }
 
+/* The wall clock was set: what was worked out by it does not hold. */
+static void
+on_step(struct syncs * S, int64_t by)
+{
+	size_t i;
+
+	S->skew += by;
+	for (i = 0; i < S->n; i++)
+		if (S->sorted[i]->retry_at != 0)
+			S->sorted[i]->retry_at += by;
+	syncs_arm_all(S);
+}
+
 static void
 on_beat(void * arg)
 {
 	struct syncs * S = arg;
 	struct syncs_run * run;
-	int64_t skew = clock_wall_ms() - clock_mono_us() / 1000;
+	int64_t by = clock_wall_ms() - clock_mono_us() / 1000 - S->skew;
 
-	/* The wall clock was set: what was worked out by it does not hold. */
-	if (skew - S->skew > STEP_MS || S->skew - skew > STEP_MS) {
-		S->skew = skew;
-		syncs_arm_all(S);
-	}
+	if (by > STEP_MS || by < -STEP_MS)
+		on_step(S, by);
 	for (run = S->running; run != NULL; run = run->next)
 		syncs_run_tell(run);
 	syncs_wake(S);
@@ -53,9 +65,60 @@ on_beat(void * arg)
 		syncs_save_rest(S);
 	if (S->poll_missed)
 		syncs_poll(S, 0);
-	if (S->shared && ++S->beats % (SYNCS_BEAT_MS / 1000) == 0)
-		syncs_nodes_ask(S);
 	loop_timer_start(S->beat, 1000);
+}
+
+static void
+on_look(void * arg)
+{
+	struct syncs * S = arg;
+	int64_t now = clock_mono_us(), less = S->beat_ms / 4 + 1;
+
+	syncs_nodes_ask(S);
+	/* Not in step with the heartbeats: just behind our own we would never see
+	 * that of another with our name. */
+	loop_timer_start(S->look, S->beat_ms - (int64_t)(hash64((uint64_t)now,
+	    S->node, strlen(S->node)) % (uint64_t)less));
+}
+
+/*
+ * Within one lease of its end a node's work has gone to the others: it is missed
+ * after three beats and a look, half a lease and a sixth; what it ran is free
+ * after three quarters; and whoever finds it held looks again each sixth.
+ */
+static void
+set_times(struct syncs * S, int64_t lease_ms)
+{
+	if (lease_ms <= 0)
+		lease_ms = DEFAULT_LEASE_MS;
+	S->env.lease_ms = lease_ms * 3 / 4;
+	S->beat_ms = lease_ms / 6;
+	if (S->beat_ms < 1)
+		S->beat_ms = 1;
+	if (S->beat_ms > SYNCS_BEAT_MAX)
+		S->beat_ms = SYNCS_BEAT_MAX;
+}
+
+int64_t
+syncs_beat_ms(const struct syncs * S)
+{
+	return (S->beat_ms);
+}
+
+int64_t
+syncs_gone_ms(const struct syncs * S)
+{
+	return (SYNCS_BEATS * S->beat_ms);
+}
+
+void
+syncs_begin(struct syncs * S)
+{
+	S->loaded = 1;
+	loop_timer_start(S->beat, 1000);
+	if (S->shared)
+		loop_timer_start(S->look, S->beat_ms);
+	syncs_arm_all(S);
 }
 
 static void
@@ -79,14 +142,15 @@ syncs_new(const struct syncs_opts * o, struct err * e)
 	S->env.loop = o->loop;
 	S->env.state = o->state;
 	S->env.conn = o->conn;
-	S->env.lease_ms = o->lease_ms > 0 ? o->lease_ms : DEFAULT_LEASE_MS;
+	set_times(S, o->lease_ms);
 	S->env.query_memory = o->query_memory;
 	S->env.open = open_target;
 	S->env.arg = S;
 	S->queue_tail = &S->queue;
 	S->skew = clock_wall_ms() - clock_mono_us() / 1000;
 	S->beat = loop_timer_new(o->loop, on_beat, S);
-	if (S->node == NULL || S->beat == NULL) {
+	S->look = loop_timer_new(o->loop, on_look, S);
+	if (S->node == NULL || S->beat == NULL || S->look == NULL) {
 		err_nomem(e, "the syncs");
 		syncs_free(S);
 		return (NULL);
@@ -119,6 +183,7 @@ syncs_free(struct syncs * S)
 	free(S->heap);
 	loop_timer_free(S->timer);
 	loop_timer_free(S->beat);
+	loop_timer_free(S->look);
 	loop_timer_free(S->slice_timer);
 	loop_soon_cancel(S->o.loop, &S->queue_soon);
 	loop_soon_cancel(S->o.loop, &S->stop_soon);
@@ -250,6 +315,7 @@ syncs_set_def(struct syncs_entry * en, struct sync_def * d)
 	HASH_DELETE(hh, S->by_id, en);
 	sync_def_unref(en->d);
 	en->d = d;
+	en->unfit = 0;
 	HASH_ADD_KEYPTR(hh, S->by_id, d->id, strlen(d->id), en);
 	en->offset_ms = d->every_ms > 0 ?
 	    schedule_offset(d->id, d->every_ms) : 0;
@@ -305,6 +371,53 @@ int
 syncs_has(const struct syncs * S, const char * id)
 {
 	return (syncs_find(S, id) != NULL);
+}
+
+void
+syncs_each_target(const struct syncs * S, int (*cb)(void * arg,
+    const char * id, const char * engine, const char * database,
+    const char * table, const char * node), void * arg)
+{
+	const struct sync_def * d;
+	char name[300];
+	size_t i, k;
+	int there;
+
+	for (i = 0; i < S->n; i++) {
+		d = S->sorted[i]->d;
+		there = d->engine == SYNC_SQLITE && d->node != NULL &&
+		    strcmp(d->node, S->node) != 0;
+		for (k = 0; k < d->nentities; k++)
+			if (sync_def_table(d, d->entities[k], name,
+			    sizeof(name)) == 0 && cb(arg, d->id,
+			    d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
+			    d->engine == SYNC_SQLITE ? d->database : "", name,
+			    there ? d->node : NULL))
+				return;
+	}
+}
+
+const char *
+syncs_elsewhere(const struct syncs * S, const char * database,
+    const char * table)
+{
+	const struct sync_def * d;
+	char name[300];
+	size_t i, k;
+
+	for (i = 0; i < S->n; i++) {
+		d = S->sorted[i]->d;
+		if (d->engine != SYNC_SQLITE || d->node == NULL ||
+		    strcmp(d->node, S->node) == 0 || (database != NULL &&
+		    strcasecmp(database, d->database) != 0))
+			continue;
+		for (k = 0; k < d->nentities; k++)
+			if (sync_def_table(d, d->entities[k], name,
+			    sizeof(name)) == 0 &&
+			    fnmatch(table, name, FNM_CASEFOLD) == 0)
+				return (d->node);
+	}
+	return (NULL);
 }
 
 size_t
@@ -416,6 +529,7 @@ syncs_stop(struct syncs * S, syncs_cb * cb, void * arg)
 	S->stop_cb = cb;
 	S->stop_arg = arg;
 	loop_timer_stop(S->beat);
+	loop_timer_stop(S->look);
 	if (S->timer != NULL)
 		loop_timer_stop(S->timer);
 	S->load_cb = NULL;

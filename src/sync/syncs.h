@@ -34,7 +34,9 @@ struct syncs_opts {
 	struct elastic * elastic; /* NULL: none is configured */
 	const struct conn_env * conn;
 	const char * node;
-	int64_t lease_ms;         /* 0: 30 s */
+	const char * instance;    /* of it, as its heartbeat says; or NULL */
+	int64_t lease_ms;         /* after the end of a node its work has gone to
+	                             others within it; 0: 30 s */
 	size_t query_memory;
 };
 
@@ -43,6 +45,11 @@ typedef void syncs_cb(void * arg, json_t * v, const struct err * e);
 
 struct syncs * syncs_new(const struct syncs_opts * opts, struct err * e)
     MUST_CHECK;
+
+/** syncs_beat_ms(S): How often a node is to say that it lives.
+ * syncs_gone_ms(S): After how long without it is gone. */
+int64_t syncs_beat_ms(const struct syncs * S);
+int64_t syncs_gone_ms(const struct syncs * S);
 
 /** syncs_load(S, cb, arg): Read them from the state and start their clocks; after
  * the runner's connectors are there. */
@@ -67,6 +74,8 @@ struct sync_spec {
 	const json_t * options;   /* {"deletes", "delete_ratio"}, or NULL */
 	int is_main;
 	int no_interval;          /* do not take the connector's sync_interval */
+	int first_now;            /* who asks begins its first run: should this
+	                             daemon die in it, it is made up for */
 	int keep_clock;           /* without a schedule, that of the one which it
 	                             replaces stays, and with it what else of that
 	                             is not said: incremental, options */
@@ -132,6 +141,19 @@ void syncs_leave(struct sync_wait * w, int cancel);
 void syncs_show(struct syncs * S, const char * id, syncs_cb * cb, void * arg);
 void syncs_list(struct syncs * S, const char * after, size_t limit,
     syncs_cb * cb, void * arg);
+
+/** syncs_each_target(S, cb, arg): Call for every table and index that a sync
+ * writes, until ${cb} returns nonzero; ${engine} is "sqlite" or "elastic",
+ * ${database} "" but for SQLite, ${node} who holds it, NULL if that is no other one. */
+void syncs_each_target(const struct syncs * S, int (*cb)(void * arg,
+    const char * id, const char * engine, const char * database,
+    const char * table, const char * node), void * arg);
+
+/** syncs_elsewhere(S, database, table): The node on which a sync keeps rows in that
+ * SQLite table (${database} NULL: any; ${table} may have wildcards), if that is not
+ * this one; else NULL. */
+const char * syncs_elsewhere(const struct syncs * S, const char * database,
+    const char * table);
 
 /** syncs_has(S, id), syncs_count(S); syncs_each_name: for completion, until ${cb}
  * returns nonzero. */

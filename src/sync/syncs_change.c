@@ -12,8 +12,19 @@ struct change {
 	struct syncs_call * c;
 	struct syncs_entry * en;
 	struct sync_def * d;  /* what it becomes */
+	json_t * patch;       /* of its record, */
+	json_t * body;        /* or what it is to be made of */
 	const char * event;
 };
+
+static void
+change_end(struct change * ch, json_t * v, const struct err * e)
+{
+	json_decref(ch->patch);
+	json_decref(ch->body);
+	syncs_call_end(ch->c, v, e);
+	free(ch);
+}
 
 /* ---- drop ---- */
 
@@ -85,6 +96,15 @@ syncs_drop(struct syncs * S, const char * id, syncs_cb * cb, void * arg)
 
 /* ---- changing the definition ---- */
 
+/* It could not be changed. */
+static void
+refuse(struct change * ch, const struct err * e)
+{
+	ch->en->busy = 0;
+	syncs_arm(ch->en);
+	change_end(ch, NULL, e);
+}
+
 static void
 on_written(void * arg, json_t * v, const struct err * e)
 {
@@ -96,9 +116,7 @@ on_written(void * arg, json_t * v, const struct err * e)
 	en->busy = 0;
 	if (e != NULL) {
 		sync_def_unref(ch->d);
-		syncs_arm(en);
-		syncs_call_end(c, NULL, e);
-		free(ch);
+		refuse(ch, e);
 		return;
 	}
 	c->S->changes++;
@@ -116,53 +134,7 @@ on_written(void * arg, json_t * v, const struct err * e)
 	log_event(LOG_INFO, "sync_changed", LOG_S("sync", en->d->id),
 	    LOG_S("connector", en->d->connector), LOG_S("what", ch->event));
 	syncs_arm(en);
-	syncs_call_end(c, json_pack("{s:s}", "sync", en->d->id), NULL);
-	free(ch);
-}
-
-/* ${patch} is taken. */
-static void
-change_to(struct change * ch, json_t * patch, const char * event)
-{
-	struct state * st = ch->c->S->o.state;
-	struct err e;
-	json_t * rec = NULL;
-
-	ch->event = event;
-	ch->d = syncs_def_with(ch->en->d, patch, &e);
-	if (ch->d != NULL && (rec = sync_def_record(ch->d)) == NULL)
-		err_nomem(&e, "a sync");
-	if (rec == NULL) {
-		sync_def_unref(ch->d);
-		syncs_call_end(ch->c, NULL, &e);
-		free(ch);
-		return;
-	}
-	ch->en->busy = 1;
-	syncs_disarm(ch->en);
-	syncs_unready(ch->en);
-	st->ops->put(st, "sync", ch->en->d->id, rec, 0, on_written, ch);
-	json_decref(rec);
-}
-
-void
-syncs_pause(struct syncs * S, const char * id, syncs_cb * cb, void * arg)
-{
-	struct change * ch = change_new(S, id, cb, arg);
-
-	if (ch != NULL)
-		change_to(ch, json_pack("{s:b, s:s}", "enabled", 0,
-		    "disabled_reason", "manual"), "paused");
-}
-
-void
-syncs_resume(struct syncs * S, const char * id, syncs_cb * cb, void * arg)
-{
-	struct change * ch = change_new(S, id, cb, arg);
-
-	if (ch != NULL)
-		change_to(ch, json_pack("{s:b, s:n}", "enabled", 1,
-		    "disabled_reason"), "resumed");
+	change_end(ch, json_pack("{s:s}", "sync", en->d->id), NULL);
 }
 
 /* What ${body} says, as fields of the record; owned by the caller. */
@@ -206,7 +178,7 @@ read_patch(const struct sync_def * d, const json_t * body, struct err * e)
 		    ms == 0)) || (enabled != NULL &&
 		    !json_is_boolean(enabled)))
 			err_set(e, ERR_CONFIG, "bad_schedule", "schedule must "
-			    "be a string, every_ms an integer from 100, and "
+			    "be a string, schedule_ms an integer from 100, and "
 			    "enabled true or false");
 		else if (syncs_check_times(cron, ms, e) == 0 &&
 		    syncs_check_options(options, patch, e) == 0) {
@@ -230,6 +202,88 @@ read_patch(const struct sync_def * d, const json_t * body, struct err * e)
 	return (NULL);
 }
 
+/* What the state holds is changed: others may have been at it since we looked, and
+ * other versions may say more than we know of. */
+static void
+on_current(void * arg, json_t * v, const struct err * e)
+{
+	struct change * ch = arg;
+	struct syncs * S = ch->c->S;
+	struct sync_def * d = NULL;
+	json_t * rec = NULL;
+	struct err why;
+
+	if (e != NULL) {
+		refuse(ch, e);
+		return;
+	}
+	if (v == NULL) {
+		err_set(&why, ERR_CONFIG, "not_found", "sync %.128s was "
+		    "dropped", ch->en->d->id);
+		refuse(ch, &why);
+		syncs_poll(S, 0);
+		return;
+	}
+	if ((d = sync_def_from_record(v, &why)) != NULL && ch->body != NULL)
+		ch->patch = read_patch(d, ch->body, &why);
+	if (d != NULL && ch->patch != NULL) {
+		rec = json_deep_copy(v);
+		if (rec == NULL || json_object_update(rec, ch->patch))
+			err_nomem(&why, "a sync");
+		else
+			ch->d = sync_def_from_record(rec, &why);
+	}
+	sync_def_unref(d);
+	if (ch->d == NULL)
+		refuse(ch, &why);
+	else
+		S->o.state->ops->put(S->o.state, "sync", ch->en->d->id, rec, 0,
+		    on_written, ch);
+	json_decref(rec);
+}
+
+/* ch->patch or ch->body says what. */
+static void
+change_to(struct change * ch, const char * event)
+{
+	struct state * st = ch->c->S->o.state;
+	struct err e;
+
+	ch->event = event;
+	if (ch->patch == NULL && ch->body == NULL) {
+		err_nomem(&e, "a sync");
+		change_end(ch, NULL, &e);
+		return;
+	}
+	ch->en->busy = 1;
+	syncs_disarm(ch->en);
+	syncs_unready(ch->en);
+	st->ops->get(st, "sync", ch->en->d->id, on_current, ch);
+}
+
+void
+syncs_pause(struct syncs * S, const char * id, syncs_cb * cb, void * arg)
+{
+	struct change * ch = change_new(S, id, cb, arg);
+
+	if (ch == NULL)
+		return;
+	ch->patch = json_pack("{s:b, s:s}", "enabled", 0, "disabled_reason",
+	    "manual");
+	change_to(ch, "paused");
+}
+
+void
+syncs_resume(struct syncs * S, const char * id, syncs_cb * cb, void * arg)
+{
+	struct change * ch = change_new(S, id, cb, arg);
+
+	if (ch == NULL)
+		return;
+	ch->patch = json_pack("{s:b, s:n}", "enabled", 1, "disabled_reason");
+	change_to(ch, "resumed");
+}
+
 void
 syncs_patch(struct syncs * S, const char * id, const json_t * body,
     syncs_cb * cb, void * arg)
@@ -240,10 +294,12 @@ syncs_patch(struct syncs * S, const char * id, const json_t * body,
 
 	if (ch == NULL)
 		return;
+	/* What is wrong whatever the state says is told at once. */
 	if ((patch = read_patch(ch->en->d, body, &e)) == NULL) {
-		syncs_call_end(ch->c, NULL, &e);
-		free(ch);
+		change_end(ch, NULL, &e);
 		return;
 	}
-	change_to(ch, patch, "changed");
+	json_decref(patch);
+	ch->body = json_deep_copy(body);
+	change_to(ch, "changed");
 }

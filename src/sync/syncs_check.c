@@ -4,6 +4,8 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "sql/token.h"
+#include "sync/sync_run.h"
 #include "sync/syncs_check.h"
 
 /*
@@ -80,22 +82,88 @@ on_row(void * arg, size_t n, const struct query_value * v)
 }
 
 /*
- * The WHERE stands on lines of its own, so that what is said of line n is of its
- * line n - 1.  The excerpt below the message is of it alone.
+ * It is compiled in brackets of ours: where it ends too early, or goes
+ * on too long, these are what is found and expected.
  */
 static void
-mend_place(struct err * e)
+without_brackets(struct err * e, int at_end)
 {
-	char msg[sizeof(e->msg)];
-	unsigned line, col;
+	static const char found[] = "found ), but expected";
+	static const char or[] = ", a comma or )";
+	char * p, msg[sizeof(e->msg)];
+
+	if (at_end && (p = strstr(e->msg, found)) != NULL) {
+		snprintf(msg, sizeof(msg), "%.*sfound the end of WHERE%s",
+		    (int)(p - e->msg), e->msg, p + sizeof("found )") - 1);
+		snprintf(e->msg, sizeof(e->msg), "%s", msg);
+	}
+	if ((p = strstr(e->msg, or)) != NULL) {
+		snprintf(msg, sizeof(msg), "%.*s or the end of WHERE%s",
+		    (int)(p - e->msg), e->msg, p + sizeof(or) - 1);
+		snprintf(e->msg, sizeof(e->msg), "%s", msg);
+	}
+}
+
+/* Whether byte ${off} of the condition lies in no bracket of its own. */
+static int
+is_outside(const char * s, size_t len, size_t off)
+{
+	struct token_list l;
+	size_t i, depth = 0;
+	struct err e;
+
+	if (token_list(s, len, 1000000, &l, &e))
+		return (0);
+	for (i = 0; i < l.n && l.t[i].off < off; i++) {
+		if (token_is(&l, i, "("))
+			depth++;
+		else if (token_is(&l, i, ")") && depth > 0)
+			depth--;
+	}
+	token_list_free(&l);
+	return (depth == 0);
+}
+
+/* The byte of ${n} bytes of text that line and column, from 1, say. */
+static size_t
+offset_of(const char * s, size_t n, size_t line, size_t col)
+{
+	size_t i = 0;
+
+	for (; line > 1 && i < n; i++)
+		line -= s[i] == '\n';
+	for (; col > 1 && i < n; col--)
+		for (i++; i < n && ((unsigned char)s[i] & 0xc0) == 0x80; i++)
+			continue;
+	return (i);
+}
+
+/* A place in the SELECT as one in its WHERE, which begins in its first line. */
+static void
+mend_place(const struct buf * sql, const char * where, struct err * e)
+{
+	static const char word[] = " WHERE (";
+	const char * at = sql->p == NULL ? NULL : strstr(sql->p, word);
+	struct err in = *e;
+	size_t line, col, from, off, len;
 	int n = 0;
 
-	if (sscanf(e->msg, "line %u, column %u:%n", &line, &col, &n) != 2 ||
-	    n == 0 || line < 2)
+	if (where == NULL || at == NULL || sscanf(e->msg,
+	    "line %zu, column %zu: %n", &line, &col, &n) != 2 || n == 0)
 		return;
-	snprintf(msg, sizeof(msg), "line %u, column %u:%s", line - 1, col,
+	from = (size_t)(at - sql->p) + sizeof(word) - 1;
+	if (line == 1 && col <= from)
+		return;
+	len = strlen(where);
+	off = offset_of(where, len, line, line == 1 ? col - from : col);
+	snprintf(in.msg, sizeof(in.msg), "%.*s", (int)strcspn(e->msg + n, "\n"),
 	    e->msg + n);
-	memcpy(e->msg, msg, sizeof(msg));
+	if (is_outside(where, len, off))
+		without_brackets(&in, off + strspn(where + off, " \t\r\n") >=
+		    len);
+	token_error(where, len, off, e, "%s", in.msg);
+	e->cls = in.cls;
+	memcpy(e->code, in.code, sizeof(e->code));
 }
 
 static void check_next(struct syncs_check * k);
@@ -110,10 +178,11 @@ on_explained(void * arg, const struct query_stats * st, const struct err * e)
 	(void)st;
 	if (e == NULL) {
 		json_array_append_new(k->keep, json_string(name));
-		json_object_set(k->explained, name, k->rows);
+		json_object_set_new(k->explained, name, json_pack("{s:s, s:O}",
+		    "sql", k->sql.p, "calls", k->rows));
 	} else {
 		why = *e;
-		mend_place(&why);
+		mend_place(&k->sql, k->d->where, &why);
 		syncs_spec_leave_out(k, name, &why);
 	}
 	json_decref(k->columns);
@@ -126,11 +195,6 @@ on_explained(void * arg, const struct query_stats * st, const struct err * e)
 static void
 explain(struct syncs_check * k)
 {
-	const struct manifest_entity * ent = manifest_entity(k->c->m,
-	    k->d->entities[k->at]);
-	const char * own = ent == NULL ? NULL : json_str(ent->cursor, "column");
-	const char * order = ent == NULL ? NULL : json_str(ent->cursor, "order");
-	struct buf sql = BUF_INIT(SYNCS_MAX_WHERE + 1024);
 	struct query_opts qo;
 	struct err e;
 
@@ -139,22 +203,13 @@ explain(struct syncs_check * k)
 	qo.explain = 1;
 	k->columns = json_array();
 	k->rows = json_array();
-	buf_addf(&sql, "SELECT * FROM \"%s\".\"%s\"", k->c->name,
-	    k->d->entities[k->at]);
-	if (k->d->where != NULL)
-		buf_addf(&sql, " WHERE (\n%s\n)", k->d->where);
-	/* As a run reads it, which asks for that order. */
-	if (k->d->incremental != NULL && own != NULL && order != NULL &&
-	    strcmp(own, k->d->incremental) == 0 && strcmp(order, "asc") == 0)
-		buf_addf(&sql, " ORDER BY \"%s\"", own);
-	if (sql.failed || k->columns == NULL || k->rows == NULL)
+	buf_clear(&k->sql);
+	if (k->columns == NULL || k->rows == NULL)
 		err_nomem(&e, "a check");
-	else if (query_start(k->S->o.loop, sql.p, sql.len, &k->cat, &qo,
-	    &k->sink, &e) != NULL) {
-		buf_free(&sql);
+	else if (sync_run_say(k->d, k->c, k->at, k->cursor, &k->sql, &e) == 0 &&
+	    query_start(k->S->o.loop, k->sql.p, k->sql.len, &k->cat, &qo,
+	    &k->sink, &e) != NULL)
 		return;
-	}
-	buf_free(&sql);
 	on_explained(k, NULL, &e);
 }
 
@@ -168,6 +223,8 @@ check_free(struct syncs_check * k)
 	json_decref(k->keep);
 	json_decref(k->left_out);
 	json_decref(k->explained);
+	json_decref(k->cursor);
+	buf_free(&k->sql);
 	free(k);
 }
 
@@ -230,6 +287,7 @@ check_new(struct syncs * S, syncs_check_cb * cb, void * arg)
 		return (NULL);
 	}
 	k->S = S;
+	k->sql.max = SYNCS_MAX_WHERE + (1 << 20);
 	k->cb = cb;
 	k->arg = arg;
 	k->cat.lookup = lookup;
@@ -270,8 +328,8 @@ syncs_check_start(struct syncs * S, const struct sync_spec * spec,
 }
 
 void
-syncs_check_def(struct syncs * S, struct sync_def * d, syncs_check_cb * cb,
-    void * arg)
+syncs_check_def(struct syncs * S, struct sync_def * d, json_t * cursor,
+    syncs_check_cb * cb, void * arg)
 {
 	struct syncs_check * k = check_new(S, cb, arg);
 	struct connector * c;
@@ -279,6 +337,7 @@ syncs_check_def(struct syncs * S, struct sync_def * d, syncs_check_cb * cb,
 	if (k == NULL)
 		return;
 	k->d = sync_def_ref(d);
+	k->cursor = json_incref(cursor);
 	k->whole = 1;
 	if ((c = runner_connector(S->o.runner, d->connector)) == NULL)
 		k->failed = syncs_spec_no_connector(S, d->connector, &k->e) != 0;

@@ -16,7 +16,9 @@ struct syncs_check {
 	size_t at;             /* the entity looked at */
 	json_t * keep;         /* names */
 	json_t * left_out;
-	json_t * explained;
+	json_t * explained;    /* name -> {"sql", "calls"} */
+	json_t * cursor;       /* the record that is there already, or NULL */
+	struct buf sql;        /* of the explaining under way */
 	struct query_catalog cat;
 	struct query_sink sink;
 	json_t * columns;      /* of the explaining under way, and its rows */

@@ -193,7 +193,8 @@ look_at(const struct syncs_entry * en, int64_t now)
 {
 	int64_t at;
 
-	if (en->S->stopping || en->dropped || en->busy || en->asks > 0)
+	if (en->S->stopping || en->dropped || en->busy || en->unfit ||
+	    en->asks > 0)
 		return (-1);
 	/* Somebody waits: as soon as may be. */
 	if (en->waits != NULL)

@@ -529,6 +529,27 @@ syncs_connector_trigger(struct syncs * S, const char * key, runner_cb * cb,
 
 /* ---- show ---- */
 
+/* Of one that has no sync of its own: what the last run of any brought. */
+static void
+show_last(const struct syncs * S, const char * name, json_t * v)
+{
+	const struct syncs_entry * last = NULL, * en;
+	char key[132];
+	size_t i, n;
+
+	n = (size_t)snprintf(key, sizeof(key), "%s.", name);
+	for (i = n < sizeof(key) ? syncs_after(S, key) : S->n; i < S->n &&
+	    strncmp(S->sorted[i]->d->id, key, n) == 0; i++) {
+		en = S->sorted[i];
+		if (en->last_run_at != 0 && en->run == NULL &&
+		    (last == NULL || en->last_run_at > last->last_run_at))
+			last = en;
+	}
+	if (last != NULL)
+		json_object_set_new(v, "last_rows_ingested",
+		    json_integer(last->rows));
+}
+
 void
 syncs_connector_show(const struct syncs * S, json_t * v)
 {
@@ -536,8 +557,11 @@ syncs_connector_show(const struct syncs * S, json_t * v)
 	struct syncs_entry * en = name ? syncs_main(S, name) : NULL;
 	const char * status = json_str(v, "status");
 
-	if (en == NULL)
+	if (en == NULL) {
+		if (name != NULL)
+			show_last(S, name, v);
 		return;
+	}
 	/* What another node runs: as it was when we last asked. */
 	if (!en->mine && en->asks == 0 && !S->stopping)
 		syncs_ask(en);

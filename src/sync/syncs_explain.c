@@ -41,46 +41,22 @@ is_ascending(const struct manifest_entity * ent, const char * column)
 	    strcmp(order_of(ent), "asc") == 0);
 }
 
-static json_t *
-say_statement(const struct sync_def * d, const struct manifest_entity * ent,
-    const json_t * cursor, json_t ** columns, json_t ** key)
+static void
+say_columns(const struct manifest_entity * ent, json_t ** columns, json_t ** key)
 {
-	struct buf b = BUF_INIT(1 << 20);
-	const char * col = cursor_column(d, ent);
-	const json_t * value = json_object_get(json_object_get(cursor,
-	    ent->name), "value");
-	json_t * out;
 	size_t i;
-	int n = 0;
 
 	*columns = json_array();
 	*key = json_array();
-	buf_adds(&b, "SELECT ");
 	for (i = 0; i < ent->ncolumns; i++) {
 		if (ent->columns[i].is_input && ent->columns[i].path == NULL)
 			continue;
-		buf_addf(&b, "%s\"%s\"", n++ ? ", " : "",
-		    ent->columns[i].name);
 		json_array_append_new(*columns, json_pack("{s:s, s:s}", "name",
 		    ent->columns[i].name, "type", ent->columns[i].type_name));
 		if (ent->columns[i].is_key)
 			json_array_append_new(*key,
 			    json_string(ent->columns[i].name));
 	}
-	buf_addf(&b, " FROM \"%s\".\"%s\"", d->connector, ent->name);
-	if (d->where != NULL)
-		buf_addf(&b, " WHERE (%s)", d->where);
-	if (col != NULL && json_is_string(value))
-		buf_addf(&b, " %s \"%s\" >= '%s'", d->where ? "AND" : "WHERE",
-		    col, json_string_value(value));
-	else if (col != NULL && json_is_integer(value))
-		buf_addf(&b, " %s \"%s\" >= %lld", d->where ? "AND" : "WHERE",
-		    col, (long long)json_integer_value(value));
-	if (col != NULL && is_ascending(ent, col))
-		buf_addf(&b, " ORDER BY \"%s\"", col);
-	out = b.failed ? NULL : json_stringn(b.p, b.len);
-	buf_free(&b);
-	return (out ? out : json_null());
 }
 
 static json_t *
@@ -120,20 +96,21 @@ say_deletes(const struct sync_def * d)
 
 static json_t *
 explain_one(const struct sync_def * d, const struct manifest_entity * ent,
-    const json_t * calls, const json_t * cursor)
+    const json_t * explained, const json_t * cursor)
 {
 	char table[300];
-	json_t * columns, * key, * statement, * leg;
+	json_t * columns, * key, * leg;
 
 	if (sync_def_table(d, ent->name, table, sizeof(table)))
 		table[0] = '\0';
-	statement = say_statement(d, ent, cursor, &columns, &key);
+	say_columns(ent, &columns, &key);
 	leg = json_object_get(json_object_get(cursor, ent->name), "value");
-	return (json_pack("{s:s, s:s, s:s, s:o, s:o, s:O?, s:o, s:o, s:o, "
+	return (json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:o, s:o, "
 	    "s:o, s:o, s:n}", "entity", ent->name, "target", table,
 	    "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
 	    "target_database", syncs_note_string(d->database),
-	    "statement", statement, "calls", calls, "key", key, "columns",
+	    "statement", json_object_get(explained, "sql"), "calls",
+	    json_object_get(explained, "calls"), "key", key, "columns",
 	    columns, "cursor", json_pack("{s:o, s:O?}", "column",
 	    syncs_note_string(cursor_column(d, ent)), "value", leg),
 	    "commit", say_commit(d, ent), "deletes", say_deletes(d), "note"));
@@ -191,7 +168,7 @@ on_cursor(void * arg, json_t * v, const struct err * e)
 
 	(void)e; /* without it: what a first run would do */
 	x->state_cursor = json_incref(v);
-	syncs_check_def(x->c->S, x->d, on_checked, x);
+	syncs_check_def(x->c->S, x->d, v, on_checked, x);
 }
 
 void

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,6 @@
  */
 #define RETRY_MS 15000      /* after a transient failure, doubled each time, */
 #define RETRY_MAX_MS 900000 /* up to this */
-#define HELD_MS 5000        /* another daemon is at it: look again */
 #define TELL_US 2000000     /* progress into the status: so often at most */
 #define LOOK_AHEAD 64       /* of those that wait for room, in one turn */
 
@@ -67,7 +67,8 @@ syncs_unready(struct syncs_entry * en)
 void
 syncs_ready(struct syncs_entry * en)
 {
-	if (en->run != NULL || en->queued || en->dropped || en->busy)
+	if (en->run != NULL || en->queued || en->dropped || en->busy ||
+	    en->unfit)
 		return;
 	syncs_disarm(en);
 	enqueue(en);
@@ -171,14 +172,14 @@ take_result(struct syncs_entry * en, const struct syncs_run * run,
 	if (r->verdict == SYNC_IDLE) {
 		/* It is done, or being done: the state knows. */
 		en->known = SYNCS_UNKNOWN;
-		en->retry_at = now + HELD_MS;
+		en->retry_at = now + en->S->beat_ms;
 		en->S->stats.idle++;
 		return;
 	}
 	/* A run that was stopped did not happen, but for the clock: whoever
 	 * resumes it would not want it at once. */
-	if (!cancelled || !en->S->stopping)
-		en->bucket = run->bucket;
+	if ((!cancelled || !en->S->stopping) && run->bucket > en->bucket)
+		en->bucket = run->bucket; /* never back, as in the state */
 	if (r->verdict != SYNC_FAILED) {
 		en->failures = 0;
 		return;
@@ -202,6 +203,15 @@ count(struct syncs * S, const struct sync_result * r)
 	S->stats.deleted += r->p.deleted;
 }
 
+/* Somebody ended it, and rows of it are in the target: that is part of a run, and
+ * is shown as one. */
+static int
+is_part(const struct syncs_entry * en, const struct sync_result * r)
+{
+	return (r->verdict == SYNC_FAILED && r->e.cls == ERR_CANCELLED &&
+	    r->p.written > 0 && !en->S->stopping && !en->dropped);
+}
+
 static void
 on_end(void * arg, const struct sync_result * r)
 {
@@ -211,9 +221,17 @@ on_end(void * arg, const struct sync_result * r)
 	struct sync_wait * w;
 	void (*ended)(void *) = en->ended;
 	void * ended_arg = en->ended_arg;
+	struct sync_result part;
 
 	en->run = NULL;
 	en->ended = NULL;
+	if (is_part(en, r)) {
+		part = *r;
+		part.verdict = SYNC_PARTIAL;
+		snprintf(part.reason, sizeof(part.reason), "ended before its "
+		    "end: %.200s", r->e.msg);
+		r = &part;
+	}
 	take_result(en, run, r);
 	count(S, r);
 	if (!en->dropped)
@@ -342,7 +360,7 @@ is_full(const struct syncs * S, const char * connector)
 static int
 is_wanted(const struct syncs_entry * en)
 {
-	return (!en->dropped && !en->busy && (en->waits != NULL ||
+	return (!en->dropped && !en->busy && !en->unfit && (en->waits != NULL ||
 	    (en->mine && en->d->enabled && runner_enabled(en->S->o.runner,
 	    en->d->connector))));
 }

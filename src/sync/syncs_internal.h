@@ -7,8 +7,8 @@
 
 /* What the parts of syncs share; nobody else includes this. */
 
-#define SYNCS_BEAT_MS 5000     /* how often the nodes are asked for */
-#define SYNCS_OLD_MS 15000     /* a list of nodes this old says nothing */
+#define SYNCS_BEAT_MAX 5000    /* how often the nodes are asked for */
+#define SYNCS_BEATS 3          /* a list of nodes that old says nothing */
 #define SYNCS_MAX_RUNNING 64   /* at once, of which */
 #define SYNCS_MAX_CONNECTOR 16 /* of one connector */
 #define SYNCS_EVERY_MIN 100
@@ -38,6 +38,8 @@ struct syncs_entry {
 	unsigned dropped : 1;  /* it is to go: no run begins, nothing is written */
 	unsigned unsaved : 1;  /* its record is still to be written */
 	unsigned seen : 1;     /* by the comparing under way */
+	unsigned unfit : 1;    /* its record cannot be read: it does not run */
+	unsigned put_back : 1; /* all of its record is to be written */
 	void (*ended)(void *); /* once its run is over; or NULL */
 	void * ended_arg;
 
@@ -102,7 +104,8 @@ struct syncs {
 	struct soon queue_soon;
 
 	struct loop_timer * beat; /* once a second */
-	unsigned beats;
+	struct loop_timer * look; /* for the nodes, each ${beat_ms} */
+	int64_t beat_ms;
 	int64_t skew;          /* of the wall clock against the one that never
 	                          steps */
 	json_t * nodes;        /* or NULL: not known yet */
@@ -114,6 +117,7 @@ struct syncs {
 	int asking_nodes;
 	state_cb * nodes_then; /* who waits for it, or NULL */
 	int mute;              /* the state is away: said so */
+	int is_twice;          /* another process is this node: said so */
 	size_t asking;         /* pasts being asked for */
 
 	int loaded;
@@ -123,6 +127,7 @@ struct syncs {
 	struct loop_timer * slice_timer;
 	json_t * list;         /* what the state holds, while it is compared */
 	size_t list_next;
+	size_t changed;        /* elsewhere, as far as it was compared */
 	uint64_t changes, list_changes; /* as the runner's */
 	int lost;
 	size_t unsaved;
@@ -153,6 +158,8 @@ int syncs_not_found(const struct syncs * S, const char * id, struct err * e);
 struct sync_def * syncs_def_with(const struct sync_def * d, json_t * patch,
     struct err * e) MUST_CHECK;
 void syncs_maybe_stopped(struct syncs * S);
+/** syncs_begin(S): All are known: the clocks run from now on. */
+void syncs_begin(struct syncs * S);
 /** syncs_main(S, connector): That connector's main sync, or NULL. */
 struct syncs_entry * syncs_main(const struct syncs * S,
     const char * connector);
@@ -216,7 +223,10 @@ const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
-/** syncs_save(en): Write its record as it is; again until it is there. */
+
+/* syncs_save.c */
+/** syncs_save(en): Write whether it is enabled, or where it is to be put back all of
+ * its record; again until it is there. */
 void syncs_save(struct syncs_entry * en);
 void syncs_save_rest(struct syncs * S);
 
@@ -238,15 +248,16 @@ void syncs_wait_again(struct syncs_entry * en, struct syncs_run * run);
 struct syncs_check;
 /** A definition that was checked: ${d} is the caller's, or NULL with ${e}.
  * ${left_out} (borrowed): entities that were, with reasons; ${explained}
- * (borrowed): entity -> rows of EXPLAIN. */
+ * (borrowed): entity -> {"sql": what a run would read it with, "calls": the rows of
+ * EXPLAIN of that}. */
 typedef void syncs_check_cb(void * arg, struct sync_def * d,
     const json_t * left_out, const json_t * explained, const struct err * e);
 /** syncs_check_start(S, spec, cb, arg): From the loop, not before it returns;
- * ${d} has no id yet.  syncs_check_def(S, d, cb, arg): Of one that is defined
- * (referenced). */
+ * ${d} has no id yet.  syncs_check_def(S, d, cursor, cb, arg): Of one that is
+ * defined (referenced), as it would go on from there; NULL: from the beginning. */
 void syncs_check_start(struct syncs * S, const struct sync_spec * spec,
     syncs_check_cb * cb, void * arg);
-void syncs_check_def(struct syncs * S, struct sync_def * d,
+void syncs_check_def(struct syncs * S, struct sync_def * d, json_t * cursor,
     syncs_check_cb * cb, void * arg);
 /** syncs_check_times(schedule, every_ms, e): Bounds and grammar. */
 int syncs_check_times(const char * schedule, int64_t every_ms, struct err * e)

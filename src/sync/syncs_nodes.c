@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash64.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "sync/syncs_internal.h"
 
@@ -48,12 +49,13 @@ int
 syncs_nodes_old(const struct syncs * S)
 {
 	int64_t wall = clock_wall_ms() - S->nodes_wall;
+	int64_t old = SYNCS_BEATS * S->beat_ms;
 
 	/* By the wall clock too: the other one stands still while the machine
 	 * sleeps.  (A clock that was set only makes us ask once more.) */
 	return (S->shared && (S->nodes == NULL ||
-	    clock_mono_us() - S->nodes_us > SYNCS_OLD_MS * INT64_C(1000) ||
-	    wall > SYNCS_OLD_MS || wall < -SYNCS_OLD_MS));
+	    clock_mono_us() - S->nodes_us > old * 1000 ||
+	    wall > old || wall < -old));
 }
 
 /* Whether the same nodes live as before (whatever they say). */
@@ -117,6 +119,25 @@ share_out(struct syncs * S, int was_away)
 	syncs_arm_all(S);
 }
 
+/* A data directory that was copied: two processes take themselves for one node, and
+ * each lacks what the other writes into its files. */
+static void
+look_for_twin(struct syncs * S, const json_t * nodes)
+{
+	const json_t * own = json_object_get(nodes, S->node);
+	const char * instance = json_str(own, "instance");
+
+	if (S->o.instance == NULL || instance == NULL || S->is_twice ||
+	    strcmp(instance, S->o.instance) == 0)
+		return;
+	S->is_twice = 1;
+	log_event(LOG_ERROR, "node_twice", LOG_S("node", S->node),
+	    LOG_S("listen", json_str(own, "listen")),
+	    LOG_I("pid", json_int(own, "pid", 0)), LOG_S("hint",
+	    "another daemon has the same node_id, as a data directory that was "
+	    "copied has: stop one, remove its node_id file and start it again"));
+}
+
 /* What is new in ${v} is taken over. */
 static void
 take_nodes(struct syncs * S, json_t * v)
@@ -127,6 +148,7 @@ take_nodes(struct syncs * S, json_t * v)
 	if (S->mute)
 		log_event(LOG_INFO, "syncs_go_on", LOG_S("node", S->node));
 	S->mute = 0;
+	look_for_twin(S, v);
 	if (!same && hash_nodes(S, v))
 		return; /* no memory: in the next round */
 	json_decref(S->nodes);

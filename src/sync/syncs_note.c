@@ -127,7 +127,7 @@ answered(struct syncs * S, struct syncs_entry * en, const struct err * e)
 {
 	if (en != NULL && e != NULL) {
 		en->known = SYNCS_UNKNOWN;
-		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MS;
+		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MAX;
 	}
 	if (en != NULL && en->asks == 0) {
 		if (en->known == SYNCS_ASKING) {
@@ -196,7 +196,7 @@ syncs_ask(struct syncs_entry * en)
 	ask_one(en, ops->cursor_get, on_cursor);
 	ask_one(en, ops->status_get, on_status);
 	if (en->asks == 0) { /* no memory */
-		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MS;
+		en->retry_at = clock_wall_ms() + SYNCS_BEAT_MAX;
 		syncs_arm(en);
 	}
 }

@@ -14,97 +14,41 @@
 /* Thousands are looked at so many at a time: some 2 ms. */
 #define SLICE 64
 #define SLICE_MS 2
+/* Of syncs whose connector is not there, so many are asked for in one go. */
+#define ASK_AT_ONCE 64
 
-/* A scrape's record, or one nobody can read. */
-static int
-is_ours(const json_t * rec)
+/* A record that this version cannot read: another one's, or somebody's hand was in
+ * it.  What was known of it is not run on, nor is anything deleted. */
+static void
+set_unfit(struct syncs_entry * en, const char * id, const struct err * e)
 {
-	return (json_int(rec, "v", 0) == 1 && json_str(rec, "id") != NULL);
+	log_event(LOG_ERROR, "sync_does_not_fit", LOG_S("sync", id), LOG_E(e));
+	if (en == NULL || en->unfit)
+		return;
+	en->unfit = 1;
+	if (en->run != NULL && en->run->r != NULL)
+		sync_run_cancel(en->run->r, "its record cannot be read");
+	syncs_unready(en);
+	syncs_arm(en);
 }
 
-static struct sync_def *
-read_def(const json_t * rec)
-{
-	struct sync_def * d;
-	struct err e;
-
-	if ((d = sync_def_from_record(rec, &e)) == NULL)
-		log_event(LOG_ERROR, "sync_does_not_fit",
-		    LOG_S("sync", json_str(rec, "id")), LOG_E(&e));
-	return (d);
-}
-
-/* ---- saving ---- */
-
-struct save {
+/* A question to the state about one that may be gone when the answer comes. */
+struct ask {
 	struct syncs * S;
 	char id[];
 };
 
-static void
-save_later(struct syncs_entry * en)
+static struct ask *
+ask_new(const struct syncs_entry * en)
 {
-	en->S->unsaved += !en->unsaved;
-	en->unsaved = 1;
-}
-
-static void
-on_saved(void * arg, json_t * v, const struct err * e)
-{
-	struct save * w = arg;
-	struct syncs * S = w->S;
-	struct syncs_entry * en;
-
-	(void)v;
-	HASH_FIND(hh, S->by_id, w->id, strlen(w->id), en);
-	if (e != NULL) {
-		log_event(LOG_WARN, "sync_not_saved", LOG_S("sync", w->id),
-		    LOG_E(e));
-		if (en != NULL && e->cls == ERR_TRANSIENT)
-			save_later(en);
-	}
-	free(w);
-	S->changes++;
-	S->ops--;
-	syncs_maybe_stopped(S);
-}
-
-void
-syncs_save(struct syncs_entry * en)
-{
-	struct syncs * S = en->S;
 	size_t n = strlen(en->d->id) + 1;
-	struct save * w;
-	json_t * rec;
+	struct ask * w = malloc(sizeof(*w) + n);
 
-	/* What is being written now must not be overtaken. */
-	if (en->busy || (w = malloc(sizeof(*w) + n)) == NULL) {
-		save_later(en);
-		return;
-	}
-	if ((rec = sync_def_record(en->d)) == NULL) {
-		free(w);
-		save_later(en);
-		return;
-	}
-	S->unsaved -= en->unsaved;
-	en->unsaved = 0;
-	w->S = S;
+	if (w == NULL)
+		return (NULL);
+	w->S = en->S;
 	memcpy(w->id, en->d->id, n);
-	S->ops++;
-	S->o.state->ops->put(S->o.state, "sync", w->id, rec, 0, on_saved, w);
-	json_decref(rec);
-}
-
-void
-syncs_save_rest(struct syncs * S)
-{
-	size_t i;
-
-	for (i = 0; i < S->n && S->unsaved > 0; i++)
-		if (S->sorted[i]->unsaved && !S->sorted[i]->busy &&
-		    !S->sorted[i]->dropped)
-			syncs_save(S->sorted[i]);
+	return (w);
 }
 
 /* ---- the connector is gone ---- */
@@ -134,7 +78,7 @@ drop_gone(struct syncs_entry * en, const char * why)
 static void
 on_connector(void * arg, json_t * v, const struct err * e)
 {
-	struct save * w = arg;
+	struct ask * w = arg;
 	struct syncs * S = w->S;
 	struct syncs_entry * en;
 
@@ -153,13 +97,10 @@ static void
 ask_connector(struct syncs_entry * en)
 {
 	struct syncs * S = en->S;
-	size_t n = strlen(en->d->id) + 1;
-	struct save * w = malloc(sizeof(*w) + n);
+	struct ask * w = ask_new(en);
 
 	if (w == NULL)
 		return; /* seen again at the next change */
-	w->S = S;
-	memcpy(w->id, en->d->id, n);
 	S->ops++;
 	S->o.state->ops->get(S->o.state, "connector", en->d->connector,
 	    on_connector, w);
@@ -167,17 +108,49 @@ ask_connector(struct syncs_entry * en)
 
 /* ---- comparing ---- */
 
-/* Another daemon dropped it: what our run still wrote of it goes too. */
+/* What our run still wrote of it goes too, unless somebody made one of the same name
+ * meanwhile. */
+static void
+on_remains(void * arg, json_t * v, const struct err * e)
+{
+	struct ask * w = arg;
+	struct syncs * S = w->S;
+
+	if (e == NULL && v == NULL)
+		S->o.state->ops->del(S->o.state, "sync", w->id, NULL, NULL);
+	else if (e == NULL)
+		syncs_poll(S, 0);
+	free(w);
+	S->ops--;
+	syncs_maybe_stopped(S);
+}
+
+static void
+on_retired(void * arg)
+{
+	struct syncs_entry * en = arg;
+	struct syncs * S = en->S;
+	struct ask * w = ask_new(en);
+
+	syncs_remove(en);
+	if (w == NULL)
+		return; /* a cursor without a sync stays: no harm */
+	S->ops++;
+	S->o.state->ops->get(S->o.state, "sync", w->id, on_remains, w);
+}
+
+/* Another daemon dropped it. */
 static void
 retire(struct syncs_entry * en)
 {
-	log_event(LOG_INFO, "sync_gone_elsewhere", LOG_S("sync", en->d->id),
+	en->S->changed++;
+	log_event(LOG_DEBUG, "sync_gone_elsewhere", LOG_S("sync", en->d->id),
 	    LOG_S("connector", en->d->connector));
 	en->dropped = 1;
 	if (en->run == NULL)
 		syncs_remove(en);
 	else
-		syncs_end(en, "the sync was dropped", on_gone, en);
+		syncs_end(en, "the sync was dropped", on_retired, en);
 }
 
 static int
@@ -196,7 +169,9 @@ change(struct syncs_entry * en, struct sync_def * d)
 {
 	int same = sync_def_same_rows(en->d, d), was = en->d->enabled;
 
-	log_event(LOG_INFO, "sync_changed_elsewhere", LOG_S("sync", d->id),
+	/* Thousands of lines at once would keep us from everything else. */
+	en->S->changed++;
+	log_event(LOG_DEBUG, "sync_changed_elsewhere", LOG_S("sync", d->id),
 	    LOG_S("connector", d->connector));
 	if (en->run != NULL && en->run->r != NULL && (!same || !d->enabled))
 		sync_run_cancel(en->run->r, d->enabled ?
@@ -214,22 +189,31 @@ static void
 compare_one(struct syncs * S, const json_t * rec)
 {
 	struct syncs_entry * en;
+	const char * id = json_str(rec, "id");
 	struct sync_def * d;
 	struct err e;
 
-	if (!is_ours(rec))
+	if (id == NULL)
 		return;
-	HASH_FIND(hh, S->by_id, json_str(rec, "id"),
-	    strlen(json_str(rec, "id")), en);
+	HASH_FIND(hh, S->by_id, id, strlen(id), en);
 	if (en != NULL)
 		en->seen = 1;
-	if ((en != NULL && (en->busy || en->unsaved || en->dropped)) ||
-	    (d = read_def(rec)) == NULL)
+	else if (json_object_get(rec, "v") == NULL)
+		return; /* a scrape's */
+	if (en != NULL && (en->busy || en->unsaved || en->dropped))
 		return;
+	if ((d = sync_def_from_record(rec, &e)) == NULL) {
+		set_unfit(en, id, &e);
+		return;
+	}
+	if (en != NULL && en->unfit) {
+		en->unfit = 0;
+		syncs_arm(en);
+	}
 	if (en == NULL) {
 		if ((en = syncs_insert(S, d, &e)) == NULL) {
 			log_event(LOG_ERROR, "sync_not_loaded", LOG_S("sync",
-			    json_str(rec, "id")), LOG_E(&e));
+			    id), LOG_E(&e));
 			return;
 		}
 		en->seen = 1;
@@ -252,7 +236,7 @@ put_back(struct syncs * S)
 		en = S->sorted[i];
 		if (en->seen || en->busy || en->dropped)
 			continue;
-		en->seen = 1;
+		en->seen = en->put_back = 1;
 		syncs_save(en);
 		n++;
 	}
@@ -276,7 +260,7 @@ static void
 compare_end(struct syncs * S)
 {
 	struct syncs_entry * en;
-	size_t i;
+	size_t i, asked = 0;
 
 	if (S->lost)
 		put_back(S);
@@ -287,9 +271,17 @@ compare_end(struct syncs * S)
 			continue;
 		if (!en->seen)
 			retire(en);
-		else if (!runner_has(S->o.runner, en->d->connector))
-			ask_connector(en);
+		else if (!runner_has(S->o.runner, en->d->connector)) {
+			if (asked++ < ASK_AT_ONCE)
+				ask_connector(en);
+			else
+				S->poll_missed = 1; /* in a second */
+		}
 	}
+	if (S->changed > 0)
+		log_event(LOG_INFO, "syncs_changed_elsewhere", LOG_I("syncs",
+		    S->changed));
+	S->changed = 0;
 	/* Connectors were paused or resumed. */
 	syncs_arm_all(S);
 }
@@ -377,11 +369,8 @@ load_ended(struct syncs * S, const struct err * e)
 		return;
 	}
 	S->load_cb = NULL;
-	if (e == NULL) {
-		S->loaded = 1;
-		loop_timer_start(S->beat, 1000);
-		syncs_arm_all(S);
-	}
+	if (e == NULL)
+		syncs_begin(S);
 	cb(S->load_arg, NULL, e);
 }
 

@@ -24,7 +24,7 @@ struct put {
 	int64_t bucket;           /* where it begins */
 	int reset;                /* what was read so far does not count */
 	unsigned tries;
-	unsigned keep_clock : 1, says_column : 1, says_options : 1; /* the spec */
+	unsigned first_now : 1, keep_clock : 1, says_column : 1, says_options : 1; /* the spec */
 };
 
 static void
@@ -152,8 +152,9 @@ on_put(void * arg, json_t * v, const struct err * e)
 		put_fail(p, e);
 		return;
 	}
+	/* A first run that never ended is one that was missed. */
 	if (p->fence == 0 || (cursor = json_pack("{s:I}", "bucket",
-	    (json_int_t)p->bucket)) == NULL) {
+	    (json_int_t)p->bucket - p->first_now)) == NULL) {
 		put_done(p);
 		return;
 	}
@@ -186,9 +187,9 @@ on_lease(void * arg, int64_t fence, const struct err * e)
 	p->fence = e == NULL ? fence : 0;
 	if (e == NULL && fence == 0 && p->old == NULL) {
 		/* Dropped a moment ago, and its run not over yet. */
-		err_set(&busy, ERR_TRANSIENT, "busy", "a run of the sync that "
-		    "was called %.128s before has not ended yet; try again",
-		    p->d->id);
+		err_set(&busy, ERR_TRANSIENT, "busy", "%.128s is just being "
+		    "made by somebody else, or a run of the one that was called "
+		    "so before has not ended yet; try again", p->d->id);
 		e = &busy;
 	}
 	if (e != NULL)
@@ -382,6 +383,8 @@ syncs_put(struct syncs * S, const struct sync_spec * spec, syncs_cb * cb,
 	p->c = c;
 	p->keep_clock = spec->keep_clock && spec->schedule == NULL &&
 	    spec->every_ms == 0;
+	p->first_now = spec->first_now && (spec->schedule != NULL ||
+	    spec->every_ms != 0);
 	p->says_column = spec->incremental != NULL;
 	p->says_options = spec->options != NULL;
 	if (S->stopping) {

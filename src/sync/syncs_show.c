@@ -8,7 +8,8 @@
 
 /*
  * Syncs as the API shows them.  What a run came to is asked of the state, whoever
- * did it; only how far one is that goes on here we know better.
+ * did it; only how far one is that goes on here we know better.  While the state is
+ * away what we remember is shown, and that it may be old.
  */
 #define MAX_LIST 1000
 
@@ -28,7 +29,34 @@ struct shown {
 	char * next;        /* the last id given, if there are more; or NULL */
 	int failed;
 	struct err e;
+	int is_old;         /* the state did not tell, why: */
+	struct err old;
 };
+
+/* What we remember of its runs, as the state would say it. */
+static json_t *
+remembered_status(const struct syncs_entry * en)
+{
+	if (en->verdict < 0)
+		return (json_object());
+	return (json_pack("{s:s, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I}",
+	    "verdict", sync_verdict_name((enum sync_verdict)en->verdict),
+	    "reason", en->reason, "last_error", en->error,
+	    "last_run_at", syncs_note_time(en->last_run_at),
+	    "last_success_at", syncs_note_time(en->last_success_at),
+	    "last_rows", (json_int_t)en->rows,
+	    "last_rejected", (json_int_t)en->rejected,
+	    "last_deleted", (json_int_t)en->deleted,
+	    "last_took_ms", (json_int_t)en->took_ms,
+	    "runs", (json_int_t)en->runs));
+}
+
+static json_t *
+remembered_cursor(const struct syncs_entry * en)
+{
+	return (en->bucket == INT64_MIN ? NULL : json_pack("{s:I}", "bucket",
+	    (json_int_t)en->bucket));
+}
 
 static json_t *
 show_cursor(const struct sync_def * d, const json_t * cursor)
@@ -52,14 +80,19 @@ show_cursor(const struct sync_def * d, const json_t * cursor)
 }
 
 static const char *
-status_word(const struct syncs_entry * en, const json_t * status, int runs)
+status_word(const struct syncs_entry * en, const json_t * status, int runs,
+    int is_old)
 {
 	const char * verdict = json_str(status, "verdict");
 
+	if (en->unfit)
+		return ("unreadable");
 	if (!en->d->enabled)
 		return ("paused");
 	if (runs)
 		return ("running");
+	if (is_old)
+		return ("waiting");
 	if (verdict != NULL)
 		return (verdict);
 	return (en->d->schedule != NULL || en->d->every_ms > 0 ?
@@ -99,7 +132,7 @@ copy(json_t * out, const char * key, const json_t * from, json_t * dflt)
 
 static void
 add_runs(const struct syncs_entry * en, json_t * out, const json_t * status,
-    const json_t * cursor)
+    const json_t * cursor, int is_old)
 {
 	static const char * const texts[] = { "verdict", "reason",
 	    "last_run_at", "last_success_at", "last_error" };
@@ -113,7 +146,7 @@ add_runs(const struct syncs_entry * en, json_t * out, const json_t * status,
 	size_t i;
 
 	json_object_set_new(out, "status", json_string(status_word(en, status,
-	    holder != NULL)));
+	    holder != NULL, is_old)));
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		copy(out, texts[i], status, json_null());
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -130,6 +163,8 @@ add_runs(const struct syncs_entry * en, json_t * out, const json_t * status,
 	json_object_set_new(out, "held_by", syncs_note_string(holder));
 	json_object_set_new(out, "cursor", show_cursor(en->d, cursor));
 	syncs_note_cursor(&tmp, cursor);
+	if (is_old)
+		tmp.cursor_ms = en->cursor_ms;
 	json_object_set_new(out, "cursor_age_s", tmp.cursor_ms == 0 ?
 	    json_null() : json_real((double)(clock_wall_ms() -
 	    tmp.cursor_ms) / 1000.0));
@@ -139,7 +174,7 @@ add_runs(const struct syncs_entry * en, json_t * out, const json_t * status,
 
 static json_t *
 show(const struct syncs_entry * en, const json_t * status,
-    const json_t * cursor)
+    const json_t * cursor, const struct err * old)
 {
 	static const char * const deletes[] = { "ignore", "mark", "remove" };
 	const struct sync_def * d = en->d;
@@ -166,9 +201,27 @@ show(const struct syncs_entry * en, const json_t * status,
 	    "node", syncs_note_string(d->node),
 	    "is_main", d->is_main != 0,
 	    "created_at", syncs_note_time(d->created_at));
-	if (out != NULL)
-		add_runs(en, out, status, cursor);
+	if (out == NULL)
+		return (NULL);
+	add_runs(en, out, status, cursor, old != NULL);
+	json_object_set_new(out, "stale", old == NULL ? json_null() :
+	    json_sprintf("the state is away, runs may be older than they look: "
+	    "%s", old->msg));
 	return (out);
+}
+
+/* As the state told, or else as we remember it. */
+static json_t *
+show_item(const struct shown * sh, const struct syncs_entry * en,
+    struct item * it)
+{
+	if (!sh->is_old)
+		return (show(en, it->status, it->cursor, NULL));
+	json_decref(it->status);
+	json_decref(it->cursor);
+	it->status = remembered_status(en);
+	it->cursor = remembered_cursor(en);
+	return (show(en, it->status, it->cursor, &sh->old));
 }
 
 static void
@@ -185,10 +238,9 @@ shown_end(struct shown * sh)
 		/* It may have been dropped meanwhile. */
 		HASH_FIND(hh, S->by_id, it->id, strlen(it->id), en);
 		if (en != NULL && sh->one)
-			out = show(en, it->status, it->cursor);
+			out = show_item(sh, en, it);
 		else if (en != NULL)
-			json_array_append_new(out, show(en, it->status,
-			    it->cursor));
+			json_array_append_new(out, show_item(sh, en, it));
 		else if (sh->one)
 			sh->failed = syncs_not_found(S, it->id, &sh->e) != 0;
 		json_decref(it->status);
@@ -209,7 +261,10 @@ shown_end(struct shown * sh)
 static void
 answered(struct shown * sh, const struct err * e)
 {
-	if (e != NULL && !sh->failed) {
+	if (e != NULL && e->cls == ERR_TRANSIENT) {
+		sh->is_old = 1;
+		sh->old = *e;
+	} else if (e != NULL && !sh->failed) {
 		sh->failed = 1;
 		sh->e = *e;
 	}

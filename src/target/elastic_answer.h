@@ -9,7 +9,7 @@
  * {"status": .., "error": {"type", "reason", "caused_by"}}}, ..]}.  No tree is
  * made; whatever else stands there is passed over.
  */
-#define ELASTIC_REASON_MAX 512
+#define ELASTIC_REASON_MAX 1024 /* an _id of 512 bytes, and what is wrong */
 #define ELASTIC_ANSWER_DEPTH 64
 
 /* One item's outcome; texts are borrowed for the call and may be cut. */

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "base/clock.h"
+#include "base/fence.h"
 #include "base/log.h"
 #include "target/elastic_internal.h"
 #include "target/elastic_writer.h"
@@ -42,9 +43,9 @@ more_entries(struct elastic_batch * b)
 	if ((at = realloc(b->at, (n + 1) * sizeof(*at))) == NULL)
 		return (-1);
 	b->at = at;
-	if ((p = realloc(b->is_reject, n)) == NULL)
+	if ((p = realloc(b->kind, n)) == NULL)
 		return (-1);
-	b->is_reject = p;
+	b->kind = p;
 	if ((p = realloc(b->outcome, n)) == NULL)
 		return (-1);
 	b->outcome = p;
@@ -54,12 +55,12 @@ more_entries(struct elastic_batch * b)
 
 /* What begins at body.len is an entry. */
 static int
-begin_entry(struct elastic_batch * b, int is_reject)
+begin_entry(struct elastic_batch * b, enum entry kind)
 {
 	if (b->n == b->cap && more_entries(b))
 		return (-1);
 	b->at[b->n] = (uint32_t)b->body.len;
-	b->is_reject[b->n] = (uint8_t)is_reject;
+	b->kind[b->n] = (uint8_t)kind;
 	return (0);
 }
 
@@ -68,24 +69,6 @@ end_entry(struct elastic_batch * b)
 {
 	b->n++;
 	b->at[b->n] = (uint32_t)b->body.len;
-}
-
-int
-elastic_batch_add(struct elastic_batch * b, const struct value * v)
-{
-	size_t from = b->body.len;
-
-	b->body.max = BODY_MAX;
-	if (begin_entry(b, 0))
-		return (-1);
-	if (elastic_doc_add(b->w->doc, v, &b->body) || b->body.failed) {
-		b->body.len = from;
-		b->body.failed = 0;
-		return (-1);
-	}
-	end_entry(b);
-	b->rows++;
-	return (0);
 }
 
 int
@@ -159,12 +142,21 @@ static void
 conflict(struct elastic_batch * b, const struct elastic_item * it)
 {
 	static const char mark[] = "current version [";
-	const char * p = strstr(it->reason, mark);
+	const char * p = NULL, * next = it->reason;
 	struct err e;
 
+	/* The last one: before it stands the _id, which may be anything. */
+	while ((next = strstr(next, mark)) != NULL)
+		p = next++;
+
 	if (p != NULL && !elastic_doc_is_ours(b->w->doc,
-	    strtoll(p + sizeof(mark) - 1, NULL, 10)))
+	    strtoll(p + sizeof(mark) - 1, NULL, 10))) {
+		b->passed++;
 		return;
+	}
+	if (p != NULL)
+		fence_see(elastic_doc_fence(strtoll(p + sizeof(mark) - 1, NULL,
+		    10)));
 	err_set(&e, ERR_PERMANENT, "fenced", "index %s: a later run of %s has "
 	    "written there meanwhile; this one ends", b->w->spec.table,
 	    b->w->spec.sync);
@@ -181,6 +173,7 @@ on_item(void * arg, const struct elastic_item * it)
 	struct elastic_batch * b = arg;
 	size_t i = (size_t)b->answer.items - 1;
 	struct err e;
+	int is_reject;
 
 	if (i >= b->sent)
 		return;
@@ -194,10 +187,11 @@ on_item(void * arg, const struct elastic_item * it)
 		    "%.200s", b->w->spec.table, it->status, it->type,
 		    it->reason);
 		b->outcome[i] = OUTCOME_BUSY;
-	} else if (is_hopeless(it) || b->is_reject[i] || it->status == 0) {
-		err_set(&e, ERR_CONFIG, b->is_reject[i] ? "rejected" :
+	} else if (is_hopeless(it) || b->kind[i] == ENTRY_REJECT || it->status == 0) {
+		is_reject = b->kind[i] == ENTRY_REJECT;
+		err_set(&e, ERR_CONFIG, is_reject ? "rejected" :
 		    "target", "index %s refuses to be written: %d, %s: %.200s",
-		    b->is_reject[i] ? b->w->rejected : b->w->spec.table,
+		    is_reject ? b->w->rejected : b->w->spec.table,
 		    it->status, it->type, it->reason);
 		fatal(b, &e);
 	} else {
@@ -220,13 +214,13 @@ on_data(void * arg, const char * p, size_t n)
 }
 
 static int
-put_aside(struct elastic_batch * b, size_t i, const char * why)
+put_aside(struct elastic_batch * b, const char * lines, size_t len,
+    const char * why)
 {
 	struct elastic_writer * w = b->w;
 
 	if (elastic_doc_reject(w->rejected, w->spec.sync, clock_wall_ms(), why,
-	    strlen(why), b->body.p + b->at[i], b->at[i + 1] - b->at[i],
-	    &b->rejects))
+	    strlen(why), lines, len, &b->rejects))
 		return (-1);
 	if (w->st.rejected++ == 0) {
 		snprintf(w->st.reject_why, sizeof(w->st.reject_why), "%s", why);
@@ -245,8 +239,68 @@ move_entry(struct elastic_batch * b, size_t i, size_t n, size_t * bytes)
 
 	memmove(b->body.p + *bytes, b->body.p + from, len);
 	b->at[n] = (uint32_t)*bytes;
-	b->is_reject[n] = b->is_reject[i];
+	b->kind[n] = b->kind[i];
 	*bytes += len;
+}
+
+/* A row without a key is nobody's document: it is put aside in its place. */
+static int
+add_keyless(struct elastic_batch * b, size_t from)
+{
+	static const char why[] = "a column of its key is NULL";
+
+	buf_clear(&b->rejects);
+	if (put_aside(b, b->body.p + from, b->body.len - from, why))
+		return (-1);
+	b->body.len = from;
+	b->kind[b->n] = ENTRY_REJECT;
+	return (buf_add(&b->body, b->rejects.p, b->rejects.len));
+}
+
+int
+elastic_batch_add(struct elastic_batch * b, const struct value * v)
+{
+	size_t from = b->body.len;
+	int is_keyless = elastic_doc_is_keyless(b->w->doc, v);
+
+	b->body.max = BODY_MAX;
+	if (begin_entry(b, ENTRY_ROW))
+		return (-1);
+	if (elastic_doc_add(b->w->doc, v, &b->body) ||
+	    (is_keyless && add_keyless(b, from)) || b->body.failed) {
+		b->body.len = from;
+		b->body.failed = 0;
+		return (-1);
+	}
+	end_entry(b);
+	b->rows++;
+	return (is_keyless ? 0 : elastic_twice_add(b));
+}
+
+void
+elastic_batch_close(struct elastic_batch * b)
+{
+	size_t i, n = 0, bytes = 0;
+
+	if (b->old == 0)
+		return;
+	for (i = 0; i < b->n; i++)
+		if (b->kind[i] != ENTRY_OLD)
+			move_entry(b, i, n++, &bytes);
+	b->n = n;
+	b->body.len = bytes;
+	b->at[n] = (uint32_t)bytes;
+	b->old = 0;
+}
+
+void
+elastic_batch_clear(struct elastic_batch * b)
+{
+	b->rows = 0;
+	b->window = 0;
+	b->after = 0;
+	if (b->nslots > 0)
+		memset(b->slots, 0, b->nslots * sizeof(*b->slots));
 }
 
 /* What was put aside are entries of their own, of two lines each. */
@@ -258,7 +312,7 @@ add_rejects(struct elastic_batch * b)
 	for (end = p + b->rejects.len; p < end; p = nl + 1) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		nl = nl ? memchr(nl + 1, '\n', (size_t)(end - nl - 1)) : NULL;
-		if (nl == NULL || begin_entry(b, 1) ||
+		if (nl == NULL || begin_entry(b, ENTRY_REJECT) ||
 		    buf_add(&b->body, p, (size_t)(nl + 1 - p)))
 			return (-1);
 		end_entry(b);
@@ -280,7 +334,8 @@ close_ranks(struct elastic_batch * b)
 		if (i < b->sent && b->outcome[i] == OUTCOME_WRITTEN)
 			continue;
 		if (i < b->sent && b->outcome[i] == OUTCOME_REFUSED) {
-			if (put_aside(b, i, why))
+			if (put_aside(b, b->body.p + b->at[i], b->at[i + 1] -
+			    b->at[i], why))
 				return (-1);
 			why += strlen(why) + 1;
 			continue;
@@ -331,7 +386,7 @@ too_large(struct elastic_batch * b)
 		elastic_batch_send(b);
 		return;
 	}
-	if (b->is_reject[0]) {
+	if (b->kind[0] == ENTRY_REJECT) {
 		err_set(&b->err, ERR_CONFIG, "rejected", "index %s: not even a "
 		    "rejected row's first %zu bytes are taken: the limit of "
 		    "request bodies at %s is too small", w->rejected,
@@ -354,8 +409,9 @@ static void
 judge(struct elastic_batch * b)
 {
 	const struct elastic_answer * a = &b->answer;
-	size_t i, busy = 0;
+	size_t i, busy = 0, passed = b->passed;
 
+	b->passed = 0;
 	if (b->is_fatal) {
 		elastic_writer_fail(b->w, &b->err);
 		return;
@@ -370,6 +426,7 @@ judge(struct elastic_batch * b)
 		later(b);
 		return;
 	}
+	b->w->st.passed += passed;
 	for (i = 0; i < b->sent; i++)
 		busy += b->outcome[i] == OUTCOME_BUSY;
 	if (busy < b->sent)
@@ -425,6 +482,7 @@ elastic_batch_send(struct elastic_batch * b)
 	buf_clear(&b->rejects);
 	buf_clear(&b->whys);
 	b->is_fatal = 0;
+	b->passed = 0;
 	elastic_answer_begin(&b->answer, on_item, b);
 	bytes = b->at[b->sent];
 	memset(&a, 0, sizeof(a));
@@ -466,6 +524,7 @@ elastic_batch_free(struct elastic_batch * b)
 	buf_free(&b->rejects);
 	buf_free(&b->whys);
 	free(b->at);
-	free(b->is_reject);
+	free(b->kind);
+	free(b->slots);
 	free(b->outcome);
 }

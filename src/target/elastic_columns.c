@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "target/elastic_manifest.h"
 
@@ -198,40 +197,42 @@ merge(json_t * have, const json_t * other)
 	    json_integer(COLUMN_TEXT)));
 }
 
-static const char *
-same_name(const json_t * columns, const char * name)
+/* The name as SQL compares it. */
+static void
+fold(const char * name, char out[MAX_NAME + 1])
 {
-	const json_t * v;
-	const char * k;
+	size_t i;
 
-	if (json_object_get(columns, name) != NULL)
-		return (name);
-	json_object_foreach(MUTABLE(columns), k, v)
-		if (strcasecmp(k, name) == 0)
-			return (k);
-	return (NULL);
+	for (i = 0; name[i] != '\0' && i < MAX_NAME; i++)
+		out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ?
+		    name[i] | 0x20 : name[i]);
+	out[i] = '\0';
 }
 
-/* Put in what one index says of ${name}. */
+/* Put in what one index says of ${name}.  ${folded} holds the names there are:
+ * mappings may have very many, and be of very many indexes. */
 static int
-add_column(json_t * columns, const json_t * mappings, const char * name,
-    const char * path, const json_t * map)
+add_column(json_t * columns, json_t * folded, const json_t * mappings,
+    const char * name, const char * path, const json_t * map)
 {
-	const char * have = same_name(columns, name);
-	json_t * col;
+	json_t * have = json_object_get(columns, name), * col;
+	char key[MAX_NAME + 1];
 	int bad = 0, rc = 0;
 
+	if (strlen(name) > MAX_NAME || *name == '\0')
+		return (0);
+	fold(name, key);
 	/* SQL has no two columns that differ in case alone. */
-	if ((have != NULL && strcmp(have, name) != 0) ||
-	    strlen(name) > MAX_NAME || *name == '\0' ||
-	    (have == NULL && json_object_size(columns) >= MAX_FIELDS))
+	if (have == NULL && (json_object_get(folded, key) != NULL ||
+	    json_object_size(columns) >= MAX_FIELDS))
 		return (0);
 	if ((col = column_of(mappings, name, path, map, &bad)) == NULL)
 		return (bad ? -1 : 0);
 	if (have == NULL)
-		rc = json_object_set(columns, name, col);
+		rc = json_object_set(columns, name, col) ||
+		    json_object_set_new(folded, key, json_true()) ? -1 : 0;
 	else
-		rc = merge(json_object_get(columns, name), col);
+		rc = merge(have, col);
 	json_decref(col);
 	return (rc);
 }
@@ -249,21 +250,22 @@ is_ours(const char * name, const json_t * map)
 }
 
 static int
-add_index(json_t * columns, const json_t * mappings)
+add_index(json_t * columns, json_t * folded, const json_t * mappings)
 {
 	const json_t * map, * at;
 	const char * name;
 
 	json_object_foreach(json_object_get(mappings, "properties"), name, map) {
 		if (!is_ours(name, map)) {
-			if (add_column(columns, mappings, name, name, map))
+			if (add_column(columns, folded, mappings, name, name,
+			    map))
 				return (-1);
 			continue;
 		}
 		at = json_object_get(json_object_get(map, "properties"),
 		    "deleted_at");
-		if (at != NULL && add_column(columns, mappings, "_deleted_at",
-		    "moltler.deleted_at", at))
+		if (at != NULL && add_column(columns, folded, mappings,
+		    "_deleted_at", "moltler.deleted_at", at))
 			return (-1);
 	}
 	return (0);
@@ -287,13 +289,14 @@ forget_unseen(json_t * columns, size_t indexes, int blind)
 
 /* All columns of all indexes, and _id. */
 static json_t *
-gather(const char * pattern, const json_t * answer, struct err * e)
+gather(const char * pattern, const json_t * answer, json_t * folded,
+    struct err * e)
 {
 	json_t * columns = json_object(), * id;
 	const json_t * index, * mappings, * dynamic;
 	size_t n = 0;
 	const char * name;
-	int rc = columns == NULL, blind = 0;
+	int rc = columns == NULL || folded == NULL, blind = 0;
 
 	json_object_foreach(MUTABLE(answer), name, index) {
 		mappings = json_object_get(index, "mappings");
@@ -316,7 +319,7 @@ gather(const char * pattern, const json_t * answer, struct err * e)
 		    !(json_is_string(dynamic) && strcmp(json_string_value(
 		    dynamic), "strict") == 0);
 		n++;
-		rc = rc != 0 || add_index(columns, mappings);
+		rc = rc != 0 || add_index(columns, folded, mappings);
 	}
 	id = json_pack("{s:s, s:i, s:i, s:I, s:s}", "type", "_id", "column",
 	    (int)COLUMN_TEXT, "ops", (int)OPS_EQUAL, "above", (json_int_t)512,
@@ -338,7 +341,7 @@ elastic_columns_table(const char * pattern, const json_t * answer,
 {
 	struct connector * c;
 	struct manifest * m;
-	json_t * columns;
+	json_t * columns, * folded;
 
 	if (json_is_object(answer) && json_object_size(answer) == 0) {
 		err_set(e, ERR_CONFIG, "no_index", "no index matches %.200s",
@@ -350,7 +353,10 @@ elastic_columns_table(const char * pattern, const json_t * answer,
 		    "_mapping is none", pattern);
 		return (NULL);
 	}
-	if ((columns = gather(pattern, answer, e)) == NULL ||
+	folded = json_object();
+	columns = gather(pattern, answer, folded, e);
+	json_decref(folded);
+	if (columns == NULL ||
 	    (m = elastic_manifest(pattern, columns, e)) == NULL)
 		return (NULL);
 	c = connector_new(m, "es", "es", NULL, NULL, e);

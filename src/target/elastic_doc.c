@@ -126,6 +126,12 @@ elastic_doc_version(const struct elastic_doc * d)
 	return (d->version);
 }
 
+int64_t
+elastic_doc_fence(int64_t version)
+{
+	return (version >> WHO_BITS);
+}
+
 int
 elastic_doc_is_ours(const struct elastic_doc * d, int64_t version)
 {
@@ -361,6 +367,41 @@ add_id(struct elastic_doc * d, const struct value * v, struct buf * out)
 	return (buf_add_json_str(out, d->id.p, d->id.len));
 }
 
+const char *
+elastic_doc_id(const char * lines, size_t len, size_t * n)
+{
+	size_t at = len < ID_AT ? len : ID_AT;
+
+	*n = at < len ? string_end(lines, at, len) - at : 0;
+	return (lines + at);
+}
+
+int
+elastic_doc_is_keyless(const struct elastic_doc * d, const struct value * v)
+{
+	size_t i;
+
+	if (d->nkeys == 1)
+		return (v[d->key].type == VALUE_NULL);
+	for (i = 0; i < d->ncols; i++)
+		if (d->cols[i].is_key && v[i].type != VALUE_NULL)
+			return (0);
+	return (1);
+}
+
+/* Of a row whose key is NULL, or several times NULL. */
+static int
+is_null_id(const char * id, size_t n)
+{
+	size_t i;
+
+	/* "\\N|\\N" as JSON writes it */
+	for (i = 1; i + 3 < n && memcmp(id + i, "\\\\N", 3) == 0; i += 4)
+		if (i + 4 == n || id[i + 3] != '|')
+			return (i + 4 == n);
+	return (0);
+}
+
 int
 elastic_doc_add(struct elastic_doc * d, const struct value * v,
     struct buf * out)
@@ -393,24 +434,27 @@ elastic_doc_add(struct elastic_doc * d, const struct value * v,
 	return (buf_add(out, "}\n", 2));
 }
 
-/* The same row of the same sync is the same document, whenever. */
+/* The same row of the same sync is the same document, whenever; of rows without a
+ * key it is all of the row that says which. */
 static int
 add_reject_id(struct buf * out, const char * sync, const char * lines,
-    size_t len)
+    size_t len, const char * row, size_t row_len)
 {
 	unsigned char md[EVP_MAX_MD_SIZE];
 	EVP_MD_CTX * ctx;
+	const char * id;
 	unsigned n = 0;
-	size_t end;
+	size_t id_len;
 	int bad;
 
-	if (len <= ID_AT || (ctx = EVP_MD_CTX_new()) == NULL)
+	id = elastic_doc_id(lines, len, &id_len);
+	if (id_len == 0 || (ctx = EVP_MD_CTX_new()) == NULL)
 		return (-1);
-	end = string_end(lines, ID_AT, len);
 	bad = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
 	    EVP_DigestUpdate(ctx, sync, strlen(sync) + 1) != 1 ||
-	    EVP_DigestUpdate(ctx, lines + ID_AT, end - ID_AT) != 1 ||
-	    EVP_DigestFinal_ex(ctx, md, &n) != 1;
+	    EVP_DigestUpdate(ctx, id, id_len) != 1 ||
+	    (is_null_id(id, id_len) && EVP_DigestUpdate(ctx, row, row_len) !=
+	    1) || EVP_DigestFinal_ex(ctx, md, &n) != 1;
 	EVP_MD_CTX_free(ctx);
 	return (bad ? -1 : to_hex(out, md, n));
 }
@@ -434,7 +478,7 @@ elastic_doc_reject(const char * index, const char * sync, int64_t at,
 	buf_adds(out, "{\"index\":{\"_index\":");
 	buf_add_json_str(out, index, strlen(index));
 	buf_adds(out, ",\"_id\":\"");
-	if (add_reject_id(out, sync, lines, len))
+	if (add_reject_id(out, sync, lines, len, row, n))
 		return (-1);
 	buf_adds(out, "\"}}\n{\"sync\":");
 	buf_add_json_str(out, sync, strlen(sync));

@@ -37,6 +37,15 @@ int elastic_doc_add(struct elastic_doc * d, const struct value * v,
  * document of that version. */
 int64_t elastic_doc_version(const struct elastic_doc * d);
 int elastic_doc_is_ours(const struct elastic_doc * d, int64_t version);
+/** elastic_doc_fence(version): The fence in it. */
+int64_t elastic_doc_fence(int64_t version);
+
+/** elastic_doc_id(lines, len, n): The _id of a row's lines, as JSON: its ${*n}
+ * bytes.  elastic_doc_is_keyless(d, v): Whether nothing of the row's key is there,
+ * so that all such rows would be one document. */
+const char * elastic_doc_id(const char * lines, size_t len, size_t * n);
+int elastic_doc_is_keyless(const struct elastic_doc * d,
+    const struct value * v);
 
 /**
  * elastic_doc_reject(index, sync, at, reason, reason_len, lines, len, out):

@@ -10,7 +10,9 @@
 #include "target/elastic_columns.h"
 #include "target/elastic_pit.h"
 
-#define KNOWN_US INT64_C(60000000)
+/* Not for long: what is asked of the cluster follows from how its fields are mapped,
+ * and an index that came since may map them otherwise. */
+#define KNOWN_US INT64_C(2000000)
 #define MAX_KNOWN 64
 #define MAX_PATTERN 255
 #define MAPPING_MAX ((size_t)32 << 20)

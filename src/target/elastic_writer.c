@@ -117,7 +117,8 @@ pump(struct elastic_writer * w)
 
 	for (i = 0; i < BATCHES && !w->is_failed; i++) {
 		b = &w->batch[i];
-		if (b->state == BATCH_READY && under_way(w) < BATCHES - 1)
+		if (b->state == BATCH_READY && under_way(w) < BATCHES - 1 &&
+		    !elastic_twice_waits(b))
 			elastic_batch_send(b);
 	}
 }
@@ -128,6 +129,7 @@ close_filling(struct elastic_writer * w)
 	struct elastic_batch * b = w->filling;
 
 	w->filling = NULL;
+	elastic_batch_close(b);
 	elastic_batch_enter(b, BATCH_READY);
 	b->seq = ++w->next_seq;
 	pump(w);
@@ -269,8 +271,7 @@ settle(struct elastic_writer * w, int seen)
 		}
 		w->done_seq++;
 		w->st.rows += b->rows;
-		b->rows = 0;
-		b->window = 0;
+		elastic_batch_clear(b);
 		elastic_batch_enter(b, BATCH_FREE);
 	}
 	pump(w);
@@ -369,6 +370,27 @@ copy_spec(struct elastic_writer * w, const struct writer_spec * spec)
 	return (0);
 }
 
+/* Names that are the engine's, or ours. */
+static int
+check_columns(const struct writer_spec * spec, struct err * e)
+{
+	static const char * const taken[] = { "moltler", "_deleted_at", "_id",
+	    "_index", "_source", "_routing", "_type", "_version", "_seq_no",
+	    "_primary_term", "_field_names", "_ignored", "_meta", "_size",
+	    "_tier", "_doc_count", "_nested_path", "_feature", NULL };
+	const char * name;
+	size_t i, k;
+
+	for (i = 0; i < spec->ncolumns; i++)
+		for (k = 0, name = spec->columns[i].name; taken[k] != NULL; k++)
+			if (strcmp(name, taken[k]) == 0)
+				return (err_set(e, ERR_CONFIG, "bad_target",
+				    "%s: a column cannot be called %s in an "
+				    "index, which has a field of that name "
+				    "already", spec->table, name));
+	return (0);
+}
+
 static int
 set_up(struct elastic_writer * w, const struct writer_spec * spec,
     struct err * e)
@@ -378,7 +400,7 @@ set_up(struct elastic_writer * w, const struct writer_spec * spec,
 	snprintf(w->rejected, sizeof(w->rejected), "%.255s-rejected",
 	    spec->table);
 	if (elastic_index_ok(spec->table, 0, e) ||
-	    elastic_index_ok(w->rejected, 0, e))
+	    elastic_index_ok(w->rejected, 0, e) || check_columns(spec, e))
 		return (-1);
 	w->path.max = 4096;
 	for (i = 0; i < BATCHES; i++)

@@ -25,16 +25,30 @@
 enum batch_state { BATCH_FREE, BATCH_FILLING, BATCH_READY, BATCH_SENT,
     BATCH_WAITING, BATCH_DONE };
 
+/* What an entry is. */
+enum entry { ENTRY_ROW, ENTRY_REJECT, /* a row put aside */
+    ENTRY_OLD /* another of the same _id came after it */ };
+
+/* Which entry has an _id. */
+struct elastic_slot {
+	uint32_t hash;
+	uint32_t i;           /* from 1; 0: none */
+};
+
 /* Lines that are still to be written, in order. */
 struct elastic_batch {
 	struct elastic_writer * w;
 	enum batch_state state;
 	struct buf body;      /* two lines an entry */
 	uint32_t * at;        /* where each entry begins; n + 1 of them */
-	uint8_t * is_reject;  /* a row put aside, not a row */
+	uint8_t * kind;       /* of each an enum entry */
 	size_t n, cap;
+	struct elastic_slot * slots; /* of all that were ever in it */
+	size_t nslots, old;
+	int after;            /* not before those before it are done */
 	size_t window;        /* so many a request; 0: all */
 	size_t sent;          /* how many the present request has */
+	size_t passed;        /* another sync's later run has them */
 	uint8_t * outcome;    /* of each of these, as its answer says */
 	struct buf whys;      /* reasons of the refused ones, a NUL behind each */
 	struct buf rejects;   /* lines that put rows aside */
@@ -89,10 +103,23 @@ void elastic_writer_done(struct elastic_batch * b);
 /* elastic_batch.c */
 int elastic_batch_add(struct elastic_batch * b, const struct value * v)
     MUST_CHECK; /* -1: memory */
+/** elastic_batch_close(b): Nothing more is added.  elastic_batch_clear(b): It is
+ * empty, for new ones. */
+void elastic_batch_close(struct elastic_batch * b);
+void elastic_batch_clear(struct elastic_batch * b);
 void elastic_batch_enter(struct elastic_batch * b, enum batch_state s);
 void elastic_batch_send(struct elastic_batch * b);
 void elastic_batch_stop(struct elastic_batch * b); /* nothing comes of it */
 void elastic_batch_free(struct elastic_batch * b);
+
+/* elastic_twice.c: one document twice in a run. */
+
+/** elastic_twice_add(b): Look whether the last entry's document is in ${b} already
+ * (then that one is not sent any more), or in another batch that is under way
+ * (then ${b} waits for it).  0, or -1: memory.
+ * elastic_twice_waits(b): Whether it does. */
+int elastic_twice_add(struct elastic_batch * b) MUST_CHECK;
+int elastic_twice_waits(const struct elastic_batch * b);
 
 /** elastic_batch_gzip(in, n, out): ${n} bytes packed into ${out}, cleared before.
  * 0 or -1. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/fence.h"
 #include "base/log.h"
 #include "target/rows_internal.h"
 
@@ -262,11 +263,13 @@ take_fence(struct rows_writer * w, struct err * e)
 	}
 	if (sqlite3_reset(d->fence_get) != SQLITE_OK)
 		return (rows_db_err(d, "reading a fence", e));
-	if (have > w->fence)
+	if (have > w->fence) {
+		fence_see(have);
 		return (err_set(e, ERR_PERMANENT, "fenced", "%s.%s: another "
 		    "run of %s has begun since (fence %lld, ours is %lld)",
 		    d->name, w->table, w->sync, (long long)have,
 		    (long long)w->fence));
+	}
 	if (rc == SQLITE_ROW && have == w->fence)
 		return (0);
 	sqlite3_bind_text(d->fence_set, 1, w->sync, -1, SQLITE_STATIC);

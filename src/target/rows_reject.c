@@ -1,7 +1,7 @@
 /*
  * Rows that cannot be kept go beside the table, with the reason and as JSON.
- * The same row rejected again takes the place of the first, so that a sync that
- * comes every minute does not fill the disk with it.
+ * The same row rejected again takes the place of the first, whatever else of it
+ * changed, so that a sync that comes every minute does not fill the disk with it.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -96,6 +96,42 @@ prepare(struct rows_writer * w, struct err * e)
 	    "preparing to reject a row", e));
 }
 
+static uint64_t
+hash_cell(uint64_t id, const struct value * v, const char * text)
+{
+	switch ((enum value_type)v->type) {
+	case VALUE_INT:
+		return (hash64(id + 1, (const char *)&v->i, sizeof(v->i)));
+	case VALUE_REAL:
+		return (hash64(id + 2, (const char *)&v->d, sizeof(v->d)));
+	case VALUE_TEXT:
+		return (hash64(id + 3, text + v->i, v->len));
+	case VALUE_NULL:
+		break;
+	}
+	return (id);
+}
+
+/* Which row it is: its key says; all of it where that is not there, or cut. */
+static uint64_t
+row_id(const struct rows_writer * w, const struct rows_head * h,
+    const struct value * v)
+{
+	uint64_t all = hash64(0, w->sync, strlen(w->sync)), id = all + 1;
+	size_t i;
+	int is_whole = h->reason != ROWS_NO_KEY;
+
+	for (i = 0; i < w->ncols && is_whole; i++) {
+		if (!w->cols[i].is_key)
+			continue;
+		if (h->reason == ROWS_TOO_LARGE && (v[i].type == VALUE_NULL ||
+		    (v[i].type == VALUE_TEXT && v[i].len > ROWS_CUT / 2)))
+			is_whole = 0;
+		id = hash_cell(id, &v[i], (const char *)v);
+	}
+	return (is_whole ? id : hash64(all, w->scratch.p, w->scratch.len));
+}
+
 int
 rows_reject(struct rows_writer * w, const struct rows_head * h,
     const struct value * v, const char * why, struct err * e)
@@ -111,8 +147,7 @@ rows_reject(struct rows_writer * w, const struct rows_head * h,
 		return (err_nomem(e, "a rejected row"));
 	rfc3339_format(clock_wall_ms(), at);
 	st = w->reject;
-	id = hash64(hash64(0, w->sync, strlen(w->sync)), w->scratch.p,
-	    w->scratch.len);
+	id = row_id(w, h, v);
 	sqlite3_bind_int64(st, 1, (int64_t)(id >> 1));
 	sqlite3_bind_text(st, 2, w->sync, -1, SQLITE_STATIC);
 	sqlite3_bind_text(st, 3, why, -1, SQLITE_STATIC);

@@ -172,12 +172,59 @@ check_key(struct rows_writer * w, struct err * e)
 	    w->db->name, w->table, which, *which ? " " : "", why));
 }
 
+/* Whether the values of ${c} stay what they are in a column that is there: SQLite
+ * makes numbers of texts, and reals of integers, where the column says so. */
+static int
+fits(const struct rows_column * have, const struct writer_column * c)
+{
+	const char * t = have->type;
+
+	if (have->key && !c->nocase && c->type == COLUMN_TEXT &&
+	    strcasecmp(have->collation, "NOCASE") == 0)
+		return (0);
+	switch (c->type) {
+	case COLUMN_TEXT:
+	case COLUMN_TIMESTAMP:
+		return (strcasestr(t, "TEXT") != NULL);
+	case COLUMN_INTEGER:
+		return (strcasecmp(t, "REAL") != 0);
+	case COLUMN_REAL:
+		return (strcasestr(t, "TEXT") == NULL);
+	case COLUMN_BOOLEAN:
+	case COLUMN_LIST:
+	case COLUMN_MAP:
+		break;
+	}
+	return (1);
+}
+
+static int
+check_types(struct rows_writer * w, struct err * e)
+{
+	const struct rows_column * have;
+	size_t i;
+
+	for (i = 0; i < w->ncols; i++) {
+		have = column(&w->t, w->cols[i].name);
+		if (have == NULL || fits(have, &w->cols[i]))
+			continue;
+		return (err_set(e, ERR_CONFIG, "bad_target", "%s.%s has a "
+		    "column %s of type %s%s, where rows of this sync have "
+		    "another (%s) that would not be kept as they are: give it "
+		    "another target", w->db->name, w->table, have->name,
+		    have->type, have->key && strcasecmp(have->collation,
+		    "NOCASE") == 0 ? ", whatever case," : "",
+		    decl(&w->cols[i])));
+	}
+	return (0);
+}
+
 static int
 extend(struct rows_writer * w, struct err * e)
 {
 	size_t i, n = w->t.n;
 
-	if (check_key(w, e))
+	if (check_key(w, e) || check_types(w, e))
 		return (-1);
 	for (i = 0; i < w->ncols; i++) {
 		if (column(&w->t, w->cols[i].name) != NULL)

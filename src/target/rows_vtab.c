@@ -77,7 +77,10 @@ file_open(struct rows_file * f)
 	if ((rc = sqlite3_open_v2(f->path, &f->db, SQLITE_OPEN_READONLY |
 	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL)) != SQLITE_OK ||
 	    (rc = sqlite3_exec(f->db, "PRAGMA cache_size=-1024;"
-	    "PRAGMA trusted_schema=0", NULL, NULL, NULL)) != SQLITE_OK)
+	    "PRAGMA trusted_schema=0", NULL, NULL, NULL)) != SQLITE_OK ||
+	    /* A column that somebody took away meanwhile is no text. */
+	    (rc = sqlite3_db_config(f->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL)) !=
+	    SQLITE_OK)
 		return (rc);
 	sqlite3_progress_handler(f->db, STEPS, on_progress, NULL);
 	return (collate(f->db));

@@ -63,6 +63,8 @@ struct writer_events {
 struct writer_stats {
 	uint64_t rows;       /* acknowledged, the rejected included */
 	uint64_t rejected;   /* put aside in <table>-rejected */
+	uint64_t passed;     /* of the acknowledged: not written, because a later
+	                        run of another sync wrote that row meanwhile */
 	uint64_t batches, bytes, retries;
 	char reject_why[200]; /* the first one's reason; "" */
 };

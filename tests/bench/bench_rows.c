@@ -152,7 +152,7 @@ main(int argc, char ** argv)
 	struct writer_events ev = { on_ready, on_acked, on_room, on_failed,
 	    NULL };
 	struct writer_spec spec = { NULL, "issues", "bench.issues", 1, columns,
-	    N, 0 };
+	    N, 0, 0 };
 	char dir[] = "/tmp/bench_rows.XXXXXX", path[200];
 	struct targets * t;
 	struct writer * w;

@@ -263,10 +263,11 @@ report(void)
 	if (W != NULL) {
 		writer_stats(W, &st);
 		json_object_set_new(out, "stats", json_pack("{s:I, s:I, s:I, "
-		    "s:I, s:I, s:s}", "rows", (json_int_t)st.rows, "rejected",
+		    "s:I, s:I, s:I, s:s}", "rows", (json_int_t)st.rows, "rejected",
 		    (json_int_t)st.rejected, "batches", (json_int_t)st.batches,
 		    "bytes", (json_int_t)st.bytes, "retries",
-		    (json_int_t)st.retries, "reject_why", st.reject_why));
+		    (json_int_t)st.retries, "passed", (json_int_t)st.passed,
+		    "reject_why", st.reject_why));
 	}
 	getrusage(RUSAGE_SELF, &ru);
 	json_object_set_new(out, "cpu_ms", json_integer(

@@ -137,11 +137,22 @@ def test_ids():
          "keys of two columns are joined unambiguously")
     long = "\\H" + hashlib.sha256(b"x" * 600 + b"|y").hexdigest()
     T.ok(long in c.docs("t-issues"), "a long key is its SHA-256")
-    rows = [["plain"], [""], [None], ["\\E"], ["\\N"], ["\u00fc"]]
+    rows = [["plain"], [""], ["\\E"], ["\\N"], ["\u00fc"]]
     r = drive(c, columns=cols[:1], rows=rows, table="one")
-    T.eq(sorted(c.docs("one")), sorted(["plain", "\\E", "\\N", "\\\\E", "\\\\N",
+    T.eq(sorted(c.docs("one")), sorted(["plain", "\\E", "\\\\E", "\\\\N",
                                         "\u00fc"]),
          "a key of one column is its text")
+    # Rows without a key would be one document: none is lost in another.
+    cols[0]["name"], more = "k", [{"name": "v", "type": "integer"}]
+    for keys in (1, 2):
+        t = "none%d" % keys
+        rows = [[None] * keys + [i] for i in range(3)] + [["a"] * keys + [9]]
+        for fence in (1, 2):
+            r = drive(c, columns=cols[:keys] + more, rows=rows, table=t,
+                      fence=fence)
+            T.eq((r["acked"], r["stats"]["rejected"], len(c.docs(t)),
+                  len(c.docs(t + "-rejected"))), (4, 3, 1, 3),
+                 "rows whose key is NULL are put aside")
     r = drive(c, columns=[{"name": "a", "type": "text"}], rows=[["x"]])
     T.eq(r["open_error"]["code"], "no_key", "without a key nothing is opened")
     c.close()
@@ -152,6 +163,69 @@ def test_names():
                  "a*", "x" * 256, "", 'a"b', "a:b"):
         r = drive("http://127.0.0.1:1", table=name, count=1)
         T.eq(r["open_error"]["code"], "bad_target", "refused: %.20r" % name)
+
+
+def test_column_names():
+    for name in ("moltler", "_id", "_source", "_deleted_at"):
+        r = drive("http://127.0.0.1:1", rows=[[1, 1]],
+                  columns=[{"name": "id", "type": "integer", "key": True},
+                           {"name": name, "type": "integer"}])
+        T.eq(r["open_error"]["code"], "bad_target",
+             "a column called %s is refused" % name)
+
+
+def test_long_conflict():
+    """A long key of another sync's row, that says of itself what an answer does."""
+    cols = [{"name": "k", "type": "text", "key": True}]
+    c = fake_elastic.FakeElastic()
+    for key in ("k" * 510, "current version [7] current version ["):
+        drive(c, columns=cols, rows=[[key]], sync="other", fence=20)
+        r = drive(c, columns=cols, rows=[[key]], fence=10)
+        T.eq((r.get("acked"), r.get("failed"), r["stats"].get("passed")),
+             (1, None, 1),
+             "another sync's row is there: %.30s" % key)
+        drive(c, columns=cols, rows=[[key]], fence=30)
+        r = drive(c, columns=cols, rows=[[key]], fence=29)
+        T.eq((r.get("failed") or {}).get("code"), "fenced",
+             "our own later run's is there: %.30s" % key)
+    c.close()
+
+
+def test_twice():
+    """A row that comes twice in a run is at last as it came last."""
+    for size in (100, 2):
+        c = fake_elastic.FakeElastic()
+        late = []
+
+        def item(action, index, ident, doc):
+            if doc and doc.get("title") == "old" and len(late) < 3:
+                late.append(ident)
+                return (429, "es_rejected_execution_exception", "queue full")
+        c.item = item
+        rows = [[1, "old"], [2, "x"], [3, "x"], [1, "new"], [4, "x"],
+                [5, "x"], [6, "x"], [1, "newest"]]
+        r = drive(c, columns=COLUMNS[:2], rows=rows[:4], batch_rows=size)
+        T.eq((r["acked"], c.docs("t-issues")["1"]["title"], len(late)),
+             (4, "new", 3 if size == 2 else 0),
+             "batches of %d: what was busy does not come after it" % size)
+        r = drive(c, columns=COLUMNS[:2], rows=rows, batch_rows=size)
+        T.eq((r["acked"], len(c.docs("t-issues")),
+              c.docs("t-issues")["1"]["title"]), (8, 6, "newest"),
+             "batches of %d: the last one stays" % size)
+        # The request that had it first breaks off and comes again.
+        c.item = lambda *a: None
+        n = []
+
+        def spoil(method, path, body):
+            if b'"old"' in body and not n:
+                n.append(1)
+                time.sleep(0.3)
+                return "drop"
+        c.spoil = spoil
+        r = drive(c, columns=COLUMNS[:2], rows=rows[:4], batch_rows=size, fence=11)
+        T.eq((r["acked"], c.docs("t-issues")["1"]["title"]), (4, "new"),
+             "batches of %d: also after a request that broke off" % size)
+        c.close()
 
 
 def test_batches():

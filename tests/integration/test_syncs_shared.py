@@ -175,7 +175,9 @@ t.eq(twice, [], "no bucket twice")
 each = shares(before)
 t.ok(sum(each) == SYNCS and all(70 <= x <= 130 for x in each),
      "evenly spread, each sync by one daemon", each)
-t.ok(len(lines) / max(runs, 1) <= 6, "at most 6 commands of Redis a run",
+# Where all is slow, runs also tell how far they are.
+t.ok(len(lines) / max(runs, 1) <= (9 if sanitized() else 6),
+     "at most 6 commands of Redis a run",
      "%d commands, %d runs: %.2f" % (len(lines), runs, len(lines) / runs))
 t.note("%.2f commands a run" % (len(lines) / max(runs, 1)))
 
@@ -189,7 +191,7 @@ ok = wait(lambda: len({s for d, frm in list(zip(ds, gone))[1:]
                        for s, _ in completed(d, frm)}) == SYNCS, 60, 0.5)
 t.ok(ok, "a killed one's syncs are taken over")
 took = time.monotonic() - began
-t.ok(took < 30 + EVERY, "within a lease of 30 s, and their time to be due",
+t.ok(took < LEASE + EVERY + 3, "within a lease, and their time to be due",
      took)
 t.eq(per_sync(before)[1], [], "no bucket twice")
 dead.start()
@@ -213,6 +215,12 @@ t.eq(per_sync(before)[1], [], "no bucket twice")
 before = mark()
 redis.signal(signal.SIGSTOP)
 time.sleep(2 * LEASE + 6)
+began = time.monotonic()
+st, out = ds[0].get("/v1/syncs?limit=5")
+took = time.monotonic() - began
+t.ok(st == 200 and len(out["items"]) == 5 and
+     all(x["stale"] for x in out["items"]) and took < 10,
+     "meanwhile each still shows what it remembers", (took, out))
 redis.signal(signal.SIGCONT)
 again = mark()
 t.ok(all_ran(again, 60), "Redis hung: they go on", len(per_sync(again)[0]))
@@ -223,6 +231,20 @@ again = mark()
 t.ok(all_ran(again, 60), "Redis restarted: they go on",
      len(per_sync(again)[0]))
 t.eq(per_sync(before)[1], [], "no bucket twice")
+
+# ---- a data directory that was copied ----
+t.eq([d.events("node_twice") for d in ds], [[], [], []],
+     "restarts are no second daemon")
+copy = tempfile.mkdtemp(prefix="moltler-test-")
+shutil.copy(ds[0].data + "/node_id", copy)
+twin = Daemon("--redis", redis.url, "--connectors", types, data=copy,
+              env={"MOLTLER_LEASE": "%ds" % LEASE,
+                   "MOLTLER_ELASTICSEARCH_URL": es.url})
+t.ok(wait(lambda: ds[0].events("node_twice") or twin.events("node_twice"),
+          20), "two daemons that take themselves for one are told",
+     list(twin.log)[-3:])
+t.eq(twin.stop(), 0, "one of them ends")
+shutil.rmtree(copy)
 
 # ---- what is there ----
 src.frozen_at = time.time()

@@ -155,7 +155,11 @@ on_time(void * arg)
 		return;
 	}
 	r->res.p.written = r->res.p.rows = 7;
-	json_object_set_new(r->cursor, "bucket", json_integer(r->bucket));
+	/* As the real one: never back. */
+	if (json_integer_value(json_object_get(r->cursor, "bucket")) <
+	    r->bucket)
+		json_object_set_new(r->cursor, "bucket",
+		    json_integer(r->bucket));
 	st->ops->cursor_put(st, r->d->id, r->fence, r->cursor, on_put, r);
 }
 
@@ -257,6 +261,17 @@ void
 sync_run_progress(const struct sync_run * r, struct sync_progress * p)
 {
 	*p = r->res.p;
+}
+
+int
+sync_run_say(struct sync_def * d, struct connector * c, size_t i,
+    const json_t * record, struct buf * sql, struct err * e)
+{
+	(void)record;
+	buf_addf(sql, "SELECT * FROM \"%s\".\"%s\"", c->name, d->entities[i]);
+	if (d->where != NULL)
+		buf_addf(sql, " WHERE (%s\n)", d->where);
+	return (sql->failed ? err_nomem(e, "a statement") : 0);
 }
 
 const char *

@@ -299,6 +299,26 @@ syncs_has(const struct syncs * S, const char * id)
 	return (json_object_get(S->items, id) != NULL);
 }
 
+void
+syncs_each_target(const struct syncs * S, int (*cb)(void * arg,
+    const char * id, const char * engine, const char * database,
+    const char * table, const char * node), void * arg)
+{
+	(void)S;
+	(void)cb;
+	(void)arg;
+}
+
+const char *
+syncs_elsewhere(const struct syncs * S, const char * database,
+    const char * table)
+{
+	(void)S;
+	(void)database;
+	(void)table;
+	return (NULL);
+}
+
 size_t
 syncs_count(const struct syncs * S)
 {

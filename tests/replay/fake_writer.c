@@ -24,7 +24,7 @@ struct fake_writer {
 	uint8_t is_key[64];
 	json_t * rows;        /* not sent */
 	struct batch * head, ** tail;
-	uint64_t given, acked, rejected;
+	uint64_t given, acked, rejected, passed;
 	int full, failed, flushing;
 	struct loop_timer * opener, * failer, * sweeper;
 	struct buf key, text;
@@ -134,6 +134,10 @@ store(struct fake_writer * w, const json_t * row)
 	}
 	if (w->t->reject != NULL && strstr(text, w->t->reject) != NULL) {
 		w->rejected++;
+		return (0);
+	}
+	if (w->t->pass != NULL && strstr(text, w->t->pass) != NULL) {
+		w->passed++;
 		return (0);
 	}
 	json_object_set_new(t, key, json_pack("{s:s, s:I, s:s}", "row", text,
@@ -313,6 +317,7 @@ stats(const struct writer * base, struct writer_stats * st)
 	memset(st, 0, sizeof(*st));
 	st->rows = w->acked;
 	st->rejected = w->rejected;
+	st->passed = w->passed;
 	if (w->rejected > 0)
 		snprintf(st->reject_why, sizeof(st->reject_why),
 		    "mapper_parsing_exception");

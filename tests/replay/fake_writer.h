@@ -25,6 +25,7 @@ struct fake_target {
 	enum err_class fail_cls;
 	const char * fail_code;
 	const char * reject; /* rows whose text holds this are put aside */
+	const char * pass;  /* these are another sync's */
 	uint64_t rows;      /* acknowledged, ever */
 	uint64_t refused;   /* of an earlier fence */
 	size_t open;        /* writers */

@@ -27,6 +27,8 @@ static const char manifest[] =
 "   'url': '/items/{{in.item}}/parts', 'records': '$'}]}"
 "}}";
 
+int64_t sw_lease_ms;
+
 static const char * const ids[SW_NODES] = { "node-a", "node-b", "node-c",
     "node-d" };
 
@@ -127,9 +129,9 @@ on_beat(void * arg)
 	struct sw_node * d = arg;
 	json_t * v = json_pack("{s:o}", "syncs", syncs_running(d->syncs));
 
-	d->state->ops->node_beat(d->state, v, 15000);
+	d->state->ops->node_beat(d->state, v, syncs_gone_ms(d->syncs));
 	json_decref(v);
-	loop_timer_start(d->beat, 5000);
+	loop_timer_start(d->beat, syncs_beat_ms(d->syncs));
 }
 
 void
@@ -159,6 +161,7 @@ sw_up(struct sync_world * w, size_t i)
 	so.elastic = d->has_elastic ? (struct elastic *)(void *)w : NULL;
 	so.conn = &w->conn;
 	so.node = d->id;
+	so.lease_ms = sw_lease_ms;
 	d->syncs = syncs_new(&so, &e);
 	assert_non_null(d->syncs);
 	d->beat = loop_timer_new(w->L, on_beat, d);

@@ -46,6 +46,9 @@ struct sync_world {
 	} node[SW_NODES];
 };
 
+/* The lease of those that come up next; 0: the default. */
+extern int64_t sw_lease_ms;
+
 struct sw_answer {
 	int calls, failed;
 	struct err e;

@@ -9,7 +9,8 @@
 #define T0 1600000000
 
 /* How the service pages. */
-enum kind { BY_PAGE, BY_OFFSET, BY_LINK, BY_NEXT, KINDS };
+/* A cursor that is capped is a place in what was found, too. */
+enum kind { BY_PAGE, BY_OFFSET, BY_LINK, BY_NEXT, BY_CURSOR, KINDS };
 
 struct item {
 	int id;
@@ -116,6 +117,9 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	buf_addf(&b, "],\"more\":%s", more ? "true" : "false");
 	if (more && w.kind == BY_NEXT)
 		buf_addf(&b, ",\"next\":\"%s\"", next);
+	if (more && w.kind == BY_CURSOR)
+		buf_addf(&b, ",\"cur\":\"%lld\"",
+		    (long long)(from / (int64_t)w.size + 2));
 	if (more && w.kind == BY_LINK)
 		buf_addf(&h, "Link: <%s>; rel=next", next);
 	buf_adds(&b, "}");
@@ -153,7 +157,9 @@ rig(const char * push)
 	    "\"kind\":\"offset\",\"query\":\"o\",\"more\":\"more\","
 	    "\"size\":{\"query\":\"n\",\"default\":100,\"max\":100}",
 	    "\"kind\":\"link\"",
-	    "\"kind\":\"next_url\",\"from\":\"next\"" };
+	    "\"kind\":\"next_url\",\"from\":\"next\"",
+	    "\"kind\":\"cursor\",\"query\":\"p\",\"from\":\"cur\","
+	    "\"cap\":10000,\"size\":{\"query\":\"n\",\"max\":100}" };
 	char text[1200];
 	struct rig * g;
 

@@ -305,23 +305,6 @@ test_where(void ** state)
 	err_set(&S->e, ERR_PERMANENT, "sql", "line 1, column 3: found y");
 	assert_has(run("EXPLAIN SYNC CONNECTOR gh.issues TO t WHERE  y"),
 	    "line 1, column 46: found y");
-	/* The brackets it is compiled in are nobody's business. */
-	S->fails = 1;
-	err_set(&S->e, ERR_PERMANENT, "sql", "line 1, column 5: found ), but "
-	    "expected a value");
-	assert_has(run("SYNC CONNECTOR gh.issues TO t WHERE a ="), "line 1, "
-	    "column 40: found the end of WHERE, but expected a value\n");
-	S->fails = 1;
-	err_set(&S->e, ERR_PERMANENT, "sql", "line 1, column 4: found y, but "
-	    "expected an operator, a comma or )");
-	assert_has(run("SYNC CONNECTOR gh.issues TO t WHERE a y SCHEDULE "
-	    "'@daily'"), "found y, but expected an operator or the end of "
-	    "WHERE\n");
-	S->fails = 1;
-	err_set(&S->e, ERR_PERMANENT, "sql", "line 1, column 5: found y, but "
-	    "expected an operator, a comma or )");
-	assert_has(run("SYNC CONNECTOR gh.issues TO t WHERE (a y)"),
-	    "expected an operator, a comma or )\n");
 	/* Nothing is not everything. */
 	S->log[0] = '\0';
 	assert_has(run("SYNC CONNECTOR gh.issues TO t WHERE SCHEDULE "

@@ -248,6 +248,11 @@ test_clock_steps(void ** state)
 	fake_runs.n = 0;
 	sw_pass(w, 300000);
 	assert_in_range(fake_runs.n, 3, 6);
+	/* Each time it is due, although all that was done lies ahead. */
+	fake_runs.n = fake_runs.idle = 0;
+	sw_pass(w, 600000);
+	assert_in_range(fake_runs.n, 9, 11);
+	assert_int_equal(fake_runs.idle, 0);
 	sw_free(w);
 }
 
@@ -272,12 +277,29 @@ test_backoff(void ** state)
 	for (i = 1; i < 4; i++)
 		assert_in_range(fake_runs.v[i].at_ms - began,
 		    15000 * ((1 << i) - 1), 15000 * ((1 << i) - 1) + 2000);
+	/* The clock is set back: the wait is as long as it was. */
+	fake_loop_step_wall(w->L, -88200000);
+	fake_runs.n = 0;
+	sw_pass(w, 910000);
+	assert_int_equal(fake_runs.n, 1);
 	/* Well again: the hour. */
 	fake_runs.fails = NULL;
 	sw_pass(w, 900000);
 	fake_runs.n = 0;
 	sw_pass(w, 2 * 3600000);
 	assert_int_equal(fake_runs.n, 2);
+	/* A clock that is set back does not put the next try off. */
+	fake_runs.fails = "c.items";
+	fake_runs.n = 0;
+	while (fake_runs.n == 0)
+		sw_pass(w, 10000);
+	fake_loop_step_wall(w->L, -1500000);
+	fake_runs.n = 0;
+	sw_pass(w, 20000);
+	assert_int_equal(fake_runs.n, 1);
+	fake_loop_step_wall(w->L, 1500000);
+	fake_runs.fails = NULL;
+	sw_pass(w, 3600000);
 	/* Permanent: when it is due again. */
 	fake_runs.fails = "c.items";
 	fake_runs.cls = ERR_PERMANENT;

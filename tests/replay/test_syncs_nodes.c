@@ -11,9 +11,9 @@ name(char * out, const char * begin, int i)
 	return (out);
 }
 
-/* ${n} syncs of a connector a dozen, each once a minute. */
+/* ${n} syncs of a connector a dozen, each once in ${every}. */
 static void
-make(struct sync_world * w, int n)
+make_each(struct sync_world * w, int n, int64_t every)
 {
 	char c[32], t[32];
 	int i;
@@ -25,9 +25,15 @@ make(struct sync_world * w, int n)
 		/* The others look each second. */
 		if (i % 12 == 0)
 			sw_pass(w, 2000);
-		sw_sync(w, (size_t)i % w->n, c, name(t, "t", i), MINUTE);
+		sw_sync(w, (size_t)i % w->n, c, name(t, "t", i), every);
 	}
 	sw_pass(w, 12000);
+}
+
+static void
+make(struct sync_world * w, int n)
+{
+	make_each(w, n, MINUTE);
 }
 
 /* Each bucket once at most, and how many there are from ${from} on. */
@@ -119,6 +125,50 @@ test_killed(void ** state)
 	sw_free(w);
 }
 
+/* From the end of a node in the middle of a run until another one has begun it. */
+static int64_t
+taken_over_after(struct sync_world * w, int64_t phase)
+{
+	size_t running, own;
+	int64_t took = 0;
+
+	make_each(w, 1, 3000);
+	own = mine(w, 0) == 1 ? 0 : 1;
+	fake_runs.took_ms = 2000;
+	while (fake_runs.running == 0)
+		sw_pass(w, 10);
+	sw_pass(w, phase);
+	fake_runs.dead = w->node[own].id;
+	fake_state_freeze(w->node[own].state, 1);
+	for (running = fake_runs.running; fake_runs.running == running &&
+	    took < 60000; took += 10)
+		sw_pass(w, 10);
+	return (took);
+}
+
+/* Whatever the lease, and however long ago the last heartbeat was. */
+static void
+test_within_lease(void ** state)
+{
+	static const int64_t leases[] = { 1000, 5000, 30000 };
+	struct sync_world * w;
+	int64_t took, phase;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(leases) / sizeof(leases[0]); i++)
+		for (phase = 10; phase < 700; phase += 97) {
+			sw_lease_ms = leases[i];
+			w = sw_new(2, "redis", 1);
+			took = taken_over_after(w, phase);
+			if (took > leases[i])
+				fail_msg("lease %lld: taken over after %lld",
+				    (long long)leases[i], (long long)took);
+			sw_free(w);
+		}
+	sw_lease_ms = 0;
+}
+
 /* One comes, one goes in good order: nothing is done twice, nothing left out. */
 static void
 test_join_leave(void ** state)
@@ -175,7 +225,8 @@ test_state_away(void ** state)
 {
 	struct sync_world * w = sw_new(2, "redis", 1);
 	struct sw_answer a = { 0 };
-	size_t i;
+	size_t i, known = 0;
+	json_t * v;
 
 	(void)state;
 	make(w, 24);
@@ -186,6 +237,21 @@ test_state_away(void ** state)
 	fake_runs.n = 0;
 	sw_pass(w, 3 * MINUTE);
 	assert_int_equal(check_once(0), 0);
+	/* What they remember they still show, and that it may be old. */
+	v = sw_show(w, mine(w, 0) > mine(w, 1), "c0.items");
+	assert_string_equal(json_string_value(json_object_get(v, "status")),
+	    "waiting");
+	assert_non_null(strstr(json_string_value(json_object_get(v, "stale")),
+	    "away"));
+	json_decref(v);
+	syncs_list(w->node[0].syncs, NULL, 100, sw_on, &a);
+	sw_wait(w, &a);
+	assert_false(a.failed);
+	json_array_foreach(json_object_get(a.v, "items"), i, v)
+		known += json_is_string(json_object_get(v, "verdict"));
+	assert_int_equal(json_array_size(json_object_get(a.v, "items")), 24);
+	assert_int_equal(known, mine(w, 0));
+	sw_clear(&a);
 	/* Whoever asks for one is told. */
 	syncs_run(w->node[0].syncs, "c0.items", 0, NULL, sw_ran, &a);
 	sw_wait(w, &a);
@@ -371,6 +437,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_within_lease),
 		cmocka_unit_test(test_join_leave),
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_state_away),

@@ -224,7 +224,7 @@ test_pushes_of_the_whole(void ** state)
 	const struct manifest_push * p = l[0].pushes;
 
 	(void)state;
-	assert_int_equal(l[0].npushes, 5);
+	assert_int_equal(l[0].npushes, 6);
 	assert_int_equal(p[0].ops, OP_EQ | OP_NE);
 	assert_int_equal(p[0].where, IN_CLAUSE);
 	assert_int_equal(p[0].column, 3);
@@ -234,6 +234,9 @@ test_pushes_of_the_whole(void ** state)
 	assert_int_equal(p[4].ops, OP_PREFIX | OP_SUBSTR);
 	assert_true(p[4].loose && p[4].caps);
 	assert_string_equal(p[4].name, "title");
+	assert_non_null(p[5].add);
+	assert_string_equal(p[5].pattern, "^[a-z]+$");
+	assert_true(l[0].only_pushed && l[0].order_body != NULL);
 	p = l[1].pushes;
 	assert_int_equal(l[1].npushes, 6);
 	assert_int_equal(p[0].ops, OP_EQ);

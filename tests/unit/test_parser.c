@@ -119,6 +119,7 @@ test_examples(void ** state)
 		{ "SHOW CONNECTOR n STATUS;", AST_SHOW_CONNECTOR },
 		{ "TEST CONNECTOR n;", AST_TEST_CONNECTOR },
 		{ "SHOW TYPES;", AST_SHOW_TYPES },
+		{ "show targets", AST_SHOW_TARGETS },
 		{ "DESCRIBE github;", AST_DESCRIBE },
 		{ "DESCRIBE n.entity;", AST_DESCRIBE },
 		{ "SYNC CONNECTOR n TO target;", AST_SYNC },
@@ -449,8 +450,8 @@ test_bad(void ** state)
 	bad("SHOW CONNECTOR", "line 1, column 15: found the end of the "
 	    "statement, but expected a name");
 	bad("SHOW TYPE", "line 1, column 6: found TYPE (did you mean "
-	    "TYPES?), but expected CONNECTOR, CONNECTORS, SECRETS, SYNC, SYNCS "
-	    "or TYPES");
+	    "TYPES?), but expected CONNECTOR, CONNECTORS, SECRETS, SYNC, SYNCS, "
+	    "TARGETS or TYPES");
 	bad("DROP TABLE t", "line 1, column 6: found TABLE, but expected "
 	    "CONNECTOR, SECRET or SYNC");
 	bad("DESCRIBE a.b.c", "line 1, column 13: found ., but expected the end "
@@ -490,7 +491,7 @@ test_bad(void ** state)
 	bad("TRY SELECT 1;", "line 1, column 1: found TRY, " BEGINS
 	    " or BEGIN");
 	bad("SHOW ?", "line 1, column 6: found ?, but expected CONNECTOR, "
-	    "CONNECTORS, SECRETS, SYNC, SYNCS or TYPES");
+	    "CONNECTORS, SECRETS, SYNC, SYNCS, TARGETS or TYPES");
 	bad("SHOW TYPES #", "line 1, column 12: found #, but expected the end "
 	    "of the statement or ;");
 }

@@ -144,6 +144,8 @@ names(void * arg, enum prompt_names_kind kind, const char * a, const char * b)
 		list = json_pack("[sss]", "key", "summary", "bad\x1b[2J");
 	else if (kind == PROMPT_NAMES_COLUMNS && strcmp(b, "node") == 0)
 		list = json_pack("[s]", "value");
+	else if (kind == PROMPT_NAMES_COLUMNS && strcmp(b, "web-nodes-*") == 0)
+		list = json_pack("[s]", *a == '\0' ? "load" : "load_of_db");
 	return (list);
 }
 
@@ -194,7 +196,14 @@ test_keywords(void ** state)
 	expect_completion("S^", "S^!SELECT SET SHOW SYNC");
 	expect_completion("SH^", "SHOW ^");
 	expect_completion("SHOW C^", "SHOW CONNECTOR^!CONNECTOR CONNECTORS");
-	expect_completion("SHOW T^", "SHOW TYPES ^");
+	expect_completion("SHOW T^", "SHOW T^!TARGETS TYPES");
+	expect_completion("SYNC CONNECTOR a.b TO c OPTIONS {dele^",
+	    "SYNC CONNECTOR a.b TO c OPTIONS {delete^!delete_ratio deletes");
+	expect_completion("SELECT * FROM web-nodes-* WHERE lo^",
+	    "SELECT * FROM web-nodes-* WHERE load^");
+	expect_completion("SELECT lo^ FROM db.web-nodes-* w, x",
+	    "SELECT load_of_db^ FROM db.web-nodes-* w, x");
+	expect_completion("SHOW TA^", "SHOW TARGETS ^");
 	expect_completion("drop s^", "drop s^!secret sync");
 	expect_completion("CREATE OR^", "CREATE OR REPLACE CONNECTOR ^");
 	expect_completion("SELECT 1; sel^", "SELECT 1; select ^");

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "fake_cluster.h"
 #include "query_harness.h"
 
@@ -357,6 +358,35 @@ joins(void ** state)
 	    "state = 'closed' OR score > 2000"), "1167\n");
 }
 
+/* Very many fields in very many indexes: the loop is not held. */
+static void
+wide(void ** state)
+{
+	struct buf b = BUF_INIT(0);
+	char path[32];
+	int64_t began;
+	int i;
+
+	(void)state;
+	buf_adds(&b, "{\"mappings\":{\"properties\":{");
+	for (i = 0; i < 10000; i++)
+		buf_addf(&b, "%s\"field_of_a_service_%d\":{\"type\":"
+		    "\"long\"}", i > 0 ? "," : "", i);
+	buf_adds(&b, "}}}");
+	for (i = 0; i < 10; i++) {
+		snprintf(path, sizeof(path), "/wide-%d", i);
+		cluster_send("PUT", path, b.p, NULL);
+	}
+	buf_free(&b);
+	began = clock_mono_us();
+	assert_string_equal(rows("SELECT count(*) FROM wide-*"), "0\n");
+	print_message("# %lld ms\n", (long long)(clock_mono_us() - began) /
+	    1000);
+	assert_true(clock_mono_us() - began < 2000000);
+	assert_fails("SELECT field_of_a_service_9999 FROM wide-*", "sql",
+	    "field_of_a_service_9999");
+}
+
 int
 main(void)
 {
@@ -365,7 +395,7 @@ main(void)
 		TEST(reads_all_pages), TEST(reads_by_doc), TEST(shows_columns),
 		TEST(pushes), TEST(limits), TEST(patterns), TEST(names),
 		TEST(errors), TEST(too_old), TEST(cancels), TEST(explains),
-		TEST(joins)
+		TEST(joins), TEST(wide)
 	};
 
 	unsetenv("MOLTLER_ELASTIC_URL");

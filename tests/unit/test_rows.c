@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/fence.h"
 #include "rows_rig.h"
 
 static const struct writer_column abc[] = {
@@ -136,6 +137,51 @@ other_key(void ** state)
 	rig_close(&r);
 }
 
+/* A column that would make something else of what is written there. */
+static void
+other_type(void ** state)
+{
+	static const enum column_type types[] = { COLUMN_TEXT, COLUMN_INTEGER,
+	    COLUMN_REAL, COLUMN_BOOLEAN, COLUMN_TIMESTAMP, COLUMN_LIST };
+	/* A row each for what comes, a column for what is there. */
+	static const char * const fits[] = { "100010", "110111", "011101",
+	    "111111", "100010", "111111" };
+	struct writer_column cols[] = { { "id", COLUMN_TEXT, 1, 0 },
+	    { "v", COLUMN_TEXT, 0, 0 } };
+	char table[8];
+	struct rig r;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 6; i++)
+		for (k = 0; k < 6; k++) {
+			snprintf(table, sizeof(table), "t%zu%zu", i, k);
+			cols[1].type = types[i];
+			rig_open(&r, table, "a", 1, cols, 2, 0);
+			rig_close(&r);
+			cols[1].type = types[k];
+			cols[1].name = "V";
+			rig_open(&r, table, "b", 1, cols, 2, 0);
+			cols[1].name = "v";
+			if (r.failed != (fits[k][i] == '0'))
+				fail_msg("%zu into %zu: %d", k, i, r.failed);
+			if (r.failed) {
+				assert_string_equal(r.e.code, "bad_target");
+				assert_non_null(strstr(r.e.msg, "column v"));
+			}
+			rig_close(&r);
+		}
+	/* Keys that are equal but for case are two. */
+	cols[0].nocase = 1;
+	rig_open(&r, "n", "a", 1, cols, 1, 0);
+	rig_close(&r);
+	cols[0].nocase = 0;
+	rig_open(&r, "n", "b", 1, cols, 1, 0);
+	assert_int_equal(r.failed, 1);
+	assert_non_null(strstr(r.e.msg, "case"));
+	rig_close(&r);
+}
+
 static void
 rejected(void ** state)
 {
@@ -177,6 +223,16 @@ rejected(void ** state)
 	rig_flush(&r, 5);
 	assert_string_equal(rig_sql("SELECT count(*) FROM \"issues-rejected\""),
 	    "3\n");
+	/* So does one that changed since, but not another one. */
+	writer_row(r.w, ROW(IN(2), TX(big), NU, IN(1), NU, NU));
+	writer_row(r.w, ROW(TX("x"), TX("is none either"), NU, NU, NU, NU));
+	rig_flush(&r, 7);
+	assert_string_equal(rig_sql("SELECT count(*) FROM \"issues-rejected\""),
+	    "3\n");
+	writer_row(r.w, ROW(IN(3), TX(big), NU, IN(1), NU, NU));
+	rig_flush(&r, 8);
+	assert_string_equal(rig_sql("SELECT count(*) FROM \"issues-rejected\""),
+	    "4\n");
 	rig_close(&r);
 	free(big);
 }
@@ -293,6 +349,7 @@ fence(void ** state)
 	WAIT(old.failed);
 	assert_int_equal(old.e.cls, ERR_PERMANENT);
 	assert_string_equal(old.e.code, "fenced");
+	assert_int_equal(fence_seen(), 6);
 	assert_int_equal(old.acked, 1);
 	assert_int_equal(writer_row(old.w, ROW(TX("c"), IN(1), NU)), 1);
 	writer_row(other.w, ROW(TX("o"), IN(1), TX("other")));
@@ -610,7 +667,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(upsert), TEST(no_flush_is_needed), TEST(columns),
-		TEST(other_key), TEST(rejected), TEST(names),
+		TEST(other_key), TEST(other_type), TEST(rejected), TEST(names),
 		TEST(samples_beside), TEST(foreign_table), TEST(fence),
 		TEST(sweep_marks), TEST(sweep_guard), TEST(sweep_fenced),
 		TEST(room), TEST(close_anytime), TEST(busy), TEST(disk_full),

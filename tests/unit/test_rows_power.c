@@ -108,7 +108,7 @@ together(void ** state)
 
 	(void)state;
 	for (i = 0; i < 20; i++) {
-		char sync[8];
+		char sync[24];
 
 		snprintf(sync, sizeof(sync), "s%d", i);
 		rig_open(&r[i], "t", sync, 1, two, 2, 0);

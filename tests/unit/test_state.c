@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/fence.h"
 #include "base/log.h"
 #include "state/state.h"
 #include "redis_server.h"
@@ -444,6 +445,14 @@ test_lease(void ** state)
 	assert_int_equal(fence, 0);
 	DO_FENCE(lease_keep, "s", 999, f1, 60000);
 	assert_int_equal(fence, 0);
+	/* A target has seen a later one: the state was lost, and the clock that
+	 * gave that was ahead. */
+	fence_see(f2 + (INT64_C(1) << 30));
+	DO_FENCE(lease_take, "late", 100, 60000);
+	assert_true(fence > f2 + (INT64_C(1) << 30));
+	fence_see(INT64_MAX);
+	DO_FENCE(lease_take, "late", 101, 60000);
+	assert_true(fence > 0 && fence < f2 + (INT64_C(1) << 32));
 	/* Only who holds it can give it back. */
 	DO(lease_drop, "s", 100, f2);
 	DO_FENCE(lease_take, "s", 100, 60000);

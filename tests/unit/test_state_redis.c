@@ -108,6 +108,24 @@ test_by_hand(void ** state)
 	DO(get, "connector", "h");
 	assert_string_equal(json_string_value(json_object_get(value, "b")),
 	    "x\xef\xbf\xbdy");
+	/* What is no record at all keeps nobody from the others. */
+	CLI("SET moltler:connector:odd x", "OK");
+	CLI("SADD moltler:connectors odd", "1");
+	DO(list, "connector");
+	assert_int_equal(json_array_size(value), 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(
+	    value, 1), "name")), "odd");
+	assert_non_null(json_object_get(json_array_get(value, 1),
+	    STATE_UNREADABLE));
+	CLI("DEL moltler:connector:odd", "1");
+	/* Nor do those share the work that no daemon ever says it is. */
+	CLI("SADD moltler:nodes for-ever number list gone", "4");
+	CLI("SET moltler:node:for-ever {}", "OK");
+	CLI("SET moltler:node:number 1 EX 100", "OK");
+	CLI("RPUSH moltler:node:list {}", "1");
+	CLI("EXPIRE moltler:node:list 100", "1");
+	DO(node_list);
+	assert_int_equal(json_object_size(value), 0);
 	CLI("SET moltler:cache:c 'not json'", "OK");
 	DO(cache_get, "c");
 	assert_null(value);
