@@ -132,6 +132,29 @@ set_clock(const json_t * fx, struct err * e)
 	return (0);
 }
 
+/* What requests are signed with, unless the fixture plays how it is fetched. */
+static int
+set_tokens(struct fixture_run * run, struct err * e)
+{
+	const json_t * t = json_object_get(run->fx, "token");
+	json_t * v;
+
+	if ((run->env.tokens = tokens_new(&run->env, e)) == NULL)
+		return (-1);
+	if (json_is_string(t) && strcmp(json_string_value(t), "fetch") == 0)
+		return (0);
+	if (t != NULL && !json_is_object(t))
+		return (err_set(e, ERR_CONFIG, "fixture", "token must be "
+		    "\"fetch\" or an object"));
+	v = t != NULL ? json_deep_copy(t) : json_pack("{s:s, s:s, s:s}",
+	    "token", "fixture-token", "access_key", "AKIDFIXTURE",
+	    "secret_key", SECRET_VALUE);
+	if (v == NULL)
+		return (err_nomem(e, "a fixture"));
+	tokens_given(run->env.tokens, v);
+	return (0);
+}
+
 static int
 set_up(struct fixture_run * run, struct manifest * m,
     struct fixture_peer * peer)
@@ -151,6 +174,8 @@ set_up(struct fixture_run * run, struct manifest * m,
 	run->env.limits = limits_new(run->env.loop, NULL);
 	if (run->env.limits == NULL)
 		return (err_nomem(e, "limits"));
+	if (set_tokens(run, e))
+		return (-1);
 	run->c = connector_new(m, "00000000-0000-0000-0000-000000000000", "it",
 	    json_object_get(run->fx, "config"),
 	    json_object_get(run->fx, "options"), e);
@@ -160,6 +185,7 @@ set_up(struct fixture_run * run, struct manifest * m,
 static void
 tear_down(struct fixture_run * run)
 {
+	tokens_free(run->env.tokens);
 	connector_unref(run->c);
 	limits_free(run->env.limits);
 	http_free(run->env.http);

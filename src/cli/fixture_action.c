@@ -7,6 +7,7 @@
 #include "conn/answer_rules.h"
 #include "conn/probe.h"
 #include "conn/request.h"
+#include "conn/send.h"
 
 #define TIMEOUT_MS 3000
 
@@ -85,27 +86,20 @@ on_tested(void * arg, const struct http_res * res, const struct err * e)
 int
 fixture_test(struct fixture_run * run)
 {
-	struct request_signed sig;
+	static const struct send_opts none;
 	struct request * r;
-	struct http_req hr;
-	struct http_call * call = NULL;
+	struct send * sent;
 	int rc = -1;
 
 	if ((r = request_test(run->c, &run->err)) == NULL)
 		return (-1);
-	memset(&sig, 0, sizeof(sig));
-	memset(&hr, 0, sizeof(hr));
-	if (request_sign(r, run->secrets, &sig, &run->err) == 0) {
-		request_fill(r, &sig, &hr);
-		call = http_start(run->env.http, &hr, on_tested, run);
-		if (call == NULL)
-			err_nomem(&run->err, "a request");
-	}
-	request_unsign(r, &sig);
-	request_free(r);
-	if (call != NULL)
+	sent = send_start(&run->env, r, &none, on_tested, run);
+	if (sent == NULL)
+		err_nomem(&run->err, "a request");
+	else
 		rc = fixture_wait(run);
 	if (run->hangs)
-		http_cancel(call);
+		send_cancel(sent);
+	request_free(r);
 	return (rc);
 }

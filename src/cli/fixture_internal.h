@@ -9,6 +9,7 @@
 #include "conn/connector.h"
 #include "conn/limits.h"
 #include "conn/manifest.h"
+#include "conn/token.h"
 
 /* What the files that play a fixture share. */
 struct fixture_run {

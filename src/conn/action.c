@@ -14,6 +14,7 @@
 #include "conn/limits.h"
 #include "conn/result_cache.h"
 #include "conn/secret_scrub.h"
+#include "conn/send.h"
 
 #define MAX_ANSWER ((size_t)8 << 20)
 #define DEFAULT_MS 60000
@@ -41,7 +42,7 @@ struct action {
 	int acted;             /* it was sent: what was read may be so no more */
 	enum action_state state;
 	struct request * req;
-	struct http_call * call;
+	struct send * call;
 	struct limit_wait * permit;
 	struct loop_timer * timer;
 	struct soon soon;
@@ -144,7 +145,7 @@ static int
 never_sent(const struct err * e)
 {
 	static const char * const codes[] = { "connect", "resolve",
-	    "queue_full", "nomem" };
+	    "queue_full", "nomem", "token" };
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -270,6 +271,8 @@ judge(struct action * a, const struct http_res * res)
 		if (err_from_http(&e, res, "the service"))
 			kind = ANSWER_ERROR;
 	}
+	if (kind == ANSWER_ERROR)
+		send_judged(a->env, a->req, &e);
 	if (kind != ANSWER_OK)
 		refused(a, kind, status, &e);
 	else if (a->looking)
@@ -285,7 +288,6 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	struct action * a = arg;
 
 	a->call = NULL;
-	call_counts_answer(a->env->counts, a->c->m->type, res, e);
 	if (res == NULL)
 		unanswered(a, e);
 	else
@@ -304,22 +306,13 @@ on_nomem(void * arg)
 static void
 send_it(struct action * a)
 {
-	struct request_signed sig;
-	struct http_req hr;
-	struct err e;
+	struct send_opts o;
 
-	if (request_sign(a->req, a->env->secrets, &sig, &e)) {
-		finish(a, NULL, 0, &e);
-		return;
-	}
-	memset(&hr, 0, sizeof(hr));
-	request_fill(a->req, &sig, &hr);
-	if (hr.timeout_ms == 0 || hr.timeout_ms > left_ms(a))
-		hr.timeout_ms = left_ms(a) > 0 ? left_ms(a) : 1;
-	hr.max_body = MAX_ANSWER;
+	memset(&o, 0, sizeof(o));
+	o.timeout_ms = left_ms(a) > 0 ? left_ms(a) : 1;
+	o.max_body = MAX_ANSWER;
 	enter(a, ACTION_SENT);
-	a->call = http_start(a->env->http, &hr, on_answer, a);
-	request_unsign(a->req, &sig);
+	a->call = send_start(a->env, a->req, &o, on_answer, a);
 	if (a->call == NULL)
 		loop_soon(a->env->loop, &a->soon, on_nomem, a);
 	else if (!a->looking)
@@ -400,7 +393,7 @@ action_cancel(struct action * a)
 {
 	if (a == NULL)
 		return;
-	http_cancel(a->call);
+	send_cancel(a->call);
 	limits_cancel(a->permit);
 	action_free(a);
 }

@@ -252,6 +252,11 @@ by_rule(const struct manifest * m, const struct manifest_error * r,
 	else
 		snprintf(e->code, sizeof(e->code), "%s",
 		    r->code ? r->code : code);
+	if (r->what == DO_REFRESH) {
+		snprintf(e->code, sizeof(e->code), "token_refused");
+		e->cls = ERR_CONFIG;
+		return (ANSWER_ERROR);
+	}
 	e->cls = r->what == DO_RETRY ? ERR_TRANSIENT : r->cls;
 	e->retry_after_ms = after;
 	return (ANSWER_ERROR);
@@ -278,6 +283,7 @@ judge(const struct manifest * m, const struct http_res * res,
 			return (rate_limited(m, res, body, url, now_ms, r, e));
 		case DO_FAIL:
 		case DO_RETRY:
+		case DO_REFRESH:
 			return (by_rule(m, r, res, body, url, e));
 		}
 	}
@@ -308,6 +314,29 @@ answer_judge(const struct manifest * m, const struct http_res * res,
 	    e);
 	json_decref(own);
 	return (k);
+}
+
+int
+answer_refused(const struct manifest * m, const struct http_res * res)
+{
+	json_t * body = NULL;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < m->nerrors && m->errors[i].what != DO_REFRESH; i++)
+		continue;
+	if (i == m->nerrors)
+		return (0);
+	if (res->body != NULL && res->body_len > 0)
+		body = json_loadb(res->body, res->body_len, JSON_DECODE_ANY,
+		    NULL);
+	for (i = 0; i < m->nerrors; i++)
+		if (rule_matches(&m->errors[i], res, body)) {
+			rc = m->errors[i].what == DO_REFRESH;
+			break;
+		}
+	json_decref(body);
+	return (rc);
 }
 
 void

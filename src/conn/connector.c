@@ -225,6 +225,7 @@ connector_unref(struct connector * c)
 		explicit_bzero(c->config, strlen(c->config));
 	free(c->config);
 	free(c->options);
+	free(c->token_base);
 	free(c);
 }
 

@@ -33,6 +33,7 @@ struct connector {
 	char * config;  /* normalized, as JSON text */
 	char * options; /* as given, as JSON text */
 	struct connector_options opt;
+	char * token_base; /* where its last token said the service is, or NULL */
 	json_t * parsed; /* ${config}, once somebody asked; or NULL */
 };
 

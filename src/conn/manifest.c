@@ -7,12 +7,30 @@
 
 #include "base/json.h"
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
+
+/* A service that is where the token says it is. */
+static void
+check_base(struct mread * r)
+{
+	static const char begin[] = "{{token.base_url}}";
+	struct manifest * m = r->m;
+	const char * t = m->base_url;
+
+	if (t == NULL)
+		return;
+	m->is_base_of_token = strncmp(t, begin, sizeof(begin) - 1) == 0;
+	if (template_text_uses(t + (m->is_base_of_token ? sizeof(begin) - 1 :
+	    0), "token"))
+		mread_fault(r, "base_url", "may only begin with "
+		    "{{token.base_url}}, and not speak of the token");
+}
 
 static void
 read_head(struct mread * r, const json_t * d)
 {
 	static const char * const models[] = { "periodic", "on_demand", NULL };
-	struct mread_scope s = { .roots = ROOT_CONFIG };
+	struct mread_scope s = { .roots = ROOT_CONFIG }, base = s;
 	struct manifest * m = r->m;
 	const json_t * fmt = json_object_get(d, "format");
 	int i;
@@ -31,7 +49,9 @@ read_head(struct mread * r, const json_t * d)
 	m->config = mread_map(r, d, "config", 0);
 	manifest_schema_read(r, d);
 	m->auth = manifest_auth_read(r, d);
-	m->base_url = mread_url(r, d, "base_url", 0, &s);
+	base.roots |= ROOT_TOKEN;
+	m->base_url = mread_url(r, d, "base_url", 0, &base);
+	check_base(r);
 	m->base_url_or = mread_url(r, d, "base_url_or", 0, &s);
 	if (m->base_url_or != NULL && m->base_url == NULL)
 		mread_fault(r, "base_url_or", "stands in for base_url, which "

@@ -255,7 +255,9 @@ struct manifest_entity {
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };
 
-enum error_do { DO_FAIL, DO_RETRY, DO_RATE_LIMITED, DO_EMPTY, DO_SKIP };
+/* REFRESH: the token is refused; another is fetched. */
+enum error_do { DO_FAIL, DO_RETRY, DO_RATE_LIMITED, DO_EMPTY, DO_SKIP,
+	DO_REFRESH };
 
 /* One rule; the first that matches decides.  Within an answer that matches
  * none, the usual classes of err_from_http() hold. */
@@ -300,6 +302,7 @@ struct manifest {
 	const json_t * config;      /* key -> field schema */
 	const json_t * auth;        /* or NULL */
 	const char * base_url;      /* a template, or NULL: urls are whole */
+	int is_base_of_token;       /* it begins with {{token.base_url}} */
 	const char * base_url_or;   /* the one where that misses something */
 	const json_t * headers;     /* of every request, or NULL */
 	const json_t * error_text;  /* array of paths tried for a service's own

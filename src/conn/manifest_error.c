@@ -62,7 +62,7 @@ static void
 read_what(struct mread * r, struct manifest_error * x, const json_t * v)
 {
 	static const char * const does[] = { "fail", "retry", "rate_limited",
-	    "empty", "skip", NULL };
+	    "empty", "skip", "refresh", NULL };
 	static const char * const classes[] = { "transient", "permanent",
 	    "config", NULL };
 	int i;

@@ -26,7 +26,8 @@ struct mread {
 /* What a template at some place may speak of. */
 enum mread_root {
 	ROOT_CONFIG = 1 << 0, ROOT_IN = 1 << 1, ROOT_VALUE = 1 << 2,
-	ROOT_ORDER = 1 << 3, ROOT_NOW = 1 << 4, ROOT_LOOKUP = 1 << 5
+	ROOT_ORDER = 1 << 3, ROOT_NOW = 1 << 4, ROOT_LOOKUP = 1 << 5,
+	ROOT_TOKEN = 1 << 6, ROOT_JWT = 1 << 7, ROOT_SIGN = 1 << 8
 };
 struct mread_scope {
 	unsigned roots;             /* enum mread_root bits */
@@ -39,7 +40,8 @@ enum mread_kind {
 	KEYS_LIMIT_HEADERS, KEYS_ERROR, KEYS_TEST, KEYS_ENTITY, KEYS_RETRY,
 	KEYS_CURSOR, KEYS_COLUMN, KEYS_LIST, KEYS_PAGINATE, KEYS_SIZE,
 	KEYS_PUSH, KEYS_STRFTIME, KEYS_CLAUSE, KEYS_ORDER, KEYS_PARTITION,
-	KEYS_ACTION, KEYS_ARG, KEYS_LOOKUP
+	KEYS_ACTION, KEYS_ARG, KEYS_LOOKUP, KEYS_JWT, KEYS_AUTH_REQUEST,
+	KEYS_AUTH_BASIC, KEYS_ROTATES, KEYS_ASSUME_ROLE, KEYS_SIGN
 };
 
 /** mread_keys_of(kind, name): The NULL-ended keys of ${kind}, whose name in the

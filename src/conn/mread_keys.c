@@ -10,7 +10,20 @@ static const char * const field_keys[] = { "type", "required", "default",
     "description", "min", "max", "values", "pattern", "variants", NULL };
 static const char * const unless_keys[] = { "unless", NULL };
 static const char * const auth_keys[] = { "kind", "token", "username",
-    "password", "headers", NULL };
+    "password", "headers", "query", "jwt", "request", "expires_in",
+    "expires_at", "lives_s", "rotates", "use", "base_url", "access_key",
+    "secret_key", "session_token", "region", "service", "assume_role", "sign",
+    "clock", NULL };
+static const char * const jwt_keys[] = { "alg", "key", "header", "claims",
+    NULL };
+static const char * const auth_request_keys[] = { "method", "url", "headers",
+    "form", "json", "basic", NULL };
+static const char * const auth_basic_keys[] = { "username", "password", NULL };
+static const char * const rotates_keys[] = { "from", "to", NULL };
+static const char * const assume_role_keys[] = { "role_arn", "external_id",
+    "session_name", "url", "region", NULL };
+static const char * const sign_keys[] = { "algorithm", "encoding", "key",
+    "text", NULL };
 static const char * const limits_keys[] = { "rate", "burst", "concurrency",
     "scope", "headers", NULL };
 static const char * const limit_header_keys[] = { "limit", "remaining",
@@ -80,6 +93,12 @@ static const struct {
 	[KEYS_ACTION] = { "action", action_keys },
 	[KEYS_ARG] = { "arg", arg_keys },
 	[KEYS_LOOKUP] = { "lookup", lookup_keys },
+	[KEYS_JWT] = { "jwt", jwt_keys },
+	[KEYS_AUTH_REQUEST] = { "auth_request", auth_request_keys },
+	[KEYS_AUTH_BASIC] = { "auth_basic", auth_basic_keys },
+	[KEYS_ROTATES] = { "rotates", rotates_keys },
+	[KEYS_ASSUME_ROLE] = { "assume_role", assume_role_keys },
+	[KEYS_SIGN] = { "sign", sign_keys },
 };
 
 const char * const *

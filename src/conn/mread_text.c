@@ -19,6 +19,10 @@ static const struct {
 	{ "value", ROOT_VALUE, 1 }, { "order", ROOT_ORDER, 1 },
 	{ "now", ROOT_NOW, 1 }, { "now_s", ROOT_NOW, 1 },
 	{ "now_ms", ROOT_NOW, 1 }, { "lookup", ROOT_LOOKUP, 1 },
+	{ "token", ROOT_TOKEN, 1 }, { "jwt", ROOT_JWT, 1 },
+	{ "method", ROOT_SIGN, 1 }, { "url", ROOT_SIGN, 1 },
+	{ "body", ROOT_SIGN, 1 }, { "timestamp", ROOT_SIGN, 1 },
+	{ "signature", ROOT_SIGN, 1 },
 };
 #define NROOTS (sizeof(roots) / sizeof(roots[0]))
 
@@ -64,7 +68,7 @@ root_ok(struct mread * r, const char * key, const char * p, const char * end,
 
 	while (p < end && *p == ' ')
 		p++;
-	for (n = 0; p + n < end && strchr(".|} -", p[n]) == NULL; n++)
+	for (n = 0; p + n < end && strchr(".|} -+", p[n]) == NULL; n++)
 		;
 	for (i = 0; i < NROOTS; i++)
 		if (strlen(roots[i].name) == n &&

@@ -11,6 +11,7 @@
 #include "conn/limits.h"
 #include "conn/request.h"
 #include "conn/secret_scrub.h"
+#include "conn/send.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_ANSWER ((size_t)8 << 20)
@@ -19,7 +20,7 @@ struct probe {
 	const struct conn_env * env;
 	struct connector * c;
 	struct request * req;
-	struct http_call * call;
+	struct send * call;
 	struct soon soon;
 	struct err e;      /* why nothing was sent */
 	int64_t begun_us;
@@ -98,7 +99,6 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	int bad;
 
 	p->call = NULL;
-	call_counts_answer(p->env->counts, p->c->m->type, res, he);
 	if (res == NULL) {
 		finish(p, NULL, he);
 		return;
@@ -122,6 +122,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	}
 	json_decref(body);
 	if (bad)
+		send_judged(p->env, p->req, &e);
+	if (bad)
 		secret_scrub(p->env->secrets, p->c->config, &e);
 	finish(p, &b, bad ? &e : NULL);
 }
@@ -140,8 +142,7 @@ probe_start(const struct conn_env * env, struct connector * c, probe_cb * cb,
     void * arg)
 {
 	struct probe * p = calloc(1, sizeof(*p));
-	struct request_signed sig;
-	struct http_req hr;
+	struct send_opts o;
 
 	if (p == NULL)
 		return (NULL);
@@ -150,16 +151,13 @@ probe_start(const struct conn_env * env, struct connector * c, probe_cb * cb,
 	p->cb = cb;
 	p->arg = arg;
 	p->begun_us = clock_mono_us();
-	if ((p->req = request_test(c, &p->e)) == NULL ||
-	    request_sign(p->req, env->secrets, &sig, &p->e)) {
+	if ((p->req = request_test(c, &p->e)) == NULL) {
 		loop_soon(env->loop, &p->soon, on_unsent, p);
 		return (p);
 	}
-	memset(&hr, 0, sizeof(hr));
-	request_fill(p->req, &sig, &hr);
-	hr.max_body = MAX_ANSWER;
-	p->call = http_start(env->http, &hr, on_answer, p);
-	request_unsign(p->req, &sig);
+	memset(&o, 0, sizeof(o));
+	o.max_body = MAX_ANSWER;
+	p->call = send_start(env, p->req, &o, on_answer, p);
 	if (p->call == NULL) {
 		probe_free(p);
 		return (NULL);
@@ -172,6 +170,6 @@ probe_cancel(struct probe * p)
 {
 	if (p == NULL)
 		return;
-	http_cancel(p->call);
+	send_cancel(p->call);
 	probe_free(p);
 }

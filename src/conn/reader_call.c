@@ -46,7 +46,7 @@ reader_call_cancel(struct reader_call * c)
 	if (c == NULL)
 		return;
 	limits_cancel(c->permit);
-	http_cancel(c->http);
+	send_cancel(c->sent);
 	scrape_cancel(c->scrape);
 	call_free(c);
 }

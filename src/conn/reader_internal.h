@@ -14,6 +14,7 @@
 #include "conn/request.h"
 #include "conn/result_cache.h"
 #include "conn/scrape.h"
+#include "conn/send.h"
 
 /*
  * A reader is a row of parts, each one listing with its own inputs; a part has
@@ -40,7 +41,7 @@ struct reader_call {
 	struct request * req;
 	struct reader_kept kept;
 	struct limit_wait * permit;
-	struct http_call * http;
+	struct send * sent;
 	struct scrape * scrape;
 	struct loop_timer * timer;
 	struct soon soon;

@@ -359,6 +359,7 @@ judged(struct reader_call * c, const struct http_res * res)
 		reader_call_done(c, NULL);
 		break;
 	case ANSWER_ERROR:
+		send_judged(r->env, c->req, &e);
 		reader_page_forget(c);
 		reader_call_failed(c, &e);
 		break;
@@ -373,9 +374,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	struct page * page = NULL;
 	struct err e;
 
-	c->http = NULL;
-	call_counts_answer(c->part->r->env->counts,
-	    c->part->r->plan->c->m->type, res, he);
+	c->sent = NULL;
 	if (c->has_failed) {
 		e = c->e;
 		reader_page_forget(c);
@@ -397,50 +396,34 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	}
 }
 
-/* If-None-Match and its kin, behind the signature's lines. */
-static size_t
-add_conditions(struct reader_call * c, const struct request_signed * sig,
-    struct buf lines[2])
-{
-	size_t n = reader_kept_headers(&c->kept, lines), at, i;
-
-	at = c->req->nheaders + sig->n;
-	if (sig->n + n > REQUEST_SIGN_MAX)
-		n = 0;
-	for (i = 0; i < n; i++)
-		c->req->headers[at + i] = lines[i].p;
-	return (n);
-}
-
 int
 reader_page_send(struct reader_call * c, struct err * e)
 {
-	const struct conn_env * env = c->part->r->env;
 	int64_t left = reader_left_ms(c->part->r);
 	struct buf lines[2] = { BUF_INIT(16384), BUF_INIT(16384) };
-	struct request_signed sig;
-	struct http_req hr;
+	const char * more[3] = { NULL, NULL, NULL };
+	struct send_opts o;
 	size_t n;
 
-	if (request_sign(c->req, env->secrets, &sig, e))
-		return (-1);
-	memset(&hr, 0, sizeof(hr));
-	request_fill(c->req, &sig, &hr);
-	n = add_conditions(c, &sig, lines);
-	if (left >= 0 && left < hr.timeout_ms)
-		hr.timeout_ms = left;
-	hr.queue_timeout_ms = left > 0 ? left : 0;
-	hr.on_data = on_data;
+	memset(&o, 0, sizeof(o));
+	/* If-None-Match and its kin. */
+	n = reader_kept_headers(&c->kept, lines);
+	while (n > 0) {
+		n--;
+		more[n] = lines[n].p;
+	}
+	o.headers = more;
+	if (left >= 0)
+		o.timeout_ms = left > 0 ? left : 1;
+	o.queue_timeout_ms = left > 0 ? left : 0;
+	o.on_data = on_data;
 	c->has_failed = 0;
 	c->bad_page = 0;
 	c->copy = c->part->r->has_body_rules || c->kept.key[0] != '\0';
 	c->body.max = COPY_MAX;
 	buf_clear(&c->body);
-	c->http = http_start(env->http, &hr, on_answer, c);
-	while (n > 0)
-		c->req->headers[c->req->nheaders + sig.n + --n] = NULL;
-	request_unsign(c->req, &sig);
+	c->sent = send_start(c->part->r->env, c->req, &o, on_answer, c);
 	buf_free(&lines[0]);
 	buf_free(&lines[1]);
-	return (c->http == NULL ? err_nomem(e, "a request") : 0);
+	return (c->sent == NULL ? err_nomem(e, "a request") : 0);
 }

@@ -469,6 +469,9 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	p->offset += (int64_t)a->page->raw;
 	p->number++;
 	more = has_more(p, a, &next);
+	/* It is kept, and shown where it fails. */
+	if (next.url != NULL && p->call != NULL && p->call->req != NULL)
+		request_hide(p->call->req, next.url);
 	/* An empty page may come again while a service looks for more, but not
 	 * if it leads to itself. */
 	again = p->number > 1 && p->hash == a->hash && (a->page->raw > 0 ||

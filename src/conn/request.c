@@ -138,6 +138,8 @@ request_free(struct request * r)
 	for (i = 0; i < r->nsign; i++)
 		free(r->sign[i].line);
 	free(r->sign);
+	json_decref(r->proof);
+	free(r->token_key);
 	free(r->url);
 	free(r->body);
 	json_decref(r->body_secret);

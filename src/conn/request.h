@@ -27,13 +27,22 @@ struct request {
 	struct request_line {
 		const char * what; /* for errors; NULL: the header's name */
 		char * line;
+		int in_query;      /* "name=", and a parameter's value */
 	} * sign;
 	size_t nsign;
+	/* What a signature is made of: name -> text with references as above; or
+	 * NULL. */
+	json_t * proof;
+	char * token_key;      /* what has to be fetched before it is sent
+	                          (token.h), or NULL */
+	size_t nbase;          /* so much of ${url} is where the token says the
+	                          service is; 0: nothing */
 	char * body;           /* or NULL */
 	size_t body_len;
 	json_t * body_secret;  /* a body that holds such references, written
 	                          when sending instead of ${body}, or NULL */
 	int64_t timeout_ms;
+	int body_form;         /* it is written as a form */
 	int no_compress;       /* a loopback server: unpacking costs more than
 	                          the bytes */
 };
@@ -75,10 +84,28 @@ struct request * request_lookup(struct connector * c,
     MUST_CHECK;
 void request_free(struct request * r); /* NULL is a no-op */
 
+/* What was fetched for a request; NULL where there is none. */
+struct token_value {
+	const char * text;
+	const char * base_url; /* without a slash at its end */
+	const char * access_key, * secret_key, * session_token;
+	int64_t delta_ms;      /* the service's clock less ours */
+	int64_t serial;        /* no other one of this process has it */
+};
+
+/* What a signature may need. */
+struct request_vars {
+	const struct secrets * secrets; /* NULL: there are none */
+	const struct token_value * token;     /* NULL: none was fetched */
+	const char * jwt;
+	int64_t now_ms;
+};
+
 /* The secrets of one sending; wiped by request_unsign(). */
 struct request_signed {
 	struct buf lines[REQUEST_SIGN_MAX]; /* header lines */
 	size_t n;
+	struct buf url;        /* if there are parameters with secrets */
 	struct buf body;       /* if body_secret */
 };
 
@@ -86,11 +113,14 @@ struct request_signed {
  * request_sign(r, secrets, out, e):
  * Put what signs ${r} into ${out}.  Errors: config "secret", beginning "token
  * resolve: ", "password resolve: " or "NAME resolve: " for another header.
+ * request_sign_with(r, vars, out, e): The same for any kind of auth.
  * request_fill(r, s, hr): Point ${hr} at the request and its signature (all
  * borrowed until http_start has copied them; ${s} NULL: unsigned).
  * request_unsign(r, s): Take the signature's lines out of ${r} and wipe ${s}.
  */
 int request_sign(const struct request * r, const struct secrets * s,
+    struct request_signed * out, struct err * e) MUST_CHECK;
+int request_sign_with(const struct request * r, const struct request_vars * v,
     struct request_signed * out, struct err * e) MUST_CHECK;
 void request_fill(struct request * r, struct request_signed * s,
     struct http_req * hr);
@@ -101,6 +131,10 @@ void request_unsign(struct request * r, struct request_signed * s);
  * The URL alone, without a password in it. */
 void request_show(const struct request * r, struct buf * out);
 void request_show_url(const struct request * r, struct buf * out);
+
+/** request_hide(r, url): Take the parameters out of ${url} whose values signing adds:
+ * a service may give them back in the URL of its next page. */
+void request_hide(const struct request * r, char * url);
 
 /** request_key(r, out): A text by which equal requests of connectors with equal
  * configurations can be told; holds no secret. */

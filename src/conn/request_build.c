@@ -40,6 +40,9 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 	const struct manifest * m = b->r->c->m;
 	const char * base = m->base_url;
 
+	if (t[0] == '/' && base != NULL && m->is_base_of_token &&
+	    request_auth_base(b, e))
+		return (-1);
 	if (base != NULL && m->base_url_or != NULL &&
 	    !template_knows(base, &b->env))
 		base = m->base_url_or;
@@ -52,6 +55,8 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 			    "end the connector's URL before it"));
 		while (b->url.len > 0 && b->url.p[b->url.len - 1] == '/')
 			b->url.p[--b->url.len] = '\0';
+		if (b->env.token_base != NULL && base == m->base_url)
+			b->r->nbase = strlen(b->env.token_base);
 	}
 	if (template_expand(t, &b->env, QUOTE_URL, &b->url, e))
 		return (err_prefix(e, "url"));
@@ -439,7 +444,7 @@ request_build_end(struct request_build * b, const char * method, int ok,
 	struct request * r = b->r;
 
 	if (ok && (begin_sign(b, e) || end_url(b, e) || end_body(b, e) ||
-	    end_headers(b, e) || request_sign_auth(b, b->auth, e)))
+	    end_headers(b, e) || request_auth(b, b->auth, e)))
 		ok = 0;
 	if (ok) {
 		end_sign(r);

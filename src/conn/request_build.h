@@ -88,13 +88,49 @@ json_t * request_page_input(const struct plan * p, size_t col,
  * order; NULL: no memory. */
 json_t * request_order(const struct plan * p, size_t i);
 
-/** request_sign_json(v, s, out, e): Write ${v} with its marked references
- * resolved, or (${s} NULL) shown. */
-int request_sign_json(const json_t * v, const struct secrets * s,
+/** request_sign_json(v, vars, out, e): Write ${v} with its marked references
+ * resolved, or (${vars} NULL) shown.  request_sign_form: an object, as a form. */
+struct sign_vars;
+int request_sign_json(const json_t * v, const struct sign_vars * vars,
+    struct buf * out, struct err * e) MUST_CHECK;
+int request_sign_form(const json_t * v, const struct sign_vars * vars,
     struct buf * out, struct err * e) MUST_CHECK;
 
-/** request_sign_auth(b, auth, e): Work out the lines of the auth section. */
-int request_sign_auth(struct request_build * b, const json_t * auth,
+/* What references stand for at one sending. */
+struct sign_vars {
+	const struct request_vars * v;
+	const char * method;
+	const char * url;
+	const char * body;
+	const char * signature;
+	char timestamp[24];
+};
+
+/** request_sign_text(s, vars, in_header, out, e): Append ${s} with its references
+ * resolved. */
+int request_sign_text(const char * s, const struct sign_vars * vars,
+    int in_header, struct buf * out, struct err * e) MUST_CHECK;
+
+/**
+ * request_proof_text(r, vars, out, e): The {{signature}} of the manifest's kind
+ * "signature".  request_proof_sigv4(r, vars, out, e): Add AWS's lines to those of
+ * ${out}, whose URL and body are done.
+ */
+int request_proof_text(const struct request * r, const struct sign_vars * vars,
+    struct buf * out, struct err * e) MUST_CHECK;
+int request_proof_sigv4(const struct request * r, struct sign_vars * vars,
+    struct request_signed * out, struct err * e) MUST_CHECK;
+
+/** request_auth_base(b, e): Set env.token_base, if the service is where a token's
+ * answer says: the last one's, or a name to be replaced when it is sent. */
+int request_auth_base(struct request_build * b, struct err * e) MUST_CHECK;
+
+/** request_auth(b, auth, e): Work out what the auth section needs.
+ * request_auth_chosen(b, auth, e): The section that the configuration chooses;
+ * NULL with ${e} if there is none. */
+int request_auth(struct request_build * b, const json_t * auth,
     struct err * e) MUST_CHECK;
+const json_t * request_auth_chosen(struct request_build * b,
+    const json_t * auth, struct err * e) MUST_CHECK;
 
 #endif

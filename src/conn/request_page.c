@@ -396,6 +396,9 @@ go_to(struct request_build * b, const char * next, struct err * e)
 		buf_free(&url);
 		return (-1);
 	}
+	if (b->r->nbase > url.len ||
+	    strncmp(b->url.p, url.p, b->r->nbase) != 0)
+		b->r->nbase = 0;
 	buf_free(&b->url);
 	b->url = url;
 	json_object_clear(b->query);

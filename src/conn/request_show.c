@@ -49,6 +49,18 @@ request_show_url(const struct request * r, struct buf * out)
 	buf_adds(out, p);
 }
 
+/* What stands before the ${i}-th line, a parameter. */
+static char
+sep(const struct request * r, size_t i)
+{
+	if (strchr(r->url, '?') != NULL)
+		return ('&');
+	while (i-- > 0)
+		if (r->sign[i].in_query)
+			return ('&');
+	return ('?');
+}
+
 void
 request_show(const struct request * r, struct buf * out)
 {
@@ -56,9 +68,16 @@ request_show(const struct request * r, struct buf * out)
 
 	buf_addf(out, "%s ", r->method);
 	request_show_url(r, out);
+	for (i = 0; i < r->nsign; i++)
+		if (r->sign[i].in_query) {
+			buf_addc(out, sep(r, i));
+			show_line(r->sign[i].line, out);
+		}
 	for (i = 0; i < r->nheaders; i++)
 		buf_addf(out, "\n%s", r->headers[i]);
 	for (i = 0; i < r->nsign; i++) {
+		if (r->sign[i].in_query)
+			continue;
 		buf_addc(out, '\n');
 		show_line(r->sign[i].line, out);
 	}
@@ -67,8 +86,42 @@ request_show(const struct request * r, struct buf * out)
 	buf_adds(out, "\n\n");
 	if (r->body != NULL)
 		buf_add(out, r->body, r->body_len);
-	else if (request_sign_json(r->body_secret, NULL, out, NULL))
+	else if (r->body_form ? request_sign_form(r->body_secret, NULL, out,
+	    NULL) : request_sign_json(r->body_secret, NULL, out, NULL))
 		buf_adds(out, "***");
+}
+
+/* Take the parameter whose name is the ${n} bytes at ${name} out of ${url}. */
+static void
+take_out(char * url, const char * name, size_t n)
+{
+	char * p = strchr(url, '?'), * end;
+
+	while (p != NULL && *p != '\0' && *p != '#') {
+		end = p + 1 + strcspn(p + 1, "&#");
+		if (strncmp(p + 1, name, n) != 0 || p[n + 1] != '=') {
+			p = end;
+			continue;
+		}
+		/* The first leaves its '?' to the one behind it. */
+		if (*p == '?' && *end == '&')
+			memmove(p + 1, end + 1, strlen(end + 1) + 1);
+		else
+			memmove(p, end, strlen(end) + 1);
+	}
+}
+
+void
+request_hide(const struct request * r, char * url)
+{
+	const char * line;
+	size_t i;
+
+	for (i = 0; i < r->nsign; i++) {
+		line = r->sign[i].line;
+		if (r->sign[i].in_query)
+			take_out(url, line, strcspn(line, "="));
+	}
 }
 
 void

@@ -1,133 +1,63 @@
 #include <openssl/evp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "conn/quote.h"
 #include "conn/request_build.h"
+
+/* When a request is sent: its secrets. */
 
 /* Longer than any header value a service takes. */
 #define MAX_LINE 131072
 /* So much at first, that secrets are not copied about when a buffer grows. */
 #define ROOM 4096
 
-/* ---- when a request is made: what has to be put together ---- */
+/* What a name stands for that is known only now. */
+static const char *
+late_of(const char * ref, const struct sign_vars * w)
+{
+	const struct token_value * t = w->v->token;
+
+	if (*ref != '{')
+		return (NULL);
+	if (strcmp(ref, "{{token}}") == 0)
+		return (t ? t->text : NULL);
+	if (strcmp(ref, "{{jwt}}") == 0)
+		return (w->v->jwt);
+	if (strcmp(ref, "{{method}}") == 0)
+		return (w->method);
+	if (strcmp(ref, "{{url}}") == 0)
+		return (w->url);
+	if (strcmp(ref, "{{body}}") == 0)
+		return (w->body);
+	if (strcmp(ref, "{{timestamp}}") == 0)
+		return (w->timestamp);
+	return (strcmp(ref, "{{signature}}") == 0 ? w->signature : NULL);
+}
 
 static int
-add_sign(struct request * r, struct buf * line, const char * what,
+resolve(const char * ref, const struct sign_vars * w, struct buf * out,
     struct err * e)
 {
-	if (line->failed)
-		return (err_nomem(e, "a request"));
-	if (r->nsign == REQUEST_SIGN_MAX)
-		return (err_set(e, ERR_CONFIG, "template", "more than %d "
-		    "headers hold secrets", REQUEST_SIGN_MAX));
-	r->sign[r->nsign].what = what;
-	r->sign[r->nsign++].line = line->p;
-	line->p = NULL;
-	return (0);
-}
+	const char * late = late_of(ref, w);
 
-/* "Name: " and the template, or what is before it as base64. */
-static int
-sign_line(struct request_build * b, const char * before, const char * t,
-    const char * more, const char * what, struct err * e)
-{
-	struct buf line = BUF_INIT(MAX_LINE);
-	int rc = -1;
-
-	if (t == NULL)
-		return (err_set(e, ERR_CONFIG, "template", "the manifest's auth "
-		    "lacks its %s", what));
-	b->env.mark = 1;
-	buf_adds(&line, before);
-	if (template_expand(t, &b->env, QUOTE_NONE, &line, e) == 0 &&
-	    (more == NULL || (buf_addc(&line, ':') == 0 &&
-	    template_expand(more, &b->env, QUOTE_NONE, &line, e) == 0)))
-		rc = add_sign(b->r, &line, what, e);
-	b->env.mark = 0;
-	buf_wipe(&line);
-	return (rc);
-}
-
-static const json_t *
-chosen(struct request_build * b, const json_t * auth, struct err * e)
-{
-	const char * t = json_str(auth, "choose");
-	struct buf word = BUF_INIT(1024);
-	const json_t * a = auth;
-
-	if (t == NULL)
-		return (auth);
-	if (template_expand(t, &b->env, QUOTE_TEXT, &word, e)) {
-		a = NULL;
-	} else {
-		a = json_object_get(auth, word.p ? word.p : "");
-		if (a == NULL)
-			err_set(e, ERR_CONFIG, "template", "the manifest has no "
-			    "auth for '%.64s'", word.p ? word.p : "");
-	}
-	buf_free(&word);
-	return (a);
-}
-
-static int
-sign_headers(struct request_build * b, const json_t * headers, struct err * e)
-{
-	struct buf name = BUF_INIT(1024);
-	const char * k;
-	json_t * v;
-	int rc = 0;
-
-	json_object_foreach((json_t *)(uintptr_t)headers, k, v) {
-		buf_clear(&name);
-		buf_addf(&name, "%s: ", k);
-		if (name.failed || sign_line(b, name.p, json_string_value(v),
-		    NULL, NULL, e)) {
-			rc = -1;
-			break;
-		}
-	}
-	buf_free(&name);
-	return (rc);
+	if (late != NULL)
+		return (buf_adds(out, late) ? err_nomem(e, "a secret") : 0);
+	if (w->v->secrets == NULL)
+		return (err_set(e, ERR_CONFIG, "secret", "there is nothing to "
+		    "resolve references with"));
+	return (secrets_resolve(w->v->secrets, ref, out, e));
 }
 
 int
-request_sign_auth(struct request_build * b, const json_t * auth,
-    struct err * e)
-{
-	const json_t * a = auth ? chosen(b, auth, e) : NULL;
-	const char * kind = a ? json_str(a, "kind") : "none";
-	static const char basic[] = { 'A', 'u', 't', 'h', 'o', 'r', 'i', 'z',
-	    'a', 't', 'i', 'o', 'n', ':', ' ', 'B', 'a', 's', 'i', 'c', ' ',
-	    REQUEST_BASE64, '\0' };
-
-	if (auth != NULL && a == NULL)
-		return (-1);
-	b->r->auth = a;
-	if (kind == NULL || strcmp(kind, "none") == 0)
-		return (0);
-	if (strcmp(kind, "bearer") == 0)
-		return (sign_line(b, "Authorization: Bearer ",
-		    json_str(a, "token"), NULL, "token", e));
-	if (strcmp(kind, "basic") == 0) {
-		if (json_str(a, "password") == NULL)
-			return (err_set(e, ERR_CONFIG, "template",
-			    "the manifest's auth lacks its password"));
-		return (sign_line(b, basic, json_str(a, "username"),
-		    json_str(a, "password"), "password", e));
-	}
-	return (sign_headers(b, json_object_get(a, "headers"), e));
-}
-
-/* ---- when it is sent ---- */
-
-/* Append ${s} with its references resolved, or (${sec} NULL) shown. */
-static int
-fill_in(const char * s, const struct secrets * sec, int in_header,
+request_sign_text(const char * s, const struct sign_vars * w, int in_header,
     struct buf * out, struct err * e)
 {
-	struct buf ref = BUF_INIT(MAX_LINE), v = BUF_INIT(MAX_LINE);
+	struct buf ref = BUF_INIT(MAX_LINE), v = BUF_INIT(REQUEST_MAX_TEXT);
 	size_t n;
 	int rc = 0;
 
@@ -142,10 +72,10 @@ fill_in(const char * s, const struct secrets * sec, int in_header,
 		buf_wipe(&v);
 		if (buf_add(&ref, s, n) || buf_reserve(&v, ROOM))
 			rc = err_nomem(e, "a secret");
-		else if (sec == NULL)
+		else if (w == NULL)
 			buf_adds(&v, secret_shown(ref.p));
 		else
-			rc = secrets_resolve(sec, ref.p, &v, e);
+			rc = resolve(ref.p, w, &v, e);
 		if (rc == 0 && in_header && v.p != NULL &&
 		    v.p[strcspn(v.p, "\r\n")] != '\0')
 			rc = err_set(e, ERR_CONFIG, "secret", "%.200s holds a "
@@ -169,7 +99,7 @@ to_base64(const struct buf * in, struct buf * out, struct err * e)
 }
 
 static int
-sign_one(const struct request_line * l, const struct secrets * s,
+sign_one(const struct request_line * l, const struct sign_vars * s,
     struct buf * out, struct err * e)
 {
 	const char * cut = strchr(l->line, REQUEST_BASE64);
@@ -180,10 +110,10 @@ sign_one(const struct request_line * l, const struct secrets * s,
 	if (buf_reserve(out, ROOM) || buf_reserve(&plain, ROOM)) {
 		rc = err_nomem(e, "a secret");
 	} else if (cut == NULL) {
-		rc = fill_in(l->line, s, 1, out, e);
+		rc = request_sign_text(l->line, s, 1, out, e);
 	} else {
 		buf_add(out, l->line, (size_t)(cut - l->line));
-		if ((rc = fill_in(cut + 1, s, 1, &plain, e)) == 0)
+		if ((rc = request_sign_text(cut + 1, s, 1, &plain, e)) == 0)
 			rc = to_base64(&plain, out, e);
 	}
 	buf_wipe(&plain);
@@ -194,7 +124,7 @@ sign_one(const struct request_line * l, const struct secrets * s,
 }
 
 static int
-json_string_filled(const json_t * v, const struct secrets * s,
+json_string_filled(const json_t * v, const struct sign_vars * s,
     struct buf * out, struct err * e)
 {
 	const char * text = json_string_value(v);
@@ -206,7 +136,7 @@ json_string_filled(const json_t * v, const struct secrets * s,
 		return (0);
 	}
 	rc = buf_reserve(&plain, ROOM) ? err_nomem(e, "a secret") :
-	    fill_in(text, s, 0, &plain, e);
+	    request_sign_text(text, s, 0, &plain, e);
 	if (rc == 0)
 		buf_add_json_str(out, plain.p, plain.len);
 	buf_wipe(&plain);
@@ -214,7 +144,7 @@ json_string_filled(const json_t * v, const struct secrets * s,
 }
 
 int
-request_sign_json(const json_t * v, const struct secrets * s,
+request_sign_json(const json_t * v, const struct sign_vars * s,
     struct buf * out, struct err * e)
 {
 	json_t * sub, * o = (json_t *)(uintptr_t)v;
@@ -251,29 +181,175 @@ request_sign_json(const json_t * v, const struct secrets * s,
 }
 
 int
+request_sign_form(const json_t * v, const struct sign_vars * s,
+    struct buf * out, struct err * e)
+{
+	struct buf plain = BUF_INIT(REQUEST_MAX_TEXT);
+	const char * k;
+	json_t * sub;
+	int rc = 0;
+
+	json_object_foreach((json_t *)(uintptr_t)v, k, sub) {
+		buf_wipe(&plain);
+		if (buf_reserve(&plain, ROOM))
+			rc = err_nomem(e, "a body");
+		else if (!json_is_string(sub))
+			rc = request_sign_json(sub, s, &plain, e);
+		else
+			rc = request_sign_text(json_string_value(sub), s, 0,
+			    &plain, e);
+		if (rc != 0)
+			break;
+		if (out->len > 0)
+			buf_addc(out, '&');
+		quote_percent(out, k, strlen(k), "");
+		buf_addc(out, '=');
+		quote_percent(out, plain.p, plain.len, "");
+	}
+	buf_wipe(&plain);
+	return (rc != 0 ? -1 : out->failed ? err_nomem(e, "a body") : 0);
+}
+
+/* A parameter with its secret behind the URL. */
+static int
+sign_param(const struct request_line * l, const struct sign_vars * w,
+    struct buf * url, struct err * e)
+{
+	struct buf v = BUF_INIT(MAX_LINE);
+	const char * value = strchr(l->line, '=') + 1;
+	int rc = -1;
+
+	if (buf_reserve(&v, ROOM))
+		err_nomem(e, "a secret");
+	else if ((rc = request_sign_text(value, w, 1, &v, e)) == 0) {
+		buf_addc(url, strchr(url->p, '?') != NULL ? '&' : '?');
+		quote_percent(url, l->line, (size_t)(value - 1 - l->line), "");
+		buf_addc(url, '=');
+		quote_percent(url, v.p, v.len, "");
+		rc = url->failed ? err_nomem(e, "a URL") : 0;
+	} else {
+		err_prefix(e, "%.64s resolve", l->what);
+	}
+	buf_wipe(&v);
+	return (rc);
+}
+
+static int
+sign_url(const struct request * r, const struct sign_vars * w,
+    struct request_signed * out, struct err * e)
+{
+	size_t i;
+
+	out->url.max = REQUEST_MAX_URL + MAX_LINE;
+	for (i = 0; i < r->nsign; i++) {
+		if (!r->sign[i].in_query)
+			continue;
+		if (out->url.len == 0 && (buf_reserve(&out->url,
+		    strlen(r->url) + ROOM) || buf_adds(&out->url, r->url)))
+			return (err_nomem(e, "a URL"));
+		if (sign_param(&r->sign[i], w, &out->url, e))
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+sign_body(const struct request * r, const struct sign_vars * w,
+    struct request_signed * out, struct err * e)
+{
+	int rc;
+
+	out->body.max = REQUEST_MAX_TEXT;
+	if (r->body_secret == NULL)
+		return (0);
+	if (buf_reserve(&out->body, ROOM))
+		rc = err_nomem(e, "a body");
+	else if (r->body_form)
+		rc = request_sign_form(r->body_secret, w, &out->body, e);
+	else
+		rc = request_sign_json(r->body_secret, w, &out->body, e);
+	return (rc ? err_prefix(e, "body resolve") : 0);
+}
+
+static int
+sign_lines(const struct request * r, const struct sign_vars * w,
+    struct request_signed * out, struct err * e)
+{
+	size_t i;
+
+	for (i = 0; i < r->nsign; i++) {
+		if (r->sign[i].in_query)
+			continue;
+		if (sign_one(&r->sign[i], w, &out->lines[out->n++], e))
+			return (-1);
+	}
+	return (0);
+}
+
+/* The parts that speak of each other: URL, body, what is signed, headers. */
+static int
+sign_all(const struct request * r, struct sign_vars * w,
+    struct request_signed * out, struct err * e)
+{
+	struct buf proof = BUF_INIT(4096);
+	int is_text = r->proof != NULL && json_object_get(r->proof, "text"), rc;
+
+	w->method = r->method;
+	if (sign_url(r, w, out, e) || sign_body(r, w, out, e))
+		return (-1);
+	w->url = out->url.len > 0 ? out->url.p : r->url;
+	w->body = r->body_secret ? out->body.p : r->body;
+	if (w->body == NULL)
+		w->body = "";
+	if (is_text)
+		snprintf(w->timestamp, sizeof(w->timestamp), "%lld",
+		    (long long)((w->v->now_ms + (w->v->token ?
+		    w->v->token->delta_ms : 0)) / 1000));
+	if (is_text && request_proof_text(r, w, &proof, e)) {
+		buf_wipe(&proof);
+		return (-1);
+	}
+	w->signature = proof.p;
+	rc = sign_lines(r, w, out, e);
+	buf_wipe(&proof);
+	if (rc == 0 && r->proof != NULL && !is_text)
+		rc = request_proof_sigv4(r, w, out, e);
+	return (rc);
+}
+
+static void
+wipe(struct request_signed * s)
+{
+	while (s->n > 0)
+		buf_wipe(&s->lines[--s->n]);
+	buf_wipe(&s->body);
+	buf_wipe(&s->url);
+}
+
+int
+request_sign_with(const struct request * r, const struct request_vars * v,
+    struct request_signed * out, struct err * e)
+{
+	struct sign_vars w;
+
+	memset(out, 0, sizeof(*out));
+	if (r->nsign == 0 && r->body_secret == NULL && r->proof == NULL)
+		return (0);
+	memset(&w, 0, sizeof(w));
+	w.v = v;
+	if (sign_all(r, &w, out, e) == 0)
+		return (0);
+	wipe(out);
+	return (-1);
+}
+
+int
 request_sign(const struct request * r, const struct secrets * s,
     struct request_signed * out, struct err * e)
 {
-	memset(out, 0, sizeof(*out));
-	if (s == NULL && (r->nsign > 0 || r->body_secret != NULL))
-		return (err_set(e, ERR_CONFIG, "secret", "there is nothing to "
-		    "resolve references with"));
-	for (; out->n < r->nsign; out->n++)
-		if (sign_one(&r->sign[out->n], s, &out->lines[out->n], e)) {
-			buf_wipe(&out->lines[out->n]);
-			break;
-		}
-	out->body.max = REQUEST_MAX_TEXT;
-	if (out->n == r->nsign && (r->body_secret == NULL ||
-	    (buf_reserve(&out->body, ROOM) == 0 &&
-	    request_sign_json(r->body_secret, s, &out->body, e) == 0)))
-		return (0);
-	if (out->n == r->nsign)
-		err_prefix(e, "body resolve");
-	while (out->n > 0)
-		buf_wipe(&out->lines[--out->n]);
-	buf_wipe(&out->body);
-	return (-1);
+	struct request_vars v = { .secrets = s, .now_ms = clock_wall_ms() };
+
+	return (request_sign_with(r, &v, out, e));
 }
 
 void
@@ -283,7 +359,7 @@ request_fill(struct request * r, struct request_signed * s,
 	size_t i;
 
 	hr->method = r->method;
-	hr->url = r->url;
+	hr->url = s != NULL && s->url.len > 0 ? s->url.p : r->url;
 	hr->body = r->body;
 	hr->body_len = r->body_len;
 	if (s != NULL && r->body_secret != NULL) {
@@ -302,10 +378,7 @@ request_unsign(struct request * r, struct request_signed * s)
 {
 	size_t i;
 
-	for (i = 0; i < s->n; i++) {
+	for (i = 0; i < s->n; i++)
 		r->headers[r->nheaders + i] = NULL;
-		buf_wipe(&s->lines[i]);
-	}
-	buf_wipe(&s->body);
-	s->n = 0;
+	wipe(s);
 }

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "conn/decode_openmetrics.h"
 #include "conn/secret_scrub.h"
+#include "conn/send.h"
 
 /*
  * Decoders hold scratch space of a page's size, so a few serve all readers: one
@@ -20,7 +21,7 @@ struct scrape {
 	struct request * req;
 	struct sample_layout * expect;
 	struct openmetrics * decoder; /* since the first bytes */
-	struct http_call * call;
+	struct send * call;
 	struct soon soon;
 	struct err failed; /* why nothing was sent or nothing can be read */
 	int has_failed;
@@ -156,8 +157,7 @@ scrape_start(const struct conn_env * env, struct request * req,
     struct sample_layout * expect, int64_t timeout_ms, scrape_cb * cb,
     void * arg)
 {
-	struct request_signed sig;
-	struct http_req hr;
+	struct send_opts o;
 	struct scrape * r;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
@@ -167,19 +167,14 @@ scrape_start(const struct conn_env * env, struct request * req,
 	r->expect = expect ? sample_layout_ref(expect) : NULL;
 	r->cb = cb;
 	r->arg = arg;
-	if (request_sign(req, env->secrets, &sig, &r->failed)) {
-		loop_soon(env->loop, &r->soon, on_unsent, r);
-		return (r);
-	}
-	memset(&hr, 0, sizeof(hr));
-	request_fill(req, &sig, &hr);
-	if (timeout_ms > 0 && timeout_ms < hr.timeout_ms)
-		hr.timeout_ms = timeout_ms;
-	hr.queue_timeout_ms = timeout_ms;
-	hr.on_head = on_head;
-	hr.on_data = on_data;
-	r->call = http_start(env->http, &hr, on_answer, r);
-	request_unsign(req, &sig);
+	memset(&o, 0, sizeof(o));
+	o.timeout_ms = timeout_ms;
+	o.queue_timeout_ms = timeout_ms;
+	o.on_head = on_head;
+	o.on_data = on_data;
+	/* The run counts. */
+	o.uncounted = 1;
+	r->call = send_start(env, req, &o, on_answer, r);
 	if (r->call == NULL) {
 		err_nomem(&r->failed, "a request");
 		loop_soon(env->loop, &r->soon, on_unsent, r);
@@ -192,7 +187,7 @@ scrape_cancel(struct scrape * r)
 {
 	if (r == NULL)
 		return;
-	http_cancel(r->call);
+	send_cancel(r->call);
 	loop_soon_cancel(r->env->loop, &r->soon);
 	scrape_free(r);
 }

@@ -14,6 +14,8 @@
 #define REFS_MAX 64
 #define DEPTH_MAX 16
 
+static struct scrub_source * sources;
+
 struct scrub {
 	const struct secrets * s;
 	struct err * e;
@@ -171,9 +173,35 @@ scrub_refs(struct scrub * c, json_t * v, int depth)
 }
 
 void
+secret_scrub_add(struct scrub_source * src)
+{
+	src->next = sources;
+	sources = src;
+}
+
+void
+secret_scrub_remove(struct scrub_source * src)
+{
+	struct scrub_source ** p;
+
+	for (p = &sources; *p != NULL; p = &(*p)->next)
+		if (*p == src) {
+			*p = src->next;
+			return;
+		}
+}
+
+static void
+on_found(void * arg, const char * p, size_t n)
+{
+	scrub_value(arg, p, n);
+}
+
+void
 secret_scrub(const struct secrets * s, const char * config, struct err * e)
 {
 	struct scrub c = { .s = s, .e = e, .left = REFS_MAX };
+	const struct scrub_source * src;
 	json_t * v;
 
 	if (s == NULL || config == NULL || e == NULL)
@@ -181,5 +209,7 @@ secret_scrub(const struct secrets * s, const char * config, struct err * e)
 	v = json_loads(config, JSON_DECODE_ANY, NULL);
 	scrub_refs(&c, v, 0);
 	json_decref(v);
+	for (src = sources; src != NULL; src = src->next)
+		src->each(src->arg, config, on_found, &c);
 	explicit_bzero(c.form, sizeof(c.form));
 }

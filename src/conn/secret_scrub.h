@@ -17,4 +17,18 @@
 void secret_scrub(const struct secrets * s, const char * config,
     struct err * e);
 
+/*
+ * More secrets of a connector than its configuration refers to: tokens that were
+ * fetched for it.  ${each} calls ${found} with each value.  A source is kept by who
+ * adds it, until it is removed.
+ */
+struct scrub_source {
+	void (*each)(void * arg, const char * config, void (*found)(void * farg,
+	    const char * p, size_t n), void * farg);
+	void * arg;
+	struct scrub_source * next;
+};
+void secret_scrub_add(struct scrub_source * src);
+void secret_scrub_remove(struct scrub_source * src);
+
 #endif

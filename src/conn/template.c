@@ -140,7 +140,8 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		    x->filter == FILTER_PATH ? "/" : "");
 		return (0);
 	}
-	if (out->len > 0 || strncmp(x->path, "config.", 7) != 0)
+	if (out->len > 0 || (strncmp(x->path, "config.", 7) != 0 &&
+	    strcmp(x->path, "token.base_url") != 0))
 		return (quote_host(out, text->p, text->len, x->path, e));
 	/* A whole URL, as the configuration gives it. */
 	for (i = 0; i < text->len; i++)

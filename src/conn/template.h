@@ -12,12 +12,13 @@
 /*
  * Templates are typed and strict: "{{config.auth.username}}" is the value at
  * that path, and a value that is missing is an error, never an empty string.
- * Roots: config, in, value, order, now, now_s, now_ms, lookup.  Filters: |jql, |query
+ * Roots: config, in, value, order, now, now_s, now_ms, lookup, and in auth sections
+ * what is known only when a request is sent.  Filters: |jql, |query
  * (quoted as the language wants), |url, |number, |adf, |raw (clauses in the
  * language's own words; brackets and quotes must close), |path (several segments
  * of a URL's path, with the '/' between them), |base64.  What a filter made is
  * then quoted for where it goes, as any value.  "{{a ?? b}}" is b where a is
- * missing; "{{now_s-3600}}" an hour ago; "{{{" a brace before a value.
+ * missing; "{{now_s-3600}}" an hour ago, "{{now_s+600}}" in ten minutes; "{{{" a brace before a value.
  */
 
 enum template_quote {
@@ -40,6 +41,11 @@ struct template_env {
 	const json_t * order;      /* {column, direction, sign, minus} */
 	const json_t * lookup;
 	int64_t now_ms;
+	/* {{token.base_url}}: where the service is, or NULL. */
+	const char * token_base;
+	/* The names of template_is_late() stand for themselves, as secrets: they
+	 * are filled in when the request is sent. */
+	int late;
 	/*
 	 * Resolves what secret fields refer to; NULL: the reference itself is
 	 * written ("***" for what is none), for EXPLAIN and messages.
@@ -89,6 +95,10 @@ int template_text_uses(const char * t, const char * path);
 /** template_has_secret(t, env): Whether a string in ${t} speaks of a field that
  * env->schema says is secret. */
 int template_has_secret(const json_t * t, const struct template_env * env);
+
+/** template_is_late(path): Whether ${path} is known only when a request is sent:
+ * token, jwt, method, url, body, timestamp, signature. */
+int template_is_late(const char * path);
 
 /** template_has_mark(v): Whether a string anywhere in ${v} would pass for a marked
  * reference. */

@@ -18,7 +18,7 @@ struct template_expr {
 	char text[TEMPLATE_PATH_MAX]; /* the paths, each ending with NUL */
 	const char * path;  /* of these, the one that template_eval() found */
 	size_t npaths;      /* {{a ?? b}}: b where a is missing */
-	int64_t earlier;    /* {{now_s-3600}} */
+	int64_t earlier;    /* {{now_s-3600}}; negative: {{now_s+600}} */
 	enum template_filter filter;
 };
 

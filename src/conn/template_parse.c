@@ -75,10 +75,11 @@ split(struct template_expr * x, const char * t, struct err * e)
 		p = or != NULL ? or + 2 : p;
 	} while (or != NULL);
 	x->path = x->text;
-	if (strncmp(x->path, "now_", 4) == 0 && (end = strchr(x->text, '-')) !=
-	    NULL && quote_is_number(end + 1, strlen(end + 1)) &&
+	if (strncmp(x->path, "now_", 4) == 0 && (end = strpbrk(x->text,
+	    "-+")) != NULL && end[1] != '\0' && strlen(end + 1) < 16 &&
 	    strspn(end + 1, "0123456789") == strlen(end + 1)) {
 		x->earlier = strtoll(end + 1, NULL, 10);
+		x->earlier = *end == '+' ? -x->earlier : x->earlier;
 		*end = '\0';
 	}
 	return (0);
@@ -170,6 +171,19 @@ json_of_root(const char * root, size_t n, const struct template_env * env)
 	return (NULL);
 }
 
+int
+template_is_late(const char * path)
+{
+	static const char * const late[] = { "token", "jwt", "method", "url",
+	    "body", "timestamp", "signature" };
+	size_t i;
+
+	for (i = 0; i < sizeof(late) / sizeof(late[0]); i++)
+		if (strcmp(path, late[i]) == 0)
+			return (1);
+	return (0);
+}
+
 static json_t *
 eval_path(const char * path, int64_t earlier, const struct template_env * env)
 {
@@ -177,6 +191,10 @@ eval_path(const char * path, int64_t earlier, const struct template_env * env)
 	const char * sub = path + n + (path[n] == '.');
 	char now[RFC3339_LEN];
 
+	if (strcmp(path, "token.base_url") == 0)
+		return (env->token_base ? json_string(env->token_base) : NULL);
+	if (template_is_late(path))
+		return (env->late ? json_sprintf("{{%s}}", path) : NULL);
 	if (strcmp(path, "now_ms") == 0)
 		return (json_integer(env->now_ms - earlier));
 	if (strcmp(path, "now_s") == 0)
@@ -238,6 +256,8 @@ template_is_secret(const char * path, const struct template_env * env)
 {
 	const char * type = json_str(field_of(path, env), "type");
 
+	if (env->late && template_is_late(path))
+		return (1);
 	return (type != NULL && (strcmp(type, "secret") == 0 ||
 	    strcmp(type, "secret_ref") == 0));
 }

@@ -18,6 +18,7 @@
 #include "conn/result_cache.h"
 #include "conn/secret.h"
 #include "conn/secret_key.h"
+#include "conn/token.h"
 #include "conn/types.h"
 #include "daemon/daemon_ground.h"
 #include "daemon/egress.h"
@@ -55,6 +56,7 @@ struct daemon {
 	struct limits * limits;
 	struct result_cache * cache;
 	struct conn_env conn;
+	struct tokens * tokens;
 	struct call_counts counts;
 	struct stmt_env stmt;
 	struct secrets * secrets;
@@ -302,6 +304,7 @@ open_conn(struct daemon * d, struct err * e)
 	    (d->limits = limits_new(d->loop, shared_conn(d->shared))) == NULL ||
 	    (d->cache = result_cache_new(0)) == NULL)
 		return (err_nomem(e, "the daemon"));
+	shared_secrets(d->shared, d->secret_store);
 	d->conn.loop = d->loop;
 	d->conn.http = d->http;
 	d->conn.secrets = d->secrets;
@@ -309,6 +312,9 @@ open_conn(struct daemon * d, struct err * e)
 	d->conn.cache = d->cache;
 	d->conn.shared = shared_conn(d->shared);
 	d->conn.counts = &d->counts;
+	if ((d->tokens = tokens_new(&d->conn, e)) == NULL)
+		return (-1);
+	d->conn.tokens = d->tokens;
 	return (0);
 }
 
@@ -552,6 +558,7 @@ take_down(struct daemon * d)
 	types_free(d->types);
 	reader_cleanup();
 	result_cache_free(d->cache);
+	tokens_free(d->tokens);
 	limits_free(d->limits);
 	shared_free(d->shared);
 	if (d->state != NULL)

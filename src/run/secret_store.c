@@ -281,6 +281,30 @@ secret_store_set_hidden(struct secret_store * st, const char * name,
 	set(secret_store_op(st, name, cb, arg), value, len);
 }
 
+/* ---- refresh ---- */
+
+static void
+on_refreshed(void * arg, json_t * v, const struct err * e)
+{
+	struct sop * op = arg;
+	const char * sealed = json_str(v, "sealed");
+
+	if (e == NULL && sealed != NULL)
+		secret_store_keep(op->st, op->name, sealed);
+	else if (e == NULL)
+		secret_store_lose(op->st, op->name);
+	secret_store_op_end(op, e);
+}
+
+void
+secret_store_refresh(struct secret_store * st, const char * name,
+    secret_store_cb * cb, void * arg)
+{
+	struct sop * op = secret_store_op(st, name, cb, arg);
+
+	st->state->ops->get(st->state, SECRET_KIND, name, on_refreshed, op);
+}
+
 /* ---- del ---- */
 
 static void

@@ -59,6 +59,11 @@ void secret_store_set(struct secret_store * st, const char * name,
 void secret_store_del(struct secret_store * st, const char * name,
     secret_store_cb * cb, void * arg);
 
+/** secret_store_refresh(st, name, cb, arg): Take over what the state has of one, also
+ * of a hidden one, now: another daemon may have replaced it. */
+void secret_store_refresh(struct secret_store * st, const char * name,
+    secret_store_cb * cb, void * arg);
+
 /**
  * secret_store_fits(st, check, e): Whether secrets that come with the check record
  * ${check} (a sealed text) from elsewhere could be opened here, with our key or

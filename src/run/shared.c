@@ -9,11 +9,13 @@ struct shared_call {
 	struct shared_call * next, ** prevp;
 	void (*on_wait)(void *, int64_t, const struct err *);
 	void (*on_value)(void *, json_t *, const struct err *);
+	void (*on_done)(void *, const struct err *);
 	void * arg;
 };
 
 struct shared {
 	struct state * state;
+	struct secret_store * secrets; /* or NULL */
 	struct conn_shared conn;
 	struct shared_call * calls;
 };
@@ -119,6 +121,95 @@ cache_put(void * arg, const char * key, const json_t * v, int64_t ttl_ms)
 	state->ops->cache_put(state, key, v, ttl_ms, on_put, NULL);
 }
 
+/* ---- leases and secrets, for refresh tokens ---- */
+
+static void
+lease_take(void * arg, const char * name, int64_t ttl_ms,
+    void (*cb)(void *, int64_t, const struct err *), void * cbarg)
+{
+	struct shared * s = arg;
+	struct shared_call * c = call_new(s, cbarg);
+	struct state * state = s->state;
+
+	if (c == NULL) {
+		state->ops->lease_take(state, name, 0, ttl_ms, cb, cbarg);
+		return;
+	}
+	c->on_wait = cb;
+	state->ops->lease_take(state, name, 0, ttl_ms, on_wait, c);
+}
+
+static void
+on_dropped(void * arg, json_t * v, const struct err * e)
+{
+	/* It ends by itself. */
+	(void)arg;
+	(void)v;
+	(void)e;
+}
+
+static void
+lease_drop(void * arg, const char * name, int64_t fence)
+{
+	struct state * state = ((struct shared *)arg)->state;
+
+	state->ops->lease_drop(state, name, 0, fence, on_dropped, NULL);
+}
+
+static void
+on_done(void * arg, const struct err * e)
+{
+	struct shared_call * c = arg;
+
+	if (leave(c))
+		c->on_done(c->arg, e);
+	free(c);
+}
+
+static void
+secret_fresh(void * arg, const char * name,
+    void (*cb)(void *, const struct err *), void * cbarg)
+{
+	struct shared * s = arg;
+	struct shared_call * c = call_new(s, cbarg);
+
+	if (c == NULL) {
+		secret_store_refresh(s->secrets, name, cb, cbarg);
+		return;
+	}
+	c->on_done = cb;
+	secret_store_refresh(s->secrets, name, on_done, c);
+}
+
+static void
+secret_put(void * arg, const char * name, const char * value, size_t len,
+    void (*cb)(void *, const struct err *), void * cbarg)
+{
+	struct shared * s = arg;
+	struct shared_call * c = call_new(s, cbarg);
+
+	if (c != NULL) {
+		c->on_done = cb;
+		cb = on_done;
+		cbarg = c;
+	}
+	if (*name == '~')
+		secret_store_set_hidden(s->secrets, name, value, len, cb,
+		    cbarg);
+	else
+		secret_store_set(s->secrets, name, value, len, cb, cbarg);
+}
+
+void
+shared_secrets(struct shared * s, struct secret_store * st)
+{
+	s->secrets = st;
+	s->conn.lease_take = st != NULL ? lease_take : NULL;
+	s->conn.lease_drop = st != NULL ? lease_drop : NULL;
+	s->conn.secret_fresh = st != NULL ? secret_fresh : NULL;
+	s->conn.secret_put = st != NULL ? secret_put : NULL;
+}
+
 struct shared *
 shared_new(struct state * state)
 {
@@ -148,8 +239,10 @@ shared_free(struct shared * s)
 		leave(c);
 		if (c->on_wait != NULL)
 			c->on_wait(c->arg, 0, &e);
-		else
+		else if (c->on_value != NULL)
 			c->on_value(c->arg, NULL, &e);
+		else
+			c->on_done(c->arg, &e);
 	}
 	free(s);
 }

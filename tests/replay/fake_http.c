@@ -292,13 +292,13 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 	const char * line, * end;
 
 	c->H = F;
+	c->at = F->nreqs;
+	record(F, req);
 	c->a = answer_of(F, req->url);
 	if (c->a == &nobody && F->serve != NULL) {
 		F->serve(F->serve_arg, req->url, &c->own);
 		c->a = &c->own;
 	}
-	c->at = F->nreqs;
-	record(F, req);
 	c->url = must(strdup(req->url));
 	c->timeout_ms = req->timeout_ms ? req->timeout_ms : 30000;
 	c->on_data = req->on_data;

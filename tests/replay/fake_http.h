@@ -42,7 +42,7 @@ void fake_http_script(struct http * H, const char * url,
     const struct fake_answer * a, size_t n);
 
 /** fake_http_serve(H, serve, arg): Requests of URLs without a script are answered by
- * ${serve}(arg, url, a): it fills ${a}, whose body and header are from malloc or
+ * ${serve}(arg, url, a), which may look at the last request: it fills ${a}, whose body and header are from malloc or
  * NULL and are freed. */
 void fake_http_serve(struct http * H, void (*serve)(void * arg,
     const char * url, struct fake_answer * a), void * arg);

@@ -48,7 +48,8 @@ void
 fake_tables_init(struct fake_tables * t)
 {
 	memset(t, 0, sizeof(*t));
-	t->records = json_pack("{s:{}, s:{}}", "connector", "sync");
+	t->records = json_pack("{s:{}, s:{}, s:{}}", "connector", "sync",
+	    "secret");
 	t->statuses = json_object();
 	t->events = json_object();
 	t->leases = json_object();

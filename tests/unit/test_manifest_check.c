@@ -50,6 +50,54 @@ static const struct {
 	{ "{\"format\":1,\"drive_model\":\"ondemand\"}", "$.drive_model",
 	  "did you mean 'on_demand'?" },
 	{ "{\"format\":1,\"title\":7}", "$.title", "a string" },
+	/* auth */
+	{ TOP("\"auth\":{\"kind\":\"tokn\"},"), "$.auth.kind",
+	  "did you mean 'token'?" },
+	{ TOP("\"auth\":{\"kind\":\"headers\"},"), "$.auth.headers",
+	  "at least one header" },
+	{ TOP("\"auth\":{\"kind\":\"headers\",\"query\":{\"k\":1}},"),
+	  "$.auth.query.k", "a string" },
+	{ TOP("\"auth\":{\"kind\":\"bearer\",\"token\":\"x\",\"clock\":"
+	  "\"/t\"},"), "$.auth.clock", "no meaning for kind bearer" },
+	{ TOP("\"auth\":{\"kind\":\"token\"},"), "$.auth.request",
+	  "is missing" },
+	{ TOP("\"auth\":{\"kind\":\"token\",\"request\":{\"url\":"
+	  "\"https://a/\"}},"), "$.auth.token", "is missing" },
+	{ TOP("\"auth\":{\"kind\":\"token\",\"request\":{\"url\":"
+	  "\"https://a/?{{config.token}}\"},\"token\":\"t\"},"),
+	  "$.auth.request.url", "speaks of a secret" },
+	{ TOP("\"auth\":{\"kind\":\"token\",\"request\":{\"url\":"
+	  "\"https://a/\",\"form\":{\"a\":\"{{jwt}}\"}},\"token\":\"t\"},"),
+	  "$.auth.request.form.a", "has no meaning here" },
+	{ TOP("\"auth\":{\"kind\":\"token\",\"jwt\":{\"alg\":\"RS512\","
+	  "\"key\":\"k\",\"claims\":{}},\"lives_s\":60},"),
+	  "$.auth.jwt.alg", "HS256" },
+	{ TOP("\"auth\":{\"kind\":\"token\",\"jwt\":{\"alg\":\"RS256\","
+	  "\"key\":\"k\",\"claims\":{}}},"), "$.auth.lives_s",
+	  "is missing" },
+	{ TOP("\"auth\":{\"kind\":\"token\",\"request\":{\"url\":"
+	  "\"https://a/\"},\"token\":\"t\",\"rotates\":{\"from\":\"r\","
+	  "\"to\":\"tokn\"}},"), "$.auth.rotates.to", "no such key" },
+	{ TOP("\"auth\":{\"kind\":\"token\",\"request\":{\"url\":"
+	  "\"https://a/\"},\"token\":\"t\",\"use\":{\"X\":\"y\"}},"),
+	  "$.auth.use", "nowhere of {{token}}" },
+	{ TOP("\"base_url\":\"https://{{token.base_url}}\","), "$.base_url",
+	  "may only begin" },
+	{ TOP("\"auth\":{\"kind\":\"sigv4\",\"access_key\":\"a\","
+	  "\"secret_key\":\"b\",\"service\":\"ec2\",\"region\":"
+	  "\"{{in.regoin}}\"},"), "$.auth.region", "input" },
+	{ TOP("\"auth\":{\"kind\":\"sigv4\",\"access_key\":\"a\","
+	  "\"secret_key\":\"b\",\"service\":\"ec2\",\"region\":\"r\","
+	  "\"assume_role\":{}},"), "$.auth.assume_role.role_arn",
+	  "is missing" },
+	{ TOP("\"auth\":{\"kind\":\"signature\",\"headers\":{\"X\":"
+	  "\"{{timestamp}}\"},\"sign\":{\"algorithm\":\"sha1\",\"text\":"
+	  "\"x\"}},"), "$.auth.headers", "{{signature}}" },
+	{ TOP("\"auth\":{\"kind\":\"signature\",\"headers\":{\"X\":"
+	  "\"{{signature}}\"},\"sign\":{\"algorithm\":\"md5\",\"text\":"
+	  "\"x\"}},"), "$.auth.sign.algorithm", "md5" },
+	{ TOP("\"auth\":{\"kind\":\"signature\",\"headers\":{\"X\":"
+	  "\"{{signature}}\"}},"), "$.auth.sign", "is missing" },
 	/* config */
 	{ M("3", "", "{}"), "$.config", "must be an object" },
 	{ FIELD("{\"type\":\"strin\"}"), "$.config.f.type",
