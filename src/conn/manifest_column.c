@@ -44,6 +44,10 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	if (c->path->of_element && ent->explode == NULL)
 		mread_fault(r, "path", "begins with @, but the entity has no "
 		    "explode");
+	if (c->zip && (c->path->neach > 0 || c->is_input ||
+	    c->type == COLUMN_LIST || c->type == COLUMN_MAP))
+		mread_fault(r, "zip", "goes with a path to one list and a "
+		    "column of one value that is no input");
 	if (c->path->neach > 0 && c->type != COLUMN_LIST &&
 	    c->type != COLUMN_TEXT && json_object_get(v, "pick") == NULL)
 		mread_fault(r, "path", "leads to several values: its column "
@@ -80,6 +84,7 @@ read_column(struct mread * r, const struct manifest_entity * ent,
 	if (c->is_input && (c->type == COLUMN_LIST || c->type == COLUMN_MAP))
 		mread_fault(r, "type", "an input is one value, no list or "
 		    "map");
+	c->zip = mread_bool(r, v, "zip");
 	read_text(r, c, v);
 	read_path(r, ent, c, v);
 }

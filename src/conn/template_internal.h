@@ -11,7 +11,8 @@
 #define TEMPLATE_PATH_MAX 128
 
 enum template_filter { FILTER_NONE, FILTER_JQL, FILTER_QUERY, FILTER_URL,
-	FILTER_NUMBER, FILTER_ADF, FILTER_RAW };
+	FILTER_NUMBER, FILTER_ADF, FILTER_RAW,
+	FILTER_LIKE };
 
 /* One {{...}}. */
 struct template_expr {
