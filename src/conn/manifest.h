@@ -46,6 +46,8 @@ struct manifest_column {
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
 	                               service's; a key is not_null always */
+	const json_t * none;        /* a text or integer that the service writes
+	                               where there is no value, or NULL */
 	int zip;                    /* the path leads to a list, and each of its
 	                               elements is a row */
 	int nocase;                 /* compares without regard to case */

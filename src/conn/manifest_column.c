@@ -84,6 +84,11 @@ read_column(struct mread * r, const struct manifest_entity * ent,
 	if (c->is_input && (c->type == COLUMN_LIST || c->type == COLUMN_MAP))
 		mread_fault(r, "type", "an input is one value, no list or "
 		    "map");
+	c->none = json_object_get(v, "none");
+	if (c->none != NULL && !json_is_string(c->none) &&
+	    !json_is_integer(c->none))
+		mread_fault(r, "none", "must be a text or an integer: what "
+		    "stands where there is no value");
 	c->zip = mread_bool(r, v, "zip");
 	read_text(r, c, v);
 	read_path(r, ent, c, v);

@@ -27,7 +27,7 @@ static const char * const cursor_keys[] = { "column", "order", "lag_s",
     "lookback_s", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "not_null", "nocase", "as", "input", "default",
-    "zip", NULL };
+    "zip", "none", NULL };
 static const char * const list_keys[] = { "name", "needs", "method", "url",
     "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "revalidate", NULL };

@@ -95,6 +95,26 @@ test_lists_that_differ(void ** state)
 }
 
 static void
+test_what_stands_for_nothing(void ** state)
+{
+	json_t * none = json_integer(-1), * text = json_string("x");
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, "$", "t:epoch_ms:end a:text");
+	r.ent.columns[0].none = none;
+	r.ent.columns[1].none = text;
+	rig_plan(&r);
+	rows(&r, "[{\"end\":-1,\"a\":\"x\"},{\"end\":-10,\"a\":\"xx\"},{\"end\":\"-1\"},"
+	    "{\"end\":1,\"a\":\"\"}]", NULL,
+	    "NULL,NULL;'1969-12-31T23:59:59.990Z','xx';NULL,NULL;"
+	    "'1970-01-01T00:00:00.001Z','';");
+	rig_free(&r);
+	json_decref(none);
+	json_decref(text);
+}
+
+static void
 test_what_is_not_wanted_counts(void ** state)
 {
 	static const uint8_t none[4], one[4] = { 0, 0, 0, 1 };
@@ -115,6 +135,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_lists_that_differ),
+		cmocka_unit_test(test_what_stands_for_nothing),
 		cmocka_unit_test(test_what_is_not_wanted_counts),
 	};
 	int rc;
