@@ -21,7 +21,8 @@ SPECS = os.environ.get("MOLTLER_SPECS", "")
 NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
                                                               "node_modules")
 PRISM = os.path.join(NODE, ".bin", "prism")
-NAMES = ("github", "jira", "datadog", "pagerduty")
+NAMES = ("github", "jira", "datadog", "pagerduty", "grafana", "newrelic",
+         "dynatrace", "scaleway")
 if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
     Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
 if not have("node") or not os.path.exists(PRISM):
@@ -29,11 +30,15 @@ if not have("node") or not os.path.exists(PRISM):
 
 t = Tap()
 BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
-        "pagerduty": "api_url"}
+        "pagerduty": "api_url", "grafana": "url", "newrelic": "api_url",
+        "dynatrace": "environment_url", "scaleway": "api_url"}
 # Where a description is narrower than the service: a part of the request, and why.
 NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description "
                       "says date-time")],
-          "datadog": [], "jira": [], "pagerduty": []}
+          "datadog": [], "jira": [], "pagerduty": [], "grafana": [],
+          "newrelic": [], "dynatrace": [],
+          "scaleway": [("/regions/region/", "its example of a namespace is in "
+                        "no region")]}
 
 
 class Prism:
