@@ -46,6 +46,8 @@ struct manifest_column {
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
 	                               service's; a key is not_null always */
+	const char * lazy;          /* the column of ${ent}->complete that it comes
+	                               from, or NULL */
 	const json_t * none;        /* a text or integer that the service writes
 	                               where there is no value, or NULL */
 	int zip;                    /* the path leads to a list, and each of its
@@ -246,6 +248,11 @@ struct manifest_entity {
 	struct json_path * drop_if;   /* records that have it are no rows */
 	struct manifest_action * actions;
 	size_t nactions;
+	/* Where columns that are lazy come from: an entity that is listed for the
+	 * rows of a page, where one of them is wanted; or NULL. */
+	const char * complete;
+	const char * complete_input;  /* that entity's input, which is told ... */
+	size_t complete_key;          /* ... the value of this column of ours */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };
 

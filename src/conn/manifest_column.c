@@ -32,11 +32,16 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	static const char * const picks[] = { "first", "max", "min", NULL };
 	struct err e;
 
+	c->lazy = mread_str(r, v, "lazy", 0);
+	if (c->lazy != NULL && (json_object_get(v, "path") != NULL ||
+	    c->is_input || c->zip))
+		mread_fault(r, "lazy", "comes from another entity: it has no "
+		    "path, and is neither an input nor zipped");
 	c->path = mread_path(r, v, "path", 0);
 	c->pick = (enum column_pick)mread_word(r, v, "pick", picks,
 	    PICK_FIRST);
 	if (json_object_get(v, "path") == NULL && !c->is_input &&
-	    manifest_name_ok(c->name) &&
+	    c->lazy == NULL && manifest_name_ok(c->name) &&
 	    (c->path = json_path_parse(c->name, &e)) == NULL)
 		mread_fault(r, NULL, "%s", e.msg);
 	if (c->path == NULL)
