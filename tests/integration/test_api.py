@@ -5,7 +5,7 @@ import re
 import signal
 import socket
 
-from daemon import Daemon, JSON, Pages, wait
+from daemon import SRC, Daemon, JSON, Pages, wait
 from tap import Tap
 
 t = Tap()
