@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/utf8.h"
+#include "conn/action_answer.h"
 #include "conn/action_lookup.h"
 #include "conn/answer_rules.h"
 #include "conn/limits.h"
@@ -200,21 +200,6 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 	finish(a, NULL, status, e);
 }
 
-/* What the service said: JSON, or text as it is; null if nothing. */
-static json_t *
-read_answer(const struct http_res * res)
-{
-	json_t * v;
-
-	if (res->body == NULL || res->body_len == 0)
-		return (json_null());
-	v = json_loadb(res->body, res->body_len, JSON_DECODE_ANY, NULL);
-	if (v == NULL && utf8_check(res->body, res->body_len) ==
-	    res->body_len && memchr(res->body, '\0', res->body_len) == NULL)
-		v = json_stringn(res->body, res->body_len);
-	return (v == NULL ? json_null() : v);
-}
-
 static int
 is_success(const struct manifest_action * act, int status)
 {
@@ -232,12 +217,12 @@ is_success(const struct manifest_action * act, int status)
 static void
 succeeded(struct action * a, const json_t * body, int status)
 {
-	const json_t * part = body;
-	json_t * nothing = json_null();
+	struct err e;
+	json_t * v;
 
-	if (a->act->result != NULL)
-		part = json_path_get(a->act->result, body);
-	finish(a, part != NULL ? part : nothing, status, NULL);
+	v = action_answer_result(a->act, body, &e);
+	finish(a, v, status, v != NULL ? NULL : &e);
+	json_decref(v);
 }
 
 static void
@@ -258,7 +243,7 @@ looked_up(struct action * a, const json_t * body)
 static void
 judge(struct action * a, const struct http_res * res)
 {
-	json_t * body = read_answer(res);
+	json_t * body = action_answer_read(a->looking ? NULL : a->act, res);
 	struct answer_budget budget;
 	enum answer_kind kind;
 	int status = res->status;

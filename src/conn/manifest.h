@@ -92,6 +92,8 @@ struct manifest_push {
 	const char * text;     /* a template of {{value}}; NULL: the value */
 	const json_t * values; /* SQL value -> service's; others stay here.
 	                          NULL: any */
+	const json_t * except; /* values the service reads otherwise, which stay
+	                          here; NULL: none */
 	enum push_many many;   /* an IN list, or several CONTAINS */
 	enum time_format time;
 	const char * strftime; /* for TIME_STRFTIME */
@@ -154,6 +156,8 @@ struct manifest_paginate {
 	const char * rel;          /* of a Link header: "next" */
 	const json_t * keep;       /* array: of the other parameters only these go
 	                              with a cursor; NULL: all */
+	const char * base;         /* what a next URL that begins with / follows,
+	                              a template; NULL: the host */
 };
 
 /* One way to list an entity.  The first whose inputs are all known is used. */
@@ -229,6 +233,9 @@ struct manifest_action {
 	const json_t * success;     /* array of statuses; NULL: any 2xx */
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */
+	int text;                   /* the answer is text, whatever it looks like */
+	const char * base64;        /* a member of the result that is base64 and
+	                               shall be text, or NULL */
 	int safe_to_retry;          /* sending it twice does no harm */
 };
 

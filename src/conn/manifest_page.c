@@ -12,7 +12,7 @@ enum {
 	K_SIZE = 1 << 0, K_REL = 1 << 1, K_PARAM = 1 << 2, K_FROM = 1 << 3,
 	K_FROM_HEADER = 1 << 4, K_LAST = 1 << 5, K_MORE = 1 << 6,
 	K_TOTAL = 1 << 7, K_CAP = 1 << 8, K_FIRST = 1 << 9, K_SHORT = 1 << 10,
-	K_MAX = 1 << 11, K_KEEP = 1 << 13
+	K_MAX = 1 << 11, K_BASE = 1 << 12, K_KEEP = 1 << 13
 };
 
 static const struct {
@@ -24,7 +24,7 @@ static const struct {
 	{ "from_header", K_FROM_HEADER }, { "last", K_LAST },
 	{ "more", K_MORE }, { "total", K_TOTAL }, { "cap", K_CAP },
 	{ "first", K_FIRST }, { "short_page_ends", K_SHORT },
-	{ "max_pages", K_MAX }, { "keep", K_KEEP },
+	{ "max_pages", K_MAX }, { "base", K_BASE }, { "keep", K_KEEP },
 };
 
 #define K_ALL (K_SIZE | K_SHORT | K_MAX | K_LAST | K_MORE | K_TOTAL)
@@ -34,7 +34,7 @@ static const unsigned may_have[] = {
 	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER | K_KEEP,
 	[PAGE_OFFSET] = K_ALL | K_PARAM | K_CAP,
 	[PAGE_NUMBER] = K_ALL | K_PARAM | K_FIRST | K_CAP,
-	[PAGE_NEXT_URL] = K_ALL | K_FROM,
+	[PAGE_NEXT_URL] = K_ALL | K_FROM | K_BASE,
 };
 
 /* A parameter in the query or the body, exactly one of them. */
@@ -139,6 +139,7 @@ manifest_page_read(struct mread * r, struct manifest_list * list,
 {
 	const json_t * pg = json_object_get(v, "paginate");
 	struct manifest_paginate * p = &list->paginate;
+	struct mread_scope s = { .roots = ROOT_CONFIG };
 	const char * rel;
 	size_t at;
 	int k;
@@ -155,6 +156,7 @@ manifest_page_read(struct mread * r, struct manifest_list * list,
 		if ((rel = mread_str(r, pg, "rel", 0)) != NULL)
 			p->rel = rel;
 		p->keep = read_keep(r, p, pg);
+		p->base = mread_url(r, pg, "base", 0, &s);
 		read_fields(r, p, pg);
 		read_size(r, p, pg);
 		if (p->short_page_ends && p->size == 0)

@@ -229,6 +229,19 @@ read_with(struct mread * r, struct manifest_push * p, const json_t * v,
 	mread_leave(r, at);
 }
 
+static const json_t *
+read_except(struct mread * r, const json_t * v)
+{
+	const json_t * list = mread_list(r, v, "except", 0), * x;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, x)
+		if (!json_is_string(x))
+			mread_fault(r, "except", "number %zu is no text",
+			    i + 1);
+	return (list);
+}
+
 static void
 read_rule(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, size_t column, const json_t * v,
@@ -248,6 +261,7 @@ read_rule(struct mread * r, const struct manifest_entity * ent,
 	read_where(r, list, p, v);
 	read_text(r, p, v, s);
 	read_values(r, p, v);
+	p->except = read_except(r, v);
 	many = mread_word(r, v, "many", many_words, 2);
 	p->many = many == 0 ? MANY_CSV : many == 1 ? MANY_REPEAT : MANY_ONE;
 	if (p->many != MANY_ONE && (p->ops & (OP_IN | OP_CONTAINS)) == 0)

@@ -35,11 +35,11 @@ static const char * const list_keys[] = { "name", "needs", "method", "url",
     "clauses", "order", "partition", "max_rows", "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
-    "short_page_ends", "max_pages", "keep", NULL };
+    "short_page_ends", "max_pages", "base", "keep", NULL };
 static const char * const size_keys[] = { "query", "body", "default", "max",
     NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
-    "clause", "text", "values", "many", "time", "widen_s", "round_s",
+    "clause", "text", "values", "except", "many", "time", "widen_s", "round_s",
     "within_s", "with", "loose", "caps", NULL };
 static const char * const strftime_keys[] = { "strftime", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
@@ -50,7 +50,7 @@ static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
-    "safe_to_retry", "auth", NULL };
+    "decode", "base64", "safe_to_retry", "auth", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",

@@ -191,6 +191,8 @@ body_ok(struct mread * r, const json_t * v, const struct mread_scope * s,
 		mread_text_ok(r, NULL, json_string_value(v), s);
 	json_object_foreach((json_t *)(uintptr_t)v, key, x) {
 		at = mread_enter(r, key);
+		mread_text_ok(r, NULL, key, s);
+		no_secret(r, NULL, key);
 		body_ok(r, x, s, depth + 1);
 		mread_leave(r, at);
 	}

@@ -281,20 +281,44 @@ take(const struct connector * c, const struct manifest_entity * ent,
 	    plan_choose_order(list, ent, shape->orders, shape->norders);
 }
 
+/* How many inputs were told that ${list} does not ask for, and that no record
+ * tells: its rows would all be left out. */
+static size_t
+ignores(const struct manifest_entity * ent, const struct manifest_list * list,
+    const struct plan_shape * shape)
+{
+	const struct plan_ask * ask;
+	size_t i, n = 0;
+
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		n += (ask->op == OP_EQ || ask->op == OP_IN) &&
+		    ask->column < ent->ncolumns &&
+		    ent->columns[ask->column].is_input &&
+		    ent->columns[ask->column].path == NULL &&
+		    json_object_get(list->bind, ent->columns[ask->column].name)
+		    == NULL &&
+		    plan_choose_use(list, ent, ask->column) == USE_NOT;
+	}
+	return (n);
+}
+
 void
 plan_choose(const struct connector * c, const struct manifest_entity * ent,
     const struct plan_shape * shape, struct plan_choice * out)
 {
 	const char * missing = NULL;
-	size_t i, n, least = SIZE_MAX;
+	size_t i, n, least = SIZE_MAX, deaf = SIZE_MAX;
 
 	memset(out, 0, sizeof(*out));
-	for (i = 0; i < ent->nlists && out->list == NULL; i++) {
+	for (i = 0; i < ent->nlists && deaf > 0; i++) {
 		n = lacks(c, ent, &ent->lists[i], shape, &missing);
-		if (n == 0)
+		if (n == 0 && ignores(ent, &ent->lists[i], shape) < deaf) {
+			deaf = ignores(ent, &ent->lists[i], shape);
 			out->list = &ent->lists[i];
-		else if (n < least)
+		} else if (n > 0 && n < least) {
 			out->missing = missing;
+		}
 		if (n < least)
 			least = n;
 	}

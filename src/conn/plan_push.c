@@ -367,6 +367,22 @@ mapped(const struct manifest_column * col, const json_t * values, json_t * v)
 	return (found);
 }
 
+/* ${v} (taken); NULL: it is one of those that mean something else to the service. */
+static json_t *
+kept(const json_t * except, json_t * v)
+{
+	const json_t * x;
+	size_t i;
+
+	json_array_foreach(MUTABLE(except), i, x)
+		if (json_is_string(v) && strcasecmp(json_string_value(v),
+		    json_string_value(x)) == 0) {
+			json_decref(v);
+			return (NULL);
+		}
+	return (v);
+}
+
 static json_t *
 one_value(const struct manifest_column * col, const struct manifest_push * rule,
     unsigned op, const struct value * v, int * exact)
@@ -383,7 +399,7 @@ one_value(const struct manifest_column * col, const struct manifest_push * rule,
 		out = text_json(v->s, v->len);
 	else
 		out = plain_json(col, v);
-	return (mapped(col, rule->values, out));
+	return (mapped(col, rule->values, kept(rule->except, out)));
 }
 
 /* Whether the rule's template can write it: |number cannot write every text. */

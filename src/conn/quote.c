@@ -1,8 +1,11 @@
 #include "conn/quote.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
+
+#include <openssl/evp.h>
 
 #define REFUSE(e, ...) err_set((e), ERR_CONFIG, "template", __VA_ARGS__)
 
@@ -168,6 +171,34 @@ quote_balanced(struct buf * out, const char * s, size_t n, const char * what,
 		return (REFUSE(e, "%s must be one line of the service's "
 		    "language, with every bracket and quote closed", what));
 	return (buf_add(out, s, n) ? err_nomem(e, "a request") : 0);
+}
+
+int
+quote_base64(struct buf * out, const char * s, size_t n, struct err * e)
+{
+	if (n > INT_MAX / 2 || buf_reserve(out, n / 3 * 4 + 5))
+		return (err_nomem(e, "a request"));
+	out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->p + out->len,
+	    (const unsigned char *)s, (int)n);
+	return (0);
+}
+
+int
+quote_path_ok(const char * s, size_t n, const char * what, struct err * e)
+{
+	size_t i, from = 0, len;
+
+	for (i = 0; i <= n; i++) {
+		if (i < n && s[i] != '/')
+			continue;
+		len = i - from;
+		if (len == 0 || (len <= 2 && memcmp(s + from, "..", len) == 0))
+			return (REFUSE(e, "%s is a path as dir/file: no '/' at "
+			    "its ends, no empty part, and none that is '.' or "
+			    "'..'", what));
+		from = i + 1;
+	}
+	return (0);
 }
 
 static size_t

@@ -45,6 +45,15 @@ int quote_query_string(struct buf * out, const char * s, size_t n,
 int quote_balanced(struct buf * out, const char * s, size_t n,
     const char * what, struct err * e) MUST_CHECK;
 
+/** quote_base64(out, s, n, e): As base64. */
+int quote_base64(struct buf * out, const char * s, size_t n,
+    struct err * e) MUST_CHECK;
+
+/** quote_path_ok(s, n, what, e): Whether it is a path of several segments, none of
+ * them empty, "." or "..". */
+int quote_path_ok(const char * s, size_t n, const char * what,
+    struct err * e) MUST_CHECK;
+
 /** quote_is_number(s, n): Whether it is a number as JSON writes them. */
 int quote_is_number(const char * s, size_t n);
 

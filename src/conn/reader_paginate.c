@@ -5,6 +5,8 @@
 
 #include "base/hash64.h"
 #include "conn/reader_internal.h"
+#include "conn/request.h"
+#include "conn/template.h"
 
 /*
  * Where a list goes after a page.  Every end is one that the service tells; what
@@ -13,6 +15,7 @@
  */
 
 #define DEFAULT_MAX_PAGES 100000
+#define MAX_URL 65536
 
 void
 reader_paginate_begin(struct reader_part * p)
@@ -241,6 +244,31 @@ link_to(const char * h, const char * rel, struct next * n)
 	return (NULL);
 }
 
+/* ${ref} (taken) behind the base that the manifest gives for it. */
+static char *
+under_base(const struct reader_part * p, char * ref, struct next * next)
+{
+	const char * base = p->r->plan->list->paginate.base;
+	struct connector * c = p->r->plan->c;
+	struct template_env env = { .config = connector_config_parsed(c),
+	    .schema = c->m->config };
+	struct buf b = BUF_INIT(MAX_URL);
+	struct err e;
+
+	if (base == NULL || ref == NULL || ref[0] != '/' || ref[1] == '/')
+		return (ref);
+	/* Without it the next page is refused there, but never left out. */
+	if (template_expand(base, &env, QUOTE_URL, &b, &e) != 0) {
+		buf_free(&b);
+		return (ref);
+	}
+	while (b.len > 0 && b.p[b.len - 1] == '/')
+		b.len--;
+	next->no_memory |= buf_adds(&b, ref) != 0;
+	free(ref);
+	return (b.p);
+}
+
 /* ${ref} (taken) as seen from the page at ${base}. */
 static char *
 whole_url(const char * base, char * ref, struct next * next)
@@ -321,8 +349,8 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	case PAGE_NUMBER:
 		return (raw > 0);
 	case PAGE_NEXT_URL:
-		next->url = whole_url(a->url, text_of(field(p, a,
-		    BODY_NEXT_URL), next), next);
+		next->url = whole_url(a->url, under_base(p, text_of(field(p, a,
+		    BODY_NEXT_URL), next), next), next);
 		return (next->url != NULL);
 	}
 	return (0);

@@ -11,6 +11,8 @@
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_DEPTH 16
+#define MAX_FORM ((size_t)16 << 20)
+#define FORM "application/x-www-form-urlencoded"
 
 int
 request_build_begin(struct request_build * b, struct connector * c,
@@ -282,6 +284,40 @@ end_headers(struct request_build * b, struct err * e)
 	return (0);
 }
 
+/* A body whose members are the fields of a form. */
+static int
+end_form(struct request_build * b, struct err * e)
+{
+	struct buf out = BUF_INIT(MAX_FORM);
+	struct request * r = b->r;
+	json_t * v, * text, * fields = json_object();
+	const char * k;
+	int rc = 0;
+
+	if (b->body_marked || !json_is_object(b->body))
+		rc = err_set(e, ERR_CONFIG, "template", "a form's body must be "
+		    "an object, and no secret can stand in it");
+	json_object_foreach(b->body, k, v)
+		if (rc == 0 && !json_is_null(v) && ((text = texts_of(v)) ==
+		    NULL || json_object_set_new(fields, k, text)))
+			rc = err_set(e, ERR_CONFIG, "template", "%.64s cannot "
+			    "stand in a form: it is no text, number or "
+			    "boolean", k);
+	if (rc == 0) {
+		request_url_form(&out, fields);
+		if (out.failed || (out.p == NULL && buf_adds(&out, "")))
+			rc = err_nomem(e, "a request");
+	}
+	json_decref(fields);
+	if (rc != 0) {
+		buf_free(&out);
+		return (-1);
+	}
+	r->body = out.p;
+	r->body_len = out.len;
+	return (0);
+}
+
 /* A text that its header does not call JSON is sent as it is. */
 static int
 is_plain(const struct request_build * b, const char * type)
@@ -303,6 +339,8 @@ end_body(struct request_build * b, struct err * e)
 	json_object_foreach(b->headers, k, v)
 		if (strcasecmp(k, "Content-Type") == 0)
 			type = json_string_value(v);
+	if (type != NULL && strcasecmp(type, FORM) == 0)
+		return (end_form(b, e));
 	if (type == NULL && json_object_set_new(b->headers, "Content-Type",
 	    json_string("application/json")))
 		return (err_nomem(e, "a request"));

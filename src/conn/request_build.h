@@ -57,6 +57,9 @@ int request_build_timeout(struct request_build * b, const json_t * t,
 int request_build_set(struct request_build * b, enum param_where where,
     const char * name, json_t * v, struct err * e) MUST_CHECK;
 
+/** request_url_form(out, fields): "a=b&c=d", the body of a form; lists repeat. */
+void request_url_form(struct buf * out, const json_t * fields);
+
 /** request_url_query(out, query): Append "?a=b&c=d" (or "&...").
  * request_url_resolve(own, next, out, e): ${next} as an URL whole, if it is on the
  * host ${own} is on; else permanent "page_host". */

@@ -7,6 +7,14 @@
 #include "conn/request_build.h"
 
 static void
+add_pair(struct buf * out, const char * name, const json_t * v)
+{
+	quote_percent(out, name, strlen(name), "");
+	buf_addc(out, '=');
+	quote_percent(out, json_string_value(v), json_string_length(v), ",:");
+}
+
+static void
 add_param(struct buf * out, const char * name, const json_t * v)
 {
 	char last = out->len > 0 ? out->p[out->len - 1] : '\0';
@@ -14,30 +22,51 @@ add_param(struct buf * out, const char * name, const json_t * v)
 	if (last != '?' && last != '&')
 		buf_addc(out, out->p != NULL && strchr(out->p, '?') != NULL ?
 		    '&' : '?');
-	quote_percent(out, name, strlen(name), "");
-	buf_addc(out, '=');
-	quote_percent(out, json_string_value(v), json_string_length(v), ",:");
+	add_pair(out, name, v);
+}
+
+static void
+add_field(struct buf * out, const char * name, const json_t * v)
+{
+	if (out->len > 0)
+		buf_addc(out, '&');
+	add_pair(out, name, v);
+}
+
+/* Each text, and each of a list, by ${add}. */
+static void
+add_all(struct buf * out, const json_t * pairs,
+    void (*add)(struct buf *, const char *, const json_t *))
+{
+	json_t * v, * one, * q = (json_t *)(uintptr_t)pairs;
+	const char * name;
+	size_t i;
+
+	json_object_foreach(q, name, v) {
+		if (json_is_string(v))
+			add(out, name, v);
+		json_array_foreach(v, i, one)
+			if (json_is_string(one))
+				add(out, name, one);
+	}
+}
+
+void
+request_url_form(struct buf * out, const json_t * fields)
+{
+	add_all(out, fields, add_field);
 }
 
 void
 request_url_query(struct buf * out, const json_t * query)
 {
-	json_t * v, * one, * q = (json_t *)(uintptr_t)query;
 	char * hash = out->p ? strchr(out->p, '#') : NULL;
-	const char * name;
-	size_t i;
 
 	if (hash != NULL && json_object_size(query) > 0) {
 		*hash = '\0';
 		out->len = (size_t)(hash - out->p);
 	}
-	json_object_foreach(q, name, v) {
-		if (json_is_string(v))
-			add_param(out, name, v);
-		json_array_foreach(v, i, one)
-			if (json_is_string(one))
-				add_param(out, name, one);
-	}
+	add_all(out, query, add_param);
 }
 
 struct origin {

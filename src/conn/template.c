@@ -92,6 +92,11 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		buf_add(&out, text->p, text->len);
 		buf_addc(&out, '%');
 		break;
+	case FILTER_PATH:
+		return (quote_path_ok(text->p, text->len, x->path, e));
+	case FILTER_BASE64:
+		rc = quote_base64(&out, text->p, text->len, e);
+		break;
 	case FILTER_NUMBER:
 		if (quote_is_number(text->p, text->len))
 			return (0);
@@ -138,7 +143,8 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		return (err_set(e, ERR_CONFIG, "template", "{{%s}} is empty, "
 		    "and would change what the URL means", x->path));
 	if (where == QUOTE_SEGMENT) {
-		quote_percent(out, text->p, text->len, "");
+		quote_percent(out, text->p, text->len,
+		    x->filter == FILTER_PATH ? "/" : "");
 		return (0);
 	}
 	if (out->len > 0 || strncmp(x->path, "config.", 7) != 0)
@@ -178,7 +184,8 @@ place(const struct template_expr * x, const json_t * v,
 		/* FALLTHROUGH */
 	case QUOTE_QUERY:
 		quote_percent(out, text->p, text->len,
-		    quote == QUOTE_QUERY ? ",:" : "");
+		    quote == QUOTE_QUERY ? ",:" :
+		    x->filter == FILTER_PATH ? "/" : "");
 		return (0);
 	case QUOTE_URL:
 		return (place_in_url(x, text, out, e));

@@ -14,7 +14,8 @@
  * that path, and a value that is missing is an error, never an empty string.
  * Roots: config, in, value, order, now, now_s, now_ms, lookup.  Filters: |jql, |query
  * (quoted as the language wants), |url, |number, |adf, |raw (clauses in the
- * language's own words; brackets and quotes must close).  What a filter made is
+ * language's own words; brackets and quotes must close), |path (several segments
+ * of a URL's path, with the '/' between them), |base64.  What a filter made is
  * then quoted for where it goes, as any value.  "{{a ?? b}}" is b where a is
  * missing; "{{now_s-3600}}" an hour ago; "{{{" a brace before a value.
  */
@@ -75,7 +76,7 @@ int template_expand(const char * t, const struct template_env * env,
  * A copy of the JSON value ${t} with the templates in its strings expanded: a
  * string that is one template alone takes the value with its type.  Keys of
  * objects whose value is one template that is missing are left out (an action's
- * optional arguments), as are "key?" if anything within is missing and objects
+ * optional arguments; keys may be templates, too), as are "key?" if anything within is missing and objects
  * of which nothing is left; elsewhere what is missing is an error.  The caller owns it, and wipes nothing:
  * bodies with secrets are written by request_send alone.  NULL with ${e}.
  */

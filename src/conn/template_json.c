@@ -7,6 +7,7 @@
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_TEXT ((size_t)4 << 20)
 #define MAX_PARAGRAPHS 10000
+#define MAX_KEY 65536
 
 /* A text as an Atlassian document: a paragraph a line. */
 static json_t *
@@ -159,6 +160,7 @@ string(const char * t, const struct template_env * env, struct err * e)
 	if (!template_is_alone(t, &x) || any_secret(&x, env) ||
 	    x.filter == FILTER_JQL || x.filter == FILTER_QUERY ||
 	    x.filter == FILTER_URL || x.filter == FILTER_RAW ||
+	    x.filter == FILTER_PATH || x.filter == FILTER_BASE64 ||
 	    x.filter == FILTER_LIKE)
 		return (text_of(t, env, e));
 	if ((v = template_eval(&x, env)) == NULL) {
@@ -178,6 +180,32 @@ string(const char * t, const struct template_env * env, struct err * e)
 
 static json_t * expand(const json_t * t, const struct template_env * env,
     int * missing, struct err * e);
+
+/* Set ${out}'s member ${k}, of ${n} bytes, which may hold templates, to ${v}
+ * (taken). */
+static int
+set_member(json_t * out, const char * k, size_t n, json_t * v,
+    const struct template_env * env, struct err * e)
+{
+	struct buf name = BUF_INIT(MAX_KEY), plain = BUF_INIT(MAX_KEY);
+	int rc = 0;
+
+	if (memmem(k, n, "{{", 2) != NULL) {
+		buf_add(&plain, k, n);
+		rc = plain.failed ? err_nomem(e, "a request") : template_expand(
+		    plain.p, env, QUOTE_TEXT, &name, e);
+		k = name.p;
+		n = name.len;
+	}
+	if (rc != 0)
+		json_decref(v);
+	else if (json_object_setn_new(out, k, n, v))
+		rc = err_set(e, ERR_CONFIG, "template", "a body's key would "
+		    "hold bytes that are no UTF-8");
+	buf_free(&plain);
+	buf_free(&name);
+	return (rc);
+}
 
 /* Members that are missing are left out, and an object of which nothing but
  * missing ones were asked is missing itself. */
@@ -205,9 +233,8 @@ object(const json_t * t, const struct template_env * env, int * missing,
 			json_decref(out);
 			return (NULL);
 		}
-		if (v != NULL && json_object_setn_new_nocheck(out, k, n, v)) {
+		if (v != NULL && set_member(out, k, n, v, env, e)) {
 			json_decref(out);
-			err_nomem(e, "a request");
 			return (NULL);
 		}
 	}

@@ -226,6 +226,25 @@ test_next_url(void ** state)
 	rig_free(g);
 }
 
+/* What begins with / may stand behind a part of the path that the service does
+ * not know of. */
+static void
+test_next_base(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"next_url\",\"from\":\"n\",\"base\":\"" BASE
+	    "/ex/\"}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "{\"d\":[{\"id\":1}],\"n\":\"/j?k=1\"}" });
+	rig_script(g, "/ex/j?k=1", { .body =
+	    "{\"d\":[{\"id\":2}],\"n\":\"" BASE "/k\"}" });
+	rig_script(g, "/k", { .body = "{\"d\":[{\"id\":3}]}" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1|2|3");
+	rig_free(g);
+}
+
 static void
 test_other_host(void ** state)
 {
@@ -501,6 +520,7 @@ main(void)
 		cmocka_unit_test(test_offset),
 		cmocka_unit_test(test_short_page),
 		cmocka_unit_test(test_next_url),
+		cmocka_unit_test(test_next_base),
 		cmocka_unit_test(test_other_host),
 		cmocka_unit_test(test_repeats), cmocka_unit_test(test_links),
 		cmocka_unit_test(test_caps),

@@ -39,7 +39,7 @@ static const char service_manifest[] =
 "    'private': {'op': '=', 'query': 'private'},"
 "    'title': [{'op': 'like_prefix', 'query': 'starts'}, {'op': 'like_substring', 'query': 'q', 'text': 'in:title {{value|query}}', 'loose': true}],"
 "    'labels': {'op': 'contains', 'query': 'labels', 'many': 'csv'},"
-"    'assignee': [{'op': '=', 'query': 'assignee'}, {'op': 'is_null', 'query': 'assignee', 'text': 'none'},"
+"    'assignee': [{'op': '=', 'query': 'assignee', 'except': ['none']}, {'op': 'is_null', 'query': 'assignee', 'text': 'none'},"
 "      {'op': 'in', 'query': 'assignee', 'many': 'csv'}],"
 "    'word': {'op': '=', 'query': 'word', 'with': {'exact': 'yes', 'state': null}},"
 "    'created': [{'op': ['>', '>='], 'query': 'since', 'time': 'iso8601'},"

@@ -99,6 +99,8 @@ test_text(void ** state)
 	expands("{{in.no ?? in.num}}", QUOTE_TEXT, "7");
 	expands("avg:x{{{in.num}}}", QUOTE_TEXT, "avg:x{7}");
 	expands("{{in.obj.k}}", QUOTE_TEXT, "v");
+	expands("{{in.repo|base64}}", QUOTE_TEXT, "YS9iIGM=");
+	expands("{{in.empty|base64}}", QUOTE_TEXT, "");
 	refuses("{{in.gone}}", QUOTE_TEXT, "{{in.gone}} has no value");
 	refuses("{{in.no}}", QUOTE_TEXT, "has no value");
 	refuses("{{in.obj}}", QUOTE_TEXT, "cannot stand in a text");
@@ -118,6 +120,12 @@ test_urls(void ** state)
 	expands("https://h/p?q={{in.repo}}&r={{in.line}}", QUOTE_URL,
 	    "https://h/p?q=a%2Fb%20c&r=a%0D%0AX-Evil:%201");
 	expands("https://h/{{in.repo|url}}", QUOTE_URL, "https://h/a%2Fb%20c");
+	expands("https://h/{{in.repo|path}}/x", QUOTE_URL, "https://h/a/b%20c/x");
+	expands("/src/{{in.repo|path}}", QUOTE_SEGMENT, "/src/a/b%20c");
+	expands("/{{in.repo|path}}", QUOTE_TEXT, "/a/b c");
+	refuses("https://h/{{in.dots|path}}", QUOTE_URL, "none that is '.'");
+	refuses("/{{in.dot|path}}", QUOTE_TEXT, "none that is '.'");
+	refuses("/{{in.empty|path}}", QUOTE_TEXT, "no empty part");
 	expands("/v{{in.dot}}", QUOTE_SEGMENT, "/v.");
 	refuses("https://h/{{in.dots}}/x", QUOTE_URL, "leads elsewhere");
 	refuses("https://h/{{in.dot}}", QUOTE_URL, "leads elsewhere");

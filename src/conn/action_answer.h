@@ -1,0 +1,22 @@
+#ifndef MOLTLER_CONN_ACTION_ANSWER_H
+#define MOLTLER_CONN_ACTION_ANSWER_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "conn/manifest.h"
+#include "net/http.h"
+
+/** action_answer_read(act, res): What the service said: JSON, or text as it is; null
+ * if nothing.  A success of an ${act} (NULL: none) that answers with text is text,
+ * whatever it looks like.  The caller owns it. */
+json_t * action_answer_read(const struct manifest_action * act,
+    const struct http_res * res);
+
+/** action_answer_result(act, body, e): The part of ${body} that is the action's
+ * result; the caller owns it.  NULL with ${e} (permanent "no_text") if it should be
+ * text and is none. */
+json_t * action_answer_result(const struct manifest_action * act,
+    const json_t * body, struct err * e) MUST_CHECK;
+
+#endif
