@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "conn/action.h"
 #include "conn/template.h"
@@ -144,7 +145,8 @@ unknown(struct faults * f, const struct manifest_arg * args, size_t n,
 static json_t *
 default_of(struct faults * f, const struct manifest_arg * a)
 {
-	struct template_env env = { .config = f->config };
+	struct template_env env = { .config = f->config,
+	    .now_ms = clock_wall_ms() };
 	json_t * t, * v;
 	struct err e;
 

@@ -140,7 +140,8 @@ mark_live(struct decode_json * d)
 		for (k = 0; k < st->naccepts && !live; k++) {
 			a = &st->accepts[k];
 			live = (a->event != ON_COLUMN && a->event != ON_FAN) ||
-			    d->wanted[a->index];
+			    d->wanted[a->index] ||
+			    d->plan->ent->columns[a->index].zip;
 		}
 		for (k = 0; k < st->nkeys && !live; k++)
 			live = d->live[st->keys[k].state];

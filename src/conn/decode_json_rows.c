@@ -5,6 +5,7 @@
 
 #include "conn/decode_json_fan.h"
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_zip.h"
 
 static int
 fits(const struct decode_accept * a, int is_array)
@@ -130,7 +131,13 @@ take(struct decode_json * d, const struct decode_accept * a,
 		break;
 	case ON_COLUMN:
 		cells = cells_of(d, a->element);
-		if (cells == NULL || !d->wanted[a->index])
+		if (cells == NULL)
+			break;
+		if (d->plan->ent->columns[a->index].zip) {
+			decode_json_zip_take(d, t, &cells[a->index]);
+			break;
+		}
+		if (!d->wanted[a->index])
 			break;
 		if (a->fan)
 			return (decode_json_fan_add(d, a, t->at - quote,
@@ -374,6 +381,8 @@ decode_json_rows_finish(struct decode_json * d, struct page ** page)
 	size_t used;
 	char * mem, * body = NULL;
 
+	if (decode_json_zip(d))
+		return (-1);
 	page_fit(p);
 	p->raw = d->raw;
 	used = body_used(p);

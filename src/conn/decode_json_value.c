@@ -361,6 +361,21 @@ set_scalar(const struct manifest_column * c, const struct json_token * t,
 	return (set_text(v, t->at, n, 0));
 }
 
+/* Whether it is what the service writes for nothing. */
+static int
+is_none(const json_t * none, const struct json_token * t, const char * body)
+{
+	char num[32];
+	const char * s = json_string_value(none);
+
+	if (s == NULL) {
+		snprintf(num, sizeof(num), "%lld",
+		    (long long)json_integer_value(none));
+		s = num;
+	}
+	return (strlen(s) == t->len && memcmp(s, body + t->at, t->len) == 0);
+}
+
 int
 decode_value(const struct manifest_column * c, const struct json_token * t,
     const char * body, struct buf * made, struct value * v)
@@ -371,7 +386,8 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 	v->type = VALUE_NULL;
 	v->len = 0;
 	v->i = 0;
-	if (t->kind == TOKEN_NULL)
+	if (t->kind == TOKEN_NULL || (c->none != NULL &&
+	    is_none(c->none, t, body)))
 		return (0);
 	if (t->kind == TOKEN_TREE && c->text) {
 		switch (decode_text(body + t->at, t->len, made)) {

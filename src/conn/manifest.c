@@ -64,6 +64,7 @@ read_head(struct mread * r, const json_t * d)
 static void
 read_test(struct mread * r, const json_t * d)
 {
+	static const char * const methods[] = { "GET", "POST", NULL };
 	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_NOW };
 	const json_t * t = json_object_get(d, "test"), * v;
 	struct manifest * m = r->m;
@@ -78,6 +79,9 @@ read_test(struct mread * r, const json_t * d)
 	if (mread_is_object(r, t, KEYS_TEST)) {
 		m->test_entity = mread_str(r, t, "entity", 0);
 		m->test_url = mread_url(r, t, "url", 0, &s);
+		m->test_body = mread_body(r, t, "body", &s);
+		m->test_method = mread_method(r, t, methods,
+		    m->test_body != NULL ? "POST" : "GET");
 		m->test_expect = mread_map(r, t, "expect", 0);
 		if (json_object_get(t, "entity") != NULL &&
 		    json_object_get(t, "url") != NULL)
@@ -88,6 +92,10 @@ read_test(struct mread * r, const json_t * d)
 			mread_fault(r, NULL, "needs an entity or a url");
 		if (m->test_expect != NULL && m->test_url == NULL)
 			mread_fault(r, "expect", "goes with a url");
+		if (m->test_body != NULL && (m->test_url == NULL ||
+		    strcmp(m->test_method, "GET") == 0))
+			mread_fault(r, "body", "goes with a url and method "
+			    "POST");
 		if (m->test_entity != NULL &&
 		    manifest_entity(m, m->test_entity) == NULL)
 			mread_fault(r, "entity", "there is no entity '%.64s'",

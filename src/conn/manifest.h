@@ -46,6 +46,12 @@ struct manifest_column {
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
 	                               service's; a key is not_null always */
+	const char * lazy;          /* the column of ${ent}->complete that it comes
+	                               from, or NULL */
+	const json_t * none;        /* a text or integer that the service writes
+	                               where there is no value, or NULL */
+	int zip;                    /* the path leads to a list, and each of its
+	                               elements is a row */
 	int nocase;                 /* compares without regard to case */
 	/*
 	 * An input: "col = value" in WHERE gives the value, else dflt does; the
@@ -53,7 +59,8 @@ struct manifest_column {
 	 * again.  Without a path it is a hidden column.
 	 */
 	int is_input;
-	const char * dflt;          /* a template over config, or NULL */
+	const char * dflt;          /* a template over config, or NULL; a list has
+	                               the entity listed once for each */
 };
 
 /* What a statement may ask of a column, as bits. */
@@ -105,7 +112,8 @@ struct manifest_push {
 
 /* A clause language: one text put together of what is pushed. */
 struct manifest_clause {
-	const char * language;   /* decides quoting: "jql", "query" */
+	const char * language;   /* decides quoting: "jql", "query",
+	                            "entity", "selector" */
 	enum param_where where;  /* IN_QUERY or IN_BODY */
 	const char * name;
 	const char * joiner;     /* " AND " */
@@ -150,6 +158,8 @@ struct manifest_paginate {
 	                              may not pass it; 0: none */
 	int64_t max_pages;         /* 0: 100000 */
 	const char * rel;          /* of a Link header: "next" */
+	const json_t * keep;       /* array: of the other parameters only these go
+	                              with a cursor; NULL: all */
 	const char * base;         /* what a next URL that begins with / follows,
 	                              a template; NULL: the host */
 };
@@ -252,6 +262,11 @@ struct manifest_entity {
 	struct json_path * drop_if;   /* records that have it are no rows */
 	struct manifest_action * actions;
 	size_t nactions;
+	/* Where columns that are lazy come from: an entity that is listed for the
+	 * rows of a page, where one of them is wanted; or NULL. */
+	const char * complete;
+	const char * complete_input;  /* that entity's input, which is told ... */
+	size_t complete_key;          /* ... the value of this column of ours */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };
 
@@ -318,6 +333,8 @@ struct manifest {
 	/* The cheap authenticated call: an entity, or a request of its own. */
 	const char * test_entity;   /* or NULL */
 	const char * test_url;      /* or NULL */
+	const char * test_method;
+	const json_t * test_body;   /* a JSON template, or NULL */
 	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };
 

@@ -36,11 +36,12 @@ void
 manifest_clause_read(struct mread * r, struct manifest_list * list,
     const json_t * v, const struct mread_scope * s)
 {
-	static const char * const languages[] = { "jql", "query" };
+	static const char * const languages[] = { "jql", "query", "entity",
+	    "selector" };
 	const json_t * clauses = mread_map(r, v, "clauses", 0), * x;
 	struct manifest_clause * c;
 	const char * key;
-	size_t at, sub;
+	size_t at, sub, i;
 
 	if (clauses == NULL)
 		return;
@@ -50,9 +51,11 @@ manifest_clause_read(struct mread * r, struct manifest_list * list,
 	json_object_foreach((json_t *)(uintptr_t)clauses, key, x) {
 		if (list->clauses == NULL)
 			break;
-		if (strcmp(key, "jql") != 0 && strcmp(key, "query") != 0)
+		for (i = 0; i < 4 && strcmp(key, languages[i]) != 0; i++)
+			;
+		if (i == 4)
 			mread_unknown(r, key, "clause language", key,
-			    languages, 2);
+			    languages, 4);
 		sub = mread_enter(r, key);
 		c = &list->clauses[list->nclauses++];
 		c->language = key;

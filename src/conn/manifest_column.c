@@ -32,11 +32,16 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	static const char * const picks[] = { "first", "max", "min", NULL };
 	struct err e;
 
+	c->lazy = mread_str(r, v, "lazy", 0);
+	if (c->lazy != NULL && (json_object_get(v, "path") != NULL ||
+	    c->is_input || c->zip))
+		mread_fault(r, "lazy", "comes from another entity: it has no "
+		    "path, and is neither an input nor zipped");
 	c->path = mread_path(r, v, "path", 0);
 	c->pick = (enum column_pick)mread_word(r, v, "pick", picks,
 	    PICK_FIRST);
 	if (json_object_get(v, "path") == NULL && !c->is_input &&
-	    manifest_name_ok(c->name) &&
+	    c->lazy == NULL && manifest_name_ok(c->name) &&
 	    (c->path = json_path_parse(c->name, &e)) == NULL)
 		mread_fault(r, NULL, "%s", e.msg);
 	if (c->path == NULL)
@@ -44,6 +49,10 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	if (c->path->of_element && ent->explode == NULL)
 		mread_fault(r, "path", "begins with @, but the entity has no "
 		    "explode");
+	if (c->zip && (c->path->neach > 0 || c->is_input ||
+	    c->type == COLUMN_LIST || c->type == COLUMN_MAP))
+		mread_fault(r, "zip", "goes with a path to one list and a "
+		    "column of one value that is no input");
 	if (c->path->neach > 0 && c->type != COLUMN_LIST &&
 	    c->type != COLUMN_TEXT && json_object_get(v, "pick") == NULL)
 		mread_fault(r, "path", "leads to several values: its column "
@@ -80,6 +89,12 @@ read_column(struct mread * r, const struct manifest_entity * ent,
 	if (c->is_input && (c->type == COLUMN_LIST || c->type == COLUMN_MAP))
 		mread_fault(r, "type", "an input is one value, no list or "
 		    "map");
+	c->none = json_object_get(v, "none");
+	if (c->none != NULL && !json_is_string(c->none) &&
+	    !json_is_integer(c->none))
+		mread_fault(r, "none", "must be a text or an integer: what "
+		    "stands where there is no value");
+	c->zip = mread_bool(r, v, "zip");
 	read_text(r, c, v);
 	read_path(r, ent, c, v);
 }

@@ -199,6 +199,30 @@ apply_string(const json_t * f, const char * path, const char * key,
 		fault(faults, "must match ", path, key, pattern);
 }
 
+/* Texts, each once: what is done for each of them is not to be done twice. */
+static void
+apply_list(const json_t * f, const char * path, const char * key,
+    const json_t * v, struct buf * faults)
+{
+	const json_t * one;
+	size_t i, j;
+
+	if (!json_is_array(v) || json_array_size(v) == 0) {
+		fault(faults, "must be a list that is not empty", path, key,
+		    "");
+		return;
+	}
+	json_array_foreach(MUTABLE(v), i, one) {
+		apply_string(f, path, key, one, faults);
+		for (j = 0; j < i; j++)
+			if (json_equal(one, json_array_get(v, j)))
+				fault(faults, "holds a value twice", path,
+				    key, "");
+		if (faults->len > 0)
+			return;
+	}
+}
+
 static void
 apply_field(const json_t * f, const char * path, const char * key,
     const json_t * v, json_t * out, struct buf * faults)
@@ -217,6 +241,8 @@ apply_field(const json_t * f, const char * path, const char * key,
 	} else if (strcmp(type, "boolean") == 0) {
 		if (!json_is_boolean(v))
 			fault(faults, "must be true or false", path, key, "");
+	} else if (strcmp(type, "list") == 0) {
+		apply_list(f, path, key, v, faults);
 	} else {
 		apply_string(f, path, key, v, faults);
 	}

@@ -112,6 +112,63 @@ read_shape(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	read_retry(r, ent, v);
 }
 
+/* Where lazy columns come from; all entities have their columns. */
+static void
+read_complete(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	const json_t * c = json_object_get(v, "complete"), * bind, * own = NULL;
+	const struct manifest_entity * over = NULL;
+	const char * name, * in;
+	size_t at, i, lazy = 0;
+	int col;
+
+	for (i = 0; i < ent->ncolumns; i++)
+		lazy += ent->columns[i].lazy != NULL;
+	if (c == NULL && lazy > 0)
+		mread_fault(r, "complete", "is missing: where columns that are "
+		    "lazy come from");
+	if (c == NULL)
+		return;
+	at = mread_enter(r, "complete");
+	if (lazy == 0)
+		mread_fault(r, NULL, "is for columns that are lazy, of which "
+		    "there are none");
+	if (!mread_is_object(r, c, KEYS_COMPLETE)) {
+		mread_leave(r, at);
+		return;
+	}
+	if ((name = mread_str(r, c, "over", 1)) != NULL &&
+	    ((over = manifest_entity(r->m, name)) == NULL || over == ent ||
+	    over->ncolumns == 0))
+		mread_fault(r, "over", "must be another entity");
+	if ((bind = mread_map(r, c, "bind", 1)) != NULL &&
+	    json_object_size(bind) != 1)
+		mread_fault(r, "bind", "must say the one input that a row's "
+		    "column is the value of");
+	else if (over != NULL && over != ent && bind != NULL) {
+		json_object_foreach((json_t *)(uintptr_t)bind, in, own)
+			break;
+		col = manifest_column_of(r, "bind", over, in);
+		if (col >= 0 && !over->columns[col].is_input)
+			mread_fault(r, "bind", "%s is no input of %s", in,
+			    name);
+		ent->complete = name;
+		ent->complete_input = in;
+		col = json_is_string(own) ? manifest_column_of(r, "bind", ent,
+		    json_string_value(own)) : -1;
+		if (!json_is_string(own) || (col >= 0 &&
+		    ent->columns[col].lazy != NULL))
+			mread_fault(r, "bind", "must name a column that every "
+			    "row has");
+		ent->complete_key = col < 0 ? 0 : (size_t)col;
+		for (i = 0; i < ent->ncolumns; i++)
+			if (ent->columns[i].lazy != NULL)
+				manifest_column_of(r, NULL, over,
+				    ent->columns[i].lazy);
+	}
+	mread_leave(r, at);
+}
+
 static void
 read_calls(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
@@ -122,6 +179,7 @@ read_calls(struct mread * r, struct manifest_entity * ent, const json_t * v)
 		if (ent->columns[i].is_input)
 			json_object_set_new(inputs, ent->columns[i].name,
 			    json_true());
+	read_complete(r, ent, v);
 	manifest_list_read(r, ent, v, inputs);
 	manifest_action_read(r, ent, v);
 	json_decref(inputs);

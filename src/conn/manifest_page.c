@@ -12,7 +12,7 @@ enum {
 	K_SIZE = 1 << 0, K_REL = 1 << 1, K_PARAM = 1 << 2, K_FROM = 1 << 3,
 	K_FROM_HEADER = 1 << 4, K_LAST = 1 << 5, K_MORE = 1 << 6,
 	K_TOTAL = 1 << 7, K_CAP = 1 << 8, K_FIRST = 1 << 9, K_SHORT = 1 << 10,
-	K_MAX = 1 << 11, K_BASE = 1 << 12
+	K_MAX = 1 << 11, K_BASE = 1 << 12, K_KEEP = 1 << 13
 };
 
 static const struct {
@@ -24,14 +24,15 @@ static const struct {
 	{ "from_header", K_FROM_HEADER }, { "last", K_LAST },
 	{ "more", K_MORE }, { "total", K_TOTAL }, { "cap", K_CAP },
 	{ "first", K_FIRST }, { "short_page_ends", K_SHORT },
-	{ "max_pages", K_MAX }, { "base", K_BASE },
+	{ "max_pages", K_MAX }, { "base", K_BASE }, { "keep", K_KEEP },
 };
 
 #define K_ALL (K_SIZE | K_SHORT | K_MAX | K_LAST | K_MORE | K_TOTAL)
 static const unsigned may_have[] = {
 	[PAGE_NONE] = K_SIZE,
 	[PAGE_LINK] = K_ALL | K_REL,
-	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER | K_CAP,
+	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER | K_CAP |
+	    K_KEEP,
 	[PAGE_OFFSET] = K_ALL | K_PARAM | K_CAP,
 	[PAGE_NUMBER] = K_ALL | K_PARAM | K_FIRST | K_CAP,
 	[PAGE_NEXT_URL] = K_ALL | K_FROM | K_BASE,
@@ -116,6 +117,23 @@ read_fields(struct mread * r, struct manifest_paginate * p, const json_t * v)
 	p->max_pages = mread_int(r, v, "max_pages", 0, 1, 10000000);
 }
 
+/* What goes with a cursor, for services that bear nothing beside it. */
+static const json_t *
+read_keep(struct mread * r, const struct manifest_paginate * p,
+    const json_t * v)
+{
+	const json_t * keep = mread_list(r, v, "keep", 0), * x;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)keep, i, x)
+		if (!json_is_string(x))
+			mread_fault(r, "keep", "number %zu is no name of a "
+			    "parameter", i + 1);
+	if (keep != NULL && p->where != IN_QUERY)
+		mread_fault(r, "keep", "goes with a cursor in the query");
+	return (keep);
+}
+
 void
 manifest_page_read(struct mread * r, struct manifest_list * list,
     const json_t * v)
@@ -138,6 +156,7 @@ manifest_page_read(struct mread * r, struct manifest_list * list,
 			p->param = read_param(r, pg, &p->where);
 		if ((rel = mread_str(r, pg, "rel", 0)) != NULL)
 			p->rel = rel;
+		p->keep = read_keep(r, p, pg);
 		p->base = mread_url(r, pg, "base", 0, &s);
 		read_fields(r, p, pg);
 		read_size(r, p, pg);

@@ -15,7 +15,7 @@
 #define MAX_REPEATS 1000
 
 static const char * const type_words[] = { "string", "url", "secret",
-    "secret_ref", "integer", "boolean", "variant", NULL };
+    "secret_ref", "integer", "boolean", "variant", "list", NULL };
 
 int
 manifest_name_ok(const char * s)

@@ -30,22 +30,26 @@ static const char * const limit_header_keys[] = { "limit", "remaining",
     "reset", "reset_unit", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
-static const char * const test_keys[] = { "entity", "url", "expect", NULL };
+static const char * const test_keys[] = { "entity", "url", "method", "body",
+    "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
     "key", "columns", "lists", "explode", "drop_if", "decode", "retry",
-    "cursor", "actions", NULL };
+    "cursor", "complete", "actions", NULL };
+static const char * const complete_keys[] = { "over", "bind", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
 static const char * const cursor_keys[] = { "column", "order", "lag_s",
     "lookback_s", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
-    "time", "pick", "not_null", "nocase", "as", "input", "default", NULL };
+    "time", "pick", "not_null", "nocase", "as", "input", "default",
+    "zip", "none",
+    "lazy", NULL };
 static const char * const list_keys[] = { "name", "needs", "method", "url",
     "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
-    "short_page_ends", "max_pages", "base", NULL };
+    "short_page_ends", "max_pages", "base", "keep", NULL };
 static const char * const size_keys[] = { "query", "body", "default", "max",
     NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
@@ -80,6 +84,7 @@ static const struct {
 	[KEYS_TEST] = { "test", test_keys },
 	[KEYS_ENTITY] = { "entity", entity_keys },
 	[KEYS_RETRY] = { "retry", retry_keys },
+	[KEYS_COMPLETE] = { "complete", complete_keys },
 	[KEYS_CURSOR] = { "cursor", cursor_keys },
 	[KEYS_COLUMN] = { "column", column_keys },
 	[KEYS_LIST] = { "list", list_keys },

@@ -380,6 +380,8 @@ values_of(const struct plan * p, size_t col, struct err * e)
 	}
 	v = template_json(t, &env, e);
 	json_decref(t);
+	if (json_is_array(v))
+		return (v);
 	if (v != NULL && (list = json_pack("[o]", v)) != NULL)
 		return (list);
 	if (v != NULL)

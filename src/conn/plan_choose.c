@@ -109,7 +109,23 @@ plan_choose_order(const struct manifest_list * list,
 	return (1);
 }
 
-/* How an input is known: 1: a default, 2: one ask, 3: an IN. */
+/* Whether the default ${t} is a list: then there is a listing for each. */
+static int
+is_list(const char * t, const struct template_env * env)
+{
+	json_t * s = json_string(t), * v;
+	struct err e;
+	int is;
+
+	v = s != NULL ? template_json(s, env, &e) : NULL;
+	is = json_is_array(v) && json_array_size(v) > 1;
+	json_decref(v);
+	json_decref(s);
+	return (is);
+}
+
+/* How an input is known: 1: a default, 2: one ask, 3: an IN, 4: a default that is
+ * a list. */
 static int
 known(const struct connector * c, const struct manifest_entity * ent,
     const struct manifest_list * list, const struct plan_shape * shape,
@@ -137,7 +153,9 @@ known(const struct connector * c, const struct manifest_entity * ent,
 		return (0);
 	/* The connector keeps what it parsed; its value does not change. */
 	env.config = connector_config_parsed((struct connector *)(uintptr_t)c);
-	return (template_knows(ent->columns[col].dflt, &env));
+	if (!template_knows(ent->columns[col].dflt, &env))
+		return (0);
+	return (is_list(ent->columns[col].dflt, &env) ? 4 : 1);
 }
 
 /* How many needs are missing; the first of them into ${missing}. */
@@ -276,7 +294,7 @@ take(const struct connector * c, const struct manifest_entity * ent,
 		if (use == USE_PUSH && how == 3 && col->path != NULL &&
 		    plan_choose_rule(list, i, OP_IN) != NULL)
 			continue;
-		by_in |= how == 3;
+		by_in |= how >= 3;
 		if (ask >= 0)
 			out->inputs |= UINT64_C(1) << ask;
 	}

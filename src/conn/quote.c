@@ -77,22 +77,44 @@ quote_line(struct buf * out, const char * s, size_t n, const char * what,
 	return (buf_add(out, s, n) ? err_nomem(e, "a request") : 0);
 }
 
-int
-quote_jql(struct buf * out, const char * s, size_t n, const char * what,
-    struct err * e)
+/* Between quotes, with ${esc} before what would end them. */
+static int
+quote_with(struct buf * out, const char * s, size_t n, char quote, char esc,
+    const char * what, struct err * e)
 {
 	size_t i;
 
 	if (quote_has_control(s, n))
 		return (REFUSE(e, "%s holds a control character, which the "
 		    "service's language cannot say", what));
-	buf_addc(out, '"');
+	buf_addc(out, quote);
 	for (i = 0; i < n; i++) {
-		if (s[i] == '"' || s[i] == '\\')
-			buf_addc(out, '\\');
+		if (s[i] == quote || s[i] == esc)
+			buf_addc(out, esc);
 		buf_addc(out, s[i]);
 	}
-	return (buf_addc(out, '"') ? err_nomem(e, "a request") : 0);
+	return (buf_addc(out, quote) ? err_nomem(e, "a request") : 0);
+}
+
+int
+quote_jql(struct buf * out, const char * s, size_t n, const char * what,
+    struct err * e)
+{
+	return (quote_with(out, s, n, '"', '\\', what, e));
+}
+
+int
+quote_entity(struct buf * out, const char * s, size_t n, const char * what,
+    struct err * e)
+{
+	return (quote_with(out, s, n, '\'', '\\', what, e));
+}
+
+int
+quote_selector(struct buf * out, const char * s, size_t n, const char * what,
+    struct err * e)
+{
+	return (quote_with(out, s, n, '"', '~', what, e));
 }
 
 /* Words that mean something where they stand bare. */

@@ -32,6 +32,10 @@ int quote_jql(struct buf * out, const char * s, size_t n, const char * what,
 
 /** quote_query_string(out, s, n, what, e): The same, but bare where only letters,
  * digits and "_-./@" stand, not beginning with '-' and not a word of the language. */
+int quote_entity(struct buf * out, const char * s, size_t n,
+    const char * what, struct err * e) MUST_CHECK;
+int quote_selector(struct buf * out, const char * s, size_t n,
+    const char * what, struct err * e) MUST_CHECK;
 int quote_query_string(struct buf * out, const char * s, size_t n,
     const char * what, struct err * e) MUST_CHECK;
 

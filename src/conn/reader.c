@@ -110,6 +110,7 @@ reader_open(const struct conn_env * env, struct plan * plan,
 	r->tail = &r->head;
 	r->has_body_rules = answer_has_body_rules(plan->c->m);
 	r->width = width_of(plan);
+	reader_complete_begin(r);
 	if ((plan->ent->decode == DECODE_JSON &&
 	    (r->decode = reader_page_plan(plan, e)) == NULL) ||
 	    reader_parts_open(r, e)) {
@@ -153,6 +154,7 @@ fail(struct reader * r, const struct err * e)
 	struct err why = *e;
 
 	reader_enter(r, READER_END);
+	reader_complete_end(r);
 	drop_parts(r);
 	reader_cache_free(r);
 	answer(r, NULL, &why);
@@ -246,6 +248,7 @@ static void
 turn_live(struct reader * r)
 {
 	struct reader_part * p;
+	int rc;
 
 	if (!r->asked && !r->ahead)
 		return;
@@ -268,7 +271,10 @@ turn_live(struct reader * r)
 	} else if (p->state == PART_FAILED) {
 		fail(r, &p->e);
 	} else if (p->state == PART_HELD) {
-		give(r);
+		if ((rc = reader_complete_page(r, p->page)) > 0)
+			give(r);
+		else if (rc < 0)
+			fail(r, &r->more.e);
 	}
 }
 
@@ -328,6 +334,7 @@ reader_close(struct reader * r)
 	if (r == NULL)
 		return;
 	loop_soon_cancel(r->env->loop, &r->soon);
+	reader_complete_end(r);
 	drop_parts(r);
 	reader_parts_close(r);
 	reader_cache_free(r);

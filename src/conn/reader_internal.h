@@ -142,6 +142,15 @@ struct reader_source {
 	struct err e;
 };
 
+/* Rows being completed (reader_complete.c). */
+struct reader_more {
+	struct page * page;        /* the one that is or was completed */
+	size_t from, to, at;       /* its rows that are asked for; how far */
+	struct reader * sub;       /* reads what is more of them */
+	int has_failed;
+	struct err e;
+};
+
 enum reader_state { READER_NEW, READER_CACHED, READER_LIVE, READER_END };
 
 struct reader {
@@ -170,7 +179,17 @@ struct reader {
 	uint64_t drops;            /* of the cache, when it began */
 	struct result_skips skips; /* its parts, and those it had them of */
 	struct reader_sync * sync; /* or NULL */
+	struct reader_more more;
 };
+
+/*
+ * reader_complete.c.  begin: once the plan is there.  page: whether the lazy columns
+ * of ${p}, which is about to be given, are there: 1; 0: reader_soon() will tell;
+ * -1: more.e says why not.  end: nothing is asked for any more.
+ */
+void reader_complete_begin(struct reader * r);
+int reader_complete_page(struct reader * r, struct page * p) MUST_CHECK;
+void reader_complete_end(struct reader * r);
 
 /* reader.c */
 void reader_soon(struct reader * r);

@@ -354,32 +354,38 @@ end_form(struct request_build * b, struct err * e)
 	return (0);
 }
 
+/* A text that its header does not call JSON is sent as it is. */
+static int
+is_plain(const struct request_build * b, const char * type)
+{
+	return (type != NULL && strcasestr(type, "json") == NULL &&
+	    json_is_string(b->body) && !b->body_marked);
+}
+
 static int
 end_body(struct request_build * b, struct err * e)
 {
 	struct request * r = b->r;
 	const char * k;
 	json_t * v;
-	int typed = 0, form = 0;
+	const char * type = NULL;
 
 	if (b->body == NULL)
 		return (0);
 	json_object_foreach(b->headers, k, v)
-		if (strcasecmp(k, "Content-Type") == 0) {
-			typed = 1;
-			form = json_is_string(v) && strcasecmp(
-			    json_string_value(v), FORM) == 0;
-		}
-	if (form)
+		if (strcasecmp(k, "Content-Type") == 0)
+			type = json_string_value(v);
+	if (type != NULL && strcasecmp(type, FORM) == 0)
 		return (end_form(b, e));
-	if (!typed && json_object_set_new(b->headers, "Content-Type",
+	if (type == NULL && json_object_set_new(b->headers, "Content-Type",
 	    json_string("application/json")))
 		return (err_nomem(e, "a request"));
 	if (b->body_marked) {
 		r->body_secret = json_incref(b->body);
 		return (0);
 	}
-	r->body = json_dumps(b->body, JSON_COMPACT | JSON_ENCODE_ANY);
+	r->body = is_plain(b, type) ? strdup(json_string_value(b->body)) :
+	    json_dumps(b->body, JSON_COMPACT | JSON_ENCODE_ANY);
 	if (r->body == NULL)
 		return (err_nomem(e, "a request"));
 	r->body_len = strlen(r->body);

@@ -10,6 +10,10 @@
 static enum template_quote
 quoting(const struct manifest_clause * cl)
 {
+	if (strcmp(cl->language, "entity") == 0)
+		return (QUOTE_ENTITY);
+	if (strcmp(cl->language, "selector") == 0)
+		return (QUOTE_SELECTOR);
 	return (strcmp(cl->language, "jql") == 0 ? QUOTE_JQL :
 	    QUOTE_QUERY_STRING);
 }

@@ -350,6 +350,26 @@ set_number(struct request_build * b, enum param_where where,
 	    json_integer(n), e));
 }
 
+/* Beside a cursor some services bear no more than a few parameters. */
+static int
+keep_only(struct request_build * b, const json_t * keep, struct err * e)
+{
+	json_t * kept = json_object(), * name, * v;
+	size_t i;
+
+	json_array_foreach(MUTABLE(keep), i, name)
+		if ((v = json_object_get(b->query, json_string_value(name))) !=
+		    NULL && json_object_set(kept, json_string_value(name), v))
+			break;
+	if (kept == NULL || i < json_array_size(keep)) {
+		json_decref(kept);
+		return (err_nomem(e, "a request"));
+	}
+	json_decref(b->query);
+	b->query = kept;
+	return (0);
+}
+
 static int
 set_position(struct request_build * b, const struct plan * p,
     const struct page_pos * pos, struct err * e)
@@ -378,6 +398,10 @@ set_position(struct request_build * b, const struct plan * p,
 			return (err_set(e, ERR_PERMANENT, "page_cursor",
 			    "the service's cursor for the next page is no "
 			    "text"));
+		if (g->keep != NULL && keep_only(b, g->keep, e)) {
+			json_decref(cursor);
+			return (-1);
+		}
 		return (request_build_set(b, g->where, g->param, cursor, e));
 	case PAGE_NONE:
 	case PAGE_LINK:

@@ -85,6 +85,13 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 	case FILTER_RAW:
 		rc = quote_balanced(&out, text->p, text->len, x->path, e);
 		break;
+	case FILTER_LIKE:
+		/* What stands for something in a pattern is no such value: the
+		 * rules of LIKE let none pass. */
+		buf_addc(&out, '%');
+		buf_add(&out, text->p, text->len);
+		buf_addc(&out, '%');
+		break;
 	case FILTER_PATH:
 		return (quote_path_ok(text->p, text->len, x->path, e));
 	case FILTER_BASE64:
@@ -187,6 +194,16 @@ place(const struct template_expr * x, const json_t * v,
 		if (!own)
 			return (quote_jql(out, text->p, text->len, x->path, e));
 		break;
+	case QUOTE_ENTITY:
+		if (!own)
+			return (quote_entity(out, text->p, text->len, x->path,
+			    e));
+		break;
+	case QUOTE_SELECTOR:
+		if (!own)
+			return (quote_selector(out, text->p, text->len,
+			    x->path, e));
+		break;
 	case QUOTE_QUERY_STRING:
 		if (!own)
 			return (quote_query_string(out, text->p, text->len,
@@ -254,7 +271,7 @@ static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
-	int clause = quote == QUOTE_JQL || quote == QUOTE_QUERY_STRING;
+	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SELECTOR;
 	json_t * v = template_eval(x, env), * one;
 	size_t i;
 	int rc = 0;
@@ -269,8 +286,8 @@ add_value(struct template_expr * x, const struct template_env * env,
 	else
 		json_array_foreach(v, i, one) {
 			if (i > 0)
-				buf_adds(out, quote == QUOTE_JQL ? ", " :
-				    " OR ");
+				buf_adds(out, quote == QUOTE_QUERY_STRING ?
+				    " OR " : ", ");
 			if ((rc = add_scalar(x, env, one, quote, out, e)) != 0)
 				break;
 		}

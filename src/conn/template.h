@@ -27,6 +27,8 @@ enum template_quote {
 	QUOTE_QUERY,    /* a parameter's value */
 	QUOTE_JQL, QUOTE_QUERY_STRING, /* clause languages; a list's values
 	                   stand with ", " (" OR ") between them */
+	QUOTE_ENTITY, QUOTE_SELECTOR, /* the same: 'x' with \ before quotes;
+	                   "x" with ~ before them */
 	QUOTE_TEXT,     /* as it is; whoever asks quotes the whole */
 	QUOTE_URL       /* a URL, begun in the buffer: a whole one at its start
 	                   (config), then host, segments, parameters */

@@ -25,7 +25,7 @@ die(const char * what)
 	abort();
 }
 
-#define FIXED 6
+#define FIXED 7
 
 static struct rig *
 fixed(unsigned which)
@@ -43,7 +43,8 @@ fixed(unsigned which)
 		    "@.d" },
 		{ "a[*].a", "a:integer:$[0] b:text:b.b.b c:list:b.* d:list:*.b[*]",
 		    NULL, "a[0]" },
-		{ "$", "a:text:$[0] b:text:\"\" c:timestamp:a.a.a", NULL, NULL }
+		{ "$", "a:text:$[0] b:text:\"\" c:timestamp:a.a.a", NULL, NULL },
+		{ "$", "a:text b:integer:@.b c:text:@.c", "l", NULL }
 	};
 	static struct rig rigs[FIXED];
 	struct rig * r = &rigs[which];
@@ -58,6 +59,9 @@ fixed(unsigned which)
 	r->list.paginate.field[BODY_CURSOR] = rig_path("a.a");
 	r->list.paginate.field[BODY_TOTAL] = rig_path("t");
 	r->list.paginate.field[BODY_LAST] = rig_path("a[*].b");
+	/* The last one's elements are lists, of which each element is a row. */
+	if (which == FIXED - 1)
+		r->ent.columns[1].zip = r->ent.columns[2].zip = 1;
 	rig_plan(r);
 	return (r);
 }

@@ -24,7 +24,8 @@ NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
                                                               "node_modules")
 PRISM = os.path.join(NODE, ".bin", "prism")
 NAMES = ("github", "jira", "datadog", "pagerduty", "bitbucket", "opsgenie",
-         "zendesk", "hubspot", "slack")
+         "zendesk", "hubspot", "slack", "grafana", "newrelic", "dynatrace",
+         "scaleway")
 if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
     Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
 if not have("node") or not os.path.exists(PRISM):
@@ -33,7 +34,9 @@ if not have("node") or not os.path.exists(PRISM):
 t = Tap()
 BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
         "pagerduty": "api_url", "bitbucket": "api_url", "opsgenie": "api_url",
-        "zendesk": "api_url", "hubspot": "api_url", "slack": "api_url"}
+        "zendesk": "api_url", "hubspot": "api_url", "slack": "api_url",
+        "grafana": "url", "newrelic": "api_url",
+        "dynatrace": "environment_url", "scaleway": "api_url"}
 # What the connector's URL holds behind the host.
 PREFIX = {"bitbucket": "/2.0", "slack": "/api"}
 # Where a description is narrower than the service: a part of the request, and why.
@@ -49,7 +52,9 @@ NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description 
                         ("/issues/1", "the description knows no body")],
           "zendesk": [("/tags", "it has no body for it, and the docs have"),
                       ("/organizations/", "the same"),
-                      ("/users/5", "it wants a name of who is changed, too")]}
+                      ("/users/5", "it wants a name of who is changed, too")],
+          "scaleway": [("/regions/region/", "its example of a namespace is in "
+                        "no region")]}
 # Calls that a description does not speak of at all.
 UNTOLD = {"github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
           "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$")}

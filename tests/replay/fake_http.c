@@ -6,7 +6,7 @@
 #include "fake_loop.h"
 #include "net/http_internal.h"
 
-#define MAX_SCRIPTS 64
+#define MAX_SCRIPTS 320
 
 
 struct fake_call {

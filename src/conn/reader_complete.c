@@ -1,0 +1,217 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/reader_internal.h"
+
+/*
+ * Columns that a list does not tell: where one is wanted, another entity is listed
+ * for each row of a page, some side by side, before the page is given.
+ */
+
+#define ROWS_MAX 100 /* asked for at once */
+
+static int
+is_lazy(const struct reader * r)
+{
+	const struct manifest_entity * ent = r->plan->ent;
+	size_t i;
+
+	for (i = 0; i < ent->ncolumns; i++)
+		if (ent->columns[i].lazy != NULL && r->plan->wanted[i])
+			return (ent->complete != NULL);
+	return (0);
+}
+
+void
+reader_complete_begin(struct reader * r)
+{
+	if (is_lazy(r))
+		r->plan->wanted[r->plan->ent->complete_key] = 1;
+}
+
+void
+reader_complete_end(struct reader * r)
+{
+	reader_close(r->more.sub);
+	r->more.sub = NULL;
+}
+
+static const struct manifest_entity *
+source(const struct reader * r)
+{
+	return (manifest_entity(r->plan->c->m, r->plan->ent->complete));
+}
+
+static int
+is_same(const struct value * a, const struct value * b)
+{
+	if (a->type != b->type)
+		return (0);
+	if (a->type == VALUE_INT)
+		return (a->i == b->i);
+	return (a->type == VALUE_TEXT && a->len == b->len &&
+	    memcmp(a->s, b->s, a->len) == 0);
+}
+
+/* Put ${v} into a cell of the page; -1: no memory. */
+static int
+put(struct page * page, struct value * cell, const struct value * v)
+{
+	char * text;
+
+	if (v->type == VALUE_TEXT) {
+		if ((text = page_text(page, v->s, v->len)) == NULL)
+			return (-1);
+		*cell = *v;
+		cell->s = text;
+		return (0);
+	}
+	*cell = *v;
+	return (0);
+}
+
+/* What one row of the other entity tells. */
+static int
+take(struct reader * r, const struct manifest_entity * over,
+    const struct value * row)
+{
+	const struct manifest_entity * ent = r->plan->ent;
+	const struct value * key = &row[manifest_column(over,
+	    ent->complete_input)];
+	struct page * page = r->more.page;
+	struct value * own;
+	size_t i, c;
+	int from;
+
+	for (i = r->more.from; i < r->more.to; i++) {
+		own = page->cells + i * page->ncols;
+		if (!is_same(&own[ent->complete_key], key))
+			continue;
+		for (c = 0; c < ent->ncolumns; c++) {
+			if (ent->columns[c].lazy == NULL || !r->plan->wanted[c])
+				continue;
+			from = manifest_column(over, ent->columns[c].lazy);
+			if (from >= 0 && put(page, &own[c], &row[from]))
+				return (err_nomem(&r->more.e, "a page"));
+		}
+	}
+	return (0);
+}
+
+static void
+on_rows(void * arg, struct page * p, const struct err * e)
+{
+	struct reader * r = arg;
+	const struct manifest_entity * over = source(r);
+	size_t i;
+
+	if (e != NULL) {
+		r->more.e = *e;
+		r->more.has_failed = 1;
+	} else if (p == NULL) {
+		if (r->more.sub->skips.n > 0)
+			reader_skipped(r, &r->more.sub->skips);
+		reader_complete_end(r);
+	} else {
+		for (i = 0; i < p->nrows && !r->more.has_failed; i++)
+			r->more.has_failed = take(r, over, page_at(p, i)) != 0;
+		page_unref(p);
+		if (!r->more.has_failed) {
+			reader_next(r->more.sub, on_rows, r);
+			return;
+		}
+	}
+	reader_soon(r);
+}
+
+/* A plan for the rows from..to: an IN of their keys; NULL with ${n} 0: they have
+ * none. */
+static struct plan *
+plan_of(struct reader * r, const struct manifest_entity * over, size_t * n)
+{
+	const struct manifest_entity * ent = r->plan->ent;
+	struct value keys[ROWS_MAX];
+	struct plan_given given;
+	const struct value * v;
+	struct plan * p;
+	size_t i, c;
+	int at;
+
+	for (*n = 0, i = r->more.from; i < r->more.to; i++) {
+		v = page_at(r->more.page, i) + ent->complete_key;
+		if (v->type != VALUE_NULL)
+			keys[(*n)++] = *v;
+	}
+	if (*n == 0)
+		return (NULL);
+	memset(&given, 0, sizeof(given));
+	at = manifest_column(over, ent->complete_input);
+	given.column = (size_t)at;
+	given.op = OP_IN;
+	given.values = keys;
+	given.nvalues = *n;
+	if ((p = plan_new(r->plan->c, over, &given, 1, NULL, 0,
+	    &r->more.e)) == NULL)
+		return (NULL);
+	memset(p->wanted, 0, over->ncolumns);
+	p->wanted[at] = 1;
+	for (c = 0; c < ent->ncolumns; c++)
+		if (ent->columns[c].lazy != NULL && r->plan->wanted[c] &&
+		    (at = manifest_column(over, ent->columns[c].lazy)) >= 0)
+			p->wanted[at] = 1;
+	return (p);
+}
+
+/* Ask for the next rows; 1: there are no more, 0: asked, -1. */
+static int
+ask(struct reader * r)
+{
+	const struct manifest_entity * over = source(r);
+	struct reader_more * m = &r->more;
+	struct plan * p;
+	size_t n;
+
+	while (m->at < m->page->nrows) {
+		m->from = m->at;
+		m->to = m->page->nrows - m->from > ROWS_MAX ?
+		    m->from + ROWS_MAX : m->page->nrows;
+		m->at = m->to;
+		if ((p = plan_of(r, over, &n)) == NULL && n > 0)
+			return (-1);
+		if (p == NULL)
+			continue;
+		if ((m->sub = reader_open(r->env, p, r->ctx, &m->e)) == NULL)
+			return (-1);
+		m->sub->depth = r->depth + 1;
+		reader_next(m->sub, on_rows, r);
+		return (0);
+	}
+	return (1);
+}
+
+int
+reader_complete_page(struct reader * r, struct page * p)
+{
+	struct reader_more * m = &r->more;
+
+	if (r->plan->ent->complete == NULL || !is_lazy(r))
+		return (1);
+	if (m->page != p) {
+		m->page = p;
+		m->at = 0;
+	}
+	if (m->has_failed)
+		return (-1);
+	if (m->sub != NULL)
+		return (0);
+	switch (ask(r)) {
+	case 0:
+		return (0);
+	case 1:
+		/* The next page may come to live where this one did. */
+		m->page = NULL;
+		return (1);
+	default:
+		return (-1);
+	}
+}

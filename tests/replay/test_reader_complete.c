@@ -1,0 +1,142 @@
+#include "reader_rig.h"
+
+/* Columns that another entity completes. */
+
+#define ITEMS "\"items\":{\"key\":[\"uid\"],\"columns\":{\"uid\":{\"type\":" \
+	"\"text\"},\"version\":{\"type\":\"integer\",\"lazy\":\"v\"},\"by\":{" \
+	"\"type\":\"text\",\"lazy\":\"by\"}},\"complete\":{\"over\":\"more\"," \
+	"\"bind\":{\"id\":\"uid\"}},\"lists\":[{\"url\":\"/items\"," \
+	"\"paginate\":{\"kind\":\"link\"}}]},\"more\":{\"hidden\":true," \
+	"\"columns\":{\"id\":{\"type\":\"text\",\"input\":true},\"v\":{" \
+	"\"type\":\"integer\"},\"by\":{\"type\":\"text\",\"path\":\"by.name\"}}," \
+	"\"lists\":[{\"needs\":[\"id\"],\"url\":\"/item/{{in.id}}\"," \
+	"\"paginate\":{\"kind\":\"none\"}}]}"
+
+static void
+test_completes(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS, "{}");
+
+	(void)state;
+	rig_script(g, "/items", { .body = "[{\"uid\":\"a\"},{\"uid\":null},"
+	    "{\"uid\":\"b\"},{\"uid\":\"a\"}]",
+	    .header = "Link: </items/2>; rel=next" });
+	rig_script(g, "/items/2", { .body = "[{\"uid\":\"c\"}]" });
+	rig_script(g, "/item/a", { .body = "{\"v\":1,\"by\":{\"name\":\"x\"}}",
+	    .delay_ms = 100 });
+	rig_script(g, "/item/b", { .body = "{\"v\":2,\"by\":null}",
+	    .delay_ms = 100 });
+	rig_script(g, "/item/c", { .body = "{\"v\":3,\"by\":{\"name\":\"y\"}}" });
+	/* One asked for twice is one call; side by side; without a key none. */
+	assert_int_equal(rig_read(g, "items", ""), 5);
+	rig_rows(g, "a/1/x  b/2 a/1/x|c/3/y");
+	assert_in_range(fake_loop_ms(g->L), 100, 115);
+	/* The whole is kept. */
+	assert_int_equal(rig_read(g, "items", ""), 0);
+	rig_rows(g, "a/1/x  b/2 a/1/x|c/3/y");
+	rig_free(g);
+}
+
+static void
+test_not_wanted_not_asked(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS, "{}");
+	struct plan * p;
+
+	(void)state;
+	rig_script(g, "/items", { .body = "[{\"uid\":\"a\"}]" });
+	p = rig_plan(g, "items", "");
+	p->wanted[1] = p->wanted[2] = 0;
+	rig_open_plan(g, p);
+	rig_all(g);
+	rig_rows(g, "a");
+	assert_int_equal(fake_http_requests(g->http, BASE "/item/a"), 0);
+	rig_free(g);
+	/* What is wanted brings its key along. */
+	g = rig_new("", ITEMS, "{}");
+	rig_script(g, "/items", { .body = "[{\"uid\":\"a\"}]" });
+	rig_script(g, "/item/a", { .body = "{\"v\":1,\"by\":{\"name\":\"x\"}}" });
+	p = rig_plan(g, "items", "");
+	p->wanted[0] = p->wanted[2] = 0;
+	rig_open_plan(g, p);
+	rig_all(g);
+	rig_rows(g, "a/1");
+	rig_free(g);
+}
+
+static void
+test_fails(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS, "{\"retry_count\":0}");
+
+	(void)state;
+	rig_script(g, "/items", { .body = "[{\"uid\":\"a\"},{\"uid\":\"b\"}]" });
+	rig_script(g, "/item/a", { .body = "{\"v\":1}" });
+	rig_script(g, "/item/b", { .status = 500 });
+	rig_read(g, "items", "");
+	assert_string_equal(g->rows, "");
+	rig_error(g, ERR_TRANSIENT, "http_500", BASE "/item/b");
+	assert_int_equal(fake_http_running(g->http), 0);
+	rig_free(g);
+}
+
+static void
+test_closed_meanwhile(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS, "{}");
+
+	(void)state;
+	rig_script(g, "/items", { .body = "[{\"uid\":\"a\"}]" });
+	rig_script(g, "/item/a", { .body = "{\"v\":1}", .delay_ms = 1000 });
+	rig_open(g, "items", "");
+	rig_begin(g);
+	fake_loop_advance(g->L, 500);
+	assert_int_equal(fake_http_running(g->http), 1);
+	reader_close(g->r);
+	g->r = NULL;
+	assert_int_equal(fake_http_running(g->http), 0);
+	rig_free(g);
+}
+
+/* More rows than are asked for at once. */
+static void
+test_many(void ** state)
+{
+	static char page[8192];
+	static struct fake_answer a = { .body = page }, one[250];
+	static char bodies[250][32], url[64];
+	struct rig * g = rig_new("", ITEMS, "{}");
+	size_t n = 0, i;
+
+	(void)state;
+	for (i = 0; i < 250; i++) {
+		n += (size_t)snprintf(page + n, sizeof(page) - n,
+		    "%s{\"uid\":\"u%zu\"}", i == 0 ? "[" : ",", i);
+		snprintf(bodies[i], sizeof(bodies[i]), "{\"v\":%zu}", i);
+		snprintf(url, sizeof(url), BASE "/item/u%zu", i);
+		one[i].body = bodies[i];
+		fake_http_script(g->http, url, &one[i], 1);
+	}
+	snprintf(page + n, sizeof(page) - n, "]");
+	fake_http_script(g->http, BASE "/items", &a, 1);
+	assert_int_equal(rig_read(g, "items", ""), 251);
+	assert_int_equal(g->has_failed, 0);
+	assert_memory_equal(g->rows, "u0/0 u1/1 ", 10);
+	assert_non_null(strstr(g->rows, " u100/100 u101/101 "));
+	assert_non_null(strstr(g->rows, " u249/249"));
+	rig_free(g);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_completes),
+		cmocka_unit_test(test_not_wanted_not_asked),
+		cmocka_unit_test(test_fails),
+		cmocka_unit_test(test_closed_meanwhile),
+		cmocka_unit_test(test_many),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
