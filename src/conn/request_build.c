@@ -330,15 +330,21 @@ end_form(struct request_build * b, struct err * e)
 	const char * k;
 	int rc = 0;
 
-	if (b->body_marked || !json_is_object(b->body))
+	if (!json_is_object(b->body))
 		rc = err_set(e, ERR_CONFIG, "template", "a form's body must be "
-		    "an object, and no secret can stand in it");
+		    "an object");
 	json_object_foreach(b->body, k, v)
 		if (rc == 0 && !json_is_null(v) && ((text = texts_of(v)) ==
 		    NULL || json_object_set_new(fields, k, text)))
 			rc = err_set(e, ERR_CONFIG, "template", "%.64s cannot "
 			    "stand in a form: it is no text, number or "
 			    "boolean", k);
+	if (rc == 0 && b->body_marked) {
+		/* Written when it is sent, with its secrets. */
+		r->body_secret = fields;
+		r->body_form = 1;
+		return (0);
+	}
 	if (rc == 0) {
 		request_url_form(&out, fields);
 		if (out.failed || (out.p == NULL && buf_adds(&out, "")))

@@ -180,34 +180,44 @@ request_sign_json(const json_t * v, const struct sign_vars * s,
 	return (out->failed ? err_nomem(e, "a body") : 0);
 }
 
-int
-request_sign_form(const json_t * v, const struct sign_vars * s,
+static int
+sign_field(const char * name, const char * text, const struct sign_vars * s,
     struct buf * out, struct err * e)
 {
 	struct buf plain = BUF_INIT(REQUEST_MAX_TEXT);
-	const char * k;
-	json_t * sub;
-	int rc = 0;
+	int rc;
 
-	json_object_foreach((json_t *)(uintptr_t)v, k, sub) {
-		buf_wipe(&plain);
-		if (buf_reserve(&plain, ROOM))
-			rc = err_nomem(e, "a body");
-		else if (!json_is_string(sub))
-			rc = request_sign_json(sub, s, &plain, e);
-		else
-			rc = request_sign_text(json_string_value(sub), s, 0,
-			    &plain, e);
-		if (rc != 0)
-			break;
+	rc = buf_reserve(&plain, ROOM) ? err_nomem(e, "a body") :
+	    request_sign_text(text, s, 0, &plain, e);
+	if (rc == 0) {
 		if (out->len > 0)
 			buf_addc(out, '&');
-		quote_percent(out, k, strlen(k), "");
+		quote_percent(out, name, strlen(name), "");
 		buf_addc(out, '=');
 		quote_percent(out, plain.p, plain.len, "");
 	}
 	buf_wipe(&plain);
-	return (rc != 0 ? -1 : out->failed ? err_nomem(e, "a body") : 0);
+	return (rc);
+}
+
+int
+request_sign_form(const json_t * v, const struct sign_vars * s,
+    struct buf * out, struct err * e)
+{
+	const char * k;
+	json_t * sub, * one;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)v, k, sub) {
+		if (json_is_string(sub) && sign_field(k,
+		    json_string_value(sub), s, out, e))
+			return (-1);
+		json_array_foreach(sub, i, one)
+			if (json_is_string(one) && sign_field(k,
+			    json_string_value(one), s, out, e))
+				return (-1);
+	}
+	return (out->failed ? err_nomem(e, "a body") : 0);
 }
 
 /* A parameter with its secret behind the URL. */

@@ -135,7 +135,6 @@ set_form(struct request_build * b, const json_t * form, struct err * e)
 	b->env.mark = 0;
 	if (b->body == NULL)
 		return (err_prefix(e, "form"));
-	b->r->body_form = 1;
 	return (set_header(b, "Content-Type",
 	    "application/x-www-form-urlencoded", e));
 }
