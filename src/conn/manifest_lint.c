@@ -132,6 +132,21 @@ is_sorted(const json_t * params)
 	return (0);
 }
 
+/* Whether the list asks for one row, by the key. */
+static int
+is_by_key(const struct manifest_entity * ent, const struct manifest_list * list)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < ent->ncolumns; i++) {
+		if (ent->columns[i].is_key && !needs_it(list,
+		    ent->columns[i].name))
+			return (0);
+		n += ent->columns[i].is_key != 0;
+	}
+	return (n > 0);
+}
+
 static void
 check_order(struct mread * r, const struct manifest_entity * ent,
     const struct manifest_list * list)
@@ -164,7 +179,7 @@ check_order(struct mread * r, const struct manifest_entity * ent,
 		sorted |= list->clauses[i].order != NULL;
 	/* Newest first and unordered ones are committed at the end anyway. */
 	if (order != NULL && strcmp(order, "asc") == 0 && !sorted &&
-	    list->partition == NULL)
+	    list->partition == NULL && !is_by_key(ent, list))
 		mread_warn(r, "order", "the cursor says asc, but nothing asks "
 		    "for that order: a sync that stops midway would lose rows; "
 		    "send the order, or say \"none\"");
@@ -249,14 +264,13 @@ lint_entity(struct mread * r, const struct manifest_entity * ent)
 }
 
 /* "retry-after", "reset-after", "reset-in": how long, not when.  RateLimit-Reset
- * without X- is the standard's, and in seconds from now. */
+ * tells nothing: the standard's is in seconds from now, GitLab's is a moment. */
 static int
 is_duration(const char * header)
 {
 	size_t n = strlen(header);
 
 	return (strcasestr(header, "after") != NULL ||
-	    strcasecmp(header, "RateLimit-Reset") == 0 ||
 	    (n > 3 && strcasecmp(header + n - 3, "-in") == 0));
 }
 

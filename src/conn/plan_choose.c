@@ -177,25 +177,6 @@ filters(const struct manifest_list * list, const struct manifest_entity * ent,
 	return (0);
 }
 
-/* Whether it takes every hidden input that is told: one that nobody takes
- * is NULL in all rows, and equal to nothing. */
-static int
-takes_told(const struct manifest_list * list, const struct manifest_entity * ent,
-    const struct plan_shape * shape)
-{
-	const struct plan_ask * ask;
-	size_t i;
-
-	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
-		ask = &shape->asks[i];
-		if (ask->column < ent->ncolumns &&
-		    (ask->op & (OP_EQ | OP_IN)) != 0 &&
-		    plan_choose_ignores(list, ent, ask->column))
-			return (0);
-	}
-	return (1);
-}
-
 /* How much a push narrows. */
 static double
 narrows(unsigned op)
@@ -310,44 +291,49 @@ take(const struct connector * c, const struct manifest_entity * ent,
 	    plan_choose_order(list, ent, shape->orders, shape->norders);
 }
 
-/* The first list that is there for this and lacks nothing; NULL with the
- * input that the best one lacks. */
-static const struct manifest_list *
-first_of(const struct connector * c, const struct manifest_entity * ent,
-    const struct plan_shape * shape, int all, const char ** lacking)
+/* How many inputs were told that ${list} does not ask for, and that no record
+ * tells: its rows would all be left out. */
+static size_t
+ignores(const struct manifest_entity * ent, const struct manifest_list * list,
+    const struct plan_shape * shape)
 {
-	const struct manifest_list * list;
-	const char * missing = NULL;
-	size_t i, n, least = SIZE_MAX;
+	const struct plan_ask * ask;
+	size_t i, n = 0;
 
-	for (i = 0; i < ent->nlists; i++) {
-		list = &ent->lists[i];
-		if ((list->only_pushed && !filters(list, ent, shape)) ||
-		    (all && !takes_told(list, ent, shape)))
-			continue;
-		if ((n = lacks(c, ent, list, shape, &missing)) == 0)
-			return (list);
-		if (n < least) {
-			*lacking = missing;
-			least = n;
-		}
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		n += (ask->op == OP_EQ || ask->op == OP_IN) &&
+		    ask->column < ent->ncolumns &&
+		    plan_choose_ignores(list, ent, ask->column);
 	}
-	return (NULL);
+	return (n);
 }
 
 void
 plan_choose(const struct connector * c, const struct manifest_entity * ent,
     const struct plan_shape * shape, struct plan_choice * out)
 {
-	const char * lacking = NULL;
+	const char * missing = NULL;
+	size_t i, n, least = SIZE_MAX, deaf = SIZE_MAX;
 
 	memset(out, 0, sizeof(*out));
-	if ((out->list = first_of(c, ent, shape, 1, &lacking)) == NULL)
-		out->list = first_of(c, ent, shape, 0, &lacking);
-	if (out->list == NULL) {
-		out->missing = lacking;
-		return;
+	for (i = 0; i < ent->nlists && deaf > 0; i++) {
+		if (ent->lists[i].only_pushed && !filters(&ent->lists[i], ent,
+		    shape))
+			continue;
+		n = lacks(c, ent, &ent->lists[i], shape, &missing);
+		if (n == 0 && ignores(ent, &ent->lists[i], shape) < deaf) {
+			deaf = ignores(ent, &ent->lists[i], shape);
+			out->list = &ent->lists[i];
+		} else if (n > 0 && n < least) {
+			out->missing = missing;
+		}
+		if (n < least)
+			least = n;
 	}
+	if (out->list == NULL)
+		return;
+	out->missing = NULL;
 	take(c, ent, shape, out);
 	guess(ent, out->list, shape, out);
 }

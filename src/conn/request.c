@@ -68,6 +68,18 @@ test_entity(struct connector * c, const struct manifest_entity * ent,
 	return (r);
 }
 
+/* Whether the configuration tells all that a listing of ${ent} needs. */
+static int
+is_told(struct connector * c, const struct manifest_entity * ent)
+{
+	struct err e;
+	struct plan * p = plan_new(c, ent, NULL, 0, NULL, 0, &e);
+	int told = p != NULL && p->list->partition == NULL;
+
+	plan_free(p);
+	return (told);
+}
+
 /* The entity to try: the manifest's, or one that this configuration reaches. */
 static const struct manifest_entity *
 entity_to_test(struct connector * c)
@@ -79,7 +91,7 @@ entity_to_test(struct connector * c)
 	size_t i;
 
 	if (named != NULL && named->nlists > 0 &&
-	    template_knows(named->lists[0].url, &env))
+	    (template_knows(named->lists[0].url, &env) || is_told(c, named)))
 		return (named);
 	for (i = 0; i < c->m->nentities; i++) {
 		ent = &c->m->entities[i];

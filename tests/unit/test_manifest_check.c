@@ -430,6 +430,8 @@ static const struct {
 	  "$.limits.headers.reset_unit", "not like a moment" },
 	{ RESET("X-RateLimit-Reset-After", ",\"reset_unit\":\"epoch_ms\""),
 	  "$.limits.headers.reset_unit", "not like a moment" },
+	{ RESET("RateLimit-Reset", ",\"reset_unit\":\"epoch_s\""), NULL,
+	  NULL },
 	{ RESET("X-RateLimit-Reset", ",\"reset_unit\":\"epoch_s\""), NULL,
 	  NULL },
 	{ DMORE("\"errors\":[{\"do\":\"retry\"},{\"status\":[404],\"do\":"

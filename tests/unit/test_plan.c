@@ -133,6 +133,46 @@ test_lists(void ** state)
 	assert_int_equal(ch.used, 1);
 }
 
+/* A default makes the first list possible; what was told is for the second. */
+static void
+test_told(void ** state)
+{
+	static const char doc[] = "{\"format\":1,\"type\":\"two\",\"title\":\"T\","
+	    "\"drive_model\":\"on_demand\",\"config\":{\"p\":{\"type\":\"string\"}},"
+	    "\"entities\":{\"e\":{\"columns\":{\"id\":{\"type\":\"integer\"},"
+	    "\"p\":{\"type\":\"text\",\"input\":true,\"default\":\"{{config.p}}\"},"
+	    "\"g\":{\"type\":\"text\",\"input\":true},"
+	    "\"shown\":{\"type\":\"text\",\"input\":true,\"path\":\"s\"}},\"lists\":["
+	    "{\"name\":\"p\",\"needs\":[\"p\"],\"url\":\"https://h/p/{{in.p}}\"},"
+	    "{\"name\":\"g\",\"needs\":[\"g\"],\"url\":\"https://h/g/{{in.g}}\"},"
+	    "{\"name\":\"s\",\"needs\":[\"shown\"],\"url\":\"https://h/s/{{in.shown}}\"}]}}}";
+	struct err e = { .msg = "" };
+	struct manifest * two = manifest_parse(doc, sizeof(doc) - 1, "two", &e);
+	struct connector * with = service_connector(two, "{\"p\": \"x\"}", &e);
+	const struct manifest_entity * ent = manifest_entity(two, "e");
+	struct plan_ask ask[2] = { { 0, OP_EQ }, { 0, OP_EQ } };
+	struct plan_shape shape = { ask, 1, NULL, 0 };
+	struct plan_choice ch;
+
+	(void)state;
+	plan_choose(with, ent, &shape, &ch);
+	assert_string_equal(ch.list->name, "p");
+	ask[0].column = (size_t)manifest_column(ent, "g");
+	plan_choose(with, ent, &shape, &ch);
+	assert_string_equal(ch.list->name, "g");
+	/* Where none asks for all, the first; records tell what has a path. */
+	ask[1].column = (size_t)manifest_column(ent, "p");
+	shape.nasks = 2;
+	plan_choose(with, ent, &shape, &ch);
+	assert_string_equal(ch.list->name, "p");
+	ask[0].column = (size_t)manifest_column(ent, "shown");
+	shape.nasks = 1;
+	plan_choose(with, ent, &shape, &ch);
+	assert_string_equal(ch.list->name, "p");
+	connector_unref(with);
+	manifest_unref(two);
+}
+
 static void
 test_missing(void ** state)
 {
@@ -401,6 +441,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_times),
