@@ -322,11 +322,7 @@ ignores(const struct manifest_entity * ent, const struct manifest_list * list,
 		ask = &shape->asks[i];
 		n += (ask->op == OP_EQ || ask->op == OP_IN) &&
 		    ask->column < ent->ncolumns &&
-		    ent->columns[ask->column].is_input &&
-		    ent->columns[ask->column].path == NULL &&
-		    json_object_get(list->bind, ent->columns[ask->column].name)
-		    == NULL &&
-		    plan_choose_use(list, ent, ask->column) == USE_NOT;
+		    plan_choose_ignores(list, ent, ask->column);
 	}
 	return (n);
 }

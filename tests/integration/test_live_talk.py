@@ -2,6 +2,7 @@
 and what is looked at here give the same rows, in fewer calls; and a sync goes on
 beyond what a search may hold."""
 import calendar
+import functools
 import http.server
 import json
 import os
@@ -25,6 +26,7 @@ def iso(s, ms=0):
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(s)) + ".%03dZ" % ms
 
 
+@functools.lru_cache(1 << 16)
 def secs(text):
     return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
 
@@ -55,6 +57,8 @@ DEALS = [{"id": str(n), "properties": {
 MESSAGES = {c: [{"type": "message", "user": "U%d" % (n % 3), "text": "m%d" % n,
                  "ts": "%d.%06d" % (T0 + n * 30, n)} for n in range(240, 0, -1)]
             for c in ("C1", "C2")}
+MANY = DEALS[600:]  # for the sync
+del DEALS[600:]
 ASKED = []
 
 
@@ -117,6 +121,7 @@ def deal_is(x, f):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *a):
         pass
@@ -260,7 +265,7 @@ tries("hubspot", "hs.deals", "id", [
     "$dealstage != 'won'", "$dealstage IN ('won', 'Lost')",
     "$owner_id IN ('7', '8')", "$owner_id IS NULL", "$created_at < '%s'" %
     iso(T0 + 900)[:19], "$updated_at >= '%s'" % iso(T0 + 100)[:19],
-    "$id IN ('5', '6', '7000')"], 8)
+    "$id IN ('5', '6', '500')"], 20)
 tries("slack", "sl.messages", "ts", [
     "$sent_at >= " + day, "$sent_at < '%s'" % iso(T0 + 7000, 500),
     "$ts > '%d.000100'" % (T0 + 3000), "$ts <= '%d.000150'" % (T0 + 4500),
@@ -271,6 +276,7 @@ t.eq([(r["channel"], r["n"]) for r in got], [("C1", 240), ("C2", 240)],
 got = d.query("SELECT id FROM zd.tickets ORDER BY updated_at DESC LIMIT 2")
 t.eq([r["id"] for r in got], [2 ** 53 + 250, 2 ** 53 + 249],
      "zendesk: exact ids, in the order of the service")
+DEALS += MANY
 try:
     d.query("SELECT id FROM hs.deals WHERE pipeline = 'default'")
     t.ok(False, "hubspot: more than a search may hold is an error")
