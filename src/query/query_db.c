@@ -38,7 +38,6 @@ set_limits(struct query * q)
 	static const struct {
 		int id, value;
 	} limits[] = {
-		{ SQLITE_LIMIT_LENGTH, QUERY_MAX_VALUE },
 		{ SQLITE_LIMIT_COLUMN, 2000 },
 		{ SQLITE_LIMIT_EXPR_DEPTH, 500 },
 		{ SQLITE_LIMIT_COMPOUND_SELECT, 100 },
@@ -55,6 +54,8 @@ set_limits(struct query * q)
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		sqlite3_limit(q->db, limits[i].id, limits[i].value);
+	sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, q->opts.sync != NULL ?
+	    QUERY_MAX_SYNCED : QUERY_MAX_VALUE);
 	sqlite3_limit(q->db, SQLITE_LIMIT_SQL_LENGTH,
 	    q->rw.sql.len < QUERY_MAX_VALUE ? QUERY_MAX_VALUE :
 	    (int)q->rw.sql.len + 1);

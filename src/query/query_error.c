@@ -324,6 +324,10 @@ query_error(struct query * q, int rc, struct err * e)
 	case SQLITE_MISMATCH:
 		return (bad_sql(q, e));
 	case SQLITE_TOOBIG:
+		if (q->opts.sync != NULL)
+			return (err_set(e, ERR_PERMANENT, "too_big", "the "
+			    "service sent a value longer than %d MiB: leave "
+			    "that row out by WHERE", QUERY_MAX_SYNCED >> 20));
 		return (err_set(e, ERR_PERMANENT, "sql",
 		    "a value longer than %d MiB came up: cut it with substr()",
 		    QUERY_MAX_VALUE >> 20));

@@ -15,7 +15,8 @@
 
 #define QUERY_MAX_TABLES 64   /* SQLite joins no more */
 #define QUERY_MAX_ATTACHED 10 /* SQLite's compiled-in limit */
-#define QUERY_MAX_VALUE ((int)4 << 20) /* bytes of one text or blob */
+#define QUERY_MAX_VALUE ((int)4 << 20) /* bytes of one text or blob, ... */
+#define QUERY_MAX_SYNCED ((int)32 << 20) /* ... of a sync, which only hands it on */
 /* Compiling has few places to breathe, and names of WITH that each read the one
  * before twice double its work: what it may hold bounds how long it takes. */
 #define QUERY_PREPARE_MEMORY ((size_t)10 << 20)
