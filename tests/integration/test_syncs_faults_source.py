@@ -350,6 +350,25 @@ t.ok(v["verdict"] == "complete" and
      "  mended it goes on", v)
 d.query("DROP SYNC " + s)
 
+# ---- a text that is longer than a row of the target may be, and one than any ----
+name = src.rows[7]["name"]
+src.put(7, name="x" * (6 << 20))
+row = d.query("SYNC CONNECTOR m.asc TO big")[0]
+t.ok(row["verdict"] == "partial" and row["rejected"] == 1 and
+     row["documents_synced"] == len(src.rows) - 1 and
+     "rejected" in row["reason"], "a row of 6 MiB is put aside", row)
+src.put(7, name="x" * (33 << 20))
+try:
+    said = d.query("SYNC CONNECTOR m.asc TO big")
+except RuntimeError as e:
+    said = str(e)
+t.ok("longer than 32 MiB" in said, "one of 33 MiB ends the run, which says so",
+     said[:500])
+src.put(7, name=name)
+t.eq(d.query("SYNC CONNECTOR m.asc TO big")[0]["verdict"], "complete",
+     "  without it all is well")
+d.query("DROP SYNC m.asc")
+
 # ---- SIGTERM ----
 s = slow("stopped", incremental="updated_at")
 begun = time.monotonic()
