@@ -367,12 +367,56 @@ compare_end(struct runner * r)
 	runner_maybe_stopped(r);
 }
 
+/* Whether what we know was forgotten there.  Each drop raises the counter, so none
+ * at all is a state that was begun anew. */
+static int
+is_lost(const struct runner * r, json_int_t gen)
+{
+	return (gen < r->seen || (gen == 0 && r->n > 0));
+}
+
+static int
+is_dropped(const struct runner * r, const struct job * j)
+{
+	return (!j->busy && !j->unsaved &&
+	    json_object_get(r->names, j->c->name) == NULL);
+}
+
+static void
+compare_well(struct runner * r)
+{
+	size_t i;
+
+	for (i = r->n; i-- > 0;)
+		if (is_dropped(r, r->sorted[i]))
+			retire(r, r->sorted[i], NULL);
+	r->seen = r->generation;
+	if (r->changed != NULL)
+		r->changed(r->changed_arg, 0);
+	compare_end(r);
+}
+
+/* Dropped elsewhere, or forgotten between the counter and the list? */
+static void
+on_still_there(void * arg, json_t * v, const struct err * e)
+{
+	struct runner * r = arg;
+	json_int_t gen = json_integer_value(v);
+
+	if (e == NULL && !r->stopping && r->list_changes == r->changes &&
+	    gen >= r->generation && !is_lost(r, gen)) {
+		compare_well(r);
+		return;
+	}
+	r->generation = -1;
+	compare_end(r);
+}
+
 /* Take over what differs, a slice of it. */
 static void
 compare_some(struct runner * r)
 {
 	size_t left = COMPARE_SLICE, n = json_array_size(r->list), i;
-	struct job * j;
 
 	/* A list that a change of our own may have overtaken says what was. */
 	if (r->stopping || r->list_changes != r->changes) {
@@ -387,16 +431,14 @@ compare_some(struct runner * r)
 	}
 	if (r->list_next < n)
 		return;
-	for (i = r->n; i-- > 0;) {
-		j = r->sorted[i];
-		if (!j->busy && !j->unsaved &&
-		    json_object_get(r->names, j->c->name) == NULL)
-			retire(r, j, NULL);
-	}
-	r->seen = r->generation;
-	if (r->changed != NULL)
-		r->changed(r->changed_arg, 0);
-	compare_end(r);
+	json_decref(r->list);
+	r->list = NULL;
+	for (i = 0; i < r->n && !is_dropped(r, r->sorted[i]); i++)
+		continue;
+	if (i < r->n)
+		r->state->ops->generation(r->state, on_still_there, r);
+	else
+		compare_well(r);
 }
 
 /* Ask how those that others run are doing, a slice of them. */
@@ -446,7 +488,7 @@ on_changed_list(void * arg, json_t * v, const struct err * e)
 		runner_maybe_stopped(r);
 		return;
 	}
-	if (!r->stopping && r->generation < r->seen) {
+	if (!r->stopping && is_lost(r, r->generation)) {
 		restore(r, v, r->names);
 		if (r->changed != NULL)
 			r->changed(r->changed_arg, 1);
@@ -484,7 +526,7 @@ on_generation(void * arg, json_t * v, const struct err * e)
 
 	/* What falls was lost: that is not put off. */
 	if (e != NULL || gen == r->generation || r->stopping ||
-	    (gen >= r->seen && clock_mono_us() < r->look_after_us)) {
+	    (!is_lost(r, gen) && clock_mono_us() < r->look_after_us)) {
 		r->ops--;
 		r->polling = 0;
 		runner_maybe_stopped(r);
@@ -494,7 +536,7 @@ on_generation(void * arg, json_t * v, const struct err * e)
 	r->look_us = clock_mono_us();
 	if (r->secret_store == NULL) {
 		on_secrets(r, NULL);
-	} else if (gen < r->seen) {
+	} else if (is_lost(r, gen)) {
 		secret_store_put_back(r->secret_store);
 		on_secrets(r, NULL);
 	} else {

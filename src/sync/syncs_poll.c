@@ -314,13 +314,21 @@ is_missing(const struct syncs * S)
 	return (0);
 }
 
+/* Whether what we know was forgotten there.  Each drop raises the counter, so none
+ * at all is a state that was begun anew. */
+static int
+is_lost(const struct syncs * S, json_int_t gen)
+{
+	return (gen < S->generation || (gen == 0 && S->n > 0));
+}
+
 /* Dropped elsewhere, or forgotten while we were reading? */
 static void
 on_still_there(void * arg, json_t * v, const struct err * e)
 {
 	struct syncs * S = arg;
 
-	if (e != NULL || json_integer_value(v) < S->generation)
+	if (e != NULL || is_lost(S, json_integer_value(v)))
 		S->drops++;
 	if (!S->stopping && S->list_drops == S->drops)
 		compare_end(S);
@@ -387,7 +395,7 @@ on_generation(void * arg, json_t * v, const struct err * e)
 		on_list(S, NULL, e);
 		return;
 	}
-	S->lost |= json_integer_value(v) < S->generation;
+	S->lost |= is_lost(S, json_integer_value(v));
 	S->generation = json_integer_value(v);
 	S->list_changes = S->changes;
 	S->list_drops = S->drops;
