@@ -418,6 +418,15 @@ test_list_lost(void ** state)
 	json_decref(v);
 }
 
+static void
+forget_all(void)
+{
+	json_object_clear(json_object_get(w->tables.records, "connector"));
+	json_object_clear(json_object_get(w->tables.records, "sync"));
+	json_object_clear(w->tables.statuses);
+	w->tables.generation = 0;
+}
+
 /* The state comes back empty: what the daemons know is put back. */
 static void
 test_state_lost(void ** state)
@@ -428,10 +437,7 @@ test_state_lost(void ** state)
 	world_create(w, 0, "a", 1000);
 	world_create(w, 1, "b", 1000);
 	world_pass(w, 10000);
-	json_object_clear(json_object_get(w->tables.records, "connector"));
-	json_object_clear(json_object_get(w->tables.records, "sync"));
-	json_object_clear(w->tables.statuses);
-	w->tables.generation = 0;
+	forget_all();
 	n = world_ticks(w, 0, "a");
 	world_pass(w, 12000);
 	assert_non_null(fake_tables_record(&w->tables, "a"));
@@ -446,6 +452,31 @@ test_state_lost(void ** state)
 	world_pass(w, 6000);
 	assert_null(runner_show(w->node[0].runner, "a"));
 	assert_null(fake_tables_record(&w->tables, "a"));
+}
+
+/* Empty, and empty again whatever it was that was under way: also between the
+ * counter and the list. */
+static void
+test_state_lost_twice(void ** state)
+{
+	int64_t ms;
+
+	(void)state;
+	world_create(w, 0, "a", 1000);
+	world_create(w, 1, "b", 1000);
+	world_pass(w, 6000);
+	fake_state_delay(w->node[0].state, 30);
+	fake_state_delay(w->node[1].state, 70);
+	for (ms = 0; ms <= 3000; ms += 37) {
+		forget_all();
+		world_pass(w, ms);
+		forget_all();
+		world_pass(w, 15000);
+		assert_non_null(fake_tables_record(&w->tables, "a"));
+		assert_non_null(fake_tables_record(&w->tables, "b"));
+		assert_string_equal(world_show(w, 1, "a", "node"), "node-a");
+		assert_string_equal(world_show(w, 0, "b", "node"), "node-b");
+	}
 }
 
 /* It comes back as it was some changes ago. */
@@ -492,7 +523,7 @@ main(void)
 		T(test_deleted_by_the_other_in_a_run),
 		T(test_changes_disturb_nobody),
 		T(test_own_change_against_an_old_list), T(test_list_lost),
-		T(test_state_lost), T(test_state_of_yesterday),
+		T(test_state_lost), T(test_state_lost_twice), T(test_state_of_yesterday),
 	};
 
 	return (cmocka_run_group_tests_name("shared", tests, NULL, NULL));
