@@ -198,6 +198,9 @@ struct manifest_list {
 	const json_t * where;       /* what is asked of that entity: column ->
 	                               value, or NULL */
 	unsigned parallel;          /* calls side by side; 0: 4 */
+	size_t split;               /* beyond its cap it is read in windows of this
+	                               column, less 1; 0: not */
+	const json_t * split_query; /* what makes it tell its total, or NULL */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */

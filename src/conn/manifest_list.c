@@ -132,6 +132,55 @@ read_partition(struct mread * r, const struct manifest_entity * ent,
 	mread_leave(r, at);
 }
 
+/* Whether bounds of both kinds go down; the pushes are read. */
+static int
+has_bounds(const struct manifest_list * list, size_t col)
+{
+	int lower = 0, upper = 0;
+	size_t i;
+
+	for (i = 0; i < list->npushes; i++) {
+		if (list->pushes[i].column != col)
+			continue;
+		lower |= (list->pushes[i].ops & OP_GE) != 0;
+		upper |= (list->pushes[i].ops & (OP_LE | OP_LT)) != 0;
+	}
+	return (lower && upper);
+}
+
+static void
+read_split(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v, const struct mread_scope * s)
+{
+	const json_t * o = json_object_get(v, "split");
+	const char * name;
+	size_t at;
+	int c;
+
+	if (o == NULL)
+		return;
+	at = mread_enter(r, "split");
+	if (mread_is_object(r, o, KEYS_SPLIT) &&
+	    (name = mread_str(r, o, "column", 1)) != NULL &&
+	    (c = manifest_column_of(r, "column", ent, name)) >= 0) {
+		if (ent->columns[c].type != COLUMN_TIMESTAMP &&
+		    ent->columns[c].type != COLUMN_INTEGER)
+			mread_fault(r, "column", "must be a timestamp or an "
+			    "integer");
+		else if (!has_bounds(list, (size_t)c))
+			mread_fault(r, "column", "needs a push of >= and one "
+			    "of < or <= in this list");
+		else
+			list->split = (size_t)c + 1;
+	}
+	list->split_query = mread_params(r, o, "query", 0, s);
+	mread_leave(r, at);
+	if (list->paginate.field[BODY_TOTAL] == NULL ||
+	    (list->paginate.offset_cap == 0 && list->max_rows == 0))
+		mread_fault(r, "split", "needs a cap (or max_rows) and the "
+		    "total that says that there is more");
+}
+
 static void
 read_list(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v, const json_t * inputs)
@@ -170,6 +219,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	manifest_clause_read(r, list, v, &s);
 	manifest_push_read(r, ent, list, v, &s);
 	manifest_clause_order(r, ent, list, v, &s);
+	read_split(r, ent, list, v, &s);
 	read_partition(r, ent, list, v);
 	list->revalidate = mread_bool(r, v, "revalidate");
 	list->only_pushed = mread_bool(r, v, "only_pushed");

@@ -197,6 +197,9 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(p->first, 0);
 	assert_int_equal(p->size, 50);
 	assert_int_equal(p->size_max, 50);
+	assert_int_equal(l[0].split, 0);
+	assert_string_equal(m->main->columns[l[1].split - 1].name, "updated_at");
+	assert_int_equal(json_object_size(l[1].split_query), 1);
 	assert_int_equal(l[1].norders, 2);
 	assert_string_equal(l[1].order_asc, "asc");
 	assert_int_equal(l[1].order_max, 1);
