@@ -86,9 +86,11 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		rc = quote_balanced(&out, text->p, text->len, x->path, e);
 		break;
 	case FILTER_LIKE:
+	case FILTER_PREFIX:
 		/* What stands for something in a pattern is no such value: the
 		 * rules of LIKE let none pass. */
-		buf_addc(&out, '%');
+		if (x->filter == FILTER_LIKE)
+			buf_addc(&out, '%');
 		buf_add(&out, text->p, text->len);
 		buf_addc(&out, '%');
 		break;
@@ -204,6 +206,13 @@ place(const struct template_expr * x, const json_t * v,
 			return (quote_selector(out, text->p, text->len,
 			    x->path, e));
 		break;
+	case QUOTE_SOQL:
+		if (!own)
+			return (quote_entity(out, text->p, text->len, x->path,
+			    e));
+		if (json_is_real(v))
+			return (quote_decimal(out, json_real_value(v), e));
+		break;
 	case QUOTE_QUERY_STRING:
 		if (!own)
 			return (quote_query_string(out, text->p, text->len,
@@ -271,7 +280,7 @@ static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
-	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SELECTOR;
+	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SOQL;
 	json_t * v = template_eval(x, env), * one;
 	size_t i;
 	int rc = 0;

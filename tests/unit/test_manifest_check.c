@@ -298,6 +298,10 @@ static const struct {
 	  L ".push.title.caps", "no max_rows" },
 	{ LIST(",\"clauses\":{\"sql\":{\"query\":\"q\"}}"), L ".clauses.sql",
 	  "is no clause language" },
+	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
+	  "5\"}}"), L ".clauses.soql.limit", "{{value}}" },
+	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"order\":"
+	  "\"{{value}}\"}}"), L ".clauses.soql.order", "no meaning here" },
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
 	  "query or body" },
 	/* order, partition */
