@@ -69,6 +69,23 @@ holds(const struct http_res * res, const json_t * body, const json_t * at,
 	return (found);
 }
 
+/* What the rule looks for, where its path leads; where that fans out, in any of
+ * these places.  NULL: nowhere. */
+static const json_t *
+find(const struct manifest_error * r, const json_t * body)
+{
+	json_t * all = body != NULL ? json_path_all(r->path, body) : NULL;
+	json_t * v, * found = NULL;
+	size_t i;
+
+	json_array_foreach(all, i, v)
+		if (found == NULL && !json_is_null(v) && (r->equals == NULL ||
+		    json_equal(r->equals, v)))
+			found = v;
+	json_decref(all); /* the body has it */
+	return (found);
+}
+
 static int
 rule_matches(const struct manifest_error * r, const struct http_res * res,
     const json_t * body)
@@ -81,13 +98,8 @@ rule_matches(const struct manifest_error * r, const struct http_res * res,
 		return (0);
 	if (r->headers != NULL && !headers_match(r->headers, res))
 		return (0);
-	if (r->path != NULL) {
-		at = body ? json_path_get(r->path, body) : NULL;
-		if (at == NULL || json_is_null(at))
-			return (0);
-		if (r->equals != NULL && !json_equal(r->equals, at))
-			return (0);
-	}
+	if (r->path != NULL && (at = find(r, body)) == NULL)
+		return (0);
 	return (r->contains == NULL || holds(res, body, at, r->contains));
 }
 

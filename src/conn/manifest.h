@@ -169,6 +169,8 @@ struct manifest_paginate {
 struct manifest_list {
 	const char * name;         /* for EXPLAIN and fixtures */
 	const json_t * needs;      /* array of input names */
+	int batch;                 /* so many values of the input that is needed go
+	                              in one call; 0: one */
 	const char * method;
 	const char * url;          /* a template; relative to base_url */
 	const json_t * query;      /* name -> template; defaults that a push of

@@ -43,8 +43,8 @@ static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
     "lazy", NULL };
-static const char * const list_keys[] = { "name", "needs", "method", "url",
-    "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
+static const char * const list_keys[] = { "name", "needs", "batch", "method",
+    "url", "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
