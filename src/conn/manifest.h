@@ -113,7 +113,7 @@ struct manifest_push {
 /* A clause language: one text put together of what is pushed. */
 struct manifest_clause {
 	const char * language;   /* decides quoting: "jql", "query",
-	                            "entity", "selector" */
+	                            "entity", "selector", "soql" */
 	enum param_where where;  /* IN_QUERY or IN_BODY */
 	const char * name;
 	const char * joiner;     /* " AND " */
@@ -121,6 +121,7 @@ struct manifest_clause {
 	                            if what it needs is missing */
 	const char * empty;      /* the text if no clause came, or NULL: nothing */
 	const char * order;      /* " ORDER BY {{order}}", or NULL */
+	const char * limit;      /* " LIMIT {{value}}", or NULL */
 };
 
 /* ORDER BY of one or more columns. */
@@ -168,6 +169,8 @@ struct manifest_paginate {
 struct manifest_list {
 	const char * name;         /* for EXPLAIN and fixtures */
 	const json_t * needs;      /* array of input names */
+	int batch;                 /* so many values of the input that is needed go
+	                              in one call; 0: one */
 	const char * method;
 	const char * url;          /* a template; relative to base_url */
 	const json_t * query;      /* name -> template; defaults that a push of
@@ -305,6 +308,7 @@ struct manifest_limits {
 	const char * limit;         /* header names, or NULL */
 	const char * remaining;
 	const char * reset;
+	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */

@@ -1,8 +1,10 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
 
 #define MAX_LISTS 32
 
@@ -29,6 +31,36 @@ read_needs(struct mread * r, const struct manifest_entity * ent,
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);
+}
+
+/* Whether the answer to several values at once can be told apart. */
+static void
+read_batch(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v)
+{
+	const char * need = json_string_value(json_array_get(list->needs, 0));
+	char path[160];
+	int c;
+
+	list->batch = (int)mread_int(r, v, "batch", 0, 2, 1000);
+	if (list->batch == 0)
+		return;
+	if (json_array_size(list->needs) != 1 || need == NULL) {
+		mread_fault(r, "batch", "goes with one input in needs: whose "
+		    "values go together");
+		list->batch = 0;
+		return;
+	}
+	snprintf(path, sizeof(path), "in.%s", need);
+	if (!template_text_uses(list->url, path))
+		mread_fault(r, "batch", "the url does not speak of {{%s}}",
+		    path);
+	if ((c = manifest_column(ent, need)) >= 0 &&
+	    ent->columns[c].path == NULL)
+		mread_fault(r, "batch", "%s needs a path: the records must say "
+		    "which is whose", need);
+	if (json_object_get(v, "partition") != NULL)
+		mread_fault(r, "batch", "has no meaning beside partition");
 }
 
 static void
@@ -201,6 +233,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	read_needs(r, ent, list, v);
 	list->method = mread_method(r, v, methods, "GET");
 	list->url = mread_url(r, v, "url", 1, &s);
+	read_batch(r, ent, list, v);
 	list->name = mread_str(r, v, "name", 0);
 	if (list->name == NULL)
 		list->name = list->url != NULL ? list->url : "";

@@ -27,7 +27,7 @@ static const char * const sign_keys[] = { "algorithm", "encoding", "key",
 static const char * const limits_keys[] = { "rate", "burst", "concurrency",
     "scope", "headers", NULL };
 static const char * const limit_header_keys[] = { "limit", "remaining",
-    "reset", "reset_unit", NULL };
+    "reset", "reset_unit", "usage", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
@@ -43,8 +43,8 @@ static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
     "lazy", NULL };
-static const char * const list_keys[] = { "name", "needs", "method", "url",
-    "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
+static const char * const list_keys[] = { "name", "needs", "batch", "method",
+    "url", "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "split", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
@@ -57,7 +57,7 @@ static const char * const push_keys[] = { "op", "query", "header", "body",
     "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
 static const char * const strftime_keys[] = { "strftime", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
-    "empty", "order", NULL };
+    "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
 static const char * const split_keys[] = { "column", "query", NULL };

@@ -29,6 +29,7 @@ enum template_quote {
 	                   stand with ", " (" OR ") between them */
 	QUOTE_ENTITY, QUOTE_SELECTOR, /* the same: 'x' with \ before quotes;
 	                   "x" with ~ before them */
+	QUOTE_SOQL,     /* as QUOTE_ENTITY, and numbers without an exponent */
 	QUOTE_TEXT,     /* as it is; whoever asks quotes the whole */
 	QUOTE_URL       /* a URL, begun in the buffer: a whole one at its start
 	                   (config), then host, segments, parameters */

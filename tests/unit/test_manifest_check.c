@@ -296,8 +296,19 @@ static const struct {
 	  L ".push.title.values", "must be an array" },
 	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"caps\":true}}"),
 	  L ".push.title.caps", "no max_rows" },
+	/* batch */
+	{ LIST(",\"batch\":2"), L ".batch", "one input in needs" },
+	{ LIST(",\"batch\":2,\"needs\":[\"repo\"]"), L ".batch",
+	  "the url does not speak of {{in.repo}}" },
+	{ LIST(",\"batch\":2,\"needs\":[\"repo\"]"), L ".batch",
+	  "needs a path" },
+	{ LIST(",\"batch\":1,\"needs\":[\"repo\"]"), L ".batch", "2 to 1000" },
 	{ LIST(",\"clauses\":{\"sql\":{\"query\":\"q\"}}"), L ".clauses.sql",
 	  "is no clause language" },
+	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
+	  "5\"}}"), L ".clauses.soql.limit", "{{value}}" },
+	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"order\":"
+	  "\"{{value}}\"}}"), L ".clauses.soql.order", "no meaning here" },
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
 	  "query or body" },
 	/* order, partition */

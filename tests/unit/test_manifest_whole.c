@@ -212,7 +212,8 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l->paginate.kind, PAGE_OFFSET);
 	assert_int_equal(l->paginate.offset_cap, 10000);
 	l = manifest_entity(m, "boxes")->lists;
-	assert_string_equal(l->paginate.rel, "further");
+	assert_int_equal(l[0].batch, 20);
+	assert_string_equal(l[1].paginate.rel, "further");
 	l = manifest_entity(m, "marks")->lists;
 	assert_non_null(l[0].paginate.field[BODY_NEXT_URL]);
 	assert_string_equal(l[1].paginate.cursor_header, "X-Next");
