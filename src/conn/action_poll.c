@@ -66,8 +66,7 @@ body_word(const struct manifest_poll * p, const json_t * body)
 {
 	if (count(p->failed, body) > 0)
 		return (POLL_FAILED);
-	return (p->until != NULL && count(p->until, body) ==
-	    json_object_size(p->until) ? POLL_DONE : POLL_PENDING);
+	return (count(p->until, body) > 0 ? POLL_DONE : POLL_PENDING);
 }
 
 enum poll_word
@@ -137,7 +136,7 @@ show_said(const json_t * said, const char * word, struct buf * out)
 		buf_addf(out, "%s %s is %s", sep, path, text ? text :
 		    "there");
 		free(text);
-		sep = " and";
+		sep = " or";
 	}
 }
 
