@@ -265,7 +265,9 @@ fixture_list(struct fixture_run * run)
 	memset(p->wanted, 0, q->ent->ncolumns);
 	for (i = 0; i < q->ncols; i++)
 		p->wanted[q->cols[i]] = 1;
-	p->limit = q->limit;
+	/* Where pages are told their size a limit does not make them others. */
+	if (run->c->opt.batch_size == 0)
+		p->limit = q->limit;
 	if ((l.r = reader_open(&run->env, p, &ctx, &run->err)) != NULL)
 		rc = read_all(&l);
 	reader_close(l.r);

@@ -28,8 +28,7 @@ reader_paginate_begin(struct reader_part * p)
 		return;
 	if (plan->c->opt.batch_size > 0)
 		want = plan->c->opt.batch_size;
-	if (plan->exact && plan->limit >= 0 &&
-	    (want == 0 || plan->limit < want))
+	if (plan->exact && plan->limit >= 0)
 		want = plan->limit > 0 ? plan->limit : 1;
 	if (most > 0 && want > most)
 		want = most;
