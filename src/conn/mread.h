@@ -67,6 +67,9 @@ void mread_warn(struct mread * r, const char * key, const char * fmt, ...)
  * out of memory.  ${n} may be 0: NULL. */
 void * mread_alloc(struct mread * r, size_t n, size_t size);
 
+/* A text for whoever reads the file; any object of the format may have one. */
+#define MREAD_COMMENT "$comment"
+
 /** mread_is_object(r, v, kind): Whether ${v} is an object; if so, its keys are
  * checked too.  Else a fault. */
 int mread_is_object(struct mread * r, const json_t * v, enum mread_kind kind);

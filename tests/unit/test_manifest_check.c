@@ -44,6 +44,8 @@ static const struct {
 	{ "{\"format\":2,\"x\":1}", "$.format", "must be 1" },
 	{ "{\"format\":1,\"format\":1}", "$", "not valid JSON" },
 	{ TOP("\"tipe\":\"t\","), "$.tipe", "did you mean type?" },
+	{ TOP("\"$comment\":7,"), "$.$comment", "must be a string" },
+	{ TOP("\"$coment\":\"x\","), "$.$coment", "is not known" },
 	{ "{\"format\":1}", "$.type", "is missing" },
 	{ "{\"format\":1}", "$.entities", "is missing" },
 	{ "{\"format\":1,\"type\":\"../x\"}", "$.type", "a name holds" },

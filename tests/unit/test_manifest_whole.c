@@ -292,14 +292,18 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 {
 	const char * name;
 	const json_t * x;
-	size_t i, n = 0;
+	size_t i, n = 0, commented = 0;
 
 	for (i = 0; keys[i] != NULL; i++)
 		if (json_object_get(props, keys[i]) == NULL)
 			fail_msg("%s.%s is not in the JSON Schema", kind,
 			    keys[i]);
 	json_object_foreach((json_t *)(uintptr_t)props, name, x) {
-		(void)x;
+		if (strcmp(name, MREAD_COMMENT) == 0) {
+			assert_string_equal(json_str(x, "type"), "string");
+			commented++;
+			continue;
+		}
 		for (i = 0; keys[i] != NULL && strcmp(keys[i], name) != 0; i++)
 			;
 		if (keys[i] == NULL)
@@ -308,6 +312,7 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 		n++;
 	}
 	assert_true(n > 0);
+	assert_int_equal(commented, 1);
 }
 
 static void
