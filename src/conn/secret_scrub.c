@@ -154,7 +154,6 @@ scrub_refs(struct scrub * c, json_t * v, int depth)
 {
 	struct buf value = BUF_INIT((size_t)1 << 20);
 	const char * key;
-	struct err why;
 	json_t * x;
 	size_t i;
 
@@ -167,7 +166,7 @@ scrub_refs(struct scrub * c, json_t * v, int depth)
 	if (!json_is_string(v) || !secret_is_ref(json_string_value(v)))
 		return;
 	c->left--;
-	if (secrets_resolve(c->s, json_string_value(v), &value, &why) == 0)
+	if (secrets_last(c->s, json_string_value(v), &value) == 0)
 		scrub_value(c, value.p, value.len);
 	buf_wipe(&value);
 }
