@@ -21,58 +21,49 @@ if not BAO or not os.access(BAO, os.X_OK):
     Tap.skip_all("there is no bao, neither in $MOLTLER_BAO nor in PATH")
 
 
-CONF = """storage "raft" {
-  path = "%s/store"
-  node_id = "one"
-}
-listener "tcp" {
-  address = "127.0.0.1:%d"
-  tls_disable = true
-}
-api_addr = "%s"
-cluster_addr = "http://127.0.0.1:%d"
-disable_mlock = true
-"""
+ROLE = "11111111-2222-3333-4444-555555555555"
+SID = "sid-6c0a4fd2-9b1e-4b0e-8a55-0d4e6a1f77aa"
 
 
 class Vault:
-    """A server with a store on the disk, so that it can be stopped and sealed."""
+    """A server in memory; it is not there before start()."""
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="moltler-vault-")
         self.port = free_port()
         self.url = "http://127.0.0.1:%d" % self.port
-        self.conf = os.path.join(self.dir, "conf.hcl")
-        with open(self.conf, "w") as f:
-            f.write(CONF % (self.dir, self.port, self.url,
-                            free_port()))
-        os.mkdir(os.path.join(self.dir, "store"))
+        self.root = "root-token-of-the-test"
         self.proc = None
+        self.key = None
         reap(self)
-        self.start()
-        v = self.call("PUT", "sys/init", {"secret_shares": 1,
-                                          "secret_threshold": 1}, token="")[1]
-        self.key, self.root = v["keys"][0], v["root_token"]
-        self.unseal()
 
     def start(self):
         self.proc = subprocess.Popen(
-            [BAO, "server", "-config", self.conf], cwd=self.dir,
-            env=dict(os.environ, HOME=self.dir),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not wait(self.answers, 15, 0.05):
+            [BAO, "server", "-dev", "-dev-no-store-token",
+             "-dev-root-token-id=" + self.root,
+             "-dev-listen-address=127.0.0.1:%d" % self.port], cwd=self.dir,
+            env=dict(os.environ, HOME=self.dir), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for line in self.proc.stdout:
+            if line.startswith("Unseal Key:"):
+                self.key = line.split()[-1]
+            if line.startswith("Root Token:"):
+                break
+        if not wait(lambda: self.key and self.ready(), 15, 0.05):
             raise RuntimeError("bao does not answer")
 
-    def answers(self):
+    def ready(self):
         try:
-            self.call("GET", "sys/seal-status", token="")
-            return True
+            return self.call("GET", "sys/health")[0] == 200
         except OSError:
             return False
 
+    def seal(self):
+        self.must("PUT", "sys/seal")
+
     def unseal(self):
-        self.call("PUT", "sys/unseal", {"key": self.key}, token="")
-        wait(lambda: self.call("GET", "sys/health", token="")[0] == 200, 10)
+        self.must("PUT", "sys/unseal", {"key": self.key})
+        wait(self.ready, 10)
 
     def call(self, method, path, body=None, token=None):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -99,10 +90,6 @@ class Vault:
         else:
             self.must("POST", "%s/data/%s" % (mount, name), {"data": values})
 
-    def stop(self):
-        self.proc.send_signal(signal.SIGTERM)
-        self.proc.wait()
-
     def close(self):
         self.proc.kill()
         self.proc.wait()
@@ -116,14 +103,11 @@ def secret_file(path, text):
 
 
 def set_up(v):
-    """Mounts, values, a policy and a role."""
-    v.must("POST", "sys/mounts/secret", {"type": "kv",
-                                         "options": {"version": "2"}})
+    """Mounts, values, a policy and at last a role, which opens the door."""
     v.must("POST", "sys/mounts/old", {"type": "kv",
                                       "options": {"version": "1"}})
     v.must("POST", "sys/mounts/team/deep", {"type": "kv",
                                             "options": {"version": "2"}})
-    wait(lambda: v.call("POST", "secret/data/x", {"data": {"a": "b"}})[0] == 200)
     v.put("secret/app/web", token=MARK + "-one", other=MARK + "-o")
     v.put("secret/denied", token=MARK + "-denied")
     v.put("secret/gone", token=MARK + "-gone")
@@ -139,10 +123,10 @@ path "team/deep/*" { capabilities = ["read"] }
 """})
     v.must("POST", "sys/auth/approle", {"type": "approle"})
     v.must("POST", "auth/approle/role/moltler", {
-        "token_policies": "moltler", "token_ttl": "2s", "token_max_ttl": "5s"})
-    role = v.must("GET", "auth/approle/role/moltler/role-id")["data"]["role_id"]
-    sid = v.must("POST", "auth/approle/role/moltler/secret-id")
-    return role, sid["data"]["secret_id"]
+        "token_policies": "moltler", "token_ttl": "1s", "token_max_ttl": "2s"})
+    v.must("POST", "auth/approle/role/moltler/role-id", {"role_id": ROLE})
+    v.must("POST", "auth/approle/role/moltler/custom-secret-id",
+           {"secret_id": SID})
 
 
 class Guarded:
@@ -202,16 +186,14 @@ def conf_file(v, lines):
 
 t = Tap()
 v = Vault()
-role, sid = set_up(v)
 sid_file = os.path.join(v.dir, "secret-id")
-secret_file(sid_file, sid)
-APPROLE = "role_id = %s\nsecret_id_file = %s\ncache = 2s\n" % (role, sid_file)
+secret_file(sid_file, SID)
+APPROLE = "role_id = %s\nsecret_id_file = %s\ncache = 1s\n" % (ROLE, sid_file)
 page = Guarded(MARK + "-one")
 daemons = []
 answers = []                        # all that was ever shown
 
 # ---- Vault down at the start, and then up ----
-v.stop()
 d = Daemon("-c", conf_file(v, APPROLE))
 daemons.append(d)
 t.eq(d.create("web", page.url, config=bearer("vault:secret/app/web#token"))[0],
@@ -224,11 +206,14 @@ t.ok(d.alive() and d.metric("moltler_vault_up") == 0,
      "the daemon is up, and Vault is not")
 t.ok(page.seen == [], "the service was asked nothing")
 v.start()
-t.ok(wait(lambda: "503" in last_error(d, "web"), 10),
+set_up(v)
+t.ok(d.wait_ok("web"), "Vault is there: the connector runs", d.show("web"))
+v.seal()
+t.ok(wait(lambda: "sealed" in last_error(d, "web"), 10),
      "a sealed Vault is waited for", last_error(d, "web"))
 t.eq(d.show("web")["enabled"], True, "and disables nothing, either")
 v.unseal()
-t.ok(d.wait_ok("web"), "unsealed: the connector runs", d.show("web"))
+t.ok(ticks_ok(d, "web"), "unsealed: it goes on", d.show("web"))
 t.ok(d.metric("moltler_vault_up") == 1, "Vault is up in /metrics")
 t.eq(set(page.seen), {"Bearer " + MARK + "-one"}, "with the value of Vault")
 t.ok(d.events("vault_away") and d.events("vault_ready"), "both are logged")
@@ -314,7 +299,7 @@ answers.append(json.dumps(d2.get("/v1/connectors")[1]))
 for d in daemons:
     t.eq(d.close() if d.own else 0, 0, "it ends")
 hay = "\n".join(answers + [line for d in daemons for line in d.log])
-for what in [MARK, sid, token]:
+for what in [MARK, SID, token]:
     t.ok(what not in hay, "no value in logs and answers",
          hay[max(0, hay.find(what) - 300):hay.find(what) + 80])
 v.close()
