@@ -148,6 +148,8 @@ mark_live(struct decode_json * d)
 			live = d->live[st->keys[k].state];
 		for (k = 0; k < st->nplaces && !live; k++)
 			live = d->live[st->places[k].state];
+		for (k = 0; k < st->nwheres && !live; k++)
+			live = d->live[st->wheres[k].state];
 		d->live[i] = live;
 	}
 }

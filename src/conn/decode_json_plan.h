@@ -61,6 +61,12 @@ struct decode_place {
 	uint32_t state;
 };
 
+/* Where the first element of a list leads that meets conditions. */
+struct decode_where {
+	const struct path_step * step;
+	uint32_t state;
+};
+
 struct decode_state {
 	struct decode_key * keys;
 	size_t nkeys;
@@ -69,6 +75,8 @@ struct decode_state {
 	struct decode_place * places;
 	size_t nplaces;
 	uint32_t other_place;
+	struct decode_where * wheres;
+	size_t nwheres;
 	struct decode_accept * accepts;  /* by event */
 	size_t naccepts;
 };

@@ -356,6 +356,8 @@ decode_json_rows_forget(struct decode_json * d, uint32_t state,
 		decode_json_rows_forget(d, st->keys[i].state, f);
 	for (i = 0; i < st->nplaces; i++)
 		decode_json_rows_forget(d, st->places[i].state, f);
+	for (i = 0; i < st->nwheres; i++)
+		decode_json_rows_forget(d, st->wheres[i].state, f);
 	decode_json_rows_forget(d, st->other_key, f);
 	decode_json_rows_forget(d, st->other_place, f);
 }

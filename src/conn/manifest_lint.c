@@ -87,9 +87,7 @@ is_within(const struct json_path * p, const struct json_path * records)
 	if (p == NULL || records->n == 0 || p->n <= records->n)
 		return (0);
 	for (i = 0; i < records->n; i++)
-		if (p->steps[i].kind != records->steps[i].kind ||
-		    (p->steps[i].kind == PATH_KEY &&
-		    strcmp(p->steps[i].key, records->steps[i].key) != 0))
+		if (!json_path_same(&p->steps[i], &records->steps[i]))
 			return (0);
 	return (1);
 }
