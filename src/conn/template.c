@@ -148,9 +148,12 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		return (0);
 	}
 	if (out->len > 0 || (strncmp(x->path, "config.", 7) != 0 &&
+	    strncmp(x->path, "answer.", 7) != 0 &&
+	    strncmp(x->path, "header.", 7) != 0 &&
 	    strcmp(x->path, "token.base_url") != 0))
 		return (quote_host(out, text->p, text->len, x->path, e));
-	/* A whole URL, as the configuration gives it. */
+	/* A whole URL, as the configuration gives it, or as the service did:
+	 * whoever asks looks at its host. */
 	for (i = 0; i < text->len; i++)
 		if ((unsigned char)text->p[i] <= ' ' || text->p[i] == 0x7f)
 			return (err_set(e, ERR_CONFIG, "template", "{{%s}} "

@@ -161,7 +161,8 @@ json_of_root(const char * root, size_t n, const struct template_env * env)
 		const json_t * v;
 	} roots[] = { { "config", env->config }, { "in", env->in },
 	    { "value", env->value }, { "order", env->order },
-	    { "lookup", env->lookup } };
+	    { "lookup", env->lookup }, { "answer", env->answer },
+	    { "header", env->header } };
 	size_t i;
 
 	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
