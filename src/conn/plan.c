@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "conn/plan_choose.h"
 #include "conn/plan_push.h"
 #include "conn/template.h"
@@ -297,6 +298,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 	p->c = connector_ref(c);
 	p->ent = ent;
 	p->limit = -1;
+	p->now_ms = clock_wall_ms();
 	if ((p->config = json_incref(connector_config_parsed(c))) == NULL) {
 		err_nomem(e, "a plan");
 		plan_free(p);

@@ -456,9 +456,11 @@ request_page(const struct plan * p, const json_t * in,
 {
 	struct request_build b;
 	struct request * r;
-	int ok = request_build_begin(&b, p->c, p->config, in, e) == 0 &&
-	    request_page_build(&b, p, in, pos, e) == 0;
+	int ok = request_build_begin(&b, p->c, p->config, in, e) == 0;
 
+	/* A window that moves from page to page would lose rows or double them. */
+	b.env.now_ms = p->now_ms;
+	ok = ok && request_page_build(&b, p, in, pos, e) == 0;
 	r = request_build_end(&b, p->list->method, ok, e);
 	if (r == NULL)
 		err_prefix(e, "%s.%s", p->c->name, p->ent->name);
