@@ -53,6 +53,8 @@ struct manifest_column {
 	int zip;                    /* the path leads to a list, and each of its
 	                               elements is a row */
 	int nocase;                 /* compares without regard to case */
+	int segment;                /* of a text between slashes the one meant: 1
+	                               is the first, -1 the last; 0: all of it */
 	/*
 	 * An input: "col = value" in WHERE gives the value, else dflt does; the
 	 * templates of requests read it as {{in.NAME}}, and each row shows it
@@ -124,6 +126,13 @@ struct manifest_clause {
 	const char * limit;      /* " LIMIT {{value}}", or NULL */
 };
 
+/* What tells that an answer is not whole: anything at ${path} but nothing, false
+ * and what ${fine} holds. */
+struct manifest_lack {
+	struct json_path * path;
+	const json_t * fine;       /* an array */
+};
+
 /* ORDER BY of one or more columns. */
 struct manifest_order {
 	size_t column;
@@ -179,6 +188,9 @@ struct manifest_list {
 	const json_t * body;       /* a JSON template, or NULL */
 	const json_t * timeout_ms; /* an integer, a template, or NULL */
 	struct json_path * records;
+	int records_optional;      /* where they are missing there are none */
+	struct manifest_lack * lacks;
+	size_t nlacks;
 	struct manifest_paginate paginate;
 	struct manifest_push * pushes;
 	size_t npushes;
@@ -192,7 +204,8 @@ struct manifest_list {
 	const json_t * order_query; /* name -> template, or NULL */
 	const json_t * order_body; /* path -> a JSON template: the body holds a list
 	                              of it there, one a column; or NULL */
-	const char * order_asc, * order_desc; /* words for the direction */
+	const char * order_asc, * order_desc; /* words for the direction; NULL: the
+	                              service does not list so */
 	int order_max;              /* columns at once; 0: 1 */
 	/* A call for each row of another entity of this type, which gives
 	 * inputs: column name of ours -> of theirs. */
@@ -284,6 +297,9 @@ struct manifest_entity {
 	size_t nlists;
 	struct json_path * explode;   /* within a record: one row an element */
 	struct json_path * drop_if;   /* records that have it are no rows */
+	struct json_path * keep_if;   /* records without ${keep_text} there are no
+	                                 rows; NULL: all are */
+	const char * keep_text;
 	struct manifest_action * actions;
 	size_t nactions;
 	/* Where columns that are lazy come from: an entity that is listed for the
@@ -291,6 +307,8 @@ struct manifest_entity {
 	const char * complete;
 	const char * complete_input;  /* that entity's input, which is told ... */
 	size_t complete_key;          /* ... the value of this column of ours */
+	size_t complete_own;          /* its rows are ours whose column of these ... */
+	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };
 

@@ -49,6 +49,8 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	if (c->path->of_element && ent->explode == NULL)
 		mread_fault(r, "path", "begins with @, but the entity has no "
 		    "explode");
+	if (c->segment != 0 && c->path->neach > 0)
+		mread_fault(r, "segment", "goes with a path to one text");
 	if (c->zip && (c->path->neach > 0 || c->is_input ||
 	    c->type == COLUMN_LIST || c->type == COLUMN_MAP))
 		mread_fault(r, "zip", "goes with a path to one list and a "
@@ -95,6 +97,9 @@ read_column(struct mread * r, const struct manifest_entity * ent,
 		mread_fault(r, "none", "must be a text or an integer: what "
 		    "stands where there is no value");
 	c->zip = mread_bool(r, v, "zip");
+	c->segment = (int)mread_int(r, v, "segment", 0, -32, 32);
+	if (c->segment != 0 && c->type != COLUMN_TEXT)
+		mread_fault(r, "segment", "goes with type text");
 	read_text(r, c, v);
 	read_path(r, ent, c, v);
 }

@@ -33,18 +33,20 @@ static const char * const error_keys[] = { "status", "headers", "path",
 static const char * const test_keys[] = { "entity", "url", "method", "body",
     "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
-    "key", "columns", "lists", "explode", "drop_if", "decode", "retry",
+    "key", "columns", "lists", "explode", "drop_if", "keep_if", "decode", "retry",
     "cursor", "complete", "actions", NULL };
-static const char * const complete_keys[] = { "over", "bind", NULL };
+static const char * const keep_keys[] = { "path", "contains", NULL };
+static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
 static const char * const cursor_keys[] = { "column", "order", "lag_s",
     "lookback_s", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
-    "time", "pick", "not_null", "nocase", "as", "input", "default",
+    "time", "pick", "segment", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
     "lazy", NULL };
 static const char * const list_keys[] = { "name", "needs", "batch", "method",
-    "url", "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
+    "url", "query", "headers", "body", "timeout_ms", "records", "records_optional",
+    "incomplete", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "split", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
@@ -87,6 +89,7 @@ static const struct {
 	[KEYS_TEST] = { "test", test_keys },
 	[KEYS_ENTITY] = { "entity", entity_keys },
 	[KEYS_RETRY] = { "retry", retry_keys },
+	[KEYS_KEEP] = { "keep", keep_keys },
 	[KEYS_COMPLETE] = { "complete", complete_keys },
 	[KEYS_CURSOR] = { "cursor", cursor_keys },
 	[KEYS_COLUMN] = { "column", column_keys },

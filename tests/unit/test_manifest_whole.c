@@ -191,6 +191,12 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l->max_rows, 1000);
 	assert_int_equal(l->order_max, 2);
 	assert_string_equal(l->order_desc, "DOWN");
+	assert_true(l->records_optional);
+	assert_int_equal(l->nlacks, 2);
+	assert_int_equal(l->lacks[0].path->neach, 1);
+	assert_int_equal(json_array_size(l->lacks[1].fine), 1);
+	assert_string_equal(m->main->keep_text, "ticket");
+	assert_int_equal(m->main->columns[3].segment, -1);
 	p = &l[1].paginate;
 	assert_string_equal(l[1].method, "GET");
 	assert_int_equal(p->kind, PAGE_NUMBER);
