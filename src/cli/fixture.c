@@ -171,6 +171,7 @@ set_up(struct fixture_run * run, struct manifest * m,
 	    (run->secrets = secrets_new(NULL, e)) == NULL)
 		return (-1);
 	run->env.secrets = run->secrets;
+	run->env.no_pause = 1;
 	run->env.limits = limits_new(run->env.loop, NULL);
 	if (run->env.limits == NULL)
 		return (err_nomem(e, "limits"));

@@ -366,6 +366,30 @@ header_number(const struct http_res * res, const char * name)
 	return ((int64_t)ceil(d));
 }
 
+/* "name=18/15000; ...": what is used of what there is. */
+static void
+usage_of(const struct http_res * res, const char * name,
+    struct answer_budget * b)
+{
+	const char * v = name ? http_res_header(res, name) : NULL;
+	char * end;
+	double used, of;
+
+	if (v == NULL)
+		return;
+	v += strcspn(v, "=;");
+	if (*v != '=' || v[1] < '0' || v[1] > '9')
+		return;
+	used = strtod(v + 1, &end);
+	if (*end != '/' || end[1] < '0' || end[1] > '9')
+		return;
+	of = strtod(end + 1, NULL);
+	if (used > 1e15 || of > 1e15)
+		return;
+	b->limit = (int64_t)of;
+	b->remaining = used < of ? (int64_t)(of - used) : 0;
+}
+
 static int64_t
 reset_of(const struct manifest_limits * l, const struct http_res * res,
     int64_t now_ms)
@@ -401,5 +425,6 @@ answer_budget(const struct manifest * m, const struct http_res * res,
 {
 	b->limit = header_number(res, m->limits.limit);
 	b->remaining = header_number(res, m->limits.remaining);
+	usage_of(res, m->limits.usage, b);
 	b->reset_ms = reset_of(&m->limits, res, now_ms);
 }

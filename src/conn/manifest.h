@@ -113,7 +113,7 @@ struct manifest_push {
 /* A clause language: one text put together of what is pushed. */
 struct manifest_clause {
 	const char * language;   /* decides quoting: "jql", "query",
-	                            "entity", "selector" */
+	                            "entity", "selector", "soql" */
 	enum param_where where;  /* IN_QUERY or IN_BODY */
 	const char * name;
 	const char * joiner;     /* " AND " */
@@ -121,6 +121,7 @@ struct manifest_clause {
 	                            if what it needs is missing */
 	const char * empty;      /* the text if no clause came, or NULL: nothing */
 	const char * order;      /* " ORDER BY {{order}}", or NULL */
+	const char * limit;      /* " LIMIT {{value}}", or NULL */
 };
 
 /* ORDER BY of one or more columns. */
@@ -219,6 +220,22 @@ struct manifest_arg {
 	struct manifest_arg * items;  /* what an array holds; NULL: anything */
 };
 
+/* How it is learned what became of an action that was only accepted. */
+struct manifest_poll {
+	const char * url;           /* of the answer, a header of it, ... */
+	const char * base;          /* what a url that begins with '/' there
+	                               follows; NULL: the host */
+	const json_t * when;        /* statuses that only accept; NULL: 202 */
+	const json_t * until;       /* path -> values that say it is done, or NULL */
+	const json_t * status;      /* statuses that say so; NULL: where there is
+	                               no until, any 2xx but 202 */
+	const json_t * pending;     /* statuses beside 202 that say: not yet */
+	const json_t * failed;      /* path -> values that say it failed, or NULL */
+	struct json_path * error_text; /* why, or NULL */
+	struct json_path * result;  /* NULL: all of the last answer */
+	int64_t every_ms;
+};
+
 struct manifest_action {
 	const char * name;
 	const char * description;
@@ -237,6 +254,7 @@ struct manifest_action {
 	 * {{lookup}}: {url, records, match: {path: template}, value: path}; or
 	 * NULL. */
 	const json_t * lookup;
+	struct manifest_poll * poll; /* NULL: the answer is the end of it */
 	const json_t * success;     /* array of statuses; NULL: any 2xx */
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */
@@ -301,6 +319,7 @@ struct manifest_limits {
 	const char * limit;         /* header names, or NULL */
 	const char * remaining;
 	const char * reset;
+	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */

@@ -27,7 +27,7 @@ static const char * const sign_keys[] = { "algorithm", "encoding", "key",
 static const char * const limits_keys[] = { "rate", "burst", "concurrency",
     "scope", "headers", NULL };
 static const char * const limit_header_keys[] = { "limit", "remaining",
-    "reset", "reset_unit", NULL };
+    "reset", "reset_unit", "usage", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
@@ -57,18 +57,20 @@ static const char * const push_keys[] = { "op", "query", "header", "body",
     "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
 static const char * const strftime_keys[] = { "strftime", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
-    "empty", "order", NULL };
+    "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
 static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
-    "decode", "base64", "safe_to_retry", "auth", NULL };
+    "decode", "base64", "safe_to_retry", "auth", "poll", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",
     "value", NULL };
+static const char * const poll_keys[] = { "when", "url", "base", "every_ms",
+    "until", "status", "pending", "failed", "error_text", "result", NULL };
 
 static const struct {
 	const char * name;
@@ -103,6 +105,7 @@ static const struct {
 	[KEYS_AUTH_BASIC] = { "auth_basic", auth_basic_keys },
 	[KEYS_ROTATES] = { "rotates", rotates_keys },
 	[KEYS_ASSUME_ROLE] = { "assume_role", assume_role_keys },
+	[KEYS_POLL] = { "poll", poll_keys },
 	[KEYS_SIGN] = { "sign", sign_keys },
 };
 

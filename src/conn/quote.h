@@ -54,6 +54,10 @@ int quote_base64(struct buf * out, const char * s, size_t n,
 int quote_path_ok(const char * s, size_t n, const char * what,
     struct err * e) MUST_CHECK;
 
+/** quote_decimal(out, d, e): A number in digits alone, for languages without
+ * exponents; as exact as it is. */
+int quote_decimal(struct buf * out, double d, struct err * e) MUST_CHECK;
+
 /** quote_is_number(s, n): Whether it is a number as JSON writes them. */
 int quote_is_number(const char * s, size_t n);
 

@@ -14,6 +14,8 @@ quoting(const struct manifest_clause * cl)
 		return (QUOTE_ENTITY);
 	if (strcmp(cl->language, "selector") == 0)
 		return (QUOTE_SELECTOR);
+	if (strcmp(cl->language, "soql") == 0)
+		return (QUOTE_SOQL);
 	return (strcmp(cl->language, "jql") == 0 ? QUOTE_JQL :
 	    QUOTE_QUERY_STRING);
 }
@@ -111,6 +113,23 @@ add_order(struct request_build * b, const struct plan * p, const char * t,
 	return (rc);
 }
 
+/* As for the size of a page: at least one, so that the answer is a list. */
+static int
+add_limit(struct request_build * b, const char * t, int64_t limit,
+    struct buf * out, struct err * e)
+{
+	json_t * n = json_integer(limit > 0 ? limit : 1);
+	int rc;
+
+	if (n == NULL)
+		return (err_nomem(e, "a request"));
+	b->env.value = n;
+	rc = template_expand(t, &b->env, QUOTE_TEXT, out, e);
+	b->env.value = NULL;
+	json_decref(n);
+	return (rc);
+}
+
 static int
 one_clause(struct request_build * b, const struct plan * p, const json_t * in,
     const struct manifest_clause * cl, struct buf * out, struct err * e)
@@ -125,6 +144,10 @@ one_clause(struct request_build * b, const struct plan * p, const json_t * in,
 		return (-1);
 	if (p->norders > 0 && cl->order != NULL &&
 	    add_order(b, p, cl->order, out, e))
+		return (-1);
+	/* Rows that are left out here would be missing from the number. */
+	if (p->exact && p->limit >= 0 && cl->limit != NULL &&
+	    add_limit(b, cl->limit, p->limit, out, e))
 		return (-1);
 	if (out->failed)
 		return (err_nomem(e, "a request"));

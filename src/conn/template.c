@@ -86,9 +86,11 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		rc = quote_balanced(&out, text->p, text->len, x->path, e);
 		break;
 	case FILTER_LIKE:
+	case FILTER_PREFIX:
 		/* What stands for something in a pattern is no such value: the
 		 * rules of LIKE let none pass. */
-		buf_addc(&out, '%');
+		if (x->filter == FILTER_LIKE)
+			buf_addc(&out, '%');
 		buf_add(&out, text->p, text->len);
 		buf_addc(&out, '%');
 		break;
@@ -148,9 +150,12 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		return (0);
 	}
 	if (out->len > 0 || (strncmp(x->path, "config.", 7) != 0 &&
+	    strncmp(x->path, "answer.", 7) != 0 &&
+	    strncmp(x->path, "header.", 7) != 0 &&
 	    strcmp(x->path, "token.base_url") != 0))
 		return (quote_host(out, text->p, text->len, x->path, e));
-	/* A whole URL, as the configuration gives it. */
+	/* A whole URL, as the configuration gives it, or as the service did:
+	 * whoever asks looks at its host. */
 	for (i = 0; i < text->len; i++)
 		if ((unsigned char)text->p[i] <= ' ' || text->p[i] == 0x7f)
 			return (err_set(e, ERR_CONFIG, "template", "{{%s}} "
@@ -203,6 +208,13 @@ place(const struct template_expr * x, const json_t * v,
 		if (!own)
 			return (quote_selector(out, text->p, text->len,
 			    x->path, e));
+		break;
+	case QUOTE_SOQL:
+		if (!own)
+			return (quote_entity(out, text->p, text->len, x->path,
+			    e));
+		if (json_is_real(v))
+			return (quote_decimal(out, json_real_value(v), e));
 		break;
 	case QUOTE_QUERY_STRING:
 		if (!own)
@@ -271,7 +283,7 @@ static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
-	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SELECTOR;
+	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SOQL;
 	json_t * v = template_eval(x, env), * one;
 	size_t i;
 	int rc = 0;

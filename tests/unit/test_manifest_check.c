@@ -298,6 +298,10 @@ static const struct {
 	  L ".push.title.caps", "no max_rows" },
 	{ LIST(",\"clauses\":{\"sql\":{\"query\":\"q\"}}"), L ".clauses.sql",
 	  "is no clause language" },
+	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
+	  "5\"}}"), L ".clauses.soql.limit", "{{value}}" },
+	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"order\":"
+	  "\"{{value}}\"}}"), L ".clauses.soql.order", "no meaning here" },
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
 	  "query or body" },
 	/* order, partition */
@@ -358,6 +362,19 @@ static const struct {
 	  "expected" },
 	{ ACT(",\"lookup\":{\"url\":\"x\"}"),
 	  "$.entities.e.actions.do.lookup.value", "is missing" },
+	{ ACT(",\"poll\":{}"), "$.entities.e.actions.do.poll.url",
+	  "is missing" },
+	{ ACT(",\"query\":{\"a\":\"{{answer.x}}\"}"),
+	  "$.entities.e.actions.do.query.a", "no meaning here" },
+	{ ACT(",\"poll\":{\"url\":\"{{header.Location}}\",\"until\":"
+	  "{\"a\":true}}"), "$.entities.e.actions.do.poll.until.a",
+	  "must be an array" },
+	{ ACT(",\"poll\":{\"url\":\"{{answer.url}}\",\"failed\":{}}"),
+	  "$.entities.e.actions.do.poll.failed", "is empty" },
+	{ ACT(",\"poll\":{\"url\":\"{{answer.url}}\",\"every_ms\":5}"),
+	  "$.entities.e.actions.do.poll.every_ms", "" },
+	{ ACT(",\"poll\":{\"url\":\"{{answer}}\"}"),
+	  "$.entities.e.actions.do.poll.url", "alone is no value" },
 	/* the test call */
 	{ M(CONF, "\"test\":{},", "{}"), "$", "not valid JSON" },
 	{ "{\"format\":1,\"test\":{}}", "$.test", "needs an entity or a url" },

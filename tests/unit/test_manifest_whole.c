@@ -276,6 +276,9 @@ test_actions_of_the_whole(void ** state)
 	assert_int_equal(json_array_size(a->success), 2);
 	assert_non_null(a->result);
 	assert_true(a->safe_to_retry);
+	assert_non_null(a->poll);
+	assert_int_equal(a->poll->every_ms, 500);
+	assert_int_equal(json_object_size(a->poll->failed), 2);
 	manifest_unref(m);
 }
 
