@@ -115,7 +115,8 @@ struct manifest_push {
 /* A clause language: one text put together of what is pushed. */
 struct manifest_clause {
 	const char * language;   /* decides quoting: "jql", "query",
-	                            "entity", "selector", "soql" */
+	                            "entity", "selector", "soql",
+	                            "spl" */
 	enum param_where where;  /* IN_QUERY or IN_BODY */
 	const char * name;
 	const char * joiner;     /* " AND " */
@@ -159,8 +160,8 @@ struct manifest_paginate {
 	                              MORE ends the list when not true, LAST when
 	                              true, TOTAL when so many records were seen */
 	int first;                 /* the first page's number */
-	enum param_where size_where;
-	const char * size_param;   /* or NULL */
+	enum param_where size_where; /* IN_CLAUSE: its limit says it */
+	const char * size_param;   /* or the language of that; or NULL */
 	int size;                  /* asked for by default */
 	int size_max;
 	int short_page_ends;       /* fewer raw records than asked for: the last */

@@ -45,7 +45,7 @@ manifest_clause_read(struct mread * r, struct manifest_list * list,
     const json_t * v, const struct mread_scope * s)
 {
 	static const char * const languages[] = { "jql", "query", "entity",
-	    "selector", "soql" };
+	    "selector", "soql", "spl" };
 	const json_t * clauses = mread_map(r, v, "clauses", 0), * x;
 	struct manifest_clause * c;
 	const char * key;

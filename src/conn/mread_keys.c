@@ -52,7 +52,7 @@ static const char * const list_keys[] = { "name", "needs", "batch", "method",
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
-static const char * const size_keys[] = { "query", "body", "default", "max",
+static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
     NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many", "time",

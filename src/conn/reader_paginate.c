@@ -413,6 +413,18 @@ splits(struct reader_part * p, const struct reader_answer * a)
 	    reader_split_begin(p, cap));
 }
 
+/* Whether the only page is full where no more were wanted than it has. */
+static int
+is_full(const struct reader_part * p, const struct reader_answer * a)
+{
+	const struct plan * plan = p->r->plan;
+	int64_t raw = (int64_t)a->page->raw;
+
+	if (!plan->list->paginate.short_page_ends || raw < full_size(p))
+		return (0);
+	return (!plan->exact || plan->limit < 0 || raw < plan->limit);
+}
+
 /* What the service or the manifest does not let us see. */
 static void
 check_caps(struct reader_part * p, const struct reader_answer * a, int more)
@@ -427,6 +439,9 @@ check_caps(struct reader_part * p, const struct reader_answer * a, int more)
 		    "at rows", list->max_rows);
 		return;
 	}
+	if (pg->kind == PAGE_NONE && is_full(p, a))
+		fail_after(p, "page_cap", "there are more rows than one answer "
+		    "may have, which is", full_size(p));
 	if (!more)
 		return;
 	next = pg->kind == PAGE_OFFSET && pg->size_param != NULL ?

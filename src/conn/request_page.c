@@ -370,20 +370,28 @@ keep_only(struct request_build * b, const json_t * keep, struct err * e)
 	return (0);
 }
 
+/* How many records the page is asked for; 0: nobody says. */
+static int64_t
+size_of(const struct plan * p, const struct page_pos * pos)
+{
+	const struct manifest_paginate * g = &p->list->paginate;
+	int64_t size = pos->size;
+
+	if (size <= 0)
+		size = p->c->opt.batch_size > 0 ? p->c->opt.batch_size :
+		    g->size;
+	return (g->size_max > 0 && size > g->size_max ? g->size_max : size);
+}
+
 static int
 set_position(struct request_build * b, const struct plan * p,
     const struct page_pos * pos, struct err * e)
 {
 	const struct manifest_paginate * g = &p->list->paginate;
-	int64_t size = pos->size;
+	int64_t size = size_of(p, pos);
 	json_t * cursor;
 
-	if (size <= 0)
-		size = p->c->opt.batch_size > 0 ? p->c->opt.batch_size :
-		    g->size;
-	if (g->size_max > 0 && size > g->size_max)
-		size = g->size_max;
-	if (size > 0 && set_number(b, g->size_where, g->size_param, size, e))
+	if (size > 0 && g->size_where != IN_CLAUSE && set_number(b, g->size_where, g->size_param, size, e))
 		return (-1);
 	switch (g->kind) {
 	case PAGE_OFFSET:
@@ -452,7 +460,7 @@ request_page_build(struct request_build * b, const struct plan * p,
 	    request_build_body(b, l->body, e) ||
 	    request_build_timeout(b, l->timeout_ms, e) ||
 	    push_all(b, p, in, e) ||
-	    request_clauses(b, p, in, e) ||
+	    request_clauses(b, p, in, size_of(p, pos), e) ||
 	    set_order(b, p, e) ||
 	    set_body_order(b, p, e) ||
 	    set_position(b, p, pos, e))

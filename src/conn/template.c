@@ -216,6 +216,10 @@ place(const struct template_expr * x, const json_t * v,
 		if (json_is_real(v))
 			return (quote_decimal(out, json_real_value(v), e));
 		break;
+	case QUOTE_SPL:
+		if (!own)
+			return (quote_spl(out, text->p, text->len, x->path, e));
+		break;
 	case QUOTE_QUERY_STRING:
 		if (!own)
 			return (quote_query_string(out, text->p, text->len,
@@ -306,7 +310,7 @@ static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
-	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SOQL;
+	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SPL;
 	json_t * v = template_eval(x, env), * one;
 	size_t i;
 	int rc = 0;

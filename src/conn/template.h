@@ -31,6 +31,7 @@ enum template_quote {
 	QUOTE_ENTITY, QUOTE_SELECTOR, /* the same: 'x' with \ before quotes;
 	                   "x" with ~ before them */
 	QUOTE_SOQL,     /* as QUOTE_ENTITY, and numbers without an exponent */
+	QUOTE_SPL,      /* as QUOTE_JQL, and no '*' */
 	QUOTE_TEXT,     /* as it is; whoever asks quotes the whole */
 	QUOTE_URL       /* a URL, begun in the buffer: a whole one at its start
 	                   (config), then host, segments, parameters */

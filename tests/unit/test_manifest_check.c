@@ -332,6 +332,12 @@ static const struct {
 	  "is no clause language" },
 	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
 	  "5\"}}"), L ".clauses.soql.limit", "{{value}}" },
+	{ LIST(",\"clauses\":{\"spl\":{\"query\":\"q\"}},\"paginate\":{"
+	  "\"kind\":\"none\",\"size\":{\"clause\":\"spl\",\"max\":5}}"),
+	  L ".paginate.size.clause", "that has a limit" },
+	{ LIST(",\"paginate\":{\"kind\":\"none\",\"size\":{\"clause\":"
+	  "\"spl\",\"body\":\"n\",\"max\":5}}"), L ".paginate.size",
+	  "in one of them" },
 	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"order\":"
 	  "\"{{value}}\"}}"), L ".clauses.soql.order", "no meaning here" },
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
