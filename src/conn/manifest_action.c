@@ -236,6 +236,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 		mread_fault(r, "base64", "has no meaning where the answer is "
 		    "text");
 	act->safe_to_retry = mread_bool(r, v, "safe_to_retry");
+	act->raw = mread_bool(r, v, "raw");
 }
 
 void
@@ -263,6 +264,7 @@ manifest_action_read(struct mread * r, struct manifest_entity * ent,
 				mread_fault(r, NULL, "is an action already, "
 				    "in other case");
 			ent->actions[ent->nactions].name = key;
+			ent->actions[ent->nactions].service = ent->service;
 			read_action(r, &ent->actions[ent->nactions++], x);
 			mread_leave(r, sub);
 		}

@@ -22,7 +22,7 @@ static const struct {
 	{ "token", ROOT_TOKEN, 1 }, { "jwt", ROOT_JWT, 1 },
 	{ "method", ROOT_SIGN, 1 }, { "url", ROOT_SIGN, 1 },
 	{ "body", ROOT_SIGN, 1 }, { "timestamp", ROOT_SIGN, 1 },
-	{ "signature", ROOT_SIGN, 1 },
+	{ "signature", ROOT_SIGN, 1 }, { "service", ROOT_SERVICE, 1 },
 };
 #define NROOTS (sizeof(roots) / sizeof(roots[0]))
 

@@ -115,7 +115,9 @@ push(struct request_build * b, const struct manifest_push * rule,
 
 	if (rule->add != NULL)
 		return (push_added(b, rule, v, e));
-	if (!json_is_array(v)) {
+	/* What says the same of each value says it once. */
+	if (!json_is_array(v) || (rule->text != NULL &&
+	    !template_text_uses(rule->text, "value"))) {
 		out = worded(b, rule, v, e);
 	} else {
 		if ((out = json_array()) == NULL)
@@ -435,6 +437,7 @@ request_page_build(struct request_build * b, const struct plan * p,
 {
 	const struct manifest_list * l = p->list;
 
+	b->env.service = p->ent->service;
 	if (request_build_url(b, l->url, e) ||
 	    request_build_params(b, l->query, e) ||
 	    request_build_headers(b, p->c->m->headers, e) ||

@@ -12,7 +12,7 @@
 
 enum template_filter { FILTER_NONE, FILTER_JQL, FILTER_QUERY, FILTER_URL,
 	FILTER_NUMBER, FILTER_ADF, FILTER_RAW, FILTER_PATH, FILTER_BASE64,
-	FILTER_LIKE };
+	FILTER_LIKE, FILTER_KEY };
 
 /* One {{...}}. */
 struct template_expr {

@@ -98,6 +98,20 @@ static const struct {
 	  "\"x\"}},"), "$.auth.sign.algorithm", "md5" },
 	{ TOP("\"auth\":{\"kind\":\"signature\",\"headers\":{\"X\":"
 	  "\"{{signature}}\"}},"), "$.auth.sign", "is missing" },
+	/* several services of a cloud */
+	{ TOP("\"base_url\":\"https://{{service}}.x\","), "$.entities.e.service",
+	  "is missing" },
+	{ TOP("\"base_url\":\"https://{{in.regoin}}.x\","), "$.base_url",
+	  "input" },
+	{ TOP("\"form\":\"nested\","), "$.form", "numbered" },
+	{ LIST(",\"query\":{\"a\":\"{{service}}\"}"), L ".query.a",
+	  "has no meaning here" },
+	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"most\":3}}"),
+	  L ".push.title.most", "goes with in" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\"like_prefix\",\"query\":\"t\"}}"),
+	  L ".push.at.pattern", "is missing" },
+	{ COL("\"id\":{\"type\":\"text\",\"as\":\"pairs\"}"),
+	  "$.entities.e.columns.id.as", "type map" },
 	/* config */
 	{ M("3", "", "{}"), "$.config", "must be an object" },
 	{ FIELD("{\"type\":\"strin\"}"), "$.config.f.type",
