@@ -165,6 +165,8 @@ test_forms(void ** state)
 	    "&Max=1000");
 	asks("{}", "kind", OP_IN, kinds, 2, NULL, NULL, NORTH, HEAD TAIL
 	    "&Kinds.member.1=x.y&Kinds.member.2=z&Max=1000");
+	asks("{}", "kind", OP_EQ, kinds, 1, NULL, NULL, NORTH, HEAD TAIL
+	    "&Kinds.member.1=x.y&Max=1000");
 	/* A time by its beginning, where the pattern knows it. */
 	asks("{}", "made", OP_PREFIX, month, 1, NULL, NULL, NORTH, HEAD
 	    "&Filter.1.Name=made&Filter.1.Value.1=2025-06%2A" TAIL
