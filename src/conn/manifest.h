@@ -20,7 +20,7 @@
  * (or a JSON value with strings in it) as in template.h.
  */
 
-enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON };
+enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON, DECODE_XML };
 
 enum column_type {
 	COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BOOLEAN,
@@ -243,6 +243,7 @@ struct manifest_action {
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */
 	int text;                   /* the answer is text, whatever it looks like */
+	enum manifest_decode decode; /* what it is else */
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
 	int safe_to_retry;          /* sending it twice does no harm */

@@ -207,7 +207,7 @@ manifest_list_read(struct mread * r, struct manifest_entity * ent,
 
 	/* What can only be acted on has none. */
 	lists = mread_list(r, v, "lists", ent->is_main ||
-	    ent->decode != DECODE_JSON ||
+	    ent->decode == DECODE_OPENMETRICS ||
 	    json_object_get(v, "actions") == NULL);
 	if (lists == NULL)
 		return;
