@@ -43,6 +43,7 @@ struct manifest_column {
 	enum time_format time;      /* of a timestamp */
 	enum column_pick pick;      /* of a path that fans out, which one */
 	int text;                   /* a document (Atlassian's) taken as its text */
+	int pairs;                  /* a list of names with values taken as a map */
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
 	                               service's; a key is not_null always */
@@ -100,6 +101,7 @@ struct manifest_push {
 	const json_t * except; /* values the service reads otherwise, which stay
 	                          here; NULL: none */
 	enum push_many many;   /* an IN list, or several CONTAINS */
+	size_t most;           /* no more values than these; 0: any */
 	enum time_format time;
 	const char * strftime; /* for TIME_STRFTIME */
 	int64_t widen_ms;      /* the bound is moved outwards by so much */
@@ -282,6 +284,9 @@ struct manifest_action {
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
 	int safe_to_retry;          /* sending it twice does no harm */
+	int raw;                    /* a body that is a text is sent as it is,
+	                               whatever Content-Type says */
+	const char * service;       /* the entity's */
 };
 
 struct manifest_entity {
@@ -289,6 +294,8 @@ struct manifest_entity {
 	const char * description;
 	int is_main;
 	int hidden;                 /* only a partition's parent */
+	const char * service;       /* which of a cloud's it belongs to, as
+	                               {{service}} has it; or NULL */
 	enum manifest_decode decode;
 	unsigned retry_count;
 	int retry_base_ms;
@@ -364,6 +371,8 @@ struct manifest {
 	int is_base_of_token;       /* it begins with {{token.base_url}} */
 	const char * base_url_or;   /* the one where that misses something */
 	const json_t * headers;     /* of every request, or NULL */
+	int form_numbered;          /* what is nested in a form is named by where it
+	                               stands: Filter.1.Name */
 	const json_t * error_text;  /* array of paths tried for a service's own
 	                               words, or NULL */
 	struct json_path ** error_paths;
@@ -378,6 +387,8 @@ struct manifest {
 	const char * test_entity;   /* or NULL */
 	const char * test_url;      /* or NULL */
 	const char * test_method;
+	const char * test_service;  /* {{service}} there, or NULL */
+	const json_t * test_headers; /* name -> template, or NULL */
 	const json_t * test_body;   /* a JSON template, or NULL */
 	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };

@@ -28,7 +28,7 @@ enum mread_root {
 	ROOT_CONFIG = 1 << 0, ROOT_IN = 1 << 1, ROOT_VALUE = 1 << 2,
 	ROOT_ORDER = 1 << 3, ROOT_NOW = 1 << 4, ROOT_LOOKUP = 1 << 5,
 	ROOT_TOKEN = 1 << 6, ROOT_JWT = 1 << 7, ROOT_SIGN = 1 << 8,
-	ROOT_ANSWER = 1 << 9
+	ROOT_ANSWER = 1 << 9, ROOT_SERVICE = 1 << 10
 };
 struct mread_scope {
 	unsigned roots;             /* enum mread_root bits */

@@ -4,7 +4,7 @@
 
 static const char * const manifest_keys[] = { "format", "type", "title",
     "description", "drive_model", "config", "auth", "base_url",
-    "base_url_or", "headers",
+    "base_url_or", "headers", "form",
     "limits", "errors", "error_text", "entities", "test", "$schema", NULL };
 static const char * const field_keys[] = { "type", "required", "default",
     "description", "min", "max", "values", "pattern", "variants", NULL };
@@ -31,10 +31,10 @@ static const char * const limit_header_keys[] = { "limit", "remaining",
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
-    "expect", NULL };
+    "headers", "service", "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
     "key", "columns", "lists", "explode", "drop_if", "keep_if", "decode", "retry",
-    "cursor", "complete", "actions", NULL };
+    "service", "cursor", "complete", "actions", NULL };
 static const char * const keep_keys[] = { "path", "contains", NULL };
 static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
@@ -55,8 +55,8 @@ static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
 static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
     NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
-    "clause", "text", "add", "values", "except", "pattern", "many", "time",
-    "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
+    "clause", "text", "add", "values", "except", "pattern", "many",
+    "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
 static const char * const strftime_keys[] = { "strftime", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
@@ -67,7 +67,7 @@ static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
-    "decode", "base64", "safe_to_retry", "auth", "poll", NULL };
+    "decode", "base64", "safe_to_retry", "raw", "auth", "poll", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",

@@ -205,6 +205,7 @@ sts_request(struct request_build * b, const json_t * auth, struct err * e)
 	if (!ok)
 		err_nomem(e, "a token");
 	b->auth = NULL;
+	b->env.service = "sts";
 	ok = ok && request_build_url(b, url ? url : STS_URL, e) == 0 &&
 	    set_form(b, form, e) == 0;
 	b->auth = with;
