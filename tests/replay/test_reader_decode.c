@@ -116,7 +116,7 @@ test_csv(void ** state)
 	rig_script(g, "/i?n=2&p=1", { .pieces = 9, .body = "t,id\r\n\"a\r\nb\",7\r\n,8\r\n" });
 	rig_script(g, "/i?n=2&p=2", { .body = "t,id\n" });
 	assert_int_equal(rig_read(g, "items", ""), 2);
-	rig_rows(g, "7/a\nb 8");
+	rig_rows(g, "7/a\r\nb 8");
 	rig_script(g, "/i?n=2&p=1", { .body = "t,id\nx,1,2\n" });
 	g->ctx.no_cache = 1;
 	(void)rig_read(g, "items", "");
