@@ -4,12 +4,14 @@
 #include "base/json.h"
 #include "cli/fixture_internal.h"
 #include "conn/action.h"
+#include "conn/answer_body.h"
 #include "conn/answer_rules.h"
 #include "conn/probe.h"
 #include "conn/request.h"
 #include "conn/send.h"
 
 #define TIMEOUT_MS 3000
+#define TIMEOUT_LIVE_MS 60000
 
 static void
 on_answer(void * arg, const json_t * answer, int status, const struct err * e)
@@ -53,8 +55,8 @@ fixture_action(struct fixture_run * run)
 	if (act == NULL || (args = action_args(run->c, act,
 	    json_object_get(run->fx, "args"), &run->err)) == NULL)
 		return (-1);
-	a = action_start(&run->env, run->c, act, args, TIMEOUT_MS, on_answer,
-	    run);
+	a = action_start(&run->env, run->c, act, args, run->live ?
+	    TIMEOUT_LIVE_MS : TIMEOUT_MS, on_answer, run);
 	if (a == NULL) {
 		json_decref(args);
 		return (err_nomem(&run->err, "an action"));
@@ -70,8 +72,7 @@ static void
 on_tested(void * arg, const struct http_res * res, const struct err * e)
 {
 	struct fixture_run * run = arg;
-	json_t * body = e != NULL || res->body_len == 0 ? NULL :
-	    json_loadb(res->body, res->body_len, JSON_DECODE_ANY, NULL);
+	json_t * body = e != NULL ? NULL : answer_body(run->m, res);
 	struct err why;
 
 	if (e == NULL && (answer_judge(run->m, res, body, res->url,

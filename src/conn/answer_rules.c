@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"
+#include "conn/answer_body.h"
 
 /* A service's own words in a message. */
 #define WORDS_MAX 200
@@ -319,9 +320,8 @@ answer_judge(const struct manifest * m, const struct http_res * res,
 	enum answer_kind k;
 	char safe[200];
 
-	if (body == NULL && res->body != NULL && res->body_len > 0)
-		body = own = json_loadb(res->body, res->body_len,
-		    JSON_DECODE_ANY, NULL);
+	if (body == NULL)
+		body = own = answer_body(m, res);
 	k = judge(m, res, body, http_url_safe(safe, sizeof(safe), url), now_ms,
 	    e);
 	json_decref(own);
@@ -331,7 +331,7 @@ answer_judge(const struct manifest * m, const struct http_res * res,
 int
 answer_refused(const struct manifest * m, const struct http_res * res)
 {
-	json_t * body = NULL;
+	json_t * body;
 	size_t i;
 	int rc = 0;
 
@@ -339,9 +339,7 @@ answer_refused(const struct manifest * m, const struct http_res * res)
 		continue;
 	if (i == m->nerrors)
 		return (0);
-	if (res->body != NULL && res->body_len > 0)
-		body = json_loadb(res->body, res->body_len, JSON_DECODE_ANY,
-		    NULL);
+	body = answer_body(m, res);
 	for (i = 0; i < m->nerrors; i++)
 		if (rule_matches(&m->errors[i], res, body)) {
 			rc = m->errors[i].what == DO_REFRESH;
@@ -355,8 +353,7 @@ void
 answer_failed(const struct manifest * m, const struct http_res * res,
     const char * url, struct err * e)
 {
-	json_t * body = res->body == NULL ? NULL : json_loadb(res->body,
-	    res->body_len, JSON_DECODE_ANY, NULL);
+	json_t * body = answer_body(m, res);
 	char safe[200];
 
 	usual(m, res, body, http_url_safe(safe, sizeof(safe), url), e);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "conn/plan_choose.h"
 #include "conn/plan_push.h"
 #include "conn/template.h"
@@ -206,6 +207,21 @@ fill_input(struct plan * p, struct plan_pred * d, struct err * e)
 	    "%s.%s can be asked with", col->name, p->c->name, p->ent->name));
 }
 
+static void
+free_preds(struct plan * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->npreds; i++) {
+		free(p->preds[i].values);
+		json_decref(p->preds[i].sent);
+	}
+	free(p->preds);
+	p->preds = NULL;
+	p->npreds = 0;
+	p->nothing = 0;
+}
+
 static int
 fill_preds(struct plan * p, const struct plan_given * given, size_t n,
     uint64_t inputs, struct err * e)
@@ -229,7 +245,7 @@ fill_preds(struct plan * p, const struct plan_given * given, size_t n,
 		if (p->preds[j].sent == NULL &&
 		    p->preds[j].column < p->ent->ncolumns)
 			push_one(p, j, left);
-	p->exact = p->ent->drop_if == NULL;
+	p->exact = p->ent->drop_if == NULL && p->ent->keep_if == NULL;
 	for (j = 0; j < n; j++)
 		p->exact &= p->preds[j].exact;
 	return (0);
@@ -253,14 +269,44 @@ fill_order(struct plan * p, const struct plan_order * orders, size_t norders,
 	return (0);
 }
 
+/* The list of ${choice}, with what goes down to it. */
+static int
+fill_list(struct plan * p, const struct plan_given * given, size_t n,
+    const struct plan_choice * choice, struct err * e)
+{
+	if (choice->list == NULL && choice->missing == NULL)
+		return (err_set(e, ERR_CONFIG, "input", "%s.%s cannot be listed",
+		    p->c->name, p->ent->name));
+	if (choice->list == NULL)
+		return (err_missing(p, choice->missing, e));
+	p->list = choice->list;
+	if (check_told(p, given, n, e))
+		return (-1);
+	return (fill_preds(p, given, n, choice->inputs, e));
+}
+
+/* Whether a list that serves pushes alone has none: its shape promised one, and
+ * the value is none that can be sent. */
+static int
+is_idle(const struct plan * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->npreds; i++)
+		if (p->preds[i].push != NULL)
+			return (0);
+	return (p->list->only_pushed && !p->nothing);
+}
+
 static int
 fill(struct plan * p, const struct plan_given * given, size_t n,
     const struct plan_order * orders, size_t norders, struct err * e)
 {
-	struct plan_shape shape = { NULL, n, orders, norders };
-	struct plan_choice choice;
+	struct plan_shape shape = { NULL, n, orders, norders, 0 };
+	struct plan_choice choice, other;
 	struct plan_ask * asks;
 	size_t i;
+	int rc;
 
 	if ((p->wanted = malloc(p->ent->ncolumns + 1)) == NULL ||
 	    (asks = calloc(n + 1, sizeof(*asks))) == NULL)
@@ -272,16 +318,22 @@ fill(struct plan * p, const struct plan_given * given, size_t n,
 	}
 	shape.asks = asks;
 	plan_choose(p->c, p->ent, &shape, &choice);
+	rc = fill_list(p, given, n, &choice, e);
+	if (rc == 0 && is_idle(p)) {
+		/* The order that the shape promised is relied on. */
+		shape.every = 1;
+		plan_choose(p->c, p->ent, &shape, &other);
+		if (other.list != NULL &&
+		    other.order_pushed >= choice.order_pushed) {
+			other.order_pushed = choice.order_pushed;
+			choice = other;
+			free_preds(p);
+			rc = fill_list(p, given, n, &choice, e);
+		}
+	}
 	free(asks);
-	if (choice.list == NULL && choice.missing == NULL)
-		return (err_set(e, ERR_CONFIG, "input", "%s.%s cannot be listed",
-		    p->c->name, p->ent->name));
-	if (choice.list == NULL)
-		return (err_missing(p, choice.missing, e));
-	p->list = choice.list;
-	if (check_told(p, given, n, e) || fill_preds(p, given, n, choice.inputs, e))
-		return (-1);
-	return (fill_order(p, orders, norders, choice.order_pushed, e));
+	return (rc != 0 ? -1 : fill_order(p, orders, norders,
+	    choice.order_pushed, e));
 }
 
 struct plan *
@@ -298,6 +350,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 	p->c = connector_ref(c);
 	p->ent = ent;
 	p->limit = -1;
+	p->now_ms = clock_wall_ms();
 	if ((p->config = json_incref(connector_config_parsed(c))) == NULL) {
 		err_nomem(e, "a plan");
 		plan_free(p);
@@ -313,15 +366,9 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 void
 plan_free(struct plan * p)
 {
-	size_t i;
-
 	if (p == NULL)
 		return;
-	for (i = 0; i < p->npreds; i++) {
-		free(p->preds[i].values);
-		json_decref(p->preds[i].sent);
-	}
-	free(p->preds);
+	free_preds(p);
 	free(p->orders);
 	free(p->wanted);
 	json_decref(p->config);

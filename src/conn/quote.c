@@ -120,6 +120,16 @@ quote_selector(struct buf * out, const char * s, size_t n, const char * what,
 	return (quote_with(out, s, n, '"', '~', what, e));
 }
 
+int
+quote_spl(struct buf * out, const char * s, size_t n, const char * what,
+    struct err * e)
+{
+	if (memchr(s, '*', n) != NULL)
+		return (REFUSE(e, "%s holds a '*', which the service takes for "
+		    "any text", what));
+	return (quote_jql(out, s, n, what, e));
+}
+
 /* Words that mean something where they stand bare. */
 static int
 is_reserved(const char * s, size_t n)

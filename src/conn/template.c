@@ -94,6 +94,8 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		buf_add(&out, text->p, text->len);
 		buf_addc(&out, '%');
 		break;
+	case FILTER_KEY:
+		return (0);
 	case FILTER_PATH:
 		return (quote_path_ok(text->p, text->len, x->path, e));
 	case FILTER_BASE64:
@@ -113,6 +115,13 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 	if (rc == 0 && (out.failed || (out.p == NULL && buf_adds(text, ""))))
 		rc = err_nomem(e, "a request");
 	return (rc);
+}
+
+/* A key is a path that may have empty parts. */
+static int
+keeps_slash(const struct template_expr * x)
+{
+	return (x->filter == FILTER_PATH || x->filter == FILTER_KEY);
 }
 
 /* Where in the URL in ${out} the next bytes go. */
@@ -146,13 +155,16 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		    "and would change what the URL means", x->path));
 	if (where == QUOTE_SEGMENT) {
 		quote_percent(out, text->p, text->len,
-		    x->filter == FILTER_PATH ? "/" : "");
+		    keeps_slash(x) ? "/" : "");
 		return (0);
 	}
 	if (out->len > 0 || (strncmp(x->path, "config.", 7) != 0 &&
+	    strncmp(x->path, "answer.", 7) != 0 &&
+	    strncmp(x->path, "header.", 7) != 0 &&
 	    strcmp(x->path, "token.base_url") != 0))
 		return (quote_host(out, text->p, text->len, x->path, e));
-	/* A whole URL, as the configuration gives it. */
+	/* A whole URL, as the configuration gives it, or as the service did:
+	 * whoever asks looks at its host. */
 	for (i = 0; i < text->len; i++)
 		if ((unsigned char)text->p[i] <= ' ' || text->p[i] == 0x7f)
 			return (err_set(e, ERR_CONFIG, "template", "{{%s}} "
@@ -188,7 +200,7 @@ place(const struct template_expr * x, const json_t * v,
 	case QUOTE_QUERY:
 		quote_percent(out, text->p, text->len,
 		    quote == QUOTE_QUERY ? ",:" :
-		    x->filter == FILTER_PATH ? "/" : "");
+		    keeps_slash(x) ? "/" : "");
 		return (0);
 	case QUOTE_URL:
 		return (place_in_url(x, text, out, e));
@@ -212,6 +224,10 @@ place(const struct template_expr * x, const json_t * v,
 			    e));
 		if (json_is_real(v))
 			return (quote_decimal(out, json_real_value(v), e));
+		break;
+	case QUOTE_SPL:
+		if (!own)
+			return (quote_spl(out, text->p, text->len, x->path, e));
 		break;
 	case QUOTE_QUERY_STRING:
 		if (!own)
@@ -303,7 +319,7 @@ static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
-	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SOQL;
+	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SPL;
 	json_t * v = template_eval(x, env), * one;
 	size_t i;
 	int rc = 0;

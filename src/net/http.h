@@ -112,10 +112,19 @@ const char * http_res_header(const struct http_res * res, const char * name);
 /** http_res_date(res): What its Date says, in ms since 1970; -1: nothing. */
 int64_t http_res_date(const struct http_res * res);
 
+/** http_res_retry_after(res): What its Retry-After (seconds or a date) asks for, in
+ * ms from now; -1: nothing. */
+int64_t http_res_retry_after(const struct http_res * res);
+
 /** http_hdrs_all(res, name, out): Append the values of all such headers, ", "
  * between them, as they would stand in one; how many there are. */
 size_t http_hdrs_all(const struct http_res * res, const char * name,
     struct buf * out);
+
+/** http_hdrs_each(res, found, arg): Call ${found} with each header, "Name: value",
+ * as it came. */
+void http_hdrs_each(const struct http_res * res, void (*found)(void * arg,
+    const char * line), void * arg);
 
 /**
  * Called exactly once a call, from the soon queue, never before http_start

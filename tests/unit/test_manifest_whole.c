@@ -191,12 +191,21 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l->max_rows, 1000);
 	assert_int_equal(l->order_max, 2);
 	assert_string_equal(l->order_desc, "DOWN");
+	assert_true(l->records_optional);
+	assert_int_equal(l->nlacks, 2);
+	assert_int_equal(l->lacks[0].path->neach, 1);
+	assert_int_equal(json_array_size(l->lacks[1].fine), 1);
+	assert_string_equal(m->main->keep_text, "ticket");
+	assert_int_equal(m->main->columns[3].segment, -1);
 	p = &l[1].paginate;
 	assert_string_equal(l[1].method, "GET");
 	assert_int_equal(p->kind, PAGE_NUMBER);
 	assert_int_equal(p->first, 0);
 	assert_int_equal(p->size, 50);
 	assert_int_equal(p->size_max, 50);
+	assert_int_equal(l[0].split, 0);
+	assert_string_equal(m->main->columns[l[1].split - 1].name, "updated_at");
+	assert_int_equal(json_object_size(l[1].split_query), 1);
 	assert_int_equal(l[1].norders, 2);
 	assert_string_equal(l[1].order_asc, "asc");
 	assert_int_equal(l[1].order_max, 1);
@@ -277,6 +286,9 @@ test_actions_of_the_whole(void ** state)
 	assert_int_equal(json_array_size(a->success), 2);
 	assert_non_null(a->result);
 	assert_true(a->safe_to_retry);
+	assert_non_null(a->poll);
+	assert_int_equal(a->poll->every_ms, 500);
+	assert_int_equal(json_object_size(a->poll->failed), 2);
 	manifest_unref(m);
 }
 
@@ -286,14 +298,18 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 {
 	const char * name;
 	const json_t * x;
-	size_t i, n = 0;
+	size_t i, n = 0, commented = 0;
 
 	for (i = 0; keys[i] != NULL; i++)
 		if (json_object_get(props, keys[i]) == NULL)
 			fail_msg("%s.%s is not in the JSON Schema", kind,
 			    keys[i]);
 	json_object_foreach((json_t *)(uintptr_t)props, name, x) {
-		(void)x;
+		if (strcmp(name, MREAD_COMMENT) == 0) {
+			assert_string_equal(json_str(x, "type"), "string");
+			commented++;
+			continue;
+		}
 		for (i = 0; keys[i] != NULL && strcmp(keys[i], name) != 0; i++)
 			;
 		if (keys[i] == NULL)
@@ -302,6 +318,7 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 		n++;
 	}
 	assert_true(n > 0);
+	assert_int_equal(commented, 1);
 }
 
 static void

@@ -33,7 +33,8 @@ setup(void ** state)
 	    "\"q\": \"say \\\"hi\\\" \\\\ OR project = X\", "
 	    "\"line\": \"a\\r\\nX-Evil: 1\", \"num\": 7, \"real\": 0.25, \"yes\":"
 	    "true, \"no\": null, \"list\": [\"a\", \"b \\\"c\"], \"obj\": {\"k\":"
-	    "\"v\"}, \"big\": \"9007199254740993\", \"two\": \"one\\ntwo\"}", 0,
+	    "\"v\"}, \"big\": \"9007199254740993\", \"two\": \"one\\ntwo\","
+	    "\"star\": \"a*\"}", 0,
 	    NULL);
 	assert_non_null(config);
 	assert_non_null(schema);
@@ -168,6 +169,12 @@ test_languages(void ** state)
 	expands("x LIKE {{in.obj.k|prefix}}", QUOTE_SOQL, "x LIKE 'v%'");
 	expands("x LIKE {{in.obj.k|like}}", QUOTE_SOQL, "x LIKE '%v%'");
 	refuses("{{in.line}}", QUOTE_SOQL, "control character");
+	expands("host={{in.q}} n={{in.num}}", QUOTE_SPL,
+	    "host=\"say \\\"hi\\\" \\\\ OR project = X\" n=7");
+	expands("host IN ({{in.list}})", QUOTE_SPL,
+	    "host IN (\"a\", \"b \\\"c\")");
+	refuses("{{in.line}}", QUOTE_SPL, "control character");
+	refuses("host={{in.star}}", QUOTE_SPL, "any text");
 }
 
 /* Numbers of a language that has no exponents. */
