@@ -265,6 +265,7 @@ class Salesforce(Service):
         self.lists = {}
         self.size = 50
         self.used = 18
+        self.left = -1          # calls until the session ends
         self.records = list(ACCOUNTS)
 
     def token(self, body):
@@ -290,6 +291,9 @@ class Salesforce(Service):
     def answer(self, method, path, head, body):
         if path == "/services/oauth2/token":
             return self.token(body)
+        self.left -= 1
+        if self.left == 0:
+            self.good = None
         if head.get("Authorization") != "Bearer %s" % self.good:
             return 401, [{"message": "Session expired or invalid",
                           "errorCode": "INVALID_SESSION_ID"}], {}
@@ -446,6 +450,10 @@ sf.good = None
 t.eq(len(d.query("SELECT Id FROM sf.accounts")), 216,
      "a session that ended is begun anew")
 t.eq(sf.n, 2, "  once")
+sf.left = 3
+t.eq(d.query("SELECT count(*) AS n, count(DISTINCT Id) AS m FROM sf.accounts"),
+     [{"n": 216, "m": 216}], "one that ends on the third page")
+t.eq(sf.n, 3, "  is begun anew there")
 d.query("SET SECRET rt = 'refresh-0'")
 make("sfr", "salesforce", {"base_url": sf.base, "auth": "refresh_token",
                            "client_id": "3MVGx",
@@ -573,6 +581,9 @@ got = d.query("SELECT name, ip FROM ovh.dedicated_servers")
 t.ok(len(got) == 120 and all(r["ip"] == "198.51.100." + r["name"][2:
      r["name"].index(".")] for r in got), "servers, each with its own", got[:3])
 t.eq(len(ovh.calls) - n, 4, "  in four calls")
+d.query("SYNC CONNECTOR ovh.dedicated_servers TO sqlite:ovh_servers")
+t.eq(d.query("SELECT count(*) AS n, count(ip) AS m FROM ovh_servers"),
+     [{"n": 120, "m": 120}], "  and synced")
 d.query("EXEC ovh.instances.reboot(project => 'p1', id => 'x', type => 'hard')")
 d.query("EXEC ovh.instances.stop(project => 'p1', id => 'x')")
 t.eq(ovh.wrong, [], "bodies are signed, too")
