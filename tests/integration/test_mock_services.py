@@ -25,7 +25,7 @@ NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
 PRISM = os.path.join(NODE, ".bin", "prism")
 NAMES = ("github", "jira", "datadog", "pagerduty", "bitbucket", "opsgenie",
          "zendesk", "hubspot", "slack", "grafana", "newrelic", "dynatrace",
-         "scaleway")
+         "scaleway", "ovh")
 if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
     Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
 if not have("node") or not os.path.exists(PRISM):
@@ -36,7 +36,8 @@ BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
         "pagerduty": "api_url", "bitbucket": "api_url", "opsgenie": "api_url",
         "zendesk": "api_url", "hubspot": "api_url", "slack": "api_url",
         "grafana": "url", "newrelic": "api_url",
-        "dynatrace": "environment_url", "scaleway": "api_url"}
+        "dynatrace": "environment_url", "scaleway": "api_url",
+        "ovh": "api_url"}
 # What the connector's URL holds behind the host.
 PREFIX = {"bitbucket": "/2.0", "slack": "/api"}
 # Where a description is narrower than the service: a part of the request, and why.
