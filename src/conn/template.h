@@ -45,6 +45,7 @@ struct template_env {
 	const json_t * lookup;
 	const json_t * answer;     /* to the request before */
 	const json_t * header;     /* of it, name -> value */
+	const json_t * action;     /* {id, at, since} */
 	int64_t now_ms;
 	/* {{token.base_url}}: where the service is, or NULL. */
 	const char * token_base;

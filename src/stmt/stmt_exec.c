@@ -91,7 +91,8 @@ prepare(struct stmt_run * r)
 
 /* Arguments that say which failed are the statement's, not the service's. */
 static void
-on_acted(void * arg, const json_t * answer, int status, const struct err * e)
+on_acted(void * arg, const json_t * answer, const struct action_end * did,
+    const struct err * e)
 {
 	struct stmt_run * r = arg;
 	struct exec * x = r->own;
@@ -106,7 +107,7 @@ on_acted(void * arg, const json_t * answer, int status, const struct err * e)
 		stmt_answer(r, json_incref((json_t *)(uintptr_t)answer));
 	else if (answer == NULL || json_is_null(answer) ||
 	    json_is_object(answer))
-		stmt_answer(r, json_pack("{s:i}", "status", status));
+		stmt_answer(r, json_pack("{s:i}", "status", did->status));
 	else
 		stmt_answer(r, json_pack("{s:O}", "answer", answer));
 }
@@ -115,15 +116,15 @@ static void
 start(struct stmt_run * r)
 {
 	struct exec * x = prepare(r);
-	int64_t timeout_ms;
+	struct action_opts o = { .timeout_ms = 0 };
 	struct err e;
 
 	if (x == NULL)
 		return;
-	timeout_ms = x->c->opt.timeout_ms > 0 ? x->c->opt.timeout_ms :
+	o.timeout_ms = x->c->opt.timeout_ms > 0 ? x->c->opt.timeout_ms :
 	    TIMEOUT_MS;
 	x->action = action_start(r->env->conn, x->c, x->act, x->args,
-	    timeout_ms, on_acted, r);
+	    &o, on_acted, r);
 	if (x->action == NULL) {
 		err_nomem(&e, "an action");
 		stmt_fail(r, &e);
@@ -181,30 +182,41 @@ add_poll(json_t * rows, const struct manifest_poll * p)
 	buf_free(&how);
 }
 
+/* How it is seen whether it was done, where no answer comes. */
 static int
-add_requests(const struct exec * x, json_t * rows, struct err * e)
+add_probe(const struct exec * x, const struct request_given * given,
+    json_t * rows, struct err * e)
 {
-	struct request_given given = { .lookup = NULL };
 	struct request * q;
-	json_t * found = NULL;
+
+	if (x->act->probe == NULL)
+		return (0);
+	if ((q = request_probe(x->c, x->act, x->args, given, e)) == NULL)
+		return (-1);
+	add_request(rows, q);
+	request_free(q);
+	return (0);
+}
+
+static int
+add_requests(const struct exec * x, const struct request_given * given,
+    json_t * rows, struct err * e)
+{
+	struct request * q;
 
 	if (x->act->lookup != NULL) {
 		if ((q = request_lookup(x->c, x->act, x->args, e)) == NULL)
 			return (-1);
 		add_request(rows, q);
 		request_free(q);
-		found = json_string("<what the call before finds>");
 	}
-	given.lookup = found;
-	q = request_action(x->c, x->act, x->args, &given, e);
-	json_decref(found);
-	if (q == NULL)
+	if ((q = request_action(x->c, x->act, x->args, given, e)) == NULL)
 		return (-1);
 	add_request(rows, q);
 	request_free(q);
 	if (x->act->poll != NULL)
 		add_poll(rows, x->act->poll);
-	return (0);
+	return (add_probe(x, given, rows, e));
 }
 
 static void
@@ -213,13 +225,24 @@ start_explain(struct stmt_run * r)
 	static const char * const cols[] = { "method", "url", "headers",
 	    "body", "TEXT", "TEXT", "TEXT", "TEXT" };
 	struct exec * x = prepare(r);
-	json_t * rows;
+	struct request_given given = { .lookup = NULL };
+	json_t * rows, * own, * found;
 	struct err e;
+	int rc;
 
 	if (x == NULL)
 		return;
 	rows = json_array();
-	if (add_requests(x, rows, &e)) {
+	found = json_string("<what the call before finds>");
+	/* What is new with each. */
+	own = json_pack("{s:s, s:s, s:s}", "id", "<the action's id>", "at",
+	    "<now>", "since", "<a minute ago>");
+	given.lookup = x->act->lookup != NULL ? found : NULL;
+	given.own = own;
+	rc = add_requests(x, &given, rows, &e);
+	json_decref(found);
+	json_decref(own);
+	if (rc != 0) {
 		json_decref(rows);
 		stmt_fail(r, &e);
 		return;
