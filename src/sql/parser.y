@@ -64,11 +64,11 @@ static struct ast * sync_options(struct parser *, struct ast *,
 %token <r> LBRACE "{" RBRACE "}" LBRACKET "[" RBRACKET "]" LPAREN "(" RPAREN ")"
 %token <r> COMMA "," COLON ":" DOT "." SEMI ";" EQUAL "=" MINUS "-" PLUS "+"
 
-%token <r> ALTER "ALTER" BEGIN_ "BEGIN" CATCH "CATCH" CONFIG "CONFIG"
+%token <r> ALTER "ALTER" ACTION "ACTION" ACTIONS "ACTIONS" BEGIN_ "BEGIN" CATCH "CATCH" CONFIG "CONFIG"
 %token <r> CONNECTOR "CONNECTOR" EXEC "CONNECTOR_EXEC" CONNECTORS "CONNECTORS"
 %token <r> CREATE "CREATE" DESCRIBE "DESCRIBE" DISABLE "DISABLE" DROP "DROP"
 %token <r> ENABLE "ENABLE" END "END" EXISTS "EXISTS" EXPLAIN "EXPLAIN"
-%token <r> FINALLY "FINALLY" FULL "FULL" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
+%token <r> FINALLY "FINALLY" FOR "FOR" LIMIT "LIMIT" FULL "FULL" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
 %token <r> OPTIONS "OPTIONS" OR "OR" PAUSE "PAUSE" REPLACE "REPLACE"
 %token <r> RESUME "RESUME" RUN "RUN" SCHEDULE "SCHEDULE" SECRET "SECRET"
 %token <r> SECRETS "SECRETS" SET "SET" SHOW "SHOW" STATUS "STATUS" SYNC "SYNC"
@@ -76,7 +76,7 @@ static struct ast * sync_options(struct parser *, struct ast *,
 %token <r> TYPES "TYPES"
 
 %type <r> name keyword key sync_id open
-%type <ast> stmt simple item block try sync sync_head create_head
+%type <ast> stmt simple item block try sync sync_head create_head show_actions
 %type <list> items finally
 %type <caught> catches catch
 %type <cls> class
@@ -258,6 +258,15 @@ simple: TEXT {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNCS, $1.first)) ==
 		    NULL);
 	}
+    | show_actions
+    | show_actions LIMIT NUMBER {
+		$$ = $1;
+		YYERROR_IF(($$->args = parser_number(p, $3.first, 0)) == NULL);
+	}
+    | SHOW ACTION STRING {
+		YYERROR_IF(($$ = named(p, AST_SHOW_ACTION, $1.first,
+		    $3.first)) == NULL);
+	}
     | SHOW SYNC sync_id {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNC, $1.first)) ==
 		    NULL || parser_words(p, $3, &$$->name));
@@ -340,6 +349,16 @@ sync: sync_head
     | sync OPTIONS object			{ YYERROR_IF(($$ =
 						      sync_options(p, $1, $2,
 						      $3)) == NULL); }
+    ;
+
+show_actions: SHOW ACTIONS {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_ACTIONS,
+		    $1.first)) == NULL);
+	}
+    | SHOW ACTIONS FOR name {
+		YYERROR_IF(($$ = named(p, AST_SHOW_ACTIONS, $1.first,
+		    $4.first)) == NULL);
+	}
     ;
 
 sync_id: name
@@ -425,7 +444,7 @@ value: JSTRING		{ YYERROR_IF(($$ = parser_text(p, $1.first)) == NULL); }
     ;
 
 name: ID | QUOTED | keyword ;
-keyword: ALTER | BEGIN_ | CATCH | CONFIG | CONNECTOR | EXEC | CONNECTORS
+keyword: ALTER | ACTION | ACTIONS | FOR | LIMIT | BEGIN_ | CATCH | CONFIG | CONNECTOR | EXEC | CONNECTORS
     | CREATE | DESCRIBE | DISABLE | DROP | ENABLE | END | EXISTS | EXPLAIN
     | FINALLY | FULL | IF | INCREMENTAL | NOT | ON | OPTIONS | OR | PAUSE | REPLACE
     | RESUME | RUN | SCHEDULE | SECRET | SECRETS | SET | SHOW | STATUS | SYNC

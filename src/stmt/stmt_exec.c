@@ -9,12 +9,12 @@
 #include "stmt/stmt_internal.h"
 
 /* CONNECTOR_EXEC n.entity.action(...), and EXPLAIN of it, which sends nothing. */
-#define TIMEOUT_MS 30000
 
 struct exec {
 	struct connector * c; /* a reference: it may be dropped meanwhile */
+	const struct manifest_entity * ent;
 	const struct manifest_action * act;
-	struct action * action;
+	struct act * action;
 	json_t * args;
 };
 
@@ -25,7 +25,7 @@ end(struct stmt_run * r)
 
 	if (x == NULL)
 		return;
-	action_cancel(x->action);
+	acts_leave(x->action);
 	connector_unref(x->c);
 	json_decref(x->args);
 	free(x);
@@ -81,6 +81,7 @@ prepare(struct stmt_run * r)
 	}
 	r->own = x;
 	x->c = connector_ref(c);
+	x->ent = ent;
 	x->act = act;
 	if ((x->args = action_args(c, act, r->ast->args, &e)) == NULL) {
 		stmt_fail(r, &e);
@@ -112,19 +113,26 @@ on_acted(void * arg, const json_t * answer, const struct action_end * did,
 		stmt_answer(r, json_pack("{s:O}", "answer", answer));
 }
 
+static const char *
+or_null(const char * s)
+{
+	return (*s != '\0' ? s : NULL);
+}
+
 static void
 start(struct stmt_run * r)
 {
 	struct exec * x = prepare(r);
-	struct action_opts o = { .timeout_ms = 0 };
+	struct act_who who;
 	struct err e;
 
 	if (x == NULL)
 		return;
-	o.timeout_ms = x->c->opt.timeout_ms > 0 ? x->c->opt.timeout_ms :
-	    TIMEOUT_MS;
-	x->action = action_start(r->env->conn, x->c, x->act, x->args,
-	    &o, on_acted, r);
+	who.user = or_null(r->text->user);
+	who.peer = or_null(r->text->peer);
+	who.request_id = or_null(r->text->request_id);
+	x->action = acts_start(r->env->acts, r->env->conn, x->c, x->ent, x->act,
+	    x->args, &who, on_acted, r);
 	if (x->action == NULL) {
 		err_nomem(&e, "an action");
 		stmt_fail(r, &e);
@@ -139,7 +147,7 @@ cancel(struct stmt_run * r)
 
 	if (x == NULL || x->action == NULL)
 		return;
-	action_cancel(x->action);
+	acts_leave(x->action);
 	x->action = NULL;
 	err_set(&e, ERR_CANCELLED, "cancelled", "the statement was cancelled; "
 	    "what was sent to the service was sent");
