@@ -75,6 +75,19 @@ at(const char * path, const json_t * v)
 	return (out);
 }
 
+/* Services take blanks from the end of a text, or put a line's end there. */
+static int
+same_text(const char * a, const char * b)
+{
+	size_t na = strlen(a), nb = strlen(b);
+
+	while (na > 0 && strchr(" \t\r\n", a[na - 1]) != NULL)
+		na--;
+	while (nb > 0 && strchr(" \t\r\n", b[nb - 1]) != NULL)
+		nb--;
+	return (na == nb && memcmp(a, b, na) == 0);
+}
+
 /* Ids are numbers here and texts there. */
 static int
 is_same(const json_t * a, const json_t * b)
@@ -88,6 +101,11 @@ is_same(const json_t * a, const json_t * b)
 	}
 	if (json_is_string(a) && json_is_integer(b))
 		return (is_same(b, a));
+	if (json_is_string(a) && json_is_boolean(b))
+		return (strcmp(json_string_value(a), json_is_true(b) ? "true" :
+		    "false") == 0);
+	if (json_is_string(a) && json_is_string(b))
+		return (same_text(json_string_value(a), json_string_value(b)));
 	return (json_equal(a, b));
 }
 
@@ -158,7 +176,9 @@ not_there(struct action * a, int status)
 
 	if (a->has_refusal) {
 		/* Refused, and not there. */
-		e = a->refusal;
+		err_set(&e, a->refusal.cls, a->refusal.code, "%s; it was sent "
+		    "before without an answer, but is not there",
+		    a->refusal.msg);
 		a->open = 0;
 		a->judged = 1;
 		a->step = STEP_ACT;

@@ -75,7 +75,7 @@ static struct ast * sync_options(struct parser *, struct ast *,
 %token <r> SYNCS "SYNCS" TARGETS "TARGETS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE"
 %token <r> TYPES "TYPES"
 
-%type <r> name keyword key sync_id open
+%type <r> name keyword key sync_id sync_verb open
 %type <ast> stmt simple item block try sync sync_head create_head show_actions
 %type <list> items finally
 %type <caught> catches catch
@@ -258,6 +258,10 @@ simple: TEXT {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNCS, $1.first)) ==
 		    NULL);
 	}
+    | sync_verb sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, (enum ast_kind)$1.last,
+		    $1.first)) == NULL || parser_words(p, $2, &$$->name));
+	}
     | show_actions
     | show_actions LIMIT NUMBER {
 		$$ = $1;
@@ -267,10 +271,6 @@ simple: TEXT {
 		YYERROR_IF(($$ = named(p, AST_SHOW_ACTION, $1.first,
 		    $3.first)) == NULL);
 	}
-    | SHOW SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNC, $1.first)) ==
-		    NULL || parser_words(p, $3, &$$->name));
-	}
     | RUN SYNC sync_id {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_RUN_SYNC, $1.first)) ==
 		    NULL || parser_words(p, $3, &$$->name));
@@ -279,18 +279,6 @@ simple: TEXT {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_RUN_SYNC, $1.first)) ==
 		    NULL || parser_words(p, $3, &$$->name));
 		$$->full = 1;
-	}
-    | PAUSE SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_PAUSE_SYNC, $1.first)) ==
-		    NULL || parser_words(p, $3, &$$->name));
-	}
-    | RESUME SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_RESUME_SYNC,
-		    $1.first)) == NULL || parser_words(p, $3, &$$->name));
-	}
-    | DROP SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_DROP_SYNC, $1.first)) ==
-		    NULL || parser_words(p, $3, &$$->name));
 	}
     | SET SECRET name EQUAL STRING {
 		YYERROR_IF(($$ = named(p, AST_SET_SECRET, $1.first,
@@ -351,16 +339,17 @@ sync: sync_head
 						      $3)) == NULL); }
     ;
 
-show_actions: SHOW ACTIONS {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_ACTIONS,
-		    $1.first)) == NULL);
-	}
-    | SHOW ACTIONS FOR name {
-		YYERROR_IF(($$ = named(p, AST_SHOW_ACTIONS, $1.first,
-		    $4.first)) == NULL);
-	}
+/* Where it stands, and what it is. */
+sync_verb: SHOW SYNC	{ $$.first = $1.first; $$.last = AST_SHOW_SYNC; }
+    | PAUSE SYNC	{ $$.first = $1.first; $$.last = AST_PAUSE_SYNC; }
+    | RESUME SYNC	{ $$.first = $1.first; $$.last = AST_RESUME_SYNC; }
+    | DROP SYNC		{ $$.first = $1.first; $$.last = AST_DROP_SYNC; }
     ;
-
+show_actions: SHOW ACTIONS	{ YYERROR_IF(($$ = parser_new_ast(p,
+				      AST_SHOW_ACTIONS, $1.first)) == NULL); }
+    | SHOW ACTIONS FOR name	{ YYERROR_IF(($$ = named(p, AST_SHOW_ACTIONS,
+				      $1.first, $4.first)) == NULL); }
+    ;
 sync_id: name
     | name DOT name				{ $$.first = $1.first;
 						  $$.last = $3.last; }
