@@ -196,7 +196,8 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	int how;
 	static const char * const methods[] = { "GET", "POST", "PUT", "PATCH",
 	    "DELETE", NULL };
-	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW };
+	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW |
+	    ROOT_ACTION };
 
 	act->method = "POST";
 	if (!mread_is_object(r, v, KEYS_ACTION))
