@@ -298,7 +298,8 @@ report(const struct record * r, const struct tried * t, size_t len)
 		printf(", the error %s %s", err_class_name(t->err.cls),
 		    t->err.code);
 	else if (r->o->entity != NULL)
-		printf(", %zu rows", json_array_size(t->got));
+		printf(", %zu row%s", json_array_size(t->got),
+		    json_array_size(t->got) == 1 ? "" : "s");
 	printf("; it plays\n");
 	if (r->ncut > 0)
 		printf("pages were cut to %lld records (--rows): %zu left out\n",
