@@ -57,6 +57,8 @@ complain(struct record * r, const struct err * e)
 	screen_complain(r->scr, "%s", e->msg);
 	if (interrupt_seen())
 		return (EXIT_CODE_INTERRUPTED);
+	if (strcmp(e->code, "token") == 0 && e->cls == ERR_TRANSIENT)
+		return (EXIT_CODE_UNREACHABLE);
 	for (i = 0; away[i] != NULL && json_array_size(r->heard) == 0; i++)
 		if (strcmp(away[i], e->code) == 0)
 			return (EXIT_CODE_UNREACHABLE);
@@ -408,7 +410,7 @@ record_run(struct screen * scr, const struct record_opts * o)
 	char path[MANIFEST_FILE_PATH];
 	int rc;
 
-	if ((r.m = manifest_file_load(manifest_file_path(o->dir, path))) ==
+	if ((r.m = manifest_file_load(manifest_file_path(o->dir, path), 0)) ==
 	    NULL) {
 		fflush(stdout);
 		screen_complain(scr, "the manifest has faults: nobody was "

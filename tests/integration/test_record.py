@@ -97,7 +97,7 @@ base = "http://127.0.0.1:%d" % server.server_port
 
 
 def moltler(*args, env=None):
-    p = subprocess.run([os.path.join(BUILD, "moltler"), "manifest", *args],
+    p = subprocess.run([os.path.abspath(os.path.join(BUILD, "moltler")), "manifest", *args],
                        capture_output=True, text=True, timeout=60, cwd=tmp,
                        env=dict(os.environ, THE_SECRET=SECRET, **(env or {})))
     return p.returncode, p.stdout + p.stderr
@@ -112,7 +112,8 @@ def entity(url, paginate, records="items", **more):
 
 NONE = {"kind": "none"}
 MANIFEST = {
-    "format": 1, "type": "mine", "drive_model": "on_demand",
+    "format": 1, "type": "mine", "title": "Mine", "description": "Mine",
+    "drive_model": "on_demand",
     "config": {"base": {"type": "url", "required": True},
                "key": {"type": "secret", "required": True},
                "zones": {"type": "list"}, "size": {"type": "integer"}},
@@ -194,7 +195,8 @@ t.eq([len(fx["exchanges"]), [len(e["response"]["body"]) for e in
 t.ok('"n": %d' % 2**62 in fixture("linked") and "0.1," in fixture("linked") or
      "0.1\n" in fixture("linked"), "numbers stay as they were",
      fixture("linked")[:1500])
-rc, out = record("--entity", "whole", "--limit", "all")
+rc, out = record("--entity", "whole", "--limit", "all", "--option",
+                 "batch_size=6")
 fx = json.loads(fixture("whole"))
 t.eq([rc, len(fx["exchanges"]), len(fx["rows"]), "cut to" in out],
      [0, 2, 9, False], "where paging counts records none is cut")
@@ -222,7 +224,7 @@ t.ok(rc == 0 and "# 7 passed, 0 failed" in out, "all of them play", out)
 
 # ---- what does not come out ----
 BAD = [
-    (1, "no such thing", ["--entity", "gone", "-o", "n.json"]),
+    (1, "answered 404", ["--entity", "gone", "-o", "n.json"]),
     (1, "already", ["--entity", "plain"]),
     (1, "went well", ["--entity", "plain", "--fails", "-o", "n.json"]),
     (1, "has to be told repo", ["--entity", "told", "-o", "n.json"]),
@@ -250,7 +252,7 @@ BAD = [
     (1, "only the daemon", ["--entity", "plain", "-o", "n.json", "--set",
                             "key={{secrets.x}}"]),
     (1, "cannot write", ["--entity", "plain", "-o", "none/n.json"]),
-    (3, "connect", ["--test", "-o", "n.json", "--set",
+    (3, "Failed to connect", ["--test", "-o", "n.json", "--set",
                     "base=http://127.0.0.1:1"]),
     (2, "one of --entity", []),
     (2, "one of --entity", ["--entity", "plain", "--test"]),
