@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ SECRET = "s3cr/et+va\"lue=é"
 TOKEN = "fetched.token-0123456789"
 tmp = tempfile.mkdtemp(prefix="moltler-record-")
 seen = []
+hung, release = threading.Event(), threading.Event()
 
 
 def forms(value):
@@ -56,6 +58,9 @@ class Api(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         seen.append(("POST", self.path, body.decode()))
+        if self.path == "/base":
+            return self.answer(200, {"access_token": TOKEN, "expires_in": 900,
+                                     "instance_url": base})
         if self.path == "/token":
             return self.answer(200, {"access_token": TOKEN, "expires_in": 900})
         self.answer(201, {"id": 7, "said": json.loads(body)})
@@ -85,6 +90,10 @@ class Api(http.server.BaseHTTPRequestHandler):
             if len([x for x in seen if x[1] == self.path]) == 1:
                 return self.answer(503, {"message": "busy"})
             return self.answer(200, {"items": [{"id": 1}]})
+        if url.path == "/hangs":
+            hung.set()
+            release.wait(20)
+            return self.answer(200, {"items": []})
         if url.path == "/bytes":
             return self.answer(200, b'{"items": [{"id": "\xff\xfe"}]}')
         self.answer(404, {"message": "no such thing"})
@@ -135,7 +144,7 @@ MANIFEST = {
         "busy": dict(entity("/busy", NONE),
                      retry={"count": 2, "base_ms": 10}),
         "bytes": entity("/bytes", NONE),
-        "gone": entity("/gone", NONE),
+        "gone": entity("/gone", NONE), "hangs": entity("/hangs", NONE),
         "told": entity("/told/{{in.repo}}", NONE, needs=["repo"])}}
 os.mkdir(os.path.join(tmp, "mine"))
 
@@ -221,6 +230,35 @@ t.eq([rc, json.loads(fixture("gone"))["error"]],
      [0, {"class": "permanent", "code": "http_404"}], "an error that is wanted")
 rc, out = moltler("test", "mine")
 t.ok(rc == 0 and "# 7 passed, 0 failed" in out, "all of them play", out)
+
+# ---- where the token says where the service is; credentials that are a file ----
+os.mkdir(os.path.join(tmp, "based"))
+write(dict(MANIFEST, type="based", base_url="{{token.base_url}}", auth=dict(
+    MANIFEST["auth"], base_url="instance_url", request=dict(
+        MANIFEST["auth"]["request"], url="{{config.base}}/base"))), "based")
+rc, out = moltler("record", "based", "--entity", "plain", "--set", "base=" +
+                  base, "--set", "key=$env:FILE", "-o", "b.json", env={
+                      "FILE": json.dumps({"client": "x", "private_key":
+                                          SECRET})})
+with open(os.path.join(tmp, "b.json"), encoding="utf-8") as f:
+    text = f.read()
+t.eq([rc, json.loads(text)["token"], SECRET in json.loads(text)["exchanges"][0]
+      ["response"]["body"]["items"][0]["f"]["plain"]],
+     [0, {"token": "fixture-token", "base_url": base}, False],
+     "the fixture's token says so, too")
+
+# ---- Ctrl-C ----
+p = subprocess.Popen([os.path.abspath(os.path.join(BUILD, "moltler")),
+                      "manifest", "record", "mine", "--entity", "hangs",
+                      "--set", "base=" + base, "--set", "key=" + SECRET],
+                     cwd=tmp, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+t.ok(hung.wait(20), "a service that hangs")
+p.send_signal(signal.SIGINT)
+p.communicate(timeout=20)
+release.set()
+t.eq([p.returncode, os.path.exists(os.path.join(tmp, "mine", "fixtures",
+                                                "hangs.json"))],
+     [130, False], "is left by Ctrl-C, and nothing is written")
 
 # ---- what does not come out ----
 BAD = [
