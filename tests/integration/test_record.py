@@ -93,7 +93,8 @@ class Api(http.server.BaseHTTPRequestHandler):
         if url.path == "/hangs":
             hung.set()
             release.wait(20)
-            return self.answer(200, {"items": []})
+            self.close_connection = True
+            return None
         if url.path == "/bytes":
             return self.answer(200, b'{"items": [{"id": "\xff\xfe"}]}')
         self.answer(404, {"message": "no such thing"})
@@ -278,6 +279,10 @@ BAD = [
                      "id LIKE '%x'"]),
     (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
                      "id = 'x"]),
+    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
+                     "id = '"]),
+    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
+                     "id = 'a''"]),
     (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
                      "id IN (1"]),
     (1, "did you mean", ["--entity", "plain", "-o", "n.json", "--set",
