@@ -92,6 +92,17 @@ fixture_done(struct fixture_run * run, const struct err * e)
 	}
 }
 
+/* The fixture's time goes on by whole seconds: what is waited for comes to pass,
+ * and what is asked at once is asked at the very time that it says. */
+static void
+turn_clock(const struct fixture_run * run)
+{
+	int64_t s = (clock_mono_us() - run->began_us) / 1000000;
+
+	if (run->now_ms > 0 && !run->live)
+		clock_set_fake(run->now_ms + s * 1000, -1);
+}
+
 int
 fixture_wait(struct fixture_run * run)
 {
@@ -102,7 +113,7 @@ fixture_wait(struct fixture_run * run)
 	loop_timer_start(t, run->live ? MAX_LIVE_MS : MAX_MS);
 	while (!run->done && !(run->live && interrupt_seen()) &&
 	    loop_turn(run->env.loop, 1) == 0)
-		;
+		turn_clock(run);
 	loop_timer_free(t);
 	if (!run->done) {
 		run->hangs = 1;
@@ -125,18 +136,18 @@ fixture_act(struct fixture_run * run)
 }
 
 static int
-set_clock(const struct fixture_run * run, struct err * e)
+set_clock(struct fixture_run * run, struct err * e)
 {
 	const char * now = json_str(run->fx, "now");
-	int64_t ms;
 
+	run->began_us = clock_mono_us();
 	if (now == NULL)
 		return (0);
-	if (rfc3339_parse(now, strlen(now), &ms, e))
+	if (rfc3339_parse(now, strlen(now), &run->now_ms, e))
 		return (err_set(e, ERR_CONFIG, "fixture",
 		    "now is no RFC 3339 time: %s", now));
 	/* A service takes its time, and deadlines must come. */
-	clock_set_fake(ms, run->live ? -1 : clock_mono_us());
+	clock_set_fake(run->now_ms, -1);
 	return (0);
 }
 
@@ -199,6 +210,7 @@ fixture_begin(struct fixture_run * run, struct manifest * m, const json_t * fx,
 	    (run->secrets = secrets_new(NULL, e)) == NULL)
 		return (-1);
 	run->env.secrets = run->secrets;
+	run->env.no_pause = 1;
 	run->env.limits = limits_new(run->env.loop, NULL);
 	if (run->env.limits == NULL)
 		return (err_nomem(e, "limits"));

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "conn/action_answer.h"
 #include "conn/action_lookup.h"
+#include "conn/action_poll.h"
 #include "conn/answer_rules.h"
 #include "conn/limits.h"
 #include "conn/result_cache.h"
@@ -27,10 +28,18 @@ enum action_state {
 	ACTION_PERMIT,  /* waiting for the budget */
 	ACTION_SENT,    /* waiting for the answer */
 	ACTION_BACKOFF, /* waiting to try again */
+	ACTION_PAUSE,   /* it was accepted: waiting to ask what became of it */
 	ACTION_DONE
 };
 static const char * const state_names[] = { "begin", "permit", "sent",
-	"backoff", "done" };
+	"backoff", "pause", "done" };
+
+/* What is asked of the service. */
+enum action_step {
+	STEP_LOOKUP, /* what the action needs to know first */
+	STEP_ACT,
+	STEP_POLL    /* what became of it */
+};
 
 struct action {
 	const struct conn_env * env;
@@ -38,7 +47,8 @@ struct action {
 	const struct manifest_action * act;
 	json_t * args;
 	json_t * lookup;       /* what was found, or NULL */
-	int looking;           /* the step: the lookup, else the action */
+	enum action_step step;
+	int judged;            /* the service said what became of it */
 	int acted;             /* it was sent: what was read may be so no more */
 	enum action_state state;
 	struct request * req;
@@ -87,6 +97,18 @@ action_free(struct action * a)
 	free(a);
 }
 
+/* It was taken in, and that is all that is known. */
+static void
+accepted(const struct action * a, struct err * e)
+{
+	char url[160];
+
+	http_url_safe(url, sizeof(url), a->req->url);
+	err_set(e, e->cls, "accepted", "the service accepted it, but what "
+	    "became of it is not known: %.160s; before you send it again "
+	    "look at %s", e->msg, url);
+}
+
 /* The end; ${a} is gone afterwards. */
 static void
 finish(struct action * a, const json_t * answer, int status, struct err * e)
@@ -96,6 +118,8 @@ finish(struct action * a, const json_t * answer, int status, struct err * e)
 
 	enter(a, ACTION_DONE);
 	if (e != NULL) {
+		if (a->step == STEP_POLL && !a->judged)
+			accepted(a, e);
 		secret_scrub(a->env->secrets, a->c->config, e);
 		err_prefix(e, "%s: %s", a->c->name, a->act->name);
 	}
@@ -111,19 +135,25 @@ left_ms(const struct action * a)
 	return ((a->deadline_us - clock_mono_us()) / 1000);
 }
 
-/* Try the step again in ${ms}; whether there is time for it. */
+/* Do the step in ${ms}; whether there is time for it. */
 static int
-again(struct action * a, int64_t ms)
+begin_in(struct action * a, int64_t ms, enum action_state waiting)
 {
 	if (ms >= left_ms(a))
 		return (0);
 	if (a->timer == NULL && (a->timer = loop_timer_new(a->env->loop, begin,
 	    a)) == NULL)
 		return (0);
-	a->tries++;
-	enter(a, ACTION_BACKOFF);
+	enter(a, waiting);
 	loop_timer_start(a->timer, ms);
 	return (1);
+}
+
+static int
+again(struct action * a, int64_t ms)
+{
+	a->tries++;
+	return (begin_in(a, ms, ACTION_BACKOFF));
 }
 
 static unsigned
@@ -158,8 +188,26 @@ never_sent(const struct err * e)
 static int
 is_harmless(const struct action * a)
 {
-	return (a->looking || a->act->safe_to_retry ||
+	return (a->step != STEP_ACT || a->act->safe_to_retry ||
 	    strcmp(a->req->method, "GET") == 0);
+}
+
+/* Not yet: ask later. */
+static void
+pause_poll(struct action * a, int64_t retry_after_ms)
+{
+	int64_t ms = a->act->poll->every_ms;
+	struct err e;
+
+	if (retry_after_ms > ms)
+		ms = retry_after_ms;
+	if (a->env->no_pause)
+		ms = 0;
+	if (!begin_in(a, ms, ACTION_PAUSE)) {
+		err_set(&e, ERR_TRANSIENT, "accepted", "it was not done within "
+		    "the action's time (timeout_seconds)");
+		finish(a, NULL, 0, &e);
+	}
 }
 
 /* No answer came. */
@@ -168,6 +216,10 @@ unanswered(struct action * a, const struct err * he)
 {
 	struct err e = *he;
 
+	if (a->step == STEP_POLL && e.cls == ERR_TRANSIENT) {
+		pause_poll(a, 0);
+		return;
+	}
 	if (e.cls == ERR_TRANSIENT && a->tries < retries(a) &&
 	    (never_sent(&e) || is_harmless(a)) && again(a, pause_ms(a)))
 		return;
@@ -185,6 +237,13 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 {
 	int64_t ms = e->retry_after_ms > 0 ? e->retry_after_ms : pause_ms(a);
 
+	if (a->step == STEP_POLL) {
+		if (kind == ANSWER_RATE_LIMITED || e->cls == ERR_TRANSIENT)
+			pause_poll(a, e->retry_after_ms);
+		else
+			finish(a, NULL, status, e);
+		return;
+	}
 	if (status / 100 == 4)
 		a->acted = 0;
 	if (kind == ANSWER_RATE_LIMITED && a->env->limits != NULL &&
@@ -226,6 +285,67 @@ succeeded(struct action * a, const json_t * body, int status)
 	json_decref(v);
 }
 
+/* It was accepted; ask what becomes of it. */
+static void
+start_poll(struct action * a, const json_t * body, const struct http_res * res)
+{
+	struct request_given given = { .lookup = a->lookup, .answer = body,
+	    .res = res, .url = a->req->url };
+	struct request * r;
+	struct err e;
+
+	r = request_poll(a->c, a->act, a->args, &given, &e);
+	/* Some do at once what they do later at other times. */
+	if (r == NULL && strcmp(e.code, "no_url") == 0 && res->status != 202) {
+		succeeded(a, body, res->status);
+		return;
+	}
+	a->step = STEP_POLL;
+	a->tries = 0;
+	if (r == NULL) {
+		finish(a, NULL, res->status, &e);
+		return;
+	}
+	request_free(a->req);
+	a->req = r;
+	pause_poll(a, http_res_retry_after(res));
+}
+
+/* What the service says of the action itself. */
+static void
+judge_word(struct action * a, const json_t * body, const struct http_res * res)
+{
+	int first = a->step == STEP_ACT;
+	enum poll_word word = first ? action_poll_first(a->act, res->status,
+	    body) : action_poll_word(a->act->poll, res->status, body);
+	struct err e;
+	json_t * v;
+
+	switch (word) {
+	case POLL_PENDING:
+		if (first)
+			start_poll(a, body, res);
+		else
+			pause_poll(a, http_res_retry_after(res));
+		return;
+	case POLL_FAILED:
+		a->judged = 1;
+		action_poll_failed(a->act->poll, body, &e);
+		finish(a, NULL, res->status, &e);
+		return;
+	case POLL_DONE:
+		break;
+	}
+	if (first) {
+		succeeded(a, body, res->status);
+		return;
+	}
+	a->judged = 1;
+	v = action_poll_result(a->act->poll, body);
+	finish(a, v, res->status, NULL);
+	json_decref(v);
+}
+
 static void
 looked_up(struct action * a, const json_t * body)
 {
@@ -236,7 +356,7 @@ looked_up(struct action * a, const json_t * body)
 		finish(a, NULL, 0, &e);
 		return;
 	}
-	a->looking = 0;
+	a->step = STEP_ACT;
 	a->tries = 0;
 	begin(a);
 }
@@ -244,7 +364,8 @@ looked_up(struct action * a, const json_t * body)
 static void
 judge(struct action * a, const struct http_res * res)
 {
-	json_t * body = action_answer_read(a->looking ? NULL : a->act, res);
+	json_t * body = action_answer_read(a->c->m, a->step == STEP_ACT ?
+	    a->act : NULL, res);
 	struct answer_budget budget;
 	enum answer_kind kind;
 	int status = res->status;
@@ -254,14 +375,21 @@ judge(struct action * a, const struct http_res * res)
 		answer_budget(a->c->m, res, clock_wall_ms(), &budget);
 		limits_learn(a->env->limits, a->c, &budget);
 	}
-	if (!a->looking && a->act->success != NULL && is_success(a->act,
-	    status))
+	if (a->step == STEP_POLL && status / 100 != 2 &&
+	    action_poll_speaks(a->act->poll, status)) {
+		judge_word(a, body, res);
+		json_decref(body);
+		return;
+	}
+	if (a->step == STEP_ACT && a->act->success != NULL &&
+	    is_success(a->act, status))
 		kind = status / 100 == 2 ? answer_judge(a->c->m, res, body,
 		    a->req->url, clock_wall_ms(), &e) : ANSWER_OK;
 	else
 		kind = answer_judge(a->c->m, res, body, a->req->url,
 		    clock_wall_ms(), &e);
-	if (kind == ANSWER_OK && !a->looking && !is_success(a->act, status)) {
+	if (kind == ANSWER_OK && a->step == STEP_ACT && !is_success(a->act,
+	    status)) {
 		kind = ANSWER_ERROR;
 		err_set(&e, ERR_PERMANENT, "unexpected", "the service answered "
 		    "%d, which does not say that it was done", status);
@@ -275,10 +403,10 @@ judge(struct action * a, const struct http_res * res)
 		send_judged(a->env, a->req, &e);
 	if (kind != ANSWER_OK)
 		refused(a, kind, status, &e);
-	else if (a->looking)
+	else if (a->step == STEP_LOOKUP)
 		looked_up(a, body);
 	else
-		succeeded(a, body, status);
+		judge_word(a, body, res);
 	json_decref(body);
 }
 
@@ -315,7 +443,7 @@ send_it(struct action * a)
 	a->call = send_start(a->env, a->req, &o, on_answer, a);
 	if (a->call == NULL)
 		loop_soon(a->env->loop, &a->soon, on_nomem, a);
-	else if (!a->looking)
+	else if (a->step == STEP_ACT)
 		a->acted = 1;
 }
 
@@ -339,12 +467,17 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 static void
 begin(void * arg)
 {
+	struct request_given given = { .lookup = NULL };
 	struct action * a = arg;
 	struct err e;
 
-	request_free(a->req);
-	a->req = a->looking ? request_lookup(a->c, a->act, a->args, &e) :
-	    request_action(a->c, a->act, a->args, a->lookup, &e);
+	if (a->step != STEP_POLL) {
+		request_free(a->req);
+		given.lookup = a->lookup;
+		a->req = a->step == STEP_LOOKUP ? request_lookup(a->c, a->act,
+		    a->args, &e) : request_action(a->c, a->act, a->args, &given,
+		    &e);
+	}
 	if (a->req == NULL) {
 		finish(a, NULL, 0, &e);
 		return;
@@ -375,7 +508,7 @@ action_start(const struct conn_env * env, struct connector * c,
 	a->c = connector_ref(c);
 	a->act = act;
 	a->args = args ? json_deep_copy(args) : json_object();
-	a->looking = act->lookup != NULL;
+	a->step = act->lookup != NULL ? STEP_LOOKUP : STEP_ACT;
 	a->deadline_us = clock_mono_us() + (timeout_ms > 0 ? timeout_ms :
 	    DEFAULT_MS) * 1000;
 	a->cb = cb;

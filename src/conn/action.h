@@ -32,7 +32,8 @@ typedef void action_cb(void * arg, const json_t * answer, int status,
  * Do it; ${args} as action_args() gave them.  Sent once: only what is
  * safe_to_retry, and what failed before it was sent, is tried again.  After a
  * failure that leaves it open whether it was done the code is "ambiguous" and the
- * message says so.  A success makes the connector's cached results void.
+ * message says so; "accepted" where the service took it in and did not say in time what
+ * became of it, "failed" (permanent) where it then failed there.  A success makes the connector's cached results void.
  * NULL only when out of memory.
  */
 struct action * action_start(const struct conn_env * env, struct connector * c,

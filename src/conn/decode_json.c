@@ -10,6 +10,8 @@
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_scan.h"
 #include "conn/openmetrics_number.h"
+#include "conn/xml_json.h"
+#include "conn/xml_tree.h"
 
 #define BODY_MAX ((size_t)64 << 20)
 
@@ -66,6 +68,7 @@ reset(struct decode_json * d)
 	d->first = d->raw = d->cuts = 0;
 	d->in_record = d->in_element = 0;
 	d->drop_record = d->drop_element = 0;
+	d->lack[0] = '\0';
 	d->top_seen = d->piece_seen = d->list_seen = d->list_bad = 0;
 }
 
@@ -76,6 +79,7 @@ decode_json_free(struct decode_json * d)
 		return;
 	reset(d);
 	decode_plan_unref(d->plan);
+	xml_tree_free(d->xml);
 	buf_free(&d->body);
 	buf_free(&d->made);
 	free(d->pieces[0].v);
@@ -147,6 +151,8 @@ mark_live(struct decode_json * d)
 			live = d->live[st->keys[k].state];
 		for (k = 0; k < st->nplaces && !live; k++)
 			live = d->live[st->places[k].state];
+		for (k = 0; k < st->nwheres && !live; k++)
+			live = d->live[st->wheres[k].state];
 		d->live[i] = live;
 	}
 }
@@ -170,6 +176,12 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	else
 		memset(d->wanted, 1, plan->ent->ncolumns);
 	mark_live(d);
+	if (plan->ent->decode == DECODE_XML &&
+	    ((d->xml == NULL && (d->xml = xml_tree_new()) == NULL) ||
+	    xml_tree_begin(d->xml))) {
+		d->failed = 1;
+		return (err_nomem(&d->err, "a page"));
+	}
 	return (0);
 }
 
@@ -189,11 +201,10 @@ check(struct decode_json * d, int last)
 	return (decode_json_scan(d, last));
 }
 
-int
-decode_json_feed(struct decode_json * d, const char * p, size_t n)
+/* The next bytes of JSON. */
+static int
+take_json(struct decode_json * d, const char * p, size_t n)
 {
-	if (d->failed)
-		return (-1);
 	/* A failure is buf_add's, too. */
 	if (d->body.cap == 0 && d->last_len > n)
 		(void)buf_reserve(&d->body, d->last_len);
@@ -209,12 +220,68 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 	return (check(d, 0));
 }
 
+static int
+on_json(void * arg, const char * p, size_t n)
+{
+	struct decode_json * d = arg;
+
+	return (d->failed ? -1 : take_json(d, p, n));
+}
+
+int
+decode_json_feed(struct decode_json * d, const char * p, size_t n)
+{
+	if (d->failed)
+		return (-1);
+	switch (d->plan->ent->decode) {
+	case DECODE_XML:
+		return (xml_tree_feed(d->xml, p, n));
+	case DECODE_JSON:
+	case DECODE_OPENMETRICS:
+		break;
+	}
+	return (take_json(d, p, n));
+}
+
+/* What came is whole: make JSON of what is not. */
+static int
+convert(struct decode_json * d)
+{
+	if (d->failed || d->plan->ent->decode != DECODE_XML)
+		return (d->failed ? -1 : 0);
+	if (xml_tree_end(d->xml, &d->err)) {
+		d->failed = 1;
+		return (-1);
+	}
+	if (xml_json_write(d->xml, d->plan, on_json, d) == 0)
+		return (0);
+	if (!d->failed)
+		err_nomem(&d->err, "an XML page");
+	d->failed = 1;
+	return (-1);
+}
+
+/* Whether the page is an object: what is none says nothing of records. */
+static int
+is_object(const struct decode_json * d)
+{
+	size_t i = 0;
+
+	if (d->body.len >= 3 && (unsigned char)d->body.p[0] == 0xef)
+		i = 3;
+	while (i < d->body.len && strchr(" \t\r\n", d->body.p[i]) != NULL)
+		i++;
+	return (i < d->body.len && d->body.p[i] == '{');
+}
+
 /* Whether records were found, or it was said that there are none. */
 static int
 found_records(const struct decode_json * d)
 {
 	if (d->list_bad)
 		return (0);
+	if (d->plan->list->records_optional && is_object(d))
+		return (1);
 	if (d->plan->records->neach == 0)
 		return (d->list_seen);
 	return (d->top_seen && (!d->piece_seen || d->list_seen));
@@ -278,7 +345,7 @@ take_fields(struct decode_json * d, struct decode_body * body)
 static int
 finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 {
-	if (d->failed || check(d, 1))
+	if (convert(d) || check(d, 1))
 		return (-1);
 	/* All that was there is good as far as it goes. */
 	if (d->expect != EXPECT_NOTHING)
@@ -288,6 +355,7 @@ finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 		return (decode_json_fault_records(d));
 	if (take_fields(d, body))
 		return (-1);
+	memcpy(body->lack, d->lack, sizeof(body->lack));
 	body->hash = hash64(HASH_KEY, d->body.p, d->body.len);
 	return (decode_json_rows_finish(d, page));
 }

@@ -49,6 +49,8 @@ struct decode_pieces {
 	size_t cap;
 };
 
+struct xml_tree;
+
 struct decode_json {
 	struct decode_plan * plan;
 	int failed;
@@ -88,12 +90,16 @@ struct decode_json {
 	size_t first;    /* row of the record */
 	size_t raw;
 	uint8_t in_record, in_element, drop_record, drop_element;
+	uint8_t keep_record, keep_element;
 
 	/* What was seen of the record path. */
 	uint8_t top_seen, piece_seen, list_seen, list_bad;
 
+	struct xml_tree * xml; /* where the answer is XML: what came of it */
+
 	struct json_token field[BODY_FIELDS]; /* TOKEN_NULL: not there */
 	json_t * value[BODY_FIELDS];
+	char lack[DECODE_LACK];
 };
 
 #endif

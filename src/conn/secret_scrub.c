@@ -160,7 +160,6 @@ seek_refs(struct seeker * k, json_t * v, int depth)
 {
 	struct buf value = BUF_INIT((size_t)1 << 20);
 	const char * key;
-	struct err why;
 	json_t * x;
 	size_t i;
 
@@ -173,7 +172,7 @@ seek_refs(struct seeker * k, json_t * v, int depth)
 	if (!json_is_string(v) || !secret_is_ref(json_string_value(v)))
 		return;
 	k->left--;
-	if (secrets_resolve(k->s, json_string_value(v), &value, &why) == 0)
+	if (secrets_last(k->s, json_string_value(v), &value) == 0)
 		k->found(k->arg, value.p, value.len);
 	buf_wipe(&value);
 }

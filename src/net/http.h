@@ -112,6 +112,10 @@ const char * http_res_header(const struct http_res * res, const char * name);
 /** http_res_date(res): What its Date says, in ms since 1970; -1: nothing. */
 int64_t http_res_date(const struct http_res * res);
 
+/** http_res_retry_after(res): What its Retry-After (seconds or a date) asks for, in
+ * ms from now; -1: nothing. */
+int64_t http_res_retry_after(const struct http_res * res);
+
 /** http_hdrs_all(res, name, out): Append the values of all such headers, ", "
  * between them, as they would stand in one; how many there are. */
 size_t http_hdrs_all(const struct http_res * res, const char * name,

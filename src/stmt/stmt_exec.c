@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "conn/action.h"
+#include "conn/action_poll.h"
 #include "conn/request.h"
 #include "stmt/stmt_internal.h"
 
@@ -168,9 +169,22 @@ add_request(json_t * rows, const struct request * q)
 	buf_free(&b);
 }
 
+/* Where it will be asked, only the answer says. */
+static void
+add_poll(json_t * rows, const struct manifest_poll * p)
+{
+	struct buf how = BUF_INIT(4096);
+
+	action_poll_show(p, &how);
+	json_array_append_new(rows, json_pack("[s, s, s, s]", "GET", p->url, "",
+	    how.p != NULL && !how.failed ? how.p : ""));
+	buf_free(&how);
+}
+
 static int
 add_requests(const struct exec * x, json_t * rows, struct err * e)
 {
+	struct request_given given = { .lookup = NULL };
 	struct request * q;
 	json_t * found = NULL;
 
@@ -181,12 +195,15 @@ add_requests(const struct exec * x, json_t * rows, struct err * e)
 		request_free(q);
 		found = json_string("<what the call before finds>");
 	}
-	q = request_action(x->c, x->act, x->args, found, e);
+	given.lookup = found;
+	q = request_action(x->c, x->act, x->args, &given, e);
 	json_decref(found);
 	if (q == NULL)
 		return (-1);
 	add_request(rows, q);
 	request_free(q);
+	if (x->act->poll != NULL)
+		add_poll(rows, x->act->poll);
 	return (0);
 }
 

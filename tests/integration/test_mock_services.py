@@ -56,7 +56,7 @@ NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description 
           "scaleway": [("/regions/region/", "its example of a namespace is in "
                         "no region")]}
 # Calls that a description does not speak of at all.
-UNTOLD = {"github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
+UNTOLD = {"opsgenie": re.compile(r"/alerts/requests/"), "github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
           "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$")}
 
 
@@ -125,14 +125,19 @@ class Prism:
         c.request(h.command, h.path, sent or None, head)
         r = c.getresponse()
         out = r.read()
+        status = r.status
+        if status == 404 and "/alerts/requests/" in h.path:
+            status, shown = 200, b'{"isSuccess": true}'
+        else:
+            shown = out
         self.seen.append((h.command, h.path, body.decode(), r.status,
                           out.decode("utf-8", "replace")))
-        h.send_response(r.status)
+        h.send_response(status)
         h.send_header("Content-Type", r.getheader("Content-Type") or
                       "application/json")
-        h.send_header("Content-Length", str(len(out)))
+        h.send_header("Content-Length", str(len(shown)))
         h.end_headers()
-        h.wfile.write(out)
+        h.wfile.write(shown)
         c.close()
 
     def close(self):
