@@ -41,14 +41,7 @@ def types():
         if not os.path.isfile(os.path.join(SRC, "connectors", name,
                                            "manifest.json")):
             continue
-        m = json.loads(read("connectors", name, "manifest.json"))
-        folder = os.path.join(SRC, "connectors", name, "fixtures")
-        fx = []
-        for f in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            if f.endswith(".json"):
-                v = json.loads(read("connectors", name, "fixtures", f))
-                fx += v if isinstance(v, list) else [v]
-        out[name] = (m, fx)
+        out[name] = json.loads(read("connectors", name, "manifest.json"))
     return out
 
 
@@ -116,10 +109,10 @@ def cell(text):
 def table():
     known = types()
     spec, more = described(), facts(known)
-    rows = ["| type | entities | actions | fixtures (that fail) | described | further |",
-            "|---|---|---|---|---|---|"]
+    rows = ["| type | entities | actions | described | further |",
+            "|---|---|---|---|---|"]
     notes = []
-    for name, (m, fx) in known.items():
+    for name, m in known.items():
         shown = {k: v for k, v in m["entities"].items() if not v.get("hidden")}
         what = "-"
         if name in spec:
@@ -127,10 +120,10 @@ def table():
             if spec[name]:
                 what += ", with exceptions"
                 notes += ["- %s: %s" % (name, x) for x in spec[name]]
-        rows.append("| [%s](../connectors/%s/README.md) | %d | %d | %d (%d) | %s | %s |" % (
+        rows.append("| [%s](../connectors/%s/README.md) | %d | %d | %s | %s |" % (
             name, name, len(shown),
-            sum(len(v.get("actions", {})) for v in shown.values()), len(fx),
-            sum("error" in x for x in fx), what, "; ".join(
+            sum(len(v.get("actions", {})) for v in shown.values()), what,
+            "; ".join(
                 "%s (`%s`)" % (cell(w), test) for test, w in more[name]) or
             "-"))
     out = HEAD + "\n".join(rows) + "\n"
