@@ -66,6 +66,7 @@ struct vault {
 	struct vault_opts o; /* its texts are ours */
 	struct secret_key key;
 	char * safe_url;
+	int is_local;        /* on loopback */
 	/* How we are let in. */
 	enum vault_auth_state auth;
 	char * token;        /* sealed, or NULL */
@@ -128,7 +129,9 @@ void vault_noted(struct vault * v, const struct err * e);
 int vault_auth_usable(const struct vault * v);
 int vault_auth_need(struct vault * v);
 void vault_auth_doubt(struct vault * v, uint64_t serial, int64_t asked_us);
-/** vault_auth_again(v): If we are not in, try now. */
+/** vault_auth_look(v): Half of the token's life has gone, or it failed a while ago.
+ * vault_auth_again(v): If we are not in, try now. */
+void vault_auth_look(void * v);
 void vault_auth_again(struct vault * v);
 
 /* vault_call.c: what is sent */
