@@ -31,7 +31,8 @@ enum vault_path_state {
 /* A key of a path, and what lies there, sealed. */
 struct vault_key {
 	char * name;
-	char * sealed; /* NULL: it is empty */
+	char * sealed; /* NULL: it is empty, or too large */
+	size_t size;   /* of the value */
 	char * former; /* the value before, for what services cite; or NULL */
 };
 

@@ -179,8 +179,9 @@ vault_get(struct vault * v, const char * ref, struct buf * out, struct err * e)
 		if ((k = vault_path_key(p, key)) == NULL)
 			return (no_key(p, ref, now, e));
 		if (k->sealed == NULL)
-			return (err_set(e, ERR_CONFIG, "secret", "%.200s is "
-			    "empty", ref));
+			return (err_set(e, ERR_CONFIG, "secret", k->size == 0 ?
+			    "%.200s is empty" : "%.200s has more than 64 KiB, "
+			    "which no secret has here", ref));
 		return (vault_open(p, k, k->sealed, out, e));
 	}
 	if (p != NULL && p->has_err && now < p->err_until_us) {

@@ -51,6 +51,7 @@ answers(const char * p, size_t n)
 		else
 			MUST(e.msg[0] != '\0');
 	}
+	(void)vault_answer_is_one(p, n);
 	vault_answer_words(p, n, words, sizeof(words));
 	MUST(memchr(words, '\0', sizeof(words)) != NULL);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct fake_vault fake;
-static char text[4096];
+static char text[80000];
 
 void
 fake_vault_reset(void)
@@ -85,7 +85,11 @@ read_path(const char * path, struct http_played * a)
 		snprintf(text, sizeof(text), "{\"errors\": [\"1 error occurred:"
 		    "\\n\\t* permission denied\\n\\n\"]}");
 	else if (a->status == 404)
-		snprintf(text, sizeof(text), "{\"errors\": []}");
+		snprintf(text, sizeof(text), fake.is_astray ? "<html>no" :
+		    "{\"errors\": []}");
+	else if (fake.is_large)
+		snprintf(text, sizeof(text), "{\"data\": {\"data\": {\"token\": "
+		    "\"value-one\", \"large\": \"%070000d\"}}}", 7);
 	else if (fake.whole != NULL)
 		snprintf(text, sizeof(text), "%s", fake.whole);
 	else

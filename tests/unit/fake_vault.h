@@ -19,6 +19,8 @@ struct fake_vault {
 	int renewable;
 	int data_lease_s;
 	int denies;           /* reading */
+	int is_astray;        /* what answers 404 is no Vault */
+	int is_large;         /* it has a key "large" beside */
 	int no_mounts;        /* 404 for what tells of mounts */
 	int is_void;          /* the last token was revoked */
 	const char * wants;   /* what the service takes */

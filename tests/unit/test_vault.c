@@ -214,13 +214,19 @@ test_values(void ** state)
 	assert_no("vault:secret/nix#token", ERR_CONFIG, "nothing there");
 	assert_no("vault:secret/data/nix#token", ERR_CONFIG, "leave 'data/' out");
 	assert_no("vault:pki/app#token", ERR_CONFIG, "type pki");
+	fake.is_astray = 1;
+	assert_no("vault:secret/nix2#token", ERR_TRANSIENT, "404 is none");
 	assert_no("vault:app#token", ERR_CONFIG, "MOUNT/NAME");
 	assert_int_equal(fake.logins, 1);
-	/* Of the five paths of secret/ and old/ each once. */
-	assert_int_equal(fake.reads, 4);
+	/* Of the paths of secret/ and old/ each once. */
+	assert_int_equal(fake.reads, 5);
 	/* Without Vault's word on mounts the first part is one. */
 	fake.no_mounts = 1;
 	assert_value("vault:secret/app2#token", "value-one");
+	/* A key that is too large is in nobody's way but its own. */
+	fake.is_large = 1;
+	assert_value("vault:secret/app3#token", "value-one");
+	assert_no("vault:secret/app3#large", ERR_CONFIG, "64 KiB");
 }
 
 static void
