@@ -80,6 +80,10 @@ find_or_make(struct vault * v, const char * path)
 		return (NULL);
 	p->used_us = clock_mono_us();
 	HASH_ADD_STR(v->paths, path, p);
+	if (p->hh.tbl == NULL) {
+		vault_path_free(p);
+		return (NULL);
+	}
 	return (p);
 }
 
