@@ -187,13 +187,12 @@ static void
 on_secrets(void * arg, const struct err * e)
 {
 	struct daemon * d = arg;
-	struct err why;
 
 	if (d->stopping)
 		return;
 	/* What opens Vault may be one of them. */
-	if (e == NULL && d->vault != NULL && vault_start(d->vault, &why))
-		e = &why;
+	if (e == NULL && d->vault != NULL)
+		vault_start(d->vault);
 	if (e == NULL) {
 		runner_load(d->runner, on_loaded, d);
 	} else if (e->cls == ERR_TRANSIENT) {
