@@ -81,7 +81,8 @@ def entity(name, ent):
         out += "\nKey: %s." % ", ".join("`%s`" % k for k in ent["key"])
     ways = []
     for x in ent["lists"]:
-        w = "`%s`" % x["url"].replace("{{in.", "{").replace("}}", "}")
+        w = "`%s`" % x["url"].replace("{{in.", "{").replace("{{config.", "{").replace(
+            "{{", "{").replace("}}", "}")
         if x.get("needs"):
             w += " when " + " and ".join("`%s`" % n for n in x["needs"]) + \
                 (" are" if len(x["needs"]) > 1 else " is") + " told"
