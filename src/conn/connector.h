@@ -19,6 +19,8 @@ struct connector_options {
 	int64_t cache_ttl_ms;  /* 300 s unless said; 0: off */
 	int64_t max_api_calls; /* of one statement; 0: not said */
 	int64_t batch_size;    /* rows; 0: the manifest's page size */
+	char * ca_file;        /* trust this alone; NULL: the system's */
+	int insecure;          /* do not check the service's certificate */
 };
 
 /*

@@ -496,6 +496,39 @@ decode_plan_new(const struct manifest_entity * ent,
 }
 
 struct decode_plan *
+decode_plan_paths(const struct json_path * const * paths, size_t n,
+    struct err * e)
+{
+	struct decode_accept a = { .event = ON_BODY };
+	struct track none = { .n = 0 };
+	struct tracks ts = { .v = NULL };
+	struct json_path root = { .n = 0 };
+	struct decode_plan * p;
+	size_t i;
+	int bad;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL) {
+		err_nomem(e, "paths");
+		return (NULL);
+	}
+	p->refs = 1;
+	bad = add_path(&ts, &none, &root, 0, a);
+	for (i = 0; i < n && !bad; i++)
+		bad = add_path(&ts, &none, paths[i], paths[i]->n, a);
+	if (bad || compile(p, &ts)) {
+		if (p->nstates == STATES_MAX)
+			err_set(e, ERR_CONFIG, "path", "the paths fan out into "
+			    "each other too often");
+		else
+			err_nomem(e, "paths");
+		decode_plan_unref(p);
+		p = NULL;
+	}
+	free(ts.v);
+	return (p);
+}
+
+struct decode_plan *
 decode_plan_ref(struct decode_plan * p)
 {
 	p->refs++;

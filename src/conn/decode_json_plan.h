@@ -93,6 +93,14 @@ struct decode_plan {
 	int fans;                        /* some column's path fans out */
 };
 
+/**
+ * decode_plan_paths(paths, n, e):
+ * The automaton of these paths alone, of no entity: for who wants to know what shape
+ * they expect.  To be unref'ed.
+ */
+struct decode_plan * decode_plan_paths(const struct json_path * const * paths,
+    size_t n, struct err * e) MUST_CHECK;
+
 /** decode_plan_hash(key, n): The bucket of a key. */
 static inline unsigned
 decode_plan_hash(const char * key, size_t n)

@@ -131,7 +131,8 @@ take(struct decode_json * d, const struct decode_accept * a,
 
 	switch (a->event) {
 	case ON_DROP:
-		if (t->kind == TOKEN_NULL)
+		/* A flag that is not set is none. */
+		if (t->kind == TOKEN_NULL || t->kind == TOKEN_FALSE)
 			break;
 		if (a->element)
 			d->drop_element = 1;

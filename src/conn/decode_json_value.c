@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/rfc3339.h"
+#include "conn/decode_pairs.h"
 #include "conn/decode_text.h"
 #include "conn/openmetrics_number.h"
 
@@ -429,6 +430,19 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 			break; /* no document: as it stands */
 		}
 	}
+	if (t->kind == TOKEN_TREE && c->pairs) {
+		switch (decode_pairs(body + t->at, t->len, made)) {
+		case 0:
+			return (set_text(v, at, made->len - at, DECODE_MADE));
+		case -1:
+			return (-1);
+		default:
+			break; /* no pairs: as it stands */
+		}
+	}
+	/* An empty element of XML. */
+	if (c->pairs && t->kind == TOKEN_STRING && t->len == 0)
+		return (0);
 	if (t->kind == TOKEN_TREE || c->type == COLUMN_LIST ||
 	    c->type == COLUMN_MAP)
 		return (set_json(t, v));

@@ -5,6 +5,8 @@
 
 /* Clause languages, and what the service can order by. */
 
+#define NLANGUAGES (sizeof(languages) / sizeof(languages[0]))
+
 static void
 read_clause(struct mread * r, struct manifest_clause * c, const json_t * v,
     const struct mread_scope * outer)
@@ -30,6 +32,12 @@ read_clause(struct mread * r, struct manifest_clause * c, const json_t * v,
 	c->empty = mread_template(r, v, "empty", 0, &s);
 	s.roots |= ROOT_ORDER;
 	c->order = mread_template(r, v, "order", 0, &s);
+	s = *outer;
+	s.roots |= ROOT_VALUE;
+	c->limit = mread_template(r, v, "limit", 0, &s);
+	if (c->limit != NULL && strstr(c->limit, "{{value}}") == NULL)
+		mread_fault(r, "limit", "does not speak of {{value}}, which is "
+		    "the number of rows");
 }
 
 void
@@ -37,7 +45,7 @@ manifest_clause_read(struct mread * r, struct manifest_list * list,
     const json_t * v, const struct mread_scope * s)
 {
 	static const char * const languages[] = { "jql", "query", "entity",
-	    "selector" };
+	    "selector", "soql", "spl" };
 	const json_t * clauses = mread_map(r, v, "clauses", 0), * x;
 	struct manifest_clause * c;
 	const char * key;
@@ -51,11 +59,12 @@ manifest_clause_read(struct mread * r, struct manifest_list * list,
 	json_object_foreach((json_t *)(uintptr_t)clauses, key, x) {
 		if (list->clauses == NULL)
 			break;
-		for (i = 0; i < 4 && strcmp(key, languages[i]) != 0; i++)
+		for (i = 0; i < NLANGUAGES && strcmp(key, languages[i]) != 0;
+		    i++)
 			;
-		if (i == 4)
+		if (i == NLANGUAGES)
 			mread_unknown(r, key, "clause language", key,
-			    languages, 4);
+			    languages, NLANGUAGES);
 		sub = mread_enter(r, key);
 		c = &list->clauses[list->nclauses++];
 		c->language = key;

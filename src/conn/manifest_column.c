@@ -13,13 +13,15 @@ static const char * const time_words[] = { "iso8601", "epoch_s", "epoch_ms",
 static void
 read_text(struct mread * r, struct manifest_column * c, const json_t * v)
 {
-	static const char * const as_words[] = { "text", NULL };
+	static const char * const as_words[] = { "text", "pairs", NULL };
+	int as = mread_word(r, v, "as", as_words, 2);
 
-	if (mread_word(r, v, "as", as_words, 1) == 0) {
-		c->text = 1;
-		if (c->type != COLUMN_TEXT)
-			mread_fault(r, "as", "goes with type text");
-	}
+	c->text = as == 0;
+	c->pairs = as == 1;
+	if (c->text && c->type != COLUMN_TEXT)
+		mread_fault(r, "as", "goes with type text");
+	if (c->pairs && c->type != COLUMN_MAP)
+		mread_fault(r, "as", "pairs goes with type map");
 	c->nocase = mread_bool(r, v, "nocase");
 	if (c->nocase && c->type != COLUMN_TEXT && c->type != COLUMN_LIST)
 		mread_fault(r, "nocase", "goes with type text or list");

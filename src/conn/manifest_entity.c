@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
 
 #define MAX_ENTITIES 1000
 #define MAX_KEY 16
@@ -99,14 +100,28 @@ read_keep(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	mread_leave(r, at);
 }
 
+static int
+speaks_of_service(const struct manifest * m)
+{
+	return (template_text_uses(m->base_url, "service") ||
+	    template_text_uses(m->base_url_or, "service") ||
+	    template_uses(m->headers, "service") ||
+	    template_uses(m->auth, "service"));
+}
+
 static void
 read_flags(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
-	static const char * const decodes[] = { "openmetrics", "json", NULL };
+	static const char * const decodes[] = { "openmetrics", "json",
+	    "xml", NULL };
 
 	ent->description = mread_str(r, v, "description", 0);
 	ent->is_main = mread_bool(r, v, "main");
 	ent->hidden = mread_bool(r, v, "hidden");
+	ent->service = mread_str(r, v, "service", 0);
+	if (ent->service == NULL && speaks_of_service(r->m))
+		mread_fault(r, "service", "is missing: base_url or auth speaks "
+		    "of {{service}}");
 	if (ent->is_main && ent->hidden)
 		mread_fault(r, "hidden", "the main entity cannot be hidden");
 	ent->decode = (enum manifest_decode)mread_word(r, v, "decode",

@@ -217,7 +217,8 @@ check_columns(struct mread * r, const struct manifest_entity * ent)
 	if (n > 0 && !ent->hidden)
 		mread_warn(r, "columns", "%zu %s no description (%s%s)", n,
 		    n == 1 ? "has" : "have", first, n > 1 ? ", ..." : "");
-	if (nkey == 0 && ent->decode == DECODE_JSON && ent->nlists > 0)
+	if (nkey == 0 && ent->decode != DECODE_OPENMETRICS &&
+	    ent->nlists > 0)
 		mread_warn(r, "key", "is missing: a sync run twice would "
 		    "store its rows twice");
 }

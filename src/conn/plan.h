@@ -31,6 +31,7 @@ struct plan_shape {
 	size_t nasks;
 	const struct plan_order * orders;
 	size_t norders;
+	int every;              /* what only serves pushes is passed over */
 };
 
 struct plan_choice {

@@ -338,8 +338,8 @@ plan_choose(const struct connector * c, const struct manifest_entity * ent,
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ent->nlists && deaf > 0; i++) {
-		if (ent->lists[i].only_pushed && !filters(&ent->lists[i], ent,
-		    shape))
+		if (ent->lists[i].only_pushed && (shape->every ||
+		    !filters(&ent->lists[i], ent, shape)))
 			continue;
 		n = lacks(c, ent, &ent->lists[i], shape, &missing);
 		if (n == 0 && ignores(ent, &ent->lists[i], shape) < deaf) {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/rfc3339.h"
+#include "conn/answer_body.h"
 #include "conn/answer_rules.h"
 #include "conn/json_path.h"
 #include "conn/limits.h"
@@ -93,8 +94,7 @@ int
 probe_judge(const struct manifest * m, const struct http_res * res,
     const char * url, struct err * e)
 {
-	json_t * body = res->body_len == 0 ? NULL : json_loadb(res->body,
-	    res->body_len, JSON_DECODE_ANY, NULL);
+	json_t * body = answer_body(m, res);
 	int rc = -1;
 
 	switch (answer_judge(m, res, body, url, clock_wall_ms(), e)) {

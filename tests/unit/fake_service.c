@@ -223,7 +223,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
     size_t norders, struct err * e)
 {
 	struct plan_ask asks[PLAN_MAX_ASKS];
-	struct plan_shape shape = { asks, n, orders, norders };
+	struct plan_shape shape = { asks, n, orders, norders, 0 };
 	struct plan_choice pc;
 	struct plan * p;
 	size_t i;
