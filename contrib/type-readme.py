@@ -82,8 +82,7 @@ def entity(name, ent):
         out += "\nKey: %s." % ", ".join("`%s`" % k for k in ent["key"])
     ways = []
     for x in ent["lists"]:
-        w = "`%s`" % re.sub(r"{{in\.(\w+)[^}]*}}", r"{\1}",
-                           x["url"]).replace("}}", "}")
+        w = "`%s`" % re.sub(r"{{(?:in\.|config\.)?(\w+)[^}]*}}", r"{\1}", x["url"])
         if x.get("needs"):
             w += " when " + " and ".join("`%s`" % n for n in x["needs"]) + \
                 (" are" if len(x["needs"]) > 1 else " is") + " told"

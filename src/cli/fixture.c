@@ -57,6 +57,7 @@ check_value(struct fixture_run * run)
 	const char * key = json_object_get(run->fx, "entity") != NULL ? "rows" :
 	    "result";
 	const json_t * want = json_object_get(run->fx, key);
+	const char * skipped = json_str(run->fx, "skipped");
 
 	if (json_object_get(run->fx, "error") != NULL) {
 		buf_adds(run->why, "it went well, but an error is expected");
@@ -66,6 +67,11 @@ check_value(struct fixture_run * run)
 		return (0);
 	if (want == NULL) {
 		buf_adds(run->why, "the fixture has neither rows nor error");
+		return (-1);
+	}
+	if (skipped != NULL && strstr(run->skipped, skipped) == NULL) {
+		buf_addf(run->why, "skipped: got \"%s\", want \"%s\" in it",
+		    run->skipped, skipped);
 		return (-1);
 	}
 	return (fixture_diff_json(key, run->got, want, run->why));

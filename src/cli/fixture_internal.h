@@ -23,6 +23,7 @@ struct fixture_run {
 	struct http * direct;      /* of a live one, for its tokens, ... */
 	struct conn_env token_env; /* ... and what they are fetched in */
 	json_t * got;      /* the rows, or the answer */
+	char skipped[200]; /* what is not among them, and why; or "" */
 	int64_t now_ms;    /* when it plays; 0: now */
 	int64_t began_us;
 	int done, failed;

@@ -271,6 +271,9 @@ fixture_list(struct fixture_run * run)
 	if ((l.r = reader_open(&run->env, p, &ctx, &run->err)) != NULL)
 		rc = read_all(&l);
 	reader_close(l.r);
+	if (ctx.st.skipped > 0)
+		snprintf(run->skipped, sizeof(run->skipped), "%s",
+		    ctx.st.skipped_why);
 	free(q);
 	return (rc);
 }

@@ -292,8 +292,10 @@ is_idle(const struct plan * p)
 {
 	size_t i;
 
+	/* An input that is told may go down by a push, too. */
 	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].push != NULL)
+		if (p->preds[i].sent != NULL && plan_choose_rule(p->list,
+		    p->preds[i].column, p->preds[i].op) != NULL)
 			return (0);
 	return (p->list->only_pushed && !p->nothing);
 }

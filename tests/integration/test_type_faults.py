@@ -59,13 +59,21 @@ def listings(name, manifest):
 
 
 def at_path(body, path):
-    """What ${path} leads to, if it goes by members alone."""
-    keys = re.findall(r'"([^"]*)"|([^.$]+)', path)
-    for quoted, plain in keys:
-        if not isinstance(body, dict) or "[" in plain or "*" in plain:
+    """What ${path} leads to; where it fans out, all of it; None: no plain path."""
+    at, fans = [body], False
+    for quoted, each, plain in re.findall(r'"([^"]*)"|(\[\*\])|([^.$\[]+|\[)',
+                                          path):
+        if plain == "[":
             return None
-        body = body.get(quoted or plain)
-    return body
+        if each or plain == "*":
+            fans = True
+            kind = list if each else dict
+            at = [x for v in at if isinstance(v, kind)
+                  for x in (v if each else v.values())]
+        else:
+            at = [v.get(quoted or plain) for v in at if isinstance(v, dict)]
+            at = [v for v in at if v is not None]
+    return at if fans else at[0] if at else None
 
 
 def records(entity, body):

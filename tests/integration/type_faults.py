@@ -177,6 +177,36 @@ FAULTS = {
                         "transient", code="rate_limit"),
         "soon": RETRY,
     },
+    "gcp": {
+        "denied": said(answer(403, {"error": {
+            "code": 403, "message": "The caller does not have permission",
+            "status": "PERMISSION_DENIED"}}), "config", "lacks a role"),
+        "expired": said(answer(401, {"error": {
+            "code": 401, "message": "Request had invalid authentication "
+            "credentials.", "status": "UNAUTHENTICATED"}}), "config",
+            "check credentials and scope"),
+        "limited": said(answer(429, {"error": {
+            "code": 429, "message": "Quota exceeded for quota metric",
+            "status": "RESOURCE_EXHAUSTED"}}), "transient",
+            code="rate_limit"),
+        "soon": RETRY,
+    },
+    "azure": {
+        "denied": said(answer(403, {"error": {
+            "code": "AuthorizationFailed", "message": "The client does not "
+            "have authorization to perform action"}}), "config",
+            "role assignments"),
+        "expired": said(answer(401, {"error": {
+            "code": "ExpiredAuthenticationToken", "message":
+                "The access token expiry UTC time is earlier than now."}}),
+            "config", "client_secret"),
+        "limited": said(answer(429, {"error": {
+            "code": "OperationNotAllowed", "message": "The server rejected "
+            "the request because too many requests have been received"}},
+            x_ms_ratelimit_remaining_subscription_reads="0"), "transient",
+            code="rate_limit"),
+        "soon": RETRY,
+    },
     "zendesk": {
         "denied": said(answer(401, {"error": "Couldn't authenticate you"}),
                        "config", "does not accept"),
