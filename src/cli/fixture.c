@@ -89,6 +89,17 @@ fixture_done(struct fixture_run * run, const struct err * e)
 	}
 }
 
+/* The fixture's time goes on by whole seconds: what is waited for comes to pass,
+ * and what is asked at once is asked at the very time that it says. */
+static void
+turn_clock(const struct fixture_run * run)
+{
+	int64_t s = (clock_mono_us() - run->began_us) / 1000000;
+
+	if (run->now_ms > 0)
+		clock_set_fake(run->now_ms + s * 1000, -1);
+}
+
 int
 fixture_wait(struct fixture_run * run)
 {
@@ -98,7 +109,7 @@ fixture_wait(struct fixture_run * run)
 		return (err_nomem(&run->err, "a timer"));
 	loop_timer_start(t, MAX_MS);
 	while (!run->done && loop_turn(run->env.loop, 1) == 0)
-		;
+		turn_clock(run);
 	loop_timer_free(t);
 	return (run->failed || !run->done ? -1 : 0);
 }
@@ -118,17 +129,17 @@ act(struct fixture_run * run)
 }
 
 static int
-set_clock(const json_t * fx, struct err * e)
+set_clock(struct fixture_run * run, struct err * e)
 {
-	const char * now = json_str(fx, "now");
-	int64_t ms;
+	const char * now = json_str(run->fx, "now");
 
+	run->began_us = clock_mono_us();
 	if (now == NULL)
 		return (0);
-	if (rfc3339_parse(now, strlen(now), &ms, e))
+	if (rfc3339_parse(now, strlen(now), &run->now_ms, e))
 		return (err_set(e, ERR_CONFIG, "fixture",
 		    "now is no RFC 3339 time: %s", now));
-	clock_set_fake(ms, clock_mono_us());
+	clock_set_fake(run->now_ms, -1);
 	return (0);
 }
 
@@ -165,7 +176,7 @@ set_up(struct fixture_run * run, struct manifest * m,
 	memset(&o, 0, sizeof(o));
 	o.play = fixture_peer_play;
 	o.play_arg = peer;
-	if (setenv(SECRET_ENV, SECRET_VALUE, 1) || set_clock(run->fx, e) ||
+	if (setenv(SECRET_ENV, SECRET_VALUE, 1) || set_clock(run, e) ||
 	    (run->env.loop = loop_new(e)) == NULL ||
 	    (run->env.http = http_new(run->env.loop, &o, e)) == NULL ||
 	    (run->secrets = secrets_new(NULL, e)) == NULL)

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/fixture_internal.h"
 #include "conn/action.h"
+#include "conn/answer_body.h"
 #include "conn/answer_rules.h"
 #include "conn/probe.h"
 #include "conn/request.h"
@@ -70,8 +71,7 @@ static void
 on_tested(void * arg, const struct http_res * res, const struct err * e)
 {
 	struct fixture_run * run = arg;
-	json_t * body = e != NULL || res->body_len == 0 ? NULL :
-	    json_loadb(res->body, res->body_len, JSON_DECODE_ANY, NULL);
+	json_t * body = e != NULL ? NULL : answer_body(run->m, res);
 	struct err why;
 
 	if (e == NULL && (answer_judge(run->m, res, body, res->url,

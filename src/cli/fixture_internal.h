@@ -20,6 +20,8 @@ struct fixture_run {
 	struct connector * c;
 	struct buf * why;
 	json_t * got;      /* the rows, or the answer */
+	int64_t now_ms;    /* when it plays; 0: now */
+	int64_t began_us;
 	int done, failed;
 	int hangs;         /* it was waited for in vain: cancel it */
 	struct err err;

@@ -364,8 +364,8 @@ looked_up(struct action * a, const json_t * body)
 static void
 judge(struct action * a, const struct http_res * res)
 {
-	json_t * body = action_answer_read(a->step == STEP_ACT ? a->act : NULL,
-	    res);
+	json_t * body = action_answer_read(a->c->m, a->step == STEP_ACT ?
+	    a->act : NULL, res);
 	struct answer_budget budget;
 	enum answer_kind kind;
 	int status = res->status;

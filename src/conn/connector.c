@@ -12,7 +12,6 @@
 #include "conn/manifest_schema.h"
 
 #define CACHE_TTL_MS 300000
-#define MAX_API_CALLS 1000
 #define MAX_FILE 4095
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "bad_options", __VA_ARGS__)
@@ -152,7 +151,6 @@ parse_options(const json_t * o, struct connector_options * opt,
 {
 	opt->retry_count = -1;
 	opt->cache_ttl_ms = CACHE_TTL_MS;
-	opt->max_api_calls = MAX_API_CALLS;
 	if (o == NULL)
 		return (0);
 	if (!json_is_object(o))
@@ -169,7 +167,7 @@ parse_options(const json_t * o, struct connector_options * opt,
 	if (json_object_get(o, "cache_ttl") != NULL)
 		opt->cache_ttl_ms = (int64_t)(json_number_value(
 		    json_object_get(o, "cache_ttl")) * 1000);
-	opt->max_api_calls = json_int(o, "max_api_calls", MAX_API_CALLS);
+	opt->max_api_calls = json_int(o, "max_api_calls", 0);
 	opt->batch_size = json_int(o, "batch_size", 0);
 	opt->insecure = json_is_false(json_object_get(o, "tls_verify"));
 	if (json_object_get(o, "ca_file") != NULL && (opt->ca_file = strdup(

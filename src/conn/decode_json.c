@@ -10,6 +10,8 @@
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_scan.h"
 #include "conn/openmetrics_number.h"
+#include "conn/xml_json.h"
+#include "conn/xml_tree.h"
 
 #define BODY_MAX ((size_t)64 << 20)
 
@@ -76,6 +78,7 @@ decode_json_free(struct decode_json * d)
 		return;
 	reset(d);
 	decode_plan_unref(d->plan);
+	xml_tree_free(d->xml);
 	buf_free(&d->body);
 	buf_free(&d->made);
 	free(d->pieces[0].v);
@@ -147,6 +150,8 @@ mark_live(struct decode_json * d)
 			live = d->live[st->keys[k].state];
 		for (k = 0; k < st->nplaces && !live; k++)
 			live = d->live[st->places[k].state];
+		for (k = 0; k < st->nwheres && !live; k++)
+			live = d->live[st->wheres[k].state];
 		d->live[i] = live;
 	}
 }
@@ -170,6 +175,12 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	else
 		memset(d->wanted, 1, plan->ent->ncolumns);
 	mark_live(d);
+	if (plan->ent->decode == DECODE_XML &&
+	    ((d->xml == NULL && (d->xml = xml_tree_new()) == NULL) ||
+	    xml_tree_begin(d->xml))) {
+		d->failed = 1;
+		return (err_nomem(&d->err, "a page"));
+	}
 	return (0);
 }
 
@@ -189,11 +200,10 @@ check(struct decode_json * d, int last)
 	return (decode_json_scan(d, last));
 }
 
-int
-decode_json_feed(struct decode_json * d, const char * p, size_t n)
+/* The next bytes of JSON. */
+static int
+take_json(struct decode_json * d, const char * p, size_t n)
 {
-	if (d->failed)
-		return (-1);
 	/* A failure is buf_add's, too. */
 	if (d->body.cap == 0 && d->last_len > n)
 		(void)buf_reserve(&d->body, d->last_len);
@@ -207,6 +217,47 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 	if (d->body.len - d->fed < d->stall)
 		return (0);
 	return (check(d, 0));
+}
+
+static int
+on_json(void * arg, const char * p, size_t n)
+{
+	struct decode_json * d = arg;
+
+	return (d->failed ? -1 : take_json(d, p, n));
+}
+
+int
+decode_json_feed(struct decode_json * d, const char * p, size_t n)
+{
+	if (d->failed)
+		return (-1);
+	switch (d->plan->ent->decode) {
+	case DECODE_XML:
+		return (xml_tree_feed(d->xml, p, n));
+	case DECODE_JSON:
+	case DECODE_OPENMETRICS:
+		break;
+	}
+	return (take_json(d, p, n));
+}
+
+/* What came is whole: make JSON of what is not. */
+static int
+convert(struct decode_json * d)
+{
+	if (d->failed || d->plan->ent->decode != DECODE_XML)
+		return (d->failed ? -1 : 0);
+	if (xml_tree_end(d->xml, &d->err)) {
+		d->failed = 1;
+		return (-1);
+	}
+	if (xml_json_write(d->xml, d->plan, on_json, d) == 0)
+		return (0);
+	if (!d->failed)
+		err_nomem(&d->err, "an XML page");
+	d->failed = 1;
+	return (-1);
 }
 
 /* Whether records were found, or it was said that there are none. */
@@ -278,7 +329,7 @@ take_fields(struct decode_json * d, struct decode_body * body)
 static int
 finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 {
-	if (d->failed || check(d, 1))
+	if (convert(d) || check(d, 1))
 		return (-1);
 	/* All that was there is good as far as it goes. */
 	if (d->expect != EXPECT_NOTHING)

@@ -49,6 +49,8 @@ struct decode_pieces {
 	size_t cap;
 };
 
+struct xml_tree;
+
 struct decode_json {
 	struct decode_plan * plan;
 	int failed;
@@ -91,6 +93,8 @@ struct decode_json {
 
 	/* What was seen of the record path. */
 	uint8_t top_seen, piece_seen, list_seen, list_bad;
+
+	struct xml_tree * xml; /* where the answer is XML: what came of it */
 
 	struct json_token field[BODY_FIELDS]; /* TOKEN_NULL: not there */
 	json_t * value[BODY_FIELDS];

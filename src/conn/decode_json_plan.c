@@ -75,6 +75,14 @@ ends_in_fan(const struct json_path * p)
 	    p->steps[p->n - 1].kind == PATH_VALUES));
 }
 
+/* Whether ${p} leads nowhere but into a list. */
+static int
+begins_in_list(const struct json_path * p)
+{
+	return (p->n > 0 && (p->steps[0].kind == PATH_INDEX ||
+	    p->steps[0].kind == PATH_EACH || p->steps[0].kind == PATH_WHERE));
+}
+
 /*
  * The tracks of what ${p} below ${base} leads to; return how many.  Where the path
  * ends by fanning out, each thing is a record (or element) whatever it is; else
@@ -85,8 +93,7 @@ both(const struct track * base, const struct json_path * p,
     struct track out[2])
 {
 	/* Nothing is both a list and what it is within. */
-	if (base->accept.cond != COND_ANY && p->n > 0 &&
-	    (p->steps[0].kind == PATH_INDEX || p->steps[0].kind == PATH_EACH))
+	if (base->accept.cond != COND_ANY && begins_in_list(p))
 		return (0);
 	out[0] = *base;
 	if (extend(&out[0], p, p->n))
@@ -111,8 +118,7 @@ add_path(struct tracks * ts, const struct track * base,
 {
 	struct track t = *base;
 
-	if (base->accept.cond != COND_ANY && p->n > 0 &&
-	    (p->steps[0].kind == PATH_INDEX || p->steps[0].kind == PATH_EACH))
+	if (base->accept.cond != COND_ANY && begins_in_list(p))
 		return (0);
 	if (n == 0 && accept.cond == COND_ANY)
 		accept.cond = base->accept.cond;
@@ -254,20 +260,20 @@ step_at(const struct build * b, uint32_t track, size_t depth)
 }
 
 /* Whether ${s} goes on where ${want} stands (NULL: a key or index that no path
- * names; ${map}: which of both). */
+ * names; ${map}: which of both).  What meets conditions is a place of its own:
+ * it is read for the paths that name them, and once more for all others. */
 static int
 goes_on(const struct path_step * s, const struct path_step * want, int map)
 {
 	if (s == NULL)
 		return (0);
+	if (want != NULL && want->kind == PATH_WHERE)
+		return (json_path_same(s, want));
 	if (map && s->kind == PATH_VALUES)
 		return (1);
 	if (!map && s->kind == PATH_EACH)
 		return (1);
-	if (want == NULL || s->kind != want->kind)
-		return (0);
-	return (s->kind == PATH_KEY ? s->len == want->len &&
-	    memcmp(s->key, want->key, s->len) == 0 : s->index == want->index);
+	return (want != NULL && json_path_same(s, want));
 }
 
 /* The state after ${want}; DECODE_DEAD if no path goes on there. */
@@ -308,6 +314,21 @@ named_before(const struct build * b, const uint32_t * set, size_t i,
 	return (0);
 }
 
+/* ${st} goes on to ${next} with what meets the conditions of ${s}. */
+static int
+add_where(struct decode_state * st, const struct path_step * s, uint32_t next)
+{
+	struct decode_where * v;
+
+	v = realloc(st->wheres, (st->nwheres + 1) * sizeof(*v));
+	if (v == NULL)
+		return (-1);
+	st->wheres = v;
+	v[st->nwheres].step = s;
+	v[st->nwheres++].state = next;
+	return (0);
+}
+
 static int
 make_steps(struct build * b, struct decode_state * st, const uint32_t * set,
     size_t n, size_t depth)
@@ -325,6 +346,11 @@ make_steps(struct build * b, struct decode_state * st, const uint32_t * set,
 			continue;
 		if (follow(b, set, n, depth, s, s->kind == PATH_KEY, &next))
 			return (-1);
+		if (s->kind == PATH_WHERE) {
+			if (add_where(st, s, next))
+				return (-1);
+			continue;
+		}
 		if (s->kind == PATH_INDEX) {
 			st->places[st->nplaces].index = s->index;
 			st->places[st->nplaces++].state = next;
@@ -455,6 +481,39 @@ decode_plan_new(const struct manifest_entity * ent,
 }
 
 struct decode_plan *
+decode_plan_paths(const struct json_path * const * paths, size_t n,
+    struct err * e)
+{
+	struct decode_accept a = { .event = ON_BODY };
+	struct track none = { .n = 0 };
+	struct tracks ts = { .v = NULL };
+	struct json_path root = { .n = 0 };
+	struct decode_plan * p;
+	size_t i;
+	int bad;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL) {
+		err_nomem(e, "paths");
+		return (NULL);
+	}
+	p->refs = 1;
+	bad = add_path(&ts, &none, &root, 0, a);
+	for (i = 0; i < n && !bad; i++)
+		bad = add_path(&ts, &none, paths[i], paths[i]->n, a);
+	if (bad || compile(p, &ts)) {
+		if (p->nstates == STATES_MAX)
+			err_set(e, ERR_CONFIG, "path", "the paths fan out into "
+			    "each other too often");
+		else
+			err_nomem(e, "paths");
+		decode_plan_unref(p);
+		p = NULL;
+	}
+	free(ts.v);
+	return (p);
+}
+
+struct decode_plan *
 decode_plan_ref(struct decode_plan * p)
 {
 	p->refs++;
@@ -471,6 +530,7 @@ decode_plan_unref(struct decode_plan * p)
 	for (i = 0; i < p->nstates; i++) {
 		free(p->states[i].keys);
 		free(p->states[i].places);
+		free(p->states[i].wheres);
 		free(p->states[i].accepts);
 	}
 	free(p->states);

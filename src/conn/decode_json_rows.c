@@ -119,7 +119,8 @@ take(struct decode_json * d, const struct decode_accept * a,
 
 	switch (a->event) {
 	case ON_DROP:
-		if (t->kind == TOKEN_NULL)
+		/* A flag that is not set is none. */
+		if (t->kind == TOKEN_NULL || t->kind == TOKEN_FALSE)
 			break;
 		if (a->element)
 			d->drop_element = 1;
@@ -329,6 +330,8 @@ decode_json_rows_forget(struct decode_json * d, uint32_t state,
 		decode_json_rows_forget(d, st->keys[i].state, f);
 	for (i = 0; i < st->nplaces; i++)
 		decode_json_rows_forget(d, st->places[i].state, f);
+	for (i = 0; i < st->nwheres; i++)
+		decode_json_rows_forget(d, st->wheres[i].state, f);
 	decode_json_rows_forget(d, st->other_key, f);
 	decode_json_rows_forget(d, st->other_place, f);
 }

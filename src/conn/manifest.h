@@ -20,7 +20,7 @@
  * (or a JSON value with strings in it) as in template.h.
  */
 
-enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON };
+enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON, DECODE_XML };
 
 enum column_type {
 	COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BOOLEAN,
@@ -170,6 +170,8 @@ struct manifest_paginate {
 struct manifest_list {
 	const char * name;         /* for EXPLAIN and fixtures */
 	const json_t * needs;      /* array of input names */
+	int batch;                 /* so many values of the input that is needed go
+	                              in one call; 0: one */
 	const char * method;
 	const char * url;          /* a template; relative to base_url */
 	const json_t * query;      /* name -> template; defaults that a push of
@@ -200,6 +202,9 @@ struct manifest_list {
 	const json_t * where;       /* what is asked of that entity: column ->
 	                               value, or NULL */
 	unsigned parallel;          /* calls side by side; 0: 4 */
+	size_t split;               /* beyond its cap it is read in windows of this
+	                               column, less 1; 0: not */
+	const json_t * split_query; /* what makes it tell its total, or NULL */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
@@ -260,6 +265,7 @@ struct manifest_action {
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */
 	int text;                   /* the answer is text, whatever it looks like */
+	enum manifest_decode decode; /* what it is else */
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
 	int safe_to_retry;          /* sending it twice does no harm */

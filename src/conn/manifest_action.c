@@ -189,7 +189,11 @@ read_lookup(struct mread * r, struct manifest_action * act, const json_t * v,
 static void
 read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 {
-	static const char * const decode_words[] = { "json", "text", NULL };
+	static const char * const decode_words[] = { "json", "text", "xml",
+	    NULL };
+	static const enum manifest_decode decodes[] = { DECODE_JSON,
+	    DECODE_JSON, DECODE_XML };
+	int how;
 	static const char * const methods[] = { "GET", "POST", "PUT", "PATCH",
 	    "DELETE", NULL };
 	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW };
@@ -212,7 +216,9 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 		mread_fault(r, "body", "goes with another method than GET");
 	act->success = manifest_outcome_statuses(r, "success", v);
 	act->result = mread_path(r, v, "result", 0);
-	act->text = mread_word(r, v, "decode", decode_words, 0) == 1;
+	how = mread_word(r, v, "decode", decode_words, 0);
+	act->text = how == 1;
+	act->decode = decodes[how];
 	act->base64 = mread_str(r, v, "base64", 0);
 	if (act->text && act->base64 != NULL)
 		mread_fault(r, "base64", "has no meaning where the answer is "

@@ -83,7 +83,8 @@ read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 static void
 read_flags(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
-	static const char * const decodes[] = { "openmetrics", "json", NULL };
+	static const char * const decodes[] = { "openmetrics", "json",
+	    "xml", NULL };
 
 	ent->description = mread_str(r, v, "description", 0);
 	ent->is_main = mread_bool(r, v, "main");

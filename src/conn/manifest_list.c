@@ -1,8 +1,10 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
 
 #define MAX_LISTS 32
 
@@ -29,6 +31,36 @@ read_needs(struct mread * r, const struct manifest_entity * ent,
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);
+}
+
+/* Whether the answer to several values at once can be told apart. */
+static void
+read_batch(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v)
+{
+	const char * need = json_string_value(json_array_get(list->needs, 0));
+	char path[160];
+	int c;
+
+	list->batch = (int)mread_int(r, v, "batch", 0, 2, 1000);
+	if (list->batch == 0)
+		return;
+	if (json_array_size(list->needs) != 1 || need == NULL) {
+		mread_fault(r, "batch", "goes with one input in needs: whose "
+		    "values go together");
+		list->batch = 0;
+		return;
+	}
+	snprintf(path, sizeof(path), "in.%s", need);
+	if (!template_text_uses(list->url, path))
+		mread_fault(r, "batch", "the url does not speak of {{%s}}",
+		    path);
+	if ((c = manifest_column(ent, need)) >= 0 &&
+	    ent->columns[c].path == NULL)
+		mread_fault(r, "batch", "%s needs a path: the records must say "
+		    "which is whose", need);
+	if (json_object_get(v, "partition") != NULL)
+		mread_fault(r, "batch", "has no meaning beside partition");
 }
 
 static void
@@ -132,6 +164,58 @@ read_partition(struct mread * r, const struct manifest_entity * ent,
 	mread_leave(r, at);
 }
 
+/* Whether bounds of both kinds go down; the pushes are read. */
+static int
+has_bounds(const struct manifest_list * list, size_t col)
+{
+	int lower = 0, upper = 0;
+	size_t i;
+
+	for (i = 0; i < list->npushes; i++) {
+		if (list->pushes[i].column != col)
+			continue;
+		lower |= (list->pushes[i].ops & OP_GE) != 0;
+		upper |= (list->pushes[i].ops & (OP_LE | OP_LT)) != 0;
+	}
+	return (lower && upper);
+}
+
+static void
+read_split(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v, const struct mread_scope * s)
+{
+	const json_t * o = json_object_get(v, "split");
+	const char * name;
+	size_t at;
+	int c;
+
+	if (o == NULL)
+		return;
+	at = mread_enter(r, "split");
+	if (mread_is_object(r, o, KEYS_SPLIT) &&
+	    (name = mread_str(r, o, "column", 1)) != NULL &&
+	    (c = manifest_column_of(r, "column", ent, name)) >= 0) {
+		if (ent->columns[c].type != COLUMN_TIMESTAMP &&
+		    ent->columns[c].type != COLUMN_INTEGER)
+			mread_fault(r, "column", "must be a timestamp or an "
+			    "integer");
+		else if (!has_bounds(list, (size_t)c))
+			mread_fault(r, "column", "needs a push of >= and one "
+			    "of < or <= in this list");
+		else
+			list->split = (size_t)c + 1;
+	}
+	list->split_query = mread_params(r, o, "query", 0, s);
+	mread_leave(r, at);
+	/* A full answer says so, too. */
+	if (list->paginate.kind == PAGE_NONE && list->paginate.short_page_ends)
+		return;
+	if (list->paginate.field[BODY_TOTAL] == NULL ||
+	    (list->paginate.offset_cap == 0 && list->max_rows == 0))
+		mread_fault(r, "split", "needs a cap (or max_rows) and the "
+		    "total that says that there is more");
+}
+
 static void
 read_list(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v, const json_t * inputs)
@@ -152,6 +236,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	read_needs(r, ent, list, v);
 	list->method = mread_method(r, v, methods, "GET");
 	list->url = mread_url(r, v, "url", 1, &s);
+	read_batch(r, ent, list, v);
 	list->name = mread_str(r, v, "name", 0);
 	if (list->name == NULL)
 		list->name = list->url != NULL ? list->url : "";
@@ -170,6 +255,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	manifest_clause_read(r, list, v, &s);
 	manifest_push_read(r, ent, list, v, &s);
 	manifest_clause_order(r, ent, list, v, &s);
+	read_split(r, ent, list, v, &s);
 	read_partition(r, ent, list, v);
 	list->revalidate = mread_bool(r, v, "revalidate");
 	list->only_pushed = mread_bool(r, v, "only_pushed");
@@ -207,7 +293,7 @@ manifest_list_read(struct mread * r, struct manifest_entity * ent,
 
 	/* What can only be acted on has none. */
 	lists = mread_list(r, v, "lists", ent->is_main ||
-	    ent->decode != DECODE_JSON ||
+	    ent->decode == DECODE_OPENMETRICS ||
 	    json_object_get(v, "actions") == NULL);
 	if (lists == NULL)
 		return;

@@ -170,7 +170,8 @@ read_pattern(struct mread * r, struct manifest_push * p,
 
 	if ((p->pattern = mread_str(r, v, "pattern", 0)) == NULL)
 		return;
-	if (c->type != COLUMN_TEXT && c->type != COLUMN_LIST)
+	if (c->type != COLUMN_TEXT && c->type != COLUMN_LIST &&
+	    c->type != COLUMN_TIMESTAMP)
 		mread_fault(r, "pattern", "goes with text, and %s is %s",
 		    c->name, c->type_name);
 	if (regcomp(&re, p->pattern, REG_EXTENDED | REG_NOSUB) != 0)

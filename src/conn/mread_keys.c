@@ -43,9 +43,9 @@ static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
     "lazy", NULL };
-static const char * const list_keys[] = { "name", "needs", "method", "url",
-    "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
-    "clauses", "order", "partition", "max_rows", "only_pushed",
+static const char * const list_keys[] = { "name", "needs", "batch", "method",
+    "url", "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
+    "clauses", "order", "partition", "max_rows", "split", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
@@ -60,6 +60,7 @@ static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
+static const char * const split_keys[] = { "column", "query", NULL };
 static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
@@ -90,6 +91,7 @@ static const struct {
 	[KEYS_CURSOR] = { "cursor", cursor_keys },
 	[KEYS_COLUMN] = { "column", column_keys },
 	[KEYS_LIST] = { "list", list_keys },
+	[KEYS_SPLIT] = { "split", split_keys },
 	[KEYS_PAGINATE] = { "paginate", paginate_keys },
 	[KEYS_SIZE] = { "size", size_keys },
 	[KEYS_PUSH] = { "push", push_keys },

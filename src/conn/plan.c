@@ -3,7 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/clock.h"
 #include "conn/plan_choose.h"
 #include "conn/plan_push.h"
 #include "conn/template.h"
@@ -348,6 +350,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 	p->c = connector_ref(c);
 	p->ent = ent;
 	p->limit = -1;
+	p->now_ms = clock_wall_ms();
 	if ((p->config = json_incref(connector_config_parsed(c))) == NULL) {
 		err_nomem(e, "a plan");
 		plan_free(p);
@@ -456,6 +459,31 @@ product(const json_t * sets, const char * name, const json_t * values)
 	return (out);
 }
 
+/* Several values of an input in one call: ${values} (taken) in lists of at most
+ * ${max}. */
+static json_t *
+batches(json_t * values, size_t max)
+{
+	json_t * out = json_array(), * list = NULL, * v;
+	size_t i;
+
+	json_array_foreach(values, i, v) {
+		if (i % max == 0) {
+			list = json_array();
+			if (json_array_append_new(out, list))
+				break;
+		}
+		if (json_array_append(list, v))
+			break;
+	}
+	if (i < json_array_size(values)) {
+		json_decref(out);
+		out = NULL;
+	}
+	json_decref(values);
+	return (out);
+}
+
 static int
 multiply(json_t ** sets, const struct plan * p, size_t col, struct err * e)
 {
@@ -470,6 +498,10 @@ multiply(json_t ** sets, const struct plan * p, size_t col, struct err * e)
 			*e = why;
 		return (-1);
 	}
+	if (p->list->batch > 0 && strcasecmp(json_string_value(json_array_get(
+	    p->list->needs, 0)), p->ent->columns[col].name) == 0 &&
+	    (values = batches(values, (size_t)p->list->batch)) == NULL)
+		return (err_nomem(e, "a plan"));
 	n = json_array_size(*sets) * json_array_size(values);
 	if (n > MAX_INPUTS) {
 		json_decref(values);

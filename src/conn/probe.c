@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/rfc3339.h"
+#include "conn/answer_body.h"
 #include "conn/answer_rules.h"
 #include "conn/json_path.h"
 #include "conn/limits.h"
@@ -106,8 +107,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	answer_budget(p->c->m, res, clock_wall_ms(), &b);
 	if (p->env->limits != NULL)
 		limits_learn(p->env->limits, p->c, &b);
-	body = res->body_len == 0 ? NULL : json_loadb(res->body, res->body_len,
-	    JSON_DECODE_ANY, NULL);
+	body = answer_body(p->c->m, res);
 	switch (answer_judge(p->c->m, res, body, p->req->url, clock_wall_ms(),
 	    &e)) {
 	case ANSWER_OK:

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conn/answer_body.h"
 #include "conn/reader_internal.h"
 
 /*
@@ -201,7 +202,8 @@ ruled_body(const struct reader_call * c, const struct http_res * res)
 	if (!c->part->r->has_body_rules || res->status / 100 != 2 ||
 	    c->body.failed || c->body.len == 0)
 		return (NULL);
-	return (json_loadb(c->body.p, c->body.len, JSON_DECODE_ANY, NULL));
+	return (answer_body_read(c->part->r->plan->c->m, NULL,
+	    c->part->r->plan->ent->decode, c->body.p, c->body.len));
 }
 
 /*

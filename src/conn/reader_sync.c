@@ -246,6 +246,9 @@ reader_sync_given(struct reader_part * p)
 		return;
 	if (p->is_last)
 		o = mark_new(s, p->index + 1, chain_with(p));
+	else if (p->split != NULL)
+		/* Windows are not kept: it would begin with the part anew. */
+		o = mark_new(s, p->index, p->chain);
 	else if ((o = mark_new(s, p->index, p->chain)) != NULL &&
 	    (set_hex(o, "in", p->in_hash) || set_place(p, o))) {
 		json_decref(o);
@@ -472,6 +475,11 @@ reader_sync_take(struct reader_part * p, struct reader_answer * a,
 	if (reader_paginate_after(p, a, e)) {
 		page_unref(a->page);
 		return (-1);
+	}
+	if (p->split != NULL) {
+		page_unref(a->page);
+		p->state = PART_READY;
+		return (0);
 	}
 	if (s == NULL) {
 		reader_paginate_hold(p, a->page);

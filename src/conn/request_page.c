@@ -437,6 +437,14 @@ go_to(struct request_build * b, const char * next, struct err * e)
 	return (0);
 }
 
+/* Whether this page is asked how many rows there are. */
+static int
+wants_total(const struct plan * p, const struct page_pos * pos)
+{
+	return (p->list->split_query != NULL && pos->number == 0 &&
+	    pos->offset == 0 && !(p->exact && p->limit >= 0));
+}
+
 int
 request_page_build(struct request_build * b, const struct plan * p,
     const json_t * in, const struct page_pos * pos, struct err * e)
@@ -445,6 +453,8 @@ request_page_build(struct request_build * b, const struct plan * p,
 
 	if (request_build_url(b, l->url, e) ||
 	    request_build_params(b, l->query, e) ||
+	    (wants_total(p, pos) &&
+	    request_build_params(b, l->split_query, e)) ||
 	    request_build_headers(b, p->c->m->headers, e) ||
 	    request_build_headers(b, l->headers, e) ||
 	    request_build_body(b, l->body, e) ||
@@ -464,9 +474,11 @@ request_page(const struct plan * p, const json_t * in,
 {
 	struct request_build b;
 	struct request * r;
-	int ok = request_build_begin(&b, p->c, p->config, in, e) == 0 &&
-	    request_page_build(&b, p, in, pos, e) == 0;
+	int ok = request_build_begin(&b, p->c, p->config, in, e) == 0;
 
+	/* A window that moves from page to page would lose rows or double them. */
+	b.env.now_ms = p->now_ms;
+	ok = ok && request_page_build(&b, p, in, pos, e) == 0;
 	r = request_build_end(&b, p->list->method, ok, e);
 	if (r == NULL)
 		err_prefix(e, "%s.%s", p->c->name, p->ent->name);

@@ -283,6 +283,29 @@ template_missing(const char * path, struct err * e)
 	    key ? key : "", key ? "\": ...}" : ""));
 }
 
+/* Several values in one segment of a URL, with commas between. */
+static int
+add_batch(struct template_expr * x, const struct template_env * env,
+    const json_t * list, enum template_quote quote, struct buf * out,
+    struct err * e)
+{
+	const json_t * one;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one) {
+		if (json_is_string(one) && memchr(json_string_value(one), ',',
+		    json_string_length(one)) != NULL)
+			return (err_set(e, ERR_CONFIG, "template", "{{%s}} "
+			    "holds a comma, which would make two of it",
+			    x->path));
+		if (i > 0)
+			buf_addc(out, ',');
+		if (add_scalar(x, env, one, quote, out, e))
+			return (-1);
+	}
+	return (i > 0 ? 0 : template_missing(x->path, e));
+}
+
 static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
@@ -294,6 +317,9 @@ add_value(struct template_expr * x, const struct template_env * env,
 
 	if (v == NULL || json_is_null(v))
 		rc = template_missing(x->path, e);
+	else if (json_is_array(v) && (quote == QUOTE_URL ||
+	    quote == QUOTE_SEGMENT))
+		rc = add_batch(x, env, v, quote, out, e);
 	else if (!json_is_array(v) || !clause)
 		rc = add_scalar(x, env, v, quote, out, e);
 	else if (json_array_size(v) == 0)

@@ -255,13 +255,8 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 static uint64_t
 max_calls(const struct connector * c)
 {
-	json_t * o = c->options == NULL ? NULL :
-	    json_loads(c->options, 0, NULL);
-	int said = json_object_get(o, "max_api_calls") != NULL;
-
-	json_decref(o);
-	return (said && c->opt.max_api_calls > 0 ?
-	    (uint64_t)c->opt.max_api_calls : UINT64_MAX);
+	return (c->opt.max_api_calls > 0 ? (uint64_t)c->opt.max_api_calls :
+	    UINT64_MAX);
 }
 
 static int

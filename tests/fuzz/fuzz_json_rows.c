@@ -25,7 +25,7 @@ die(const char * what)
 	abort();
 }
 
-#define FIXED 7
+#define FIXED 8
 
 static struct rig *
 fixed(unsigned which)
@@ -44,7 +44,10 @@ fixed(unsigned which)
 		{ "a[*].a", "a:integer:$[0] b:text:b.b.b c:list:b.* d:list:*.b[*]",
 		    NULL, "a[0]" },
 		{ "$", "a:text:$[0] b:text:\"\" c:timestamp:a.a.a", NULL, NULL },
-		{ "$", "a:text b:integer:@.b c:text:@.c", "l", NULL }
+		{ "$", "a:text b:integer:@.b c:text:@.c", "l", NULL },
+		{ "a[k=b].l", "a:text:t[k=a].v b:list:t[k^=a].l[*].n c:map:$ "
+		    "d:text:t[k=a].t[k=b].v e:integer:@.t[k=1,v=2].n",
+		    "t[k=e].l", "t[k=d]" }
 	};
 	static struct rig rigs[FIXED];
 	struct rig * r = &rigs[which];
@@ -59,8 +62,8 @@ fixed(unsigned which)
 	r->list.paginate.field[BODY_CURSOR] = rig_path("a.a");
 	r->list.paginate.field[BODY_TOTAL] = rig_path("t");
 	r->list.paginate.field[BODY_LAST] = rig_path("a[*].b");
-	/* The last one's elements are lists, of which each element is a row. */
-	if (which == FIXED - 1)
+	/* Elements are lists, of which each element is a row. */
+	if (which == 6)
 		r->ent.columns[1].zip = r->ent.columns[2].zip = 1;
 	rig_plan(r);
 	return (r);
@@ -169,7 +172,8 @@ expected(const struct json_path * path, json_t * rec)
 		return (json_is_null(at) ? NULL : json_incref(at));
 	}
 	for (part.n = 0; path->steps[part.n].kind == PATH_KEY ||
-	    path->steps[part.n].kind == PATH_INDEX; part.n++)
+	    path->steps[part.n].kind == PATH_INDEX ||
+	    path->steps[part.n].kind == PATH_WHERE; part.n++)
 		;
 	at = json_path_get(&part, rec);
 	each = path->steps[part.n].kind == PATH_EACH;

@@ -296,6 +296,13 @@ static const struct {
 	  L ".push.title.values", "must be an array" },
 	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"caps\":true}}"),
 	  L ".push.title.caps", "no max_rows" },
+	/* batch */
+	{ LIST(",\"batch\":2"), L ".batch", "one input in needs" },
+	{ LIST(",\"batch\":2,\"needs\":[\"repo\"]"), L ".batch",
+	  "the url does not speak of {{in.repo}}" },
+	{ LIST(",\"batch\":2,\"needs\":[\"repo\"]"), L ".batch",
+	  "needs a path" },
+	{ LIST(",\"batch\":1,\"needs\":[\"repo\"]"), L ".batch", "2 to 1000" },
 	{ LIST(",\"clauses\":{\"sql\":{\"query\":\"q\"}}"), L ".clauses.sql",
 	  "is no clause language" },
 	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
@@ -311,6 +318,14 @@ static const struct {
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
 	  "query or body" },
 	/* order, partition */
+	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split.column",
+	  "needs a push of >=" },
+	{ LIST(",\"split\":{\"column\":\"title\"}"), L ".split.column",
+	  "must be a timestamp" },
+	{ LIST(",\"split\":{\"colum\":\"at\"}"), L ".split.colum",
+	  "did you mean column?" },
+	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split",
+	  "needs a cap" },
 	{ LIST(",\"order\":{\"columns\":{\"x\":\"x\"},\"query\":{}}"),
 	  L ".order.columns.x", "is no column" },
 	{ LIST(",\"order\":{\"columns\":{\"at\":\"x\"}}"), L ".order.query",

@@ -197,6 +197,9 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(p->first, 0);
 	assert_int_equal(p->size, 50);
 	assert_int_equal(p->size_max, 50);
+	assert_int_equal(l[0].split, 0);
+	assert_string_equal(m->main->columns[l[1].split - 1].name, "updated_at");
+	assert_int_equal(json_object_size(l[1].split_query), 1);
 	assert_int_equal(l[1].norders, 2);
 	assert_string_equal(l[1].order_asc, "asc");
 	assert_int_equal(l[1].order_max, 1);
@@ -209,7 +212,8 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l->paginate.kind, PAGE_OFFSET);
 	assert_int_equal(l->paginate.offset_cap, 10000);
 	l = manifest_entity(m, "boxes")->lists;
-	assert_string_equal(l->paginate.rel, "further");
+	assert_int_equal(l[0].batch, 20);
+	assert_string_equal(l[1].paginate.rel, "further");
 	l = manifest_entity(m, "marks")->lists;
 	assert_non_null(l[0].paginate.field[BODY_NEXT_URL]);
 	assert_string_equal(l[1].paginate.cursor_header, "X-Next");
