@@ -176,7 +176,7 @@ static const struct {
 	{ ENT(",\"key\":[\"titl\"]"), "$.entities.e.key[0]",
 	  "'titl' is no column of this entity (did you mean 'title'?)" },
 	{ ENT(",\"key\":[\"id\",\"ID\"]"), "$.entities.e.key[1]", "already" },
-	{ ENT(",\"decode\":\"xml\""), "$.entities.e.decode", "openmetrics" },
+	{ ENT(",\"decode\":\"yaml\""), "$.entities.e.decode", "openmetrics" },
 	{ ENT(",\"retry\":{\"count\":99}"), "$.entities.e.retry.count",
 	  "from 0 to 10" },
 	{ ENT(",\"cursor\":{\"column\":\"tags\",\"order\":\"asc\"}"),
@@ -307,6 +307,10 @@ static const struct {
 	  "is no clause language" },
 	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
 	  "5\"}}"), L ".clauses.soql.limit", "{{value}}" },
+	{ COL("\"_ID\":{\"type\":\"text\"}"), "$.entities.e.columns._ID", "no target uses" },
+	{ COL("\"_moltler_x\":{\"type\":\"text\"}"), "$.entities.e.columns._moltler_x",
+	  "no target uses" },
+	{ COL("\"__x\":{\"type\":\"text\"}"), "$.entities.e.columns.__x", "no target uses" },
 	{ LIST(",\"clauses\":{\"spl\":{\"query\":\"q\"}},\"paginate\":{"
 	  "\"kind\":\"none\",\"size\":{\"clause\":\"spl\",\"max\":5}}"),
 	  L ".paginate.size.clause", "that has a limit" },
