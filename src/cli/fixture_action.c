@@ -11,6 +11,7 @@
 #include "conn/send.h"
 
 #define TIMEOUT_MS 3000
+#define TIMEOUT_LIVE_MS 60000
 
 static void
 on_answer(void * arg, const json_t * answer, int status, const struct err * e)
@@ -54,8 +55,8 @@ fixture_action(struct fixture_run * run)
 	if (act == NULL || (args = action_args(run->c, act,
 	    json_object_get(run->fx, "args"), &run->err)) == NULL)
 		return (-1);
-	a = action_start(&run->env, run->c, act, args, TIMEOUT_MS, on_answer,
-	    run);
+	a = action_start(&run->env, run->c, act, args, run->live ?
+	    TIMEOUT_LIVE_MS : TIMEOUT_MS, on_answer, run);
 	if (a == NULL) {
 		json_decref(args);
 		return (err_nomem(&run->err, "an action"));

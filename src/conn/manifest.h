@@ -43,6 +43,7 @@ struct manifest_column {
 	enum time_format time;      /* of a timestamp */
 	enum column_pick pick;      /* of a path that fans out, which one */
 	int text;                   /* a document (Atlassian's) taken as its text */
+	int pairs;                  /* a list of names with values taken as a map */
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
 	                               service's; a key is not_null always */
@@ -53,6 +54,8 @@ struct manifest_column {
 	int zip;                    /* the path leads to a list, and each of its
 	                               elements is a row */
 	int nocase;                 /* compares without regard to case */
+	int segment;                /* of a text between slashes the one meant: 1
+	                               is the first, -1 the last; 0: all of it */
 	/*
 	 * An input: "col = value" in WHERE gives the value, else dflt does; the
 	 * templates of requests read it as {{in.NAME}}, and each row shows it
@@ -98,6 +101,7 @@ struct manifest_push {
 	const json_t * except; /* values the service reads otherwise, which stay
 	                          here; NULL: none */
 	enum push_many many;   /* an IN list, or several CONTAINS */
+	size_t most;           /* no more values than these; 0: any */
 	enum time_format time;
 	const char * strftime; /* for TIME_STRFTIME */
 	int64_t widen_ms;      /* the bound is moved outwards by so much */
@@ -123,6 +127,13 @@ struct manifest_clause {
 	const char * empty;      /* the text if no clause came, or NULL: nothing */
 	const char * order;      /* " ORDER BY {{order}}", or NULL */
 	const char * limit;      /* " LIMIT {{value}}", or NULL */
+};
+
+/* What tells that an answer is not whole: anything at ${path} but nothing, false
+ * and what ${fine} holds. */
+struct manifest_lack {
+	struct json_path * path;
+	const json_t * fine;       /* an array */
 };
 
 /* ORDER BY of one or more columns. */
@@ -180,6 +191,9 @@ struct manifest_list {
 	const json_t * body;       /* a JSON template, or NULL */
 	const json_t * timeout_ms; /* an integer, a template, or NULL */
 	struct json_path * records;
+	int records_optional;      /* where they are missing there are none */
+	struct manifest_lack * lacks;
+	size_t nlacks;
 	struct manifest_paginate paginate;
 	struct manifest_push * pushes;
 	size_t npushes;
@@ -193,7 +207,8 @@ struct manifest_list {
 	const json_t * order_query; /* name -> template, or NULL */
 	const json_t * order_body; /* path -> a JSON template: the body holds a list
 	                              of it there, one a column; or NULL */
-	const char * order_asc, * order_desc; /* words for the direction */
+	const char * order_asc, * order_desc; /* words for the direction; NULL: the
+	                              service does not list so */
 	int order_max;              /* columns at once; 0: 1 */
 	/* A call for each row of another entity of this type, which gives
 	 * inputs: column name of ours -> of theirs. */
@@ -269,6 +284,9 @@ struct manifest_action {
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
 	int safe_to_retry;          /* sending it twice does no harm */
+	int raw;                    /* a body that is a text is sent as it is,
+	                               whatever Content-Type says */
+	const char * service;       /* the entity's */
 };
 
 struct manifest_entity {
@@ -276,6 +294,8 @@ struct manifest_entity {
 	const char * description;
 	int is_main;
 	int hidden;                 /* only a partition's parent */
+	const char * service;       /* which of a cloud's it belongs to, as
+	                               {{service}} has it; or NULL */
 	enum manifest_decode decode;
 	unsigned retry_count;
 	int retry_base_ms;
@@ -285,6 +305,9 @@ struct manifest_entity {
 	size_t nlists;
 	struct json_path * explode;   /* within a record: one row an element */
 	struct json_path * drop_if;   /* records that have it are no rows */
+	struct json_path * keep_if;   /* records without ${keep_text} there are no
+	                                 rows; NULL: all are */
+	const char * keep_text;
 	struct manifest_action * actions;
 	size_t nactions;
 	/* Where columns that are lazy come from: an entity that is listed for the
@@ -292,6 +315,8 @@ struct manifest_entity {
 	const char * complete;
 	const char * complete_input;  /* that entity's input, which is told ... */
 	size_t complete_key;          /* ... the value of this column of ours */
+	size_t complete_own;          /* its rows are ours whose column of these ... */
+	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };
 
@@ -346,6 +371,8 @@ struct manifest {
 	int is_base_of_token;       /* it begins with {{token.base_url}} */
 	const char * base_url_or;   /* the one where that misses something */
 	const json_t * headers;     /* of every request, or NULL */
+	int form_numbered;          /* what is nested in a form is named by where it
+	                               stands: Filter.1.Name */
 	const json_t * error_text;  /* array of paths tried for a service's own
 	                               words, or NULL */
 	struct json_path ** error_paths;
@@ -360,6 +387,8 @@ struct manifest {
 	const char * test_entity;   /* or NULL */
 	const char * test_url;      /* or NULL */
 	const char * test_method;
+	const char * test_service;  /* {{service}} there, or NULL */
+	const json_t * test_headers; /* name -> template, or NULL */
 	const json_t * test_body;   /* a JSON template, or NULL */
 	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };

@@ -225,6 +225,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 		    "text");
 	act->safe_to_retry = mread_bool(r, v, "safe_to_retry");
 	manifest_outcome_read(r, act, v, &s);
+	act->raw = mread_bool(r, v, "raw");
 }
 
 void
@@ -252,6 +253,7 @@ manifest_action_read(struct mread * r, struct manifest_entity * ent,
 				mread_fault(r, NULL, "is an action already, "
 				    "in other case");
 			ent->actions[ent->nactions].name = key;
+			ent->actions[ent->nactions].service = ent->service;
 			read_action(r, &ent->actions[ent->nactions++], x);
 			mread_leave(r, sub);
 		}

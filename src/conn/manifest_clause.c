@@ -102,6 +102,18 @@ read_order_columns(struct mread * r, const struct manifest_entity * ent,
 	mread_leave(r, at);
 }
 
+/* The service's word for a direction; NULL: it has none. */
+static const char *
+read_direction(struct mread * r, const json_t * o, const char * key)
+{
+	const char * w;
+
+	if (json_is_null(json_object_get(o, key)))
+		return (NULL);
+	w = mread_str(r, o, key, 0);
+	return (w != NULL ? w : key);
+}
+
 void
 manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v,
@@ -110,7 +122,6 @@ manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
 	const json_t * o = json_object_get(v, "order"), * cols;
 	struct mread_scope s = *outer;
 	size_t at, i;
-	const char * w;
 
 	if (o == NULL)
 		return;
@@ -122,10 +133,11 @@ manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
 		list->order_query = mread_params(r, o, "query", 0, &s);
 		if (mread_map(r, o, "body", 0) != NULL)
 			list->order_body = mread_body(r, o, "body", &s);
-		if ((w = mread_str(r, o, "asc", 0)) != NULL)
-			list->order_asc = w;
-		if ((w = mread_str(r, o, "desc", 0)) != NULL)
-			list->order_desc = w;
+		list->order_asc = read_direction(r, o, "asc");
+		list->order_desc = read_direction(r, o, "desc");
+		if (json_is_null(json_object_get(o, "asc")) &&
+		    json_is_null(json_object_get(o, "desc")))
+			mread_fault(r, NULL, "has neither direction");
 		list->order_max = (int)mread_int(r, o, "max", 1, 1, 16);
 		for (i = 0; i < list->nclauses; i++)
 			if (list->clauses[i].order != NULL)

@@ -15,13 +15,15 @@ static const char * const time_words[] = { "iso8601", "epoch_s", "epoch_ms",
 static void
 read_text(struct mread * r, struct manifest_column * c, const json_t * v)
 {
-	static const char * const as_words[] = { "text", NULL };
+	static const char * const as_words[] = { "text", "pairs", NULL };
+	int as = mread_word(r, v, "as", as_words, 2);
 
-	if (mread_word(r, v, "as", as_words, 1) == 0) {
-		c->text = 1;
-		if (c->type != COLUMN_TEXT)
-			mread_fault(r, "as", "goes with type text");
-	}
+	c->text = as == 0;
+	c->pairs = as == 1;
+	if (c->text && c->type != COLUMN_TEXT)
+		mread_fault(r, "as", "goes with type text");
+	if (c->pairs && c->type != COLUMN_MAP)
+		mread_fault(r, "as", "pairs goes with type map");
 	c->nocase = mread_bool(r, v, "nocase");
 	if (c->nocase && c->type != COLUMN_TEXT && c->type != COLUMN_LIST)
 		mread_fault(r, "nocase", "goes with type text or list");
@@ -71,6 +73,8 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	if (c->path->of_element && ent->explode == NULL)
 		mread_fault(r, "path", "begins with @, but the entity has no "
 		    "explode");
+	if (c->segment != 0 && c->path->neach > 0)
+		mread_fault(r, "segment", "goes with a path to one text");
 	if (c->zip && (c->path->neach > 0 || c->is_input ||
 	    c->type == COLUMN_LIST || c->type == COLUMN_MAP))
 		mread_fault(r, "zip", "goes with a path to one list and a "
@@ -117,6 +121,9 @@ read_column(struct mread * r, const struct manifest_entity * ent,
 		mread_fault(r, "none", "must be a text or an integer: what "
 		    "stands where there is no value");
 	c->zip = mread_bool(r, v, "zip");
+	c->segment = (int)mread_int(r, v, "segment", 0, -32, 32);
+	if (c->segment != 0 && c->type != COLUMN_TEXT)
+		mread_fault(r, "segment", "goes with type text");
 	read_text(r, c, v);
 	read_path(r, ent, c, v);
 }

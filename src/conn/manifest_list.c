@@ -7,6 +7,7 @@
 #include "conn/template.h"
 
 #define MAX_LISTS 32
+#define MAX_LACKS 8
 
 /* The inputs that must be known for this list. */
 static void
@@ -216,6 +217,48 @@ read_split(struct mread * r, const struct manifest_entity * ent,
 		    "total that says that there is more");
 }
 
+/* Where an answer says that it is not whole, and which values there do not. */
+static void
+read_lacks(struct mread * r, struct manifest_list * list, const json_t * v)
+{
+	const json_t * lacks = mread_map(r, v, "incomplete", 0), * fine, * x;
+	struct manifest_lack * l;
+	const char * path;
+	size_t at, sub, i;
+	struct err e;
+
+	if (lacks == NULL)
+		return;
+	at = mread_enter(r, "incomplete");
+	if (json_object_size(lacks) == 0 || json_object_size(lacks) > MAX_LACKS)
+		mread_fault(r, NULL, "must have 1 to %d paths", MAX_LACKS);
+	else
+		list->lacks = mread_alloc(r, json_object_size(lacks),
+		    sizeof(*l));
+	json_object_foreach((json_t *)(uintptr_t)lacks, path, fine) {
+		if (list->lacks == NULL)
+			break;
+		sub = mread_enter(r, path);
+		l = &list->lacks[list->nlacks];
+		l->fine = fine;
+		if ((l->path = json_path_parse(path, &e)) == NULL)
+			mread_fault(r, NULL, "%s", e.msg);
+		else
+			list->nlacks++;
+		if (l->path != NULL && l->path->of_element)
+			mread_fault(r, NULL, "is of the whole answer, so that @ "
+			    "has no meaning");
+		if (!json_is_array(fine))
+			mread_fault(r, NULL, "must be an array of the texts "
+			    "that mean nothing, or []");
+		json_array_foreach((json_t *)(uintptr_t)fine, i, x)
+			if (!json_is_string(x))
+				mread_fault(r, NULL, "must be texts");
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+}
+
 static void
 read_list(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v, const json_t * inputs)
@@ -250,6 +293,8 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	if (json_object_get(v, "records") == NULL &&
 	    (list->records = json_path_parse("$", &e)) == NULL)
 		mread_fault(r, NULL, "%s", e.msg);
+	list->records_optional = mread_bool(r, v, "records_optional");
+	read_lacks(r, list, v);
 	list->max_rows = mread_int(r, v, "max_rows", 0, 1, INT64_C(1) << 40);
 	manifest_page_read(r, list, v);
 	manifest_clause_read(r, list, v, &s);
@@ -315,7 +360,12 @@ manifest_list_read(struct mread * r, struct manifest_entity * ent,
 void
 manifest_list_free(struct manifest_list * list)
 {
+	size_t i;
+
 	json_path_free(list->records);
+	for (i = 0; i < list->nlacks; i++)
+		json_path_free(list->lacks[i].path);
+	free(list->lacks);
 	manifest_page_free(&list->paginate);
 	free(list->pushes);
 	free(list->clauses);

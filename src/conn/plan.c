@@ -245,7 +245,7 @@ fill_preds(struct plan * p, const struct plan_given * given, size_t n,
 		if (p->preds[j].sent == NULL &&
 		    p->preds[j].column < p->ent->ncolumns)
 			push_one(p, j, left);
-	p->exact = p->ent->drop_if == NULL;
+	p->exact = p->ent->drop_if == NULL && p->ent->keep_if == NULL;
 	for (j = 0; j < n; j++)
 		p->exact &= p->preds[j].exact;
 	return (0);

@@ -90,6 +90,8 @@ plan_choose_order(const struct manifest_list * list,
 		for (j = 0; j < list->norders; j++)
 			if (list->orders[j].column == orders[i].column)
 				break;
+		if ((orders[i].desc ? list->order_desc : list->order_asc) == NULL)
+			return (0);
 		if (j == list->norders || orders[i].column >= ent->ncolumns)
 			return (0);
 		col = &ent->columns[orders[i].column];

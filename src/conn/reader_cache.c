@@ -94,7 +94,7 @@ is_kept(const struct conn_env * env, const struct plan * p)
 {
 	/* A page of metrics is asked for as it is now. */
 	return (env->cache != NULL && p->c->opt.cache_ttl_ms > 0 &&
-	    p->ent->decode == DECODE_JSON);
+	    p->ent->decode != DECODE_OPENMETRICS);
 }
 
 int64_t

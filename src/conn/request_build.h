@@ -19,6 +19,7 @@ struct request_build {
 	json_t * headers;    /* name -> text, marked as template.h says */
 	json_t * body;       /* or NULL */
 	int body_marked;     /* it was made with marks */
+	int raw;             /* a text in it is sent as it is */
 	const json_t * auth; /* how it is signed: the manifest's, unless changed */
 };
 
@@ -60,6 +61,16 @@ int request_build_set(struct request_build * b, enum param_where where,
 /** request_build_add(b, path, v, e): Put ${v} (taken) at the end of the list at
  * ${path} in the body; in a path a number is a place in a list. */
 int request_build_add(struct request_build * b, const char * path, json_t * v,
+    struct err * e) MUST_CHECK;
+
+/** request_form_texts(v): A scalar as text, or a list of scalars as texts; a new
+ * reference.  NULL: it is neither, or no memory. */
+json_t * request_form_texts(const json_t * v);
+
+/** request_form_fields(body, numbered, fields, e): Put what the object ${body} says
+ * into ${fields}: name -> text, or a list of texts.  ${numbered}: what is nested is
+ * named by where it stands, {"Filter": [{"Name": "x"}]} as Filter.1.Name=x. */
+int request_form_fields(const json_t * body, int numbered, json_t * fields,
     struct err * e) MUST_CHECK;
 
 /** request_url_form(out, fields): "a=b&c=d", the body of a form; lists repeat. */

@@ -110,12 +110,24 @@ static int
 push(struct request_build * b, const struct manifest_push * rule,
     const json_t * v, struct err * e)
 {
-	json_t * out, * one, * word;
+	json_t * out, * one, * word, * list;
 	size_t i;
+	int rc;
 
 	if (rule->add != NULL)
 		return (push_added(b, rule, v, e));
-	if (!json_is_array(v)) {
+	/* Where places have numbers, a single value has one, too. */
+	if (rule->many == MANY_REPEAT && rule->where == IN_BODY &&
+	    b->r->c->m->form_numbered && !json_is_array(v)) {
+		if ((list = json_pack("[O]", v)) == NULL)
+			return (err_nomem(e, "a request"));
+		rc = push(b, rule, list, e);
+		json_decref(list);
+		return (rc);
+	}
+	/* What says the same of each value says it once. */
+	if (!json_is_array(v) || (rule->text != NULL &&
+	    !template_text_uses(rule->text, "value"))) {
 		out = worded(b, rule, v, e);
 	} else {
 		if ((out = json_array()) == NULL)
@@ -451,6 +463,7 @@ request_page_build(struct request_build * b, const struct plan * p,
 {
 	const struct manifest_list * l = p->list;
 
+	b->env.service = p->ent->service;
 	if (request_build_url(b, l->url, e) ||
 	    request_build_params(b, l->query, e) ||
 	    (wants_total(p, pos) &&

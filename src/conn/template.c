@@ -94,6 +94,8 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		buf_add(&out, text->p, text->len);
 		buf_addc(&out, '%');
 		break;
+	case FILTER_KEY:
+		return (0);
 	case FILTER_PATH:
 		return (quote_path_ok(text->p, text->len, x->path, e));
 	case FILTER_BASE64:
@@ -113,6 +115,13 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 	if (rc == 0 && (out.failed || (out.p == NULL && buf_adds(text, ""))))
 		rc = err_nomem(e, "a request");
 	return (rc);
+}
+
+/* A key is a path that may have empty parts. */
+static int
+keeps_slash(const struct template_expr * x)
+{
+	return (x->filter == FILTER_PATH || x->filter == FILTER_KEY);
 }
 
 /* Where in the URL in ${out} the next bytes go. */
@@ -146,7 +155,7 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		    "and would change what the URL means", x->path));
 	if (where == QUOTE_SEGMENT) {
 		quote_percent(out, text->p, text->len,
-		    x->filter == FILTER_PATH ? "/" : "");
+		    keeps_slash(x) ? "/" : "");
 		return (0);
 	}
 	if (out->len > 0 || (strncmp(x->path, "config.", 7) != 0 &&
@@ -191,7 +200,7 @@ place(const struct template_expr * x, const json_t * v,
 	case QUOTE_QUERY:
 		quote_percent(out, text->p, text->len,
 		    quote == QUOTE_QUERY ? ",:" :
-		    x->filter == FILTER_PATH ? "/" : "");
+		    keeps_slash(x) ? "/" : "");
 		return (0);
 	case QUOTE_URL:
 		return (place_in_url(x, text, out, e));

@@ -191,6 +191,12 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l->max_rows, 1000);
 	assert_int_equal(l->order_max, 2);
 	assert_string_equal(l->order_desc, "DOWN");
+	assert_true(l->records_optional);
+	assert_int_equal(l->nlacks, 2);
+	assert_int_equal(l->lacks[0].path->neach, 1);
+	assert_int_equal(json_array_size(l->lacks[1].fine), 1);
+	assert_string_equal(m->main->keep_text, "ticket");
+	assert_int_equal(m->main->columns[3].segment, -1);
 	p = &l[1].paginate;
 	assert_string_equal(l[1].method, "GET");
 	assert_int_equal(p->kind, PAGE_NUMBER);
@@ -292,14 +298,18 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 {
 	const char * name;
 	const json_t * x;
-	size_t i, n = 0;
+	size_t i, n = 0, commented = 0;
 
 	for (i = 0; keys[i] != NULL; i++)
 		if (json_object_get(props, keys[i]) == NULL)
 			fail_msg("%s.%s is not in the JSON Schema", kind,
 			    keys[i]);
 	json_object_foreach((json_t *)(uintptr_t)props, name, x) {
-		(void)x;
+		if (strcmp(name, MREAD_COMMENT) == 0) {
+			assert_string_equal(json_str(x, "type"), "string");
+			commented++;
+			continue;
+		}
 		for (i = 0; keys[i] != NULL && strcmp(keys[i], name) != 0; i++)
 			;
 		if (keys[i] == NULL)
@@ -308,6 +318,7 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 		n++;
 	}
 	assert_true(n > 0);
+	assert_int_equal(commented, 1);
 }
 
 static void
