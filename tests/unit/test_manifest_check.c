@@ -544,6 +544,25 @@ static const struct {
 	  NULL },
 	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"none\"}"), NULL,
 	  NULL },
+	{ DMORE("", ",\"decode\":\"csv\""), NULL, NULL },
+	{ DMORE("", ",\"decode\":\"csv\",\"explode\":\"a\""),
+	  "$.entities.e.explode", "no meaning" },
+	{ DMORE("", ",\"decode\":\"csv\",\"drop_if\":\"a.b\""),
+	  "$.entities.e.drop_if", "is a text" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"csv\",\"key\":[\"a\"],\"columns\":{\"a\":{"
+	  "\"type\":\"text\",\"path\":\"a.b\",\"description\":\"d\"}},\"lists\":[{"
+	  URL NOPAGE "}]}}"), "$.entities.e.columns.a.path", "needs quotes" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  NOPAGE ",\"records\":\"a\"}]}}"), L ".records", "leads to nothing" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  NOPAGE ",\"records\":\"[*].a\"}]}}"), NULL, NULL },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  ",\"paginate\":{\"kind\":\"cursor\",\"query\":\"c\",\"from\":\"n\"}}]}}"),
+	  L ".paginate.from", "leads to nothing" },
+	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"decode\":\"text\",\"result\":"
+	  "\"b\"}}"), "$.entities.e.actions.a.result", "is text" },
+	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"decode\":\"csv\",\"result\":"
+	  "\"b\"}}"), "$.entities.e.actions.a.result", "leads to nothing" },
 	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"safe_to_retry\":true}}"),
 	  "$.entities.e.actions.a.safe_to_retry", "with POST" },
 	{ DMORE(SIGNED, ",\"actions\":{\"a\":{" URL "}}"),
