@@ -244,7 +244,8 @@ found_records(const struct decode_json * d)
 {
 	if (d->list_bad)
 		return (0);
-	if (d->plan->list->records_optional && is_object(d))
+	if (d->plan->list->records_optional && (is_object(d) ||
+	    (d->plan->records->neach > 0 && d->top_seen)))
 		return (1);
 	if (d->plan->records->neach == 0)
 		return (d->list_seen);

@@ -71,6 +71,26 @@ def plain_sorts(body):
 
 
 REWRITE = {"hubspot": plain_sorts}
+# Splunk and Microsoft Graph.
+NAMES += ("splunk", "teams")
+BASE.update(splunk="url", teams="graph_url")
+PREFIX["teams"] = "/v1.0"
+NARROW["splunk"] = [("POST /services/collector/event", "another host's, which "
+                     "wants a token of its own"),
+                    ("/dispatch", "it has no body for it, and the docs have")]
+# Members of one user, and what became of a channel.
+UNTOLD["teams"] = re.compile(r"/users/|/operations")
+CALLED = {"teams": "microsoft_teams"}
+
+
+def talk(name, config, base):
+    """Sessions and tokens come from hosts that are not described."""
+    if name == "splunk":
+        config.update(hec_url=base, hec_token="$env:FIXTURE_SECRET")
+    if name == "splunk" and config["auth"]["type"] == "session":
+        config["auth"] = {"type": "bearer", "token": "$env:FIXTURE_SECRET"}
+    if name == "teams":
+        config["auth"] = {"type": "token", "token": "$env:FIXTURE_SECRET"}
 
 
 def service_account():
@@ -93,7 +113,8 @@ class Prism:
         self.rewrite = REWRITE.get(name, lambda body: body)
         self.log = tempfile.TemporaryFile()
         self.proc = subprocess.Popen(
-            [PRISM, "mock", os.path.join(SPECS, name + ".json"), "-h",
+            [PRISM, "mock", os.path.join(
+                SPECS, CALLED.get(name, name) + ".json"), "-h",
              "127.0.0.1", "-p", str(self.port), "--errors"],
             stdout=self.log, stderr=self.log)
         reap(self)
@@ -252,6 +273,7 @@ for n, spec in RUNS:
             continue
         config["jsm_url" if "cloud_id" in config else BASE[n]] = prism.base + \
             PREFIX.get(n, "")
+        talk(n, config, prism.base)
         if n == "gcp" and config.get("auth") != "bearer":
             config.update(account, storage_url=prism.base,
                           functions_url=prism.base,

@@ -346,6 +346,10 @@ static const struct {
 	  "is no clause language" },
 	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
 	  "5\"}}"), L ".clauses.soql.limit", "{{value}}" },
+	{ COL("\"_ID\":{\"type\":\"text\"}"), "$.entities.e.columns._ID", "no target uses" },
+	{ COL("\"_moltler_x\":{\"type\":\"text\"}"), "$.entities.e.columns._moltler_x",
+	  "no target uses" },
+	{ COL("\"__x\":{\"type\":\"text\"}"), "$.entities.e.columns.__x", "no target uses" },
 	{ LIST(",\"clauses\":{\"spl\":{\"query\":\"q\"}},\"paginate\":{"
 	  "\"kind\":\"none\",\"size\":{\"clause\":\"spl\",\"max\":5}}"),
 	  L ".paginate.size.clause", "that has a limit" },
