@@ -182,7 +182,6 @@ FILTERS = [
     ("vpc_id = '%s'" % one["vpc_id"], lambda r: r["vpc_id"] == one["vpc_id"]),
     ("subnet_id = '%s'" % one["subnet_id"],
      lambda r: r["subnet_id"] == one["subnet_id"]),
-    ("az = '%s'" % one["az"], lambda r: r["az"] == one["az"]),
     ("private_ip = '%s'" % one["private_ip"],
      lambda r: r["private_ip"] == one["private_ip"]),
     ("image_id = 'ami-none'", lambda r: False),
