@@ -20,7 +20,9 @@
  * (or a JSON value with strings in it) as in template.h.
  */
 
-enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON, DECODE_XML };
+/* What comes after JSON is read as if it were that. */
+enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON, DECODE_XML,
+	DECODE_NDJSON, DECODE_CSV };
 
 enum column_type {
 	COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BOOLEAN,

@@ -208,9 +208,9 @@ static void
 read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 {
 	static const char * const decode_words[] = { "json", "text", "xml",
-	    NULL };
+	    "ndjson", "csv", NULL };
 	static const enum manifest_decode decodes[] = { DECODE_JSON,
-	    DECODE_JSON, DECODE_XML };
+	    DECODE_JSON, DECODE_XML, DECODE_NDJSON, DECODE_CSV };
 	int how;
 	static const char * const methods[] = { "GET", "POST", "PUT", "PATCH",
 	    "DELETE", NULL };

@@ -190,7 +190,7 @@ static const struct {
 	{ ENT(",\"key\":[\"titl\"]"), "$.entities.e.key[0]",
 	  "'titl' is no column of this entity (did you mean 'title'?)" },
 	{ ENT(",\"key\":[\"id\",\"ID\"]"), "$.entities.e.key[1]", "already" },
-	{ ENT(",\"decode\":\"xml\""), "$.entities.e.decode", "openmetrics" },
+	{ ENT(",\"decode\":\"yaml\""), "$.entities.e.decode", "openmetrics" },
 	{ ENT(",\"retry\":{\"count\":99}"), "$.entities.e.retry.count",
 	  "from 0 to 10" },
 	{ ENT(",\"cursor\":{\"column\":\"tags\",\"order\":\"asc\"}"),
@@ -477,6 +477,25 @@ static const struct {
 	  NULL },
 	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"none\"}"), NULL,
 	  NULL },
+	{ DMORE("", ",\"decode\":\"csv\""), NULL, NULL },
+	{ DMORE("", ",\"decode\":\"csv\",\"explode\":\"a\""),
+	  "$.entities.e.explode", "no meaning" },
+	{ DMORE("", ",\"decode\":\"csv\",\"drop_if\":\"a.b\""),
+	  "$.entities.e.drop_if", "is a text" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"csv\",\"key\":[\"a\"],\"columns\":{\"a\":{"
+	  "\"type\":\"text\",\"path\":\"a.b\",\"description\":\"d\"}},\"lists\":[{"
+	  URL NOPAGE "}]}}"), "$.entities.e.columns.a.path", "needs quotes" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  NOPAGE ",\"records\":\"a\"}]}}"), L ".records", "leads to nothing" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  NOPAGE ",\"records\":\"[*].a\"}]}}"), NULL, NULL },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  ",\"paginate\":{\"kind\":\"cursor\",\"query\":\"c\",\"from\":\"n\"}}]}}"),
+	  L ".paginate.from", "leads to nothing" },
+	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"decode\":\"text\",\"result\":"
+	  "\"b\"}}"), "$.entities.e.actions.a.result", "is text" },
+	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"decode\":\"csv\",\"result\":"
+	  "\"b\"}}"), "$.entities.e.actions.a.result", "leads to nothing" },
 	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"safe_to_retry\":true}}"),
 	  "$.entities.e.actions.a.safe_to_retry", "with POST" },
 	{ DMORE(SIGNED, ",\"actions\":{\"a\":{" URL "}}"),
