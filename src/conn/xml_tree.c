@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include <libxml/parser.h>
+/* Out of memory is ours to report, not uthash's to exit on. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/buf.h"
@@ -43,7 +45,7 @@ struct xml_tree {
 	uint32_t * tail;         /* ... and the last child that has it */
 	size_t nnames, names_cap;
 	struct buf text;
-	size_t bytes;
+	size_t bytes;       /* from the first that is no blank on */
 	struct open open[XML_TREE_DEPTH];
 	size_t depth;
 	int failed;
@@ -133,10 +135,15 @@ name_id(struct xml_tree * t, char mark, const char * s)
 	}
 	n->len = (uint32_t)len;
 	memcpy(n->s, key, len);
+	HASH_ADD(hh, t->names, s, len, n);
+	if (n->hh.tbl == NULL) {
+		free(n);
+		fail_memory(t);
+		return (-1);
+	}
 	n->id = (uint32_t)t->nnames++;
 	t->by_id[n->id] = n;
 	t->stamp[n->id] = 0;
-	HASH_ADD(hh, t->names, s, len, n);
 	return (n->id);
 }
 
@@ -501,6 +508,13 @@ xml_tree_feed(struct xml_tree * t, const char * p, size_t n)
 {
 	size_t take;
 
+	/* Nothing may stand before an XML declaration, but for some a blank line
+	 * does. */
+	while (t->bytes == 0 && n > 0 && strchr(" \t\r\n", *p) != NULL &&
+	    *p != '\0') {
+		p++;
+		n--;
+	}
 	if (n > BYTES_MAX - t->bytes)
 		fail_size(t, "the page is larger than 32 MiB");
 	else

@@ -226,6 +226,8 @@ test_texts(void ** state)
 	    "'{\"#text\":[\"a\",\"c\"],\"i\":[\"b\",\"d\"]}';");
 	columns("b", "x:text", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>"
 	    "<r><b><x>\xe9</x></b></r>", "'é';");
+	columns("b", "x:text", "\r\n <?xml version=\"1.0\"?><r><b><x>1</x></b></r>\n",
+	    "'1';");
 	columns("b", "x:text", "\xef\xbb\xbf<r><!-- c --><b><?pi x?><x>1</x></b>"
 	    "</r>", "'1';");
 }
