@@ -14,6 +14,10 @@ void manifest_schema_read(struct mread * r, const json_t * doc);
 /** manifest_auth_read(r, o): How requests are signed: ${o}'s "auth", or NULL. */
 const json_t * manifest_auth_read(struct mread * r, const json_t * o);
 
+/** manifest_auth_inputs(r): The names of all inputs and arguments, as keys, for
+ * what is said of all requests: a region is one of them.  NULL: no memory. */
+json_t * manifest_auth_inputs(const struct mread * r);
+
 /** manifest_error_read(r, doc) / _limits: Rules, error_text; the budget. */
 void manifest_error_read(struct mread * r, const json_t * doc);
 void manifest_error_limits(struct mread * r, const json_t * doc);
@@ -57,6 +61,15 @@ void manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
 void manifest_action_read(struct mread * r, struct manifest_entity * ent,
     const json_t * v);
 void manifest_action_free(struct manifest_action * a);
+
+/** manifest_outcome_read(r, act, v, s): How it is learned what became of an action;
+ * ${s} is what its templates may speak of.
+ * manifest_outcome_statuses(r, key, v): A list of statuses, or NULL. */
+void manifest_outcome_read(struct mread * r, struct manifest_action * act,
+    const json_t * v, const struct mread_scope * s);
+const json_t * manifest_outcome_statuses(struct mread * r, const char * key,
+    const json_t * v);
+void manifest_outcome_free(struct manifest_action * a);
 
 /** manifest_lint(r, file): Warn of known mistakes in what was read without a
  * fault. */
