@@ -17,6 +17,8 @@
 #define NODES_MAX ((size_t)1 << 20)
 #define NAMES_MAX 10000
 #define PIECE ((size_t)1 << 20)
+/* So much of a token that is not whole is looked at again with each piece. */
+#define PENDING_SMALL ((size_t)16 << 10)
 
 /* Memory of an unusual page is not kept for the usual ones. */
 #define KEEP ((size_t)4 << 20)
@@ -45,6 +47,7 @@ struct xml_tree {
 	uint32_t * tail;         /* ... and the last child that has it */
 	size_t nnames, names_cap;
 	struct buf text;
+	struct buf held;    /* bytes that libxml2 does not have yet */
 	size_t bytes;       /* from the first that is no blank on */
 	struct open open[XML_TREE_DEPTH];
 	size_t depth;
@@ -417,8 +420,10 @@ xml_tree_new(void)
 {
 	struct xml_tree * t = calloc(1, sizeof(*t));
 
-	if (t != NULL)
+	if (t != NULL) {
 		t->text.max = TEXT_MAX;
+		t->held.max = BYTES_MAX;
+	}
 	return (t);
 }
 
@@ -444,6 +449,7 @@ reset(struct xml_tree * t)
 	if (t->text.cap > KEEP)
 		buf_free(&t->text);
 	buf_clear(&t->text);
+	buf_free(&t->held);
 	if (t->nodes_cap * sizeof(*t->nodes) > KEEP) {
 		free(t->nodes);
 		t->nodes = NULL;
@@ -462,6 +468,7 @@ xml_tree_free(struct xml_tree * t)
 		return;
 	reset(t);
 	buf_free(&t->text);
+	buf_free(&t->held);
 	free(t->nodes);
 	free(t->by_id);
 	free(t->stamp);
@@ -503,10 +510,40 @@ xml_tree_begin(struct xml_tree * t)
 	return (0);
 }
 
+/* How many bytes libxml2 has of a token that is not whole. */
+static size_t
+pending(const struct xml_tree * t)
+{
+	const xmlParserInput * in = t->ctxt->input;
+
+	return (in != NULL && in->end > in->cur ? (size_t)(in->end - in->cur) :
+	    0);
+}
+
+static void
+parse(struct xml_tree * t, const char * p, size_t n)
+{
+	size_t take;
+
+	for (; n > 0 && !t->failed; p += take, n -= take) {
+		take = n < PIECE ? n : PIECE;
+		xmlParseChunk(t->ctxt, p, (int)take, 0);
+	}
+}
+
+/* All that was held goes on as one piece. */
+static void
+release(struct xml_tree * t)
+{
+	if (t->held.len > 0 && !t->failed)
+		xmlParseChunk(t->ctxt, t->held.p, (int)t->held.len, 0);
+	buf_clear(&t->held);
+}
+
 int
 xml_tree_feed(struct xml_tree * t, const char * p, size_t n)
 {
-	size_t take;
+	size_t wait;
 
 	/* Nothing may stand before an XML declaration, but for some a blank line
 	 * does. */
@@ -519,10 +556,19 @@ xml_tree_feed(struct xml_tree * t, const char * p, size_t n)
 		fail_size(t, "the page is larger than 32 MiB");
 	else
 		t->bytes += n;
-	for (; n > 0 && !t->failed; p += take, n -= take) {
-		take = n < PIECE ? n : PIECE;
-		xmlParseChunk(t->ctxt, p, (int)take, 0);
+	if (t->failed)
+		return (-1);
+	/* libxml2 reads a long attribute anew with each piece: it is given as
+	 * much again as it has of it. */
+	wait = pending(t);
+	if (wait <= PENDING_SMALL && t->held.len == 0) {
+		parse(t, p, n);
+		return (t->failed ? -1 : 0);
 	}
+	if (buf_add(&t->held, p, n))
+		fail_memory(t);
+	else if (t->held.len >= wait)
+		release(t);
 	return (t->failed ? -1 : 0);
 }
 
@@ -534,6 +580,7 @@ xml_tree_end(struct xml_tree * t, struct err * e)
 		    "the page is empty, not XML");
 		t->failed = 1;
 	}
+	release(t);
 	if (!t->failed)
 		xmlParseChunk(t->ctxt, NULL, 0, 1);
 	if (!t->failed && (!t->ctxt->wellFormed || t->depth > 0 ||

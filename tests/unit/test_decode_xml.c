@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -283,6 +284,45 @@ test_refused(void ** state)
 #undef R
 }
 
+/* What is long costs its length, not its square. */
+static void
+test_long(void ** state)
+{
+	static const char * const parts[][3] = {
+		{ "<r><b x=\"", "aaaa>aaaaa", "\"><x>1</x></b></r>" },
+		{ "<r><!--", "- > -- x>", "--><b><x>1</x></b></r>" },
+		{ "<r>", "&aaaaaaaaaaaaaaa", "</r>" }
+	};
+	struct buf b = BUF_INIT(0);
+	struct decode_body body;
+	struct timespec from, to;
+	struct page * p;
+	struct err e;
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	begin(&r, "b", "x:integer");
+	rig_plan(&r);
+	for (i = 0; i < 3; i++) {
+		buf_clear(&b);
+		buf_adds(&b, parts[i][0]);
+		while (b.len < (size_t)4 << 20)
+			buf_adds(&b, parts[i][1]);
+		buf_adds(&b, parts[i][2]);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+		if (decode(&r, b.p, b.len, 1000, &p, &body, &e) == 0) {
+			assert_int_equal(p->nrows, 1);
+			page_unref(p);
+		} else
+			assert_string_equal(e.code, "xml");
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		assert_true(to.tv_sec - from.tv_sec < 2);
+	}
+	rig_free(&r);
+	buf_free(&b);
+}
+
 /* Error bodies and actions: a tree in the shape that paths ask for. */
 static void
 tree(const char * doc, const char * path, const char * want)
@@ -344,6 +384,7 @@ main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_trees)
 	};
 
