@@ -248,9 +248,6 @@ lint_probe(struct mread * r, const struct manifest_action * act)
 	if (p->match == NULL && p->since == NULL)
 		mread_warn(r, NULL, "has neither match nor since: whatever is "
 		    "there, of whoever, is taken for what was done");
-	if (act->safe_to_retry)
-		mread_warn(r, NULL, "beside safe_to_retry: it is asked only "
-		    "when the tries are over");
 	mread_leave(r, at);
 }
 
