@@ -4,6 +4,7 @@ its README.md, between the lines <!-- manifest --> and <!-- /manifest -->.  With
 --check nothing is written: exit 1 if something is not up to date."""
 import json
 import os
+import re
 import sys
 
 BEGIN, END = "<!-- manifest -->\n", "<!-- /manifest -->\n"
@@ -81,7 +82,7 @@ def entity(name, ent):
         out += "\nKey: %s." % ", ".join("`%s`" % k for k in ent["key"])
     ways = []
     for x in ent["lists"]:
-        w = "`%s`" % x["url"].replace("{{in.", "{").replace("}}", "}")
+        w = "`%s`" % re.sub(r"{{(?:in\.|config\.)?(\w+)[^}]*}}", r"{\1}", x["url"])
         if x.get("needs"):
             w += " when " + " and ".join("`%s`" % n for n in x["needs"]) + \
                 (" are" if len(x["needs"]) > 1 else " is") + " told"

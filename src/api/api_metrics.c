@@ -9,6 +9,7 @@
 #include "api/api_internal.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "conn/vault.h"
 
 /*
  * /metrics: our own, in the text format 0.0.4.  One gauge a connector is kept
@@ -219,6 +220,23 @@ add_loop(struct buf * b, const struct api * a)
 	    a->o.state->ops->is_up(a->o.state));
 }
 
+static void
+add_vault(struct buf * b, const struct vault * v)
+{
+	struct vault_stats st;
+
+	if (v == NULL)
+		return;
+	vault_stats_get(v, &st);
+	one(b, "moltler_vault_up", "gauge", "Whether Vault answered and let us "
+	    "in when it was last asked.", st.up);
+	one(b, "moltler_vault_requests_total", "counter", "Requests to Vault.",
+	    (double)st.requests);
+	one(b, "moltler_vault_errors_total", "counter", "Of these without a "
+	    "usable answer, or by whom we were not let in.",
+	    (double)st.errors);
+}
+
 /* The entries of /proc/self/fd, but for ".", ".." and that of looking. */
 static int
 count_fds(void)
@@ -286,6 +304,7 @@ metrics(const struct api_call * c)
 	    "Samples written to a database.");
 	targets_each_store(c->a->o.targets, add_store, &b);
 	add_loop(&b, c->a);
+	add_vault(&b, c->a->o.vault);
 	add_process(&b, c->a);
 	if (b.failed)
 		httpd_error(c->q, 503, "nomem", "the metrics do not fit");

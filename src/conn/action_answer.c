@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "conn/answer_body.h"
 #include "conn/json_path.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
@@ -22,16 +23,19 @@ text(const char * s, size_t n)
 }
 
 json_t *
-action_answer_read(const struct manifest_action * act,
-    const struct http_res * res)
+action_answer_read(const struct manifest * m,
+    const struct manifest_action * act, const struct http_res * res)
 {
+	int good = res->status / 100 == 2;
 	json_t * v = NULL;
 
-	if (act != NULL && act->text && res->status / 100 == 2)
+	if (act != NULL && act->text && good)
 		v = res->body_len == 0 ? json_string("") : text(res->body,
 		    res->body_len);
-	else if (res->body != NULL && res->body_len > 0 && (v = json_loadb(
-	    res->body, res->body_len, JSON_DECODE_ANY, NULL)) == NULL)
+	else if (res->body != NULL && res->body_len > 0 &&
+	    (v = answer_body_read(m, act != NULL ? act->result : NULL,
+	    act != NULL && good ? act->decode : answer_body_said(res),
+	    res->body, res->body_len)) == NULL)
 		v = text(res->body, res->body_len);
 	return (v == NULL ? json_null() : v);
 }

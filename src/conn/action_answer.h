@@ -7,11 +7,12 @@
 #include "conn/manifest.h"
 #include "net/http.h"
 
-/** action_answer_read(act, res): What the service said: JSON, or text as it is; null
- * if nothing.  A success of an ${act} (NULL: none) that answers with text is text,
- * whatever it looks like.  The caller owns it. */
-json_t * action_answer_read(const struct manifest_action * act,
-    const struct http_res * res);
+/** action_answer_read(m, act, res): What the service said: JSON, what ${act} (NULL:
+ * none) says a success of it is, or text as it is; null if nothing.  A success of one
+ * that answers with text is text, whatever it looks like.  An error is what it says
+ * it is.  The caller owns it. */
+json_t * action_answer_read(const struct manifest * m,
+    const struct manifest_action * act, const struct http_res * res);
 
 /** action_answer_result(act, body, e): The part of ${body} that is the action's
  * result; the caller owns it.  NULL with ${e} (permanent "no_text") if it should be

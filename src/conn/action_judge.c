@@ -288,8 +288,8 @@ looked_up(struct action * a, const json_t * body)
 void
 action_judge_answer(struct action * a, const struct http_res * res)
 {
-	json_t * body = action_answer_read(a->step == STEP_ACT ? a->act : NULL,
-	    res);
+	json_t * body = action_answer_read(a->c->m, a->step == STEP_ACT ?
+	    a->act : NULL, res);
 	struct answer_budget budget;
 	enum answer_kind kind;
 	int status = res->status;
@@ -326,8 +326,10 @@ action_judge_answer(struct action * a, const struct http_res * res)
 	} else if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
 	    kind == ANSWER_NOT_MODIFIED) {
 		/* Words for listings; here nothing was done. */
-		if (err_from_http(&e, res, "the service"))
+		if (err_from_http(&e, res, "the service")) {
+			answer_failed(a->c->m, res, a->req->url, &e);
 			kind = ANSWER_ERROR;
+		}
 	}
 	if (kind == ANSWER_ERROR)
 		send_judged(a->env, a->req, &e);

@@ -6,6 +6,7 @@
 #include "base/hash64.h"
 #include "conn/decode_json_events.h"
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_front.h"
 #include "conn/decode_json_internal.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_scan.h"
@@ -66,6 +67,7 @@ reset(struct decode_json * d)
 	d->first = d->raw = d->cuts = 0;
 	d->in_record = d->in_element = 0;
 	d->drop_record = d->drop_element = 0;
+	d->lack[0] = '\0';
 	d->top_seen = d->piece_seen = d->list_seen = d->list_bad = 0;
 }
 
@@ -76,6 +78,7 @@ decode_json_free(struct decode_json * d)
 		return;
 	reset(d);
 	decode_plan_unref(d->plan);
+	decode_json_front_free(d);
 	buf_free(&d->body);
 	buf_free(&d->made);
 	free(d->pieces[0].v);
@@ -147,6 +150,8 @@ mark_live(struct decode_json * d)
 			live = d->live[st->keys[k].state];
 		for (k = 0; k < st->nplaces && !live; k++)
 			live = d->live[st->places[k].state];
+		for (k = 0; k < st->nwheres && !live; k++)
+			live = d->live[st->wheres[k].state];
 		d->live[i] = live;
 	}
 }
@@ -170,6 +175,10 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	else
 		memset(d->wanted, 1, plan->ent->ncolumns);
 	mark_live(d);
+	if (decode_json_front_has(d) && decode_json_front_begin(d)) {
+		d->failed = 1;
+		return (err_nomem(&d->err, "a page"));
+	}
 	return (0);
 }
 
@@ -190,10 +199,8 @@ check(struct decode_json * d, int last)
 }
 
 int
-decode_json_feed(struct decode_json * d, const char * p, size_t n)
+decode_json_take(struct decode_json * d, const char * p, size_t n)
 {
-	if (d->failed)
-		return (-1);
 	/* A failure is buf_add's, too. */
 	if (d->body.cap == 0 && d->last_len > n)
 		(void)buf_reserve(&d->body, d->last_len);
@@ -209,12 +216,37 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 	return (check(d, 0));
 }
 
+int
+decode_json_feed(struct decode_json * d, const char * p, size_t n)
+{
+	if (d->failed)
+		return (-1);
+	return (decode_json_front_has(d) ? decode_json_front_feed(d, p, n) :
+	    decode_json_take(d, p, n));
+}
+
+/* Whether the page is an object: what is none says nothing of records. */
+static int
+is_object(const struct decode_json * d)
+{
+	size_t i = 0;
+
+	if (d->body.len >= 3 && (unsigned char)d->body.p[0] == 0xef)
+		i = 3;
+	while (i < d->body.len && strchr(" \t\r\n", d->body.p[i]) != NULL)
+		i++;
+	return (i < d->body.len && d->body.p[i] == '{');
+}
+
 /* Whether records were found, or it was said that there are none. */
 static int
 found_records(const struct decode_json * d)
 {
 	if (d->list_bad)
 		return (0);
+	if (d->plan->list->records_optional && (is_object(d) ||
+	    (d->plan->records->neach > 0 && d->top_seen)))
+		return (1);
 	if (d->plan->records->neach == 0)
 		return (d->list_seen);
 	return (d->top_seen && (!d->piece_seen || d->list_seen));
@@ -278,7 +310,8 @@ take_fields(struct decode_json * d, struct decode_body * body)
 static int
 finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 {
-	if (d->failed || check(d, 1))
+	if (d->failed || (decode_json_front_has(d) &&
+	    decode_json_front_end(d)) || check(d, 1))
 		return (-1);
 	/* All that was there is good as far as it goes. */
 	if (d->expect != EXPECT_NOTHING)
@@ -288,6 +321,7 @@ finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 		return (decode_json_fault_records(d));
 	if (take_fields(d, body))
 		return (-1);
+	memcpy(body->lack, d->lack, sizeof(body->lack));
 	body->hash = hash64(HASH_KEY, d->body.p, d->body.len);
 	return (decode_json_rows_finish(d, page));
 }

@@ -4,6 +4,7 @@
 
 #include "conn/decode_json_fault.h"
 #include "conn/decode_json_rows.h"
+#include "conn/decode_json_where.h"
 
 /* The state of the value that comes now. */
 static inline uint32_t
@@ -111,7 +112,11 @@ decode_json_events_open(struct decode_json * d, size_t at, int is_array)
 int
 decode_json_events_close(struct decode_json * d, size_t end)
 {
-	const struct decode_frame * f = &d->frames[--d->nframes];
+	const struct decode_frame * f = &d->frames[d->nframes - 1];
+	const struct decode_state * st = &d->plan->states[f->state];
 
-	return (decode_json_rows_close(d, &d->plan->states[f->state], f, end));
+	if (st->nwheres > 0 && f->is_array && decode_json_where(d, st, end))
+		return (-1);
+	d->nframes--;
+	return (decode_json_rows_close(d, st, f, end));
 }

@@ -55,6 +55,11 @@ decode_json_fault_syntax(struct decode_json * d, size_t at, const char * why)
 		    tags >= 5 && strncasecmp(d->body.p + d->body.len - tags,
 		    "<?xml", 5) == 0 ? "XML" : "HTML"));
 	place_of(d->body.p, at, &line, &column);
+	/* Each line has one byte of ours before it. */
+	if (d->plan->ent->decode == DECODE_NDJSON)
+		return (err_set(&d->err, ERR_PERMANENT, "json", "line %zu of "
+		    "the answer is not valid JSON at column %zu: %s", line,
+		    column > 1 ? column - 1 : 1, why));
 	return (err_set(&d->err, ERR_PERMANENT, "json", "the page is not valid "
 	    "JSON at line %zu, column %zu (byte %zu): %s", line, column, at,
 	    why));
@@ -80,6 +85,29 @@ decode_json_fault_size(struct decode_json * d, const char * what)
 	    "records a page", what));
 }
 
+static void
+write_word(const char * s, size_t n, struct buf * b)
+{
+	if (n == 0 || strcspn(s, ".[]\"* @$=^,") < n)
+		buf_add_json_str(b, s, n);
+	else
+		buf_add(b, s, n);
+}
+
+static void
+write_conds(const struct path_step * s, struct buf * b)
+{
+	size_t i;
+
+	for (i = 0; i < s->nconds; i++) {
+		buf_addc(b, i == 0 ? '[' : ',');
+		write_word(s->conds[i].key, s->conds[i].key_len, b);
+		buf_adds(b, s->conds[i].prefix ? "^=" : "=");
+		write_word(s->conds[i].value, s->conds[i].len, b);
+	}
+	buf_addc(b, ']');
+}
+
 /* Write ${p}'s first ${n} steps as a manifest has them. */
 static void
 write_path(const struct json_path * p, size_t n, struct buf * b)
@@ -95,10 +123,10 @@ write_path(const struct json_path * p, size_t n, struct buf * b)
 			buf_addc(b, '.');
 		switch (s->kind) {
 		case PATH_KEY:
-			if (s->len == 0 || strcspn(s->key, ".[]\"* @$") < s->len)
-				buf_add_json_str(b, s->key, s->len);
-			else
-				buf_add(b, s->key, s->len);
+			write_word(s->key, s->len, b);
+			break;
+		case PATH_WHERE:
+			write_conds(s, b);
 			break;
 		case PATH_INDEX:
 			buf_addf(b, "[%zu]", s->index);

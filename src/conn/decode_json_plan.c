@@ -75,6 +75,14 @@ ends_in_fan(const struct json_path * p)
 	    p->steps[p->n - 1].kind == PATH_VALUES));
 }
 
+/* Whether ${p} leads nowhere but into a list. */
+static int
+begins_in_list(const struct json_path * p)
+{
+	return (p->n > 0 && (p->steps[0].kind == PATH_INDEX ||
+	    p->steps[0].kind == PATH_EACH || p->steps[0].kind == PATH_WHERE));
+}
+
 /*
  * The tracks of what ${p} below ${base} leads to; return how many.  Where the path
  * ends by fanning out, each thing is a record (or element) whatever it is; else
@@ -85,8 +93,7 @@ both(const struct track * base, const struct json_path * p,
     struct track out[2])
 {
 	/* Nothing is both a list and what it is within. */
-	if (base->accept.cond != COND_ANY && p->n > 0 &&
-	    (p->steps[0].kind == PATH_INDEX || p->steps[0].kind == PATH_EACH))
+	if (base->accept.cond != COND_ANY && begins_in_list(p))
 		return (0);
 	out[0] = *base;
 	if (extend(&out[0], p, p->n))
@@ -111,8 +118,7 @@ add_path(struct tracks * ts, const struct track * base,
 {
 	struct track t = *base;
 
-	if (base->accept.cond != COND_ANY && p->n > 0 &&
-	    (p->steps[0].kind == PATH_INDEX || p->steps[0].kind == PATH_EACH))
+	if (base->accept.cond != COND_ANY && begins_in_list(p))
 		return (0);
 	if (n == 0 && accept.cond == COND_ANY)
 		accept.cond = base->accept.cond;
@@ -148,9 +154,10 @@ add_columns(struct tracks * ts, const struct track * base,
 {
 	struct track t = *base;
 	struct decode_accept drop = { .event = ON_DROP,
-	    .element = (uint8_t)of_element };
+	    .element = (uint8_t)of_element }, keep = drop;
 	size_t i;
 
+	keep.event = ON_KEEP;
 	t.accept.event = of_element ? ON_ELEMENT : ON_RECORD;
 	if (add_track(ts, &t))
 		return (-1);
@@ -159,6 +166,9 @@ add_columns(struct tracks * ts, const struct track * base,
 		    !ent->columns[i].path->of_element == !of_element &&
 		    add_column(ts, base, &ent->columns[i], (uint32_t)i))
 			return (-1);
+	if (ent->keep_if != NULL && !ent->keep_if->of_element == !of_element &&
+	    add_path(ts, base, ent->keep_if, ent->keep_if->n, keep))
+		return (-1);
 	if (ent->drop_if == NULL || !ent->drop_if->of_element != !of_element)
 		return (0);
 	return (add_path(ts, base, ent->drop_if, ent->drop_if->n, drop));
@@ -225,6 +235,13 @@ add_body(struct tracks * ts, const struct manifest_list * list)
 		    list->paginate.field[i]->n, a))
 			return (-1);
 	}
+	a.event = ON_LACK;
+	for (i = 0; i < list->nlacks; i++) {
+		a.index = (uint32_t)i;
+		if (add_path(ts, &none, list->lacks[i].path,
+		    list->lacks[i].path->n, a))
+			return (-1);
+	}
 	return (0);
 }
 
@@ -254,20 +271,20 @@ step_at(const struct build * b, uint32_t track, size_t depth)
 }
 
 /* Whether ${s} goes on where ${want} stands (NULL: a key or index that no path
- * names; ${map}: which of both). */
+ * names; ${map}: which of both).  What meets conditions is a place of its own:
+ * it is read for the paths that name them, and once more for all others. */
 static int
 goes_on(const struct path_step * s, const struct path_step * want, int map)
 {
 	if (s == NULL)
 		return (0);
+	if (want != NULL && want->kind == PATH_WHERE)
+		return (json_path_same(s, want));
 	if (map && s->kind == PATH_VALUES)
 		return (1);
 	if (!map && s->kind == PATH_EACH)
 		return (1);
-	if (want == NULL || s->kind != want->kind)
-		return (0);
-	return (s->kind == PATH_KEY ? s->len == want->len &&
-	    memcmp(s->key, want->key, s->len) == 0 : s->index == want->index);
+	return (want != NULL && json_path_same(s, want));
 }
 
 /* The state after ${want}; DECODE_DEAD if no path goes on there. */
@@ -308,6 +325,21 @@ named_before(const struct build * b, const uint32_t * set, size_t i,
 	return (0);
 }
 
+/* ${st} goes on to ${next} with what meets the conditions of ${s}. */
+static int
+add_where(struct decode_state * st, const struct path_step * s, uint32_t next)
+{
+	struct decode_where * v;
+
+	v = realloc(st->wheres, (st->nwheres + 1) * sizeof(*v));
+	if (v == NULL)
+		return (-1);
+	st->wheres = v;
+	v[st->nwheres].step = s;
+	v[st->nwheres++].state = next;
+	return (0);
+}
+
 static int
 make_steps(struct build * b, struct decode_state * st, const uint32_t * set,
     size_t n, size_t depth)
@@ -325,6 +357,11 @@ make_steps(struct build * b, struct decode_state * st, const uint32_t * set,
 			continue;
 		if (follow(b, set, n, depth, s, s->kind == PATH_KEY, &next))
 			return (-1);
+		if (s->kind == PATH_WHERE) {
+			if (add_where(st, s, next))
+				return (-1);
+			continue;
+		}
 		if (s->kind == PATH_INDEX) {
 			st->places[st->nplaces].index = s->index;
 			st->places[st->nplaces++].state = next;
@@ -408,6 +445,10 @@ check(const struct manifest_entity * ent, struct err * e)
 		return (err_set(e, ERR_CONFIG, "path", "entity %s: drop_if "
 		    "begins with @, but nothing is exploded: set \"explode\"",
 		    ent->name));
+	if (ent->keep_if != NULL && ent->keep_if->of_element)
+		return (err_set(e, ERR_CONFIG, "path", "entity %s: the path of "
+		    "keep_if begins with @, but nothing is exploded: set "
+		    "\"explode\"", ent->name));
 	for (i = 0; i < ent->ncolumns; i++)
 		if (ent->columns[i].path != NULL &&
 		    ent->columns[i].path->of_element)
@@ -455,6 +496,39 @@ decode_plan_new(const struct manifest_entity * ent,
 }
 
 struct decode_plan *
+decode_plan_paths(const struct json_path * const * paths, size_t n,
+    struct err * e)
+{
+	struct decode_accept a = { .event = ON_BODY };
+	struct track none = { .n = 0 };
+	struct tracks ts = { .v = NULL };
+	struct json_path root = { .n = 0 };
+	struct decode_plan * p;
+	size_t i;
+	int bad;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL) {
+		err_nomem(e, "paths");
+		return (NULL);
+	}
+	p->refs = 1;
+	bad = add_path(&ts, &none, &root, 0, a);
+	for (i = 0; i < n && !bad; i++)
+		bad = add_path(&ts, &none, paths[i], paths[i]->n, a);
+	if (bad || compile(p, &ts)) {
+		if (p->nstates == STATES_MAX)
+			err_set(e, ERR_CONFIG, "path", "the paths fan out into "
+			    "each other too often");
+		else
+			err_nomem(e, "paths");
+		decode_plan_unref(p);
+		p = NULL;
+	}
+	free(ts.v);
+	return (p);
+}
+
+struct decode_plan *
 decode_plan_ref(struct decode_plan * p)
 {
 	p->refs++;
@@ -471,6 +545,7 @@ decode_plan_unref(struct decode_plan * p)
 	for (i = 0; i < p->nstates; i++) {
 		free(p->states[i].keys);
 		free(p->states[i].places);
+		free(p->states[i].wheres);
 		free(p->states[i].accepts);
 	}
 	free(p->states);

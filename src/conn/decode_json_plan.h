@@ -25,6 +25,8 @@ enum decode_event {
 	ON_ELEMENT, /* of an exploded array */
 	ON_FAN,     /* where a column's path first fans out */
 	ON_DROP,
+	ON_KEEP,
+	ON_LACK,    /* .index: of the list's ${lacks} */
 	ON_BODY,    /* .index: an enum body_field */
 	ON_COLUMN   /* .index: the column */
 };
@@ -38,7 +40,7 @@ enum decode_cond {
 struct decode_accept {
 	uint8_t event;
 	uint8_t cond;
-	uint8_t element; /* of COLUMN, FAN, DROP: below the exploded element */
+	uint8_t element; /* of COLUMN, FAN, DROP, KEEP: below the exploded element */
 	uint8_t fan;     /* of COLUMN: the path fans out below its record; of
 	                    LIST: the record path ends by fanning out */
 	uint32_t index;
@@ -59,6 +61,12 @@ struct decode_place {
 	uint32_t state;
 };
 
+/* Where the first element of a list leads that meets conditions. */
+struct decode_where {
+	const struct path_step * step;
+	uint32_t state;
+};
+
 struct decode_state {
 	struct decode_key * keys;
 	size_t nkeys;
@@ -67,6 +75,8 @@ struct decode_state {
 	struct decode_place * places;
 	size_t nplaces;
 	uint32_t other_place;
+	struct decode_where * wheres;
+	size_t nwheres;
 	struct decode_accept * accepts;  /* by event */
 	size_t naccepts;
 };
@@ -82,6 +92,14 @@ struct decode_plan {
 	size_t max_keys;                 /* of one state */
 	int fans;                        /* some column's path fans out */
 };
+
+/**
+ * decode_plan_paths(paths, n, e):
+ * The automaton of these paths alone, of no entity: for who wants to know what shape
+ * they expect.  To be unref'ed.
+ */
+struct decode_plan * decode_plan_paths(const struct json_path * const * paths,
+    size_t n, struct err * e) MUST_CHECK;
 
 /** decode_plan_hash(key, n): The bucket of a key. */
 static inline unsigned

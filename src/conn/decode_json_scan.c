@@ -170,13 +170,13 @@ token(struct scan * c)
 	    "there is more after the end of the value"));
 }
 
-int
-decode_json_scan(struct decode_json * d, int last)
+/* Read on while there are tokens; d->fed says how far. */
+static enum scan_rc
+run(struct scan c)
 {
-	struct scan c = { d, d->body.p, d->fed, d->body.len, last };
+	struct decode_json * d = c.d;
 	enum scan_rc rc = SCAN_ON;
 
-	d->stall = 0;
 	do {
 		while (c.i < c.n && (c.s[c.i] == ' ' || c.s[c.i] == '\n' ||
 		    c.s[c.i] == '\r' || c.s[c.i] == '\t'))
@@ -187,5 +187,29 @@ decode_json_scan(struct decode_json * d, int last)
 	} while (rc == SCAN_ON && c.i < c.n);
 	if (rc == SCAN_ON)
 		d->fed = c.i;
+	return (rc);
+}
+
+int
+decode_json_scan(struct decode_json * d, int last)
+{
+	struct scan c = { d, d->body.p, d->fed, d->body.len, last };
+
+	d->stall = 0;
+	return (run(c) == SCAN_BAD ? -1 : 0);
+}
+
+int
+decode_json_scan_part(struct decode_json * d, size_t at, size_t end)
+{
+	struct scan c = { d, d->body.p, at, end, 1 };
+	enum decode_expect was = d->expect;
+	size_t fed = d->fed;
+	enum scan_rc rc;
+
+	d->expect = EXPECT_VALUE;
+	rc = run(c);
+	d->expect = was;
+	d->fed = fed;
 	return (rc == SCAN_BAD ? -1 : 0);
 }

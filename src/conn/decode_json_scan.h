@@ -12,4 +12,9 @@
  */
 int decode_json_scan(struct decode_json * d, int last);
 
+/** decode_json_scan_part(d, at, end):
+ * Read the value in these bytes, which were read before, once more and as the next
+ * one of the topmost frame.  0, or -1 with the decoder failed. */
+int decode_json_scan_part(struct decode_json * d, size_t at, size_t end);
+
 #endif

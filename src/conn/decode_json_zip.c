@@ -4,14 +4,9 @@
 #include <string.h>
 
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_walk.h"
 
 #define TOO_MANY "the page has more rows than fit into memory"
-
-/* Where we are in a list of the body, of which the scanner found it good. */
-struct walk {
-	const char * s;
-	size_t at, end;
-};
 
 void
 decode_json_zip_take(struct decode_json * d, const struct json_token * t,
@@ -29,78 +24,8 @@ decode_json_zip_take(struct decode_json * d, const struct json_token * t,
 	cell->len = (uint32_t)(t->len + 2 * quote);
 }
 
-static int
-is_between(char c)
-{
-	return (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',');
-}
-
-/* Past the string that begins at w->at; whether it has escapes. */
-static int
-skip_string(struct walk * w)
-{
-	int escaped = 0;
-
-	for (w->at++; w->at < w->end && w->s[w->at] != '"'; w->at++)
-		if (w->s[w->at] == '\\') {
-			escaped = 1;
-			w->at++;
-		}
-	w->at++;
-	return (escaped);
-}
-
 static void
-skip_tree(struct walk * w)
-{
-	size_t depth = 0;
-
-	do {
-		if (w->s[w->at] == '"') {
-			(void)skip_string(w);
-			continue;
-		}
-		if (w->s[w->at] == '[' || w->s[w->at] == '{')
-			depth++;
-		else if (w->s[w->at] == ']' || w->s[w->at] == '}')
-			depth--;
-		w->at++;
-	} while (depth > 0 && w->at < w->end);
-}
-
-/* The next element; 0: there is none. */
-static int
-next(struct walk * w, struct json_token * t)
-{
-	char c;
-
-	while (w->at < w->end && is_between(w->s[w->at]))
-		w->at++;
-	if (w->at >= w->end || w->s[w->at] == ']')
-		return (0);
-	c = w->s[w->at];
-	t->at = w->at + (c == '"');
-	if (c == '"') {
-		t->kind = skip_string(w) ? TOKEN_ESCAPED : TOKEN_STRING;
-		t->len = w->at - 1 - t->at;
-		return (1);
-	}
-	if (c == '[' || c == '{') {
-		t->kind = TOKEN_TREE;
-		skip_tree(w);
-	} else {
-		t->kind = c == 'n' ? TOKEN_NULL : c == 't' ? TOKEN_TRUE :
-		    c == 'f' ? TOKEN_FALSE : TOKEN_NUMBER;
-		while (w->at < w->end && !is_between(w->s[w->at]) &&
-		    w->s[w->at] != ']')
-			w->at++;
-	}
-	t->len = w->at - t->at;
-	return (1);
-}
-
-static void
-begin(struct walk * w, const struct decode_json * d, const struct value * cell)
+begin(struct decode_walk * w, const struct decode_json * d, const struct value * cell)
 {
 	w->s = d->body.p;
 	w->at = w->end = 0;
@@ -117,7 +42,7 @@ begin(struct walk * w, const struct decode_json * d, const struct value * cell)
 /* The rows of row ${r}, behind all others. */
 static int
 unzip(struct decode_json * d, size_t r, const size_t * zips, size_t nzips,
-    struct walk * walks)
+    struct decode_walk * walks)
 {
 	const struct manifest_entity * ent = d->plan->ent;
 	struct value * row;
@@ -133,7 +58,7 @@ unzip(struct decode_json * d, size_t r, const size_t * zips, size_t nzips,
 		    ent->ncolumns * sizeof(*row));
 		for (i = any = 0; i < nzips; i++) {
 			memset(&row[zips[i]], 0, sizeof(*row));
-			if (!next(&walks[i], &t))
+			if (!decode_json_walk(&walks[i], &t))
 				continue;
 			any = 1;
 			if (d->wanted[zips[i]] && decode_value(
@@ -154,7 +79,7 @@ decode_json_zip(struct decode_json * d)
 {
 	const struct manifest_entity * ent = d->plan->ent;
 	struct page * p = d->page;
-	struct walk * walks;
+	struct decode_walk * walks;
 	size_t * zips, i, n = 0, was = p->nrows;
 	int rv = 0;
 

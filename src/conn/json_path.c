@@ -1,6 +1,8 @@
 #include "conn/json_path.h"
 
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,40 +38,10 @@ add_step(struct in * in, struct json_path * p, enum path_step_kind kind)
 	return (st);
 }
 
-/* Read "[*]" or "[7]". */
+/* Read the quoted text that stands here into ${out}, which has room for all that
+ * follows; \" and \\ stand for themselves. */
 static int
-read_bracket(struct in * in, struct json_path * p)
-{
-	struct path_step * st;
-	size_t v = 0, digits;
-
-	in->i++;
-	if (in->s[in->i] == '*') {
-		in->i++;
-		if (add_step(in, p, PATH_EACH) == NULL)
-			return (-1);
-	} else {
-		for (digits = 0; in->s[in->i] >= '0' && in->s[in->i] <= '9';
-		    digits++, in->i++) {
-			if (digits == 9)
-				return (refuse(in, "an index below 10^9"));
-			v = v * 10 + (size_t)(in->s[in->i] - '0');
-		}
-		if (digits == 0)
-			return (refuse(in, "an index or *"));
-		if ((st = add_step(in, p, PATH_INDEX)) == NULL)
-			return (-1);
-		st->index = v;
-	}
-	if (in->s[in->i] != ']')
-		return (refuse(in, "]"));
-	in->i++;
-	return (0);
-}
-
-/* Read a key between quotes; \" and \\ stand for themselves. */
-static int
-read_quoted(struct in * in, struct path_step * st)
+read_quoted(struct in * in, char * out, size_t * len)
 {
 	char c;
 
@@ -81,8 +53,104 @@ read_quoted(struct in * in, struct path_step * st)
 		}
 		if (c == '\0')
 			return (refuse(in, "a closing quote"));
-		st->key[st->len++] = c;
+		out[(*len)++] = c;
 	}
+	in->i++;
+	out[*len] = '\0';
+	return (0);
+}
+
+/* Read a text up to one of the bytes ${ends}, or a quoted one. */
+static int
+read_word(struct in * in, const char * ends, const char * want, char ** out,
+    size_t * len)
+{
+	const char * from = in->s + in->i;
+	size_t n;
+
+	*len = 0;
+	if ((*out = malloc(strlen(from) + 1)) == NULL)
+		return (err_nomem(in->e, "a path"));
+	if (*from == '"')
+		return (read_quoted(in, *out, len));
+	if ((n = strcspn(from, ends)) == 0)
+		return (refuse(in, want));
+	memcpy(*out, from, n);
+	(*out)[n] = '\0';
+	*len = n;
+	in->i += n;
+	return (0);
+}
+
+/* Read "key=value" or "key^=value". */
+static int
+read_cond(struct in * in, struct path_step * st)
+{
+	struct path_cond * c;
+
+	if (st->nconds == PATH_CONDS_MAX)
+		return (err_set(in->e, ERR_CONFIG, "path", "path '%.200s' has "
+		    "more than %d conditions at one place", in->s,
+		    PATH_CONDS_MAX));
+	c = &st->conds[st->nconds++];
+	if (read_word(in, ".[]\"*=^, \t\r\n", "an index, * or a condition's key",
+	    &c->key, &c->key_len))
+		return (-1);
+	c->prefix = in->s[in->i] == '^';
+	in->i += c->prefix ? 1 : 0;
+	if (in->s[in->i] != '=')
+		return (refuse(in, c->prefix ? "=" : "= or ^="));
+	in->i++;
+	return (read_word(in, "]\",", "a value", &c->value, &c->len));
+}
+
+/* Read what stands in brackets and is no index: conditions parted by commas. */
+static int
+read_conds(struct in * in, struct json_path * p)
+{
+	struct path_step * st = add_step(in, p, PATH_WHERE);
+
+	if (st == NULL)
+		return (-1);
+	if ((st->conds = calloc(PATH_CONDS_MAX, sizeof(*st->conds))) == NULL)
+		return (err_nomem(in->e, "a path"));
+	for (;;) {
+		if (read_cond(in, st))
+			return (-1);
+		if (in->s[in->i] != ',')
+			return (0);
+		in->i++;
+	}
+}
+
+/* Read "[*]", "[7]" or "[key=value]". */
+static int
+read_bracket(struct in * in, struct json_path * p)
+{
+	struct path_step * st;
+	size_t v = 0, digits;
+
+	in->i++;
+	if (in->s[in->i] == '*') {
+		in->i++;
+		if (add_step(in, p, PATH_EACH) == NULL)
+			return (-1);
+	} else if (in->s[in->i] < '0' || in->s[in->i] > '9') {
+		if (read_conds(in, p))
+			return (-1);
+	} else {
+		for (digits = 0; in->s[in->i] >= '0' && in->s[in->i] <= '9';
+		    digits++, in->i++) {
+			if (digits == 9)
+				return (refuse(in, "an index below 10^9"));
+			v = v * 10 + (size_t)(in->s[in->i] - '0');
+		}
+		if ((st = add_step(in, p, PATH_INDEX)) == NULL)
+			return (-1);
+		st->index = v;
+	}
+	if (in->s[in->i] != ']')
+		return (refuse(in, "]"));
 	in->i++;
 	return (0);
 }
@@ -91,31 +159,15 @@ read_quoted(struct in * in, struct path_step * st)
 static int
 read_key(struct in * in, struct json_path * p)
 {
-	const char * from = in->s + in->i;
 	struct path_step * st;
-	size_t n;
 
-	if (*from == '*') {
+	if (in->s[in->i] == '*') {
 		in->i++;
 		return (add_step(in, p, PATH_VALUES) == NULL ? -1 : 0);
 	}
 	if ((st = add_step(in, p, PATH_KEY)) == NULL)
 		return (-1);
-	if ((st->key = malloc(strlen(from) + 1)) == NULL)
-		return (err_nomem(in->e, "a path"));
-	if (*from == '"') {
-		if (read_quoted(in, st))
-			return (-1);
-	} else {
-		n = strcspn(from, ".[]\"* \t\r\n");
-		if (n == 0)
-			return (refuse(in, "a key"));
-		memcpy(st->key, from, n);
-		st->len = n;
-		in->i += n;
-	}
-	st->key[st->len] = '\0';
-	return (0);
+	return (read_word(in, ".[]\"* \t\r\n", "a key", &st->key, &st->len));
 }
 
 static int
@@ -172,14 +224,97 @@ json_path_parse(const char * s, struct err * e)
 void
 json_path_free(struct json_path * p)
 {
-	size_t i;
+	size_t i, k;
 
 	if (p == NULL)
 		return;
-	for (i = 0; i < p->n; i++)
+	for (i = 0; i < p->n; i++) {
+		for (k = 0; k < p->steps[i].nconds; k++) {
+			free(p->steps[i].conds[k].key);
+			free(p->steps[i].conds[k].value);
+		}
+		free(p->steps[i].conds);
 		free(p->steps[i].key);
+	}
 	free(p->steps);
 	free(p);
+}
+
+int
+json_path_cond(const struct path_cond * c, const char * s, size_t n)
+{
+	return ((c->prefix ? n >= c->len : n == c->len) &&
+	    memcmp(s, c->value, c->len) == 0);
+}
+
+static int
+same_conds(const struct path_step * a, const struct path_step * b)
+{
+	const struct path_cond * x, * y;
+	size_t i;
+
+	for (i = 0; i < a->nconds; i++) {
+		x = &a->conds[i];
+		y = &b->conds[i];
+		if (x->prefix != y->prefix || x->key_len != y->key_len ||
+		    x->len != y->len ||
+		    memcmp(x->key, y->key, x->key_len) != 0 ||
+		    memcmp(x->value, y->value, x->len) != 0)
+			return (0);
+	}
+	return (1);
+}
+
+int
+json_path_same(const struct path_step * a, const struct path_step * b)
+{
+	if (a->kind != b->kind)
+		return (0);
+	switch (a->kind) {
+	case PATH_KEY:
+		return (a->len == b->len && memcmp(a->key, b->key, a->len) == 0);
+	case PATH_INDEX:
+		return (a->index == b->index);
+	case PATH_WHERE:
+		return (a->nconds == b->nconds && same_conds(a, b));
+	case PATH_EACH:
+	case PATH_VALUES:
+		break;
+	}
+	return (1);
+}
+
+/* Whether the element ${v} of a list meets all conditions. */
+static int
+meets(const struct path_step * st, const json_t * v)
+{
+	const struct path_cond * c;
+	const json_t * m;
+	const char * s;
+	char num[32];
+	size_t i, n;
+
+	for (i = 0; i < st->nconds; i++) {
+		c = &st->conds[i];
+		m = strlen(c->key) == c->key_len ? json_object_get(v, c->key) :
+		    NULL;
+		if (json_is_string(m)) {
+			s = json_string_value(m);
+			n = json_string_length(m);
+		} else if (json_is_integer(m)) {
+			snprintf(num, sizeof(num), "%" PRId64,
+			    (int64_t)json_integer_value(m));
+			s = num;
+			n = strlen(num);
+		} else if (json_is_boolean(m)) {
+			s = json_is_true(m) ? "true" : "false";
+			n = strlen(s);
+		} else
+			return (0);
+		if (!json_path_cond(c, s, n))
+			return (0);
+	}
+	return (1);
 }
 
 /* Called with each value that is there; not 0 ends the search. */
@@ -214,6 +349,12 @@ walk(const struct json_path * p, size_t at, const json_t * v,
 		for (i = 0; i < json_array_size(v); i++)
 			if (walk(p, at + 1, json_array_get(v, i), found, arg))
 				return (1);
+		return (0);
+	case PATH_WHERE:
+		for (i = 0; i < json_array_size(v); i++)
+			if (meets(st, json_array_get(v, i)))
+				return (walk(p, at + 1, json_array_get(v, i),
+				    found, arg));
 		return (0);
 	case PATH_VALUES:
 		sub = (json_t *)(uintptr_t)v;

@@ -30,7 +30,9 @@ static void
 read_head(struct mread * r, const json_t * d)
 {
 	static const char * const models[] = { "periodic", "on_demand", NULL };
-	struct mread_scope s = { .roots = ROOT_CONFIG }, base = s;
+	static const char * const forms[] = { "repeat", "numbered", NULL };
+	json_t * inputs = manifest_auth_inputs(r);
+	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_SERVICE }, base;
 	struct manifest * m = r->m;
 	const json_t * fmt = json_object_get(d, "format");
 	int i;
@@ -49,14 +51,18 @@ read_head(struct mread * r, const json_t * d)
 	m->config = mread_map(r, d, "config", 0);
 	manifest_schema_read(r, d);
 	m->auth = manifest_auth_read(r, d);
-	base.roots |= ROOT_TOKEN;
+	base.roots = s.roots | ROOT_TOKEN | ROOT_IN;
+	base.inputs = inputs;
 	m->base_url = mread_url(r, d, "base_url", 0, &base);
 	check_base(r);
-	m->base_url_or = mread_url(r, d, "base_url_or", 0, &s);
+	base.roots = s.roots | ROOT_IN;
+	m->base_url_or = mread_url(r, d, "base_url_or", 0, &base);
 	if (m->base_url_or != NULL && m->base_url == NULL)
 		mread_fault(r, "base_url_or", "stands in for base_url, which "
 		    "there is none of");
 	m->headers = mread_params(r, d, "headers", 1, &s);
+	m->form_numbered = mread_word(r, d, "form", forms, 0) == 1;
+	json_decref(inputs);
 	manifest_error_limits(r, d);
 	manifest_error_read(r, d);
 }
@@ -83,6 +89,12 @@ read_test(struct mread * r, const json_t * d)
 		m->test_method = mread_method(r, t, methods,
 		    m->test_body != NULL ? "POST" : "GET");
 		m->test_expect = mread_map(r, t, "expect", 0);
+		m->test_service = mread_str(r, t, "service", 0);
+		m->test_headers = mread_params(r, t, "headers", 1, &s);
+		if (m->test_url == NULL && (m->test_service != NULL ||
+		    m->test_headers != NULL))
+			mread_fault(r, m->test_service ? "service" : "headers",
+			    "goes with a url");
 		if (json_object_get(t, "entity") != NULL &&
 		    json_object_get(t, "url") != NULL)
 			mread_fault(r, NULL, "has both entity and url: one "

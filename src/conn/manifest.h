@@ -20,7 +20,9 @@
  * (or a JSON value with strings in it) as in template.h.
  */
 
-enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON };
+/* What comes after JSON is read as if it were that. */
+enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON, DECODE_XML,
+	DECODE_NDJSON, DECODE_CSV };
 
 enum column_type {
 	COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BOOLEAN,
@@ -43,6 +45,7 @@ struct manifest_column {
 	enum time_format time;      /* of a timestamp */
 	enum column_pick pick;      /* of a path that fans out, which one */
 	int text;                   /* a document (Atlassian's) taken as its text */
+	int pairs;                  /* a list of names with values taken as a map */
 	int is_key;                 /* one of the entity's key */
 	int not_null;               /* never NULL, so that the order is the
 	                               service's; a key is not_null always */
@@ -53,6 +56,8 @@ struct manifest_column {
 	int zip;                    /* the path leads to a list, and each of its
 	                               elements is a row */
 	int nocase;                 /* compares without regard to case */
+	int segment;                /* of a text between slashes the one meant: 1
+	                               is the first, -1 the last; 0: all of it */
 	/*
 	 * An input: "col = value" in WHERE gives the value, else dflt does; the
 	 * templates of requests read it as {{in.NAME}}, and each row shows it
@@ -98,6 +103,7 @@ struct manifest_push {
 	const json_t * except; /* values the service reads otherwise, which stay
 	                          here; NULL: none */
 	enum push_many many;   /* an IN list, or several CONTAINS */
+	size_t most;           /* no more values than these; 0: any */
 	enum time_format time;
 	const char * strftime; /* for TIME_STRFTIME */
 	int64_t widen_ms;      /* the bound is moved outwards by so much */
@@ -113,7 +119,8 @@ struct manifest_push {
 /* A clause language: one text put together of what is pushed. */
 struct manifest_clause {
 	const char * language;   /* decides quoting: "jql", "query",
-	                            "entity", "selector" */
+	                            "entity", "selector", "soql",
+	                            "spl" */
 	enum param_where where;  /* IN_QUERY or IN_BODY */
 	const char * name;
 	const char * joiner;     /* " AND " */
@@ -121,6 +128,14 @@ struct manifest_clause {
 	                            if what it needs is missing */
 	const char * empty;      /* the text if no clause came, or NULL: nothing */
 	const char * order;      /* " ORDER BY {{order}}", or NULL */
+	const char * limit;      /* " LIMIT {{value}}", or NULL */
+};
+
+/* What tells that an answer is not whole: anything at ${path} but nothing, false
+ * and what ${fine} holds. */
+struct manifest_lack {
+	struct json_path * path;
+	const json_t * fine;       /* an array */
 };
 
 /* ORDER BY of one or more columns. */
@@ -149,8 +164,8 @@ struct manifest_paginate {
 	                              MORE ends the list when not true, LAST when
 	                              true, TOTAL when so many records were seen */
 	int first;                 /* the first page's number */
-	enum param_where size_where;
-	const char * size_param;   /* or NULL */
+	enum param_where size_where; /* IN_CLAUSE: its limit says it */
+	const char * size_param;   /* or the language of that; or NULL */
 	int size;                  /* asked for by default */
 	int size_max;
 	int short_page_ends;       /* fewer raw records than asked for: the last */
@@ -168,6 +183,8 @@ struct manifest_paginate {
 struct manifest_list {
 	const char * name;         /* for EXPLAIN and fixtures */
 	const json_t * needs;      /* array of input names */
+	int batch;                 /* so many values of the input that is needed go
+	                              in one call; 0: one */
 	const char * method;
 	const char * url;          /* a template; relative to base_url */
 	const json_t * query;      /* name -> template; defaults that a push of
@@ -176,6 +193,9 @@ struct manifest_list {
 	const json_t * body;       /* a JSON template, or NULL */
 	const json_t * timeout_ms; /* an integer, a template, or NULL */
 	struct json_path * records;
+	int records_optional;      /* where they are missing there are none */
+	struct manifest_lack * lacks;
+	size_t nlacks;
 	struct manifest_paginate paginate;
 	struct manifest_push * pushes;
 	size_t npushes;
@@ -189,7 +209,8 @@ struct manifest_list {
 	const json_t * order_query; /* name -> template, or NULL */
 	const json_t * order_body; /* path -> a JSON template: the body holds a list
 	                              of it there, one a column; or NULL */
-	const char * order_asc, * order_desc; /* words for the direction */
+	const char * order_asc, * order_desc; /* words for the direction; NULL: the
+	                              service does not list so */
 	int order_max;              /* columns at once; 0: 1 */
 	/* A call for each row of another entity of this type, which gives
 	 * inputs: column name of ours -> of theirs. */
@@ -198,6 +219,9 @@ struct manifest_list {
 	const json_t * where;       /* what is asked of that entity: column ->
 	                               value, or NULL */
 	unsigned parallel;          /* calls side by side; 0: 4 */
+	size_t split;               /* beyond its cap it is read in windows of this
+	                               column, less 1; 0: not */
+	const json_t * split_query; /* what makes it tell its total, or NULL */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
@@ -280,9 +304,13 @@ struct manifest_action {
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */
 	int text;                   /* the answer is text, whatever it looks like */
+	enum manifest_decode decode; /* what it is else */
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
 	int safe_to_retry;          /* sending it twice does no harm */
+	int raw;                    /* a body that is a text is sent as it is,
+	                               whatever Content-Type says */
+	const char * service;       /* the entity's */
 };
 
 struct manifest_entity {
@@ -290,6 +318,8 @@ struct manifest_entity {
 	const char * description;
 	int is_main;
 	int hidden;                 /* only a partition's parent */
+	const char * service;       /* which of a cloud's it belongs to, as
+	                               {{service}} has it; or NULL */
 	enum manifest_decode decode;
 	unsigned retry_count;
 	int retry_base_ms;
@@ -299,6 +329,9 @@ struct manifest_entity {
 	size_t nlists;
 	struct json_path * explode;   /* within a record: one row an element */
 	struct json_path * drop_if;   /* records that have it are no rows */
+	struct json_path * keep_if;   /* records without ${keep_text} there are no
+	                                 rows; NULL: all are */
+	const char * keep_text;
 	struct manifest_action * actions;
 	size_t nactions;
 	/* Where columns that are lazy come from: an entity that is listed for the
@@ -306,6 +339,8 @@ struct manifest_entity {
 	const char * complete;
 	const char * complete_input;  /* that entity's input, which is told ... */
 	size_t complete_key;          /* ... the value of this column of ours */
+	size_t complete_own;          /* its rows are ours whose column of these ... */
+	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };
 
@@ -340,6 +375,7 @@ struct manifest_limits {
 	const char * limit;         /* header names, or NULL */
 	const char * remaining;
 	const char * reset;
+	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */
@@ -359,6 +395,8 @@ struct manifest {
 	int is_base_of_token;       /* it begins with {{token.base_url}} */
 	const char * base_url_or;   /* the one where that misses something */
 	const json_t * headers;     /* of every request, or NULL */
+	int form_numbered;          /* what is nested in a form is named by where it
+	                               stands: Filter.1.Name */
 	const json_t * error_text;  /* array of paths tried for a service's own
 	                               words, or NULL */
 	struct json_path ** error_paths;
@@ -373,6 +411,8 @@ struct manifest {
 	const char * test_entity;   /* or NULL */
 	const char * test_url;      /* or NULL */
 	const char * test_method;
+	const char * test_service;  /* {{service}} there, or NULL */
+	const json_t * test_headers; /* name -> template, or NULL */
 	const json_t * test_body;   /* a JSON template, or NULL */
 	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };

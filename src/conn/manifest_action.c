@@ -189,7 +189,11 @@ read_lookup(struct mread * r, struct manifest_action * act, const json_t * v,
 static void
 read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 {
-	static const char * const decode_words[] = { "json", "text", NULL };
+	static const char * const decode_words[] = { "json", "text", "xml",
+	    "ndjson", "csv", NULL };
+	static const enum manifest_decode decodes[] = { DECODE_JSON,
+	    DECODE_JSON, DECODE_XML, DECODE_NDJSON, DECODE_CSV };
+	int how;
 	static const char * const methods[] = { "GET", "POST", "PUT", "PATCH",
 	    "DELETE", NULL };
 	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW |
@@ -213,13 +217,16 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 		mread_fault(r, "body", "goes with another method than GET");
 	act->success = manifest_outcome_statuses(r, "success", v);
 	act->result = mread_path(r, v, "result", 0);
-	act->text = mread_word(r, v, "decode", decode_words, 0) == 1;
+	how = mread_word(r, v, "decode", decode_words, 0);
+	act->text = how == 1;
+	act->decode = decodes[how];
 	act->base64 = mread_str(r, v, "base64", 0);
 	if (act->text && act->base64 != NULL)
 		mread_fault(r, "base64", "has no meaning where the answer is "
 		    "text");
 	act->safe_to_retry = mread_bool(r, v, "safe_to_retry");
 	manifest_outcome_read(r, act, v, &s);
+	act->raw = mread_bool(r, v, "raw");
 }
 
 void
@@ -247,6 +254,7 @@ manifest_action_read(struct mread * r, struct manifest_entity * ent,
 				mread_fault(r, NULL, "is an action already, "
 				    "in other case");
 			ent->actions[ent->nactions].name = key;
+			ent->actions[ent->nactions].service = ent->service;
 			read_action(r, &ent->actions[ent->nactions++], x);
 			mread_leave(r, sub);
 		}

@@ -193,9 +193,8 @@ read_token(struct mread * r, const json_t * a)
 
 /* ---- signatures ---- */
 
-/* The names of all inputs and arguments: a region is one of them. */
-static json_t *
-input_names(const struct mread * r)
+json_t *
+manifest_auth_inputs(const struct mread * r)
 {
 	const json_t * ents = json_object_get(r->m->doc, "entities"), * ent,
 	    * col, * act, * arg;
@@ -217,9 +216,9 @@ input_names(const struct mread * r)
 static void
 read_sigv4(struct mread * r, const json_t * a)
 {
-	json_t * names = input_names(r);
+	json_t * names = manifest_auth_inputs(r);
 	struct mread_scope s = { .roots = ROOT_CONFIG }, where = {
-	    .roots = ROOT_CONFIG | ROOT_IN, .inputs = names };
+	    .roots = ROOT_CONFIG | ROOT_IN | ROOT_SERVICE, .inputs = names };
 	const json_t * role = json_object_get(a, "assume_role");
 	size_t at;
 

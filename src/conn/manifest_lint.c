@@ -87,9 +87,7 @@ is_within(const struct json_path * p, const struct json_path * records)
 	if (p == NULL || records->n == 0 || p->n <= records->n)
 		return (0);
 	for (i = 0; i < records->n; i++)
-		if (p->steps[i].kind != records->steps[i].kind ||
-		    (p->steps[i].kind == PATH_KEY &&
-		    strcmp(p->steps[i].key, records->steps[i].key) != 0))
+		if (!json_path_same(&p->steps[i], &records->steps[i]))
 			return (0);
 	return (1);
 }
@@ -219,7 +217,8 @@ check_columns(struct mread * r, const struct manifest_entity * ent)
 	if (n > 0 && !ent->hidden)
 		mread_warn(r, "columns", "%zu %s no description (%s%s)", n,
 		    n == 1 ? "has" : "have", first, n > 1 ? ", ..." : "");
-	if (nkey == 0 && ent->decode == DECODE_JSON && ent->nlists > 0)
+	if (nkey == 0 && ent->decode != DECODE_OPENMETRICS &&
+	    ent->nlists > 0)
 		mread_warn(r, "key", "is missing: a sync run twice would "
 		    "store its rows twice");
 }
@@ -278,6 +277,7 @@ lint_entity(struct mread * r, const struct manifest_entity * ent)
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);
+	manifest_lint_decode(r, ent);
 }
 
 /* "retry-after", "reset-after", "reset-in": how long, not when.  RateLimit-Reset

@@ -14,6 +14,10 @@ void manifest_schema_read(struct mread * r, const json_t * doc);
 /** manifest_auth_read(r, o): How requests are signed: ${o}'s "auth", or NULL. */
 const json_t * manifest_auth_read(struct mread * r, const json_t * o);
 
+/** manifest_auth_inputs(r): The names of all inputs and arguments, as keys, for
+ * what is said of all requests: a region is one of them.  NULL: no memory. */
+json_t * manifest_auth_inputs(const struct mread * r);
+
 /** manifest_error_read(r, doc) / _limits: Rules, error_text; the budget. */
 void manifest_error_read(struct mread * r, const json_t * doc);
 void manifest_error_limits(struct mread * r, const json_t * doc);
@@ -70,5 +74,8 @@ void manifest_outcome_free(struct manifest_action * a);
 /** manifest_lint(r, file): Warn of known mistakes in what was read without a
  * fault. */
 void manifest_lint(struct mread * r, const char * file);
+
+/** manifest_lint_decode(r, ent): Of paths that its answers cannot have. */
+void manifest_lint_decode(struct mread * r, const struct manifest_entity * ent);
 
 #endif

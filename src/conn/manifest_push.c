@@ -61,12 +61,18 @@ read_ops(struct mread * r, const json_t * v)
 
 /* Whether the operators fit what the column holds. */
 static void
-check_ops(struct mread * r, const struct manifest_column * c, unsigned ops)
+check_ops(struct mread * r, const struct manifest_column * c, unsigned ops,
+    int has_pattern)
 {
 	if (c->is_input && (ops & ~(unsigned)(OP_EQ | OP_IN)) != 0)
 		mread_fault(r, "op", "an input is told by = (or in), nothing "
 		    "else");
-	else if ((ops & OPS_LIKE) != 0 && c->type != COLUMN_TEXT)
+	else if ((ops & OP_PREFIX) != 0 && c->type == COLUMN_TIMESTAMP &&
+	    !has_pattern)
+		mread_fault(r, "pattern", "is missing: what a LIKE of the time "
+		    "%s may be", c->name);
+	else if ((ops & OPS_LIKE) != 0 && c->type != COLUMN_TEXT &&
+	    (c->type != COLUMN_TIMESTAMP || (ops & OP_SUBSTR)))
 		mread_fault(r, "op", "LIKE goes with text, and %s is %s",
 		    c->name, c->type_name);
 	else if ((ops & OP_CONTAINS) != 0 && c->type != COLUMN_LIST &&
@@ -170,7 +176,8 @@ read_pattern(struct mread * r, struct manifest_push * p,
 
 	if ((p->pattern = mread_str(r, v, "pattern", 0)) == NULL)
 		return;
-	if (c->type != COLUMN_TEXT && c->type != COLUMN_LIST)
+	if (c->type != COLUMN_TEXT && c->type != COLUMN_LIST &&
+	    c->type != COLUMN_TIMESTAMP && p->ops != OP_PREFIX)
 		mread_fault(r, "pattern", "goes with text, and %s is %s",
 		    c->name, c->type_name);
 	if (regcomp(&re, p->pattern, REG_EXTENDED | REG_NOSUB) != 0)
@@ -298,7 +305,7 @@ read_rule(struct mread * r, const struct manifest_entity * ent,
 	if (!mread_is_object(r, v, KEYS_PUSH))
 		return;
 	p->ops = read_ops(r, v);
-	check_ops(r, c, p->ops);
+	check_ops(r, c, p->ops, json_object_get(v, "pattern") != NULL);
 	read_where(r, list, p, v);
 	read_add(r, p, v, s);
 	read_text(r, p, v, s);
@@ -309,6 +316,9 @@ read_rule(struct mread * r, const struct manifest_entity * ent,
 	p->many = many == 0 ? MANY_CSV : many == 1 ? MANY_REPEAT : MANY_ONE;
 	if (p->many != MANY_ONE && (p->ops & (OP_IN | OP_CONTAINS)) == 0)
 		mread_fault(r, "many", "goes with in or contains");
+	p->most = (size_t)mread_int(r, v, "most", 0, 1, 1000);
+	if (p->most > 0 && (p->ops & OP_IN) == 0)
+		mread_fault(r, "most", "goes with in");
 	read_time(r, c, p, v);
 	read_with(r, p, v, s);
 	p->loose = mread_bool(r, v, "loose");

@@ -4,7 +4,7 @@
 
 static const char * const manifest_keys[] = { "format", "type", "title",
     "description", "drive_model", "config", "auth", "base_url",
-    "base_url_or", "headers",
+    "base_url_or", "headers", "form",
     "limits", "errors", "error_text", "entities", "test", "$schema", NULL };
 static const char * const field_keys[] = { "type", "required", "default",
     "description", "min", "max", "values", "pattern", "variants", NULL };
@@ -27,44 +27,47 @@ static const char * const sign_keys[] = { "algorithm", "encoding", "key",
 static const char * const limits_keys[] = { "rate", "burst", "concurrency",
     "scope", "headers", NULL };
 static const char * const limit_header_keys[] = { "limit", "remaining",
-    "reset", "reset_unit", NULL };
+    "reset", "reset_unit", "usage", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
-    "expect", NULL };
+    "headers", "service", "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
-    "key", "columns", "lists", "explode", "drop_if", "decode", "retry",
-    "cursor", "complete", "actions", NULL };
-static const char * const complete_keys[] = { "over", "bind", NULL };
+    "key", "columns", "lists", "explode", "drop_if", "keep_if", "decode", "retry",
+    "service", "cursor", "complete", "actions", NULL };
+static const char * const keep_keys[] = { "path", "contains", NULL };
+static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
 static const char * const cursor_keys[] = { "column", "order", "lag_s",
     "lookback_s", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
-    "time", "pick", "not_null", "nocase", "as", "input", "default",
+    "time", "pick", "segment", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
     "lazy", NULL };
-static const char * const list_keys[] = { "name", "needs", "method", "url",
-    "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
-    "clauses", "order", "partition", "max_rows", "only_pushed",
+static const char * const list_keys[] = { "name", "needs", "batch", "method",
+    "url", "query", "headers", "body", "timeout_ms", "records", "records_optional",
+    "incomplete", "paginate", "push",
+    "clauses", "order", "partition", "max_rows", "split", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
-static const char * const size_keys[] = { "query", "body", "default", "max",
+static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
     NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
-    "clause", "text", "add", "values", "except", "pattern", "many", "time",
-    "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
+    "clause", "text", "add", "values", "except", "pattern", "many",
+    "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
 static const char * const strftime_keys[] = { "strftime", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
-    "empty", "order", NULL };
+    "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
+static const char * const split_keys[] = { "column", "query", NULL };
 static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
-    "decode", "base64", "safe_to_retry", "auth", "poll",
+    "decode", "base64", "safe_to_retry", "raw", "auth", "poll",
     "probe", "idempotency", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
@@ -91,10 +94,12 @@ static const struct {
 	[KEYS_TEST] = { "test", test_keys },
 	[KEYS_ENTITY] = { "entity", entity_keys },
 	[KEYS_RETRY] = { "retry", retry_keys },
+	[KEYS_KEEP] = { "keep", keep_keys },
 	[KEYS_COMPLETE] = { "complete", complete_keys },
 	[KEYS_CURSOR] = { "cursor", cursor_keys },
 	[KEYS_COLUMN] = { "column", column_keys },
 	[KEYS_LIST] = { "list", list_keys },
+	[KEYS_SPLIT] = { "split", split_keys },
 	[KEYS_PAGINATE] = { "paginate", paginate_keys },
 	[KEYS_SIZE] = { "size", size_keys },
 	[KEYS_PUSH] = { "push", push_keys },

@@ -303,8 +303,8 @@ like_json(const struct manifest_column * col, unsigned op,
 	const char * s = v->s;
 	size_t n = v->len;
 
-	if (v->type != VALUE_TEXT || is_numeric(col) ||
-	    col->type == COLUMN_TIMESTAMP)
+	/* Of a time the rule's pattern says which. */
+	if (v->type != VALUE_TEXT || is_numeric(col))
 		return (NULL);
 	if (op == OP_SUBSTR) {
 		if (n == 0 || s[0] != '%')
@@ -508,7 +508,8 @@ plan_push_value(const struct manifest_column * col,
 			rc = add_once(list, one_value(col, rule, p->op,
 			    &p->values[i], exact), rule, 0);
 	several = json_array_size(list) > 1;
-	if (rc || json_array_size(list) == 0 || (several &&
+	if (rc || json_array_size(list) == 0 || (rule->most > 0 &&
+	    json_array_size(list) > rule->most) || (several &&
 	    rule->many == MANY_ONE && rule->where != IN_CLAUSE) ||
 	    (several && rule->many == MANY_REPEAT &&
 	    rule->where == IN_HEADER)) {

@@ -111,7 +111,7 @@ reader_open(const struct conn_env * env, struct plan * plan,
 	r->has_body_rules = answer_has_body_rules(plan->c->m);
 	r->width = width_of(plan);
 	reader_complete_begin(r);
-	if ((plan->ent->decode == DECODE_JSON &&
+	if ((plan->ent->decode != DECODE_OPENMETRICS &&
 	    (r->decode = reader_page_plan(plan, e)) == NULL) ||
 	    reader_parts_open(r, e)) {
 		reader_close(r);
@@ -212,6 +212,10 @@ give_cached(struct reader * r)
 static void
 start(struct reader_part * p)
 {
+	if (p->split != NULL) {
+		reader_split_next(p);
+		return;
+	}
 	if ((p->call = reader_call_start(p)) != NULL) {
 		p->state = PART_CALL;
 		return;

@@ -63,7 +63,7 @@ reader_kept_ask(struct reader_call * c)
 	/* Where a bound moves no request comes twice. */
 	if (sh == NULL || sh->cache_get == NULL ||
 	    (r->sync != NULL && r->sync->bound != NULL) ||
-	    !r->plan->list->revalidate || r->plan->ent->decode != DECODE_JSON ||
+	    !r->plan->list->revalidate || r->plan->ent->decode == DECODE_OPENMETRICS ||
 	    make_key(c, c->kept.key) ||
 	    (c->kept.ask = malloc(sizeof(*c->kept.ask))) == NULL) {
 		c->kept.key[0] = '\0';

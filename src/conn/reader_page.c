@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conn/answer_body.h"
 #include "conn/reader_internal.h"
 
 /*
@@ -139,6 +140,18 @@ kept_or(const struct reader_call * c, const char * key, const char * has)
 	return (has);
 }
 
+/* The answer says itself that something is not in it. */
+static void
+not_whole(struct reader_call * c, const struct decode_body * body)
+{
+	struct result_skips s = { .n = 1 };
+	char url[72];
+
+	snprintf(s.why, sizeof(s.why), "%s: %s", http_url_safe(url,
+	    sizeof(url), c->req->url), body->lack);
+	reader_skipped(c->part->r, &s);
+}
+
 static void
 decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 {
@@ -170,6 +183,8 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 		reader_call_failed(c, &e);
 		return;
 	}
+	if (body.lack[0] != '\0')
+		not_whole(c, &body);
 	page->at_ms = clock_wall_ms();
 	st->pages++;
 	st->rows += page->nrows;
@@ -201,7 +216,8 @@ ruled_body(const struct reader_call * c, const struct http_res * res)
 	if (!c->part->r->has_body_rules || res->status / 100 != 2 ||
 	    c->body.failed || c->body.len == 0)
 		return (NULL);
-	return (json_loadb(c->body.p, c->body.len, JSON_DECODE_ANY, NULL));
+	return (answer_body_read(c->part->r->plan->c->m, NULL,
+	    c->part->r->plan->ent->decode, c->body.p, c->body.len));
 }
 
 /*

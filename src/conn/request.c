@@ -118,8 +118,11 @@ request_test(struct connector * c, struct err * e)
 		return (NULL);
 	}
 	ok = request_build_begin(&b, c, connector_config_parsed(c), NULL,
-	    e) == 0 && request_build_url(&b, c->m->test_url, e) == 0 &&
+	    e) == 0;
+	b.env.service = c->m->test_service;
+	ok = ok && request_build_url(&b, c->m->test_url, e) == 0 &&
 	    request_build_headers(&b, c->m->headers, e) == 0 &&
+	    request_build_headers(&b, c->m->test_headers, e) == 0 &&
 	    request_build_body(&b, c->m->test_body, e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;
 	return (request_build_end(&b, c->m->test_method, ok, e));

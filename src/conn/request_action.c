@@ -56,6 +56,8 @@ request_action(struct connector * c, const struct manifest_action * act,
 		b.env.lookup = given->lookup;
 		b.env.action = given->own;
 	}
+	b.env.service = act->service;
+	b.raw = act->raw;
 	if (act->auth != NULL || is_elsewhere(c, act->url))
 		b.auth = act->auth;
 	ok = ok && request_build_url(&b, act->url, e) == 0 &&
@@ -81,6 +83,7 @@ request_lookup(struct connector * c, const struct manifest_action * act,
 	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
 	    e) == 0;
 
+	b.env.service = act->service;
 	if (url != NULL && is_elsewhere(c, url))
 		b.auth = act->auth;
 	ok = ok && request_build_url(&b, url ? url : "", e) == 0 &&

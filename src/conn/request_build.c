@@ -34,6 +34,16 @@ request_build_begin(struct request_build * b, struct connector * c,
 	return (0);
 }
 
+/* Whether base_url_or is shown until a token has said where the service is; that
+ * takes the place of all of it. */
+static int
+stands_in(const struct request_build * b, const struct manifest * m)
+{
+	return (b->env.token_base != NULL && b->r->c->token_base == NULL &&
+	    strcmp(m->base_url, "{{token.base_url}}") == 0 &&
+	    template_knows(m->base_url_or, &b->env));
+}
+
 int
 request_build_url(struct request_build * b, const char * t, struct err * e)
 {
@@ -44,7 +54,7 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 	    request_auth_base(b, e))
 		return (-1);
 	if (base != NULL && m->base_url_or != NULL &&
-	    !template_knows(base, &b->env))
+	    (!template_knows(base, &b->env) || stands_in(b, m)))
 		base = m->base_url_or;
 	if (t[0] == '/' && base != NULL) {
 		if (template_expand(base, &b->env, QUOTE_URL, &b->url, e))
@@ -55,48 +65,13 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 			    "end the connector's URL before it"));
 		while (b->url.len > 0 && b->url.p[b->url.len - 1] == '/')
 			b->url.p[--b->url.len] = '\0';
-		if (b->env.token_base != NULL && base == m->base_url)
-			b->r->nbase = strlen(b->env.token_base);
+		if (b->env.token_base != NULL)
+			b->r->nbase = base == m->base_url ?
+			    strlen(b->env.token_base) : b->url.len;
 	}
 	if (template_expand(t, &b->env, QUOTE_URL, &b->url, e))
 		return (err_prefix(e, "url"));
 	return (0);
-}
-
-/* A scalar as text; NULL: it is none, or no memory. */
-static json_t *
-text_of(const json_t * v)
-{
-	char num[32];
-
-	if (json_is_string(v))
-		return (json_incref(MUTABLE(v)));
-	if (json_is_boolean(v))
-		return (json_string(json_is_true(v) ? "true" : "false"));
-	if (json_is_integer(v))
-		return (json_sprintf("%lld", (long long)json_integer_value(v)));
-	if (!json_is_real(v))
-		return (NULL);
-	snprintf(num, sizeof(num), "%.15g", json_real_value(v));
-	return (json_string(num));
-}
-
-/* ${v} as text or a list of texts; a new reference. */
-static json_t *
-texts_of(const json_t * v)
-{
-	json_t * list, * one;
-	size_t i;
-
-	if (!json_is_array(v))
-		return (text_of(v));
-	list = json_array();
-	json_array_foreach(v, i, one)
-		if (json_array_append_new(list, text_of(one))) {
-			json_decref(list);
-			return (NULL);
-		}
-	return (list);
 }
 
 static int
@@ -152,7 +127,7 @@ request_build_set(struct request_build * b, enum param_where where,
 		if (b->body == NULL)
 			b->body = json_object();
 		rc = v == NULL ? -1 : set_path(b->body, name, v);
-	} else if ((text = texts_of(v)) != NULL) {
+	} else if ((text = request_form_texts(v)) != NULL) {
 		rc = where == IN_HEADER ? set_header(b->headers, name, text) :
 		    json_object_set(b->query, name, text);
 		json_decref(text);
@@ -326,19 +301,15 @@ end_form(struct request_build * b, struct err * e)
 {
 	struct buf out = BUF_INIT(MAX_FORM);
 	struct request * r = b->r;
-	json_t * v, * text, * fields = json_object();
-	const char * k;
-	int rc = 0;
+	json_t * fields = json_object();
+	int rc;
 
 	if (!json_is_object(b->body))
 		rc = err_set(e, ERR_CONFIG, "template", "a form's body must be "
 		    "an object");
-	json_object_foreach(b->body, k, v)
-		if (rc == 0 && !json_is_null(v) && ((text = texts_of(v)) ==
-		    NULL || json_object_set_new(fields, k, text)))
-			rc = err_set(e, ERR_CONFIG, "template", "%.64s cannot "
-			    "stand in a form: it is no text, number or "
-			    "boolean", k);
+	else
+		rc = request_form_fields(b->body, r->c->m->form_numbered,
+		    fields, e);
 	if (rc == 0 && b->body_marked) {
 		/* Written when it is sent, with its secrets. */
 		r->body_secret = fields;
@@ -364,7 +335,7 @@ end_form(struct request_build * b, struct err * e)
 static int
 is_plain(const struct request_build * b, const char * type)
 {
-	return (type != NULL && strcasestr(type, "json") == NULL &&
+	return (type != NULL && (b->raw || strcasestr(type, "json") == NULL) &&
 	    json_is_string(b->body) && !b->body_marked);
 }
 

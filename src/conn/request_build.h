@@ -19,6 +19,7 @@ struct request_build {
 	json_t * headers;    /* name -> text, marked as template.h says */
 	json_t * body;       /* or NULL */
 	int body_marked;     /* it was made with marks */
+	int raw;             /* a text in it is sent as it is */
 	const json_t * auth; /* how it is signed: the manifest's, unless changed */
 };
 
@@ -62,6 +63,16 @@ int request_build_set(struct request_build * b, enum param_where where,
 int request_build_add(struct request_build * b, const char * path, json_t * v,
     struct err * e) MUST_CHECK;
 
+/** request_form_texts(v): A scalar as text, or a list of scalars as texts; a new
+ * reference.  NULL: it is neither, or no memory. */
+json_t * request_form_texts(const json_t * v);
+
+/** request_form_fields(body, numbered, fields, e): Put what the object ${body} says
+ * into ${fields}: name -> text, or a list of texts.  ${numbered}: what is nested is
+ * named by where it stands, {"Filter": [{"Name": "x"}]} as Filter.1.Name=x. */
+int request_form_fields(const json_t * body, int numbered, json_t * fields,
+    struct err * e) MUST_CHECK;
+
 /** request_url_form(out, fields): "a=b&c=d", the body of a form; lists repeat. */
 void request_url_form(struct buf * out, const json_t * fields);
 
@@ -73,11 +84,12 @@ int request_url_resolve(const char * own, const char * next, struct buf * out,
     struct err * e) MUST_CHECK;
 
 /** request_page_build(b, p, in, pos, e): All but the end of request_page().
- * request_clauses(b, p, in, e): The texts of p->list's clause languages. */
+ * request_clauses(b, p, in, size, e): The texts of p->list's clause languages, for a
+ * page of ${size} records. */
 int request_page_build(struct request_build * b, const struct plan * p,
     const json_t * in, const struct page_pos * pos, struct err * e) MUST_CHECK;
 int request_clauses(struct request_build * b, const struct plan * p,
-    const json_t * in, struct err * e) MUST_CHECK;
+    const json_t * in, int64_t size, struct err * e) MUST_CHECK;
 
 /** request_page_input(p, col, in, rule): What an optional input that is told sends
  * by ${rule}.  NULL: nothing, or (${*rule} set) it cannot be sent. */

@@ -86,12 +86,16 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		rc = quote_balanced(&out, text->p, text->len, x->path, e);
 		break;
 	case FILTER_LIKE:
+	case FILTER_PREFIX:
 		/* What stands for something in a pattern is no such value: the
 		 * rules of LIKE let none pass. */
-		buf_addc(&out, '%');
+		if (x->filter == FILTER_LIKE)
+			buf_addc(&out, '%');
 		buf_add(&out, text->p, text->len);
 		buf_addc(&out, '%');
 		break;
+	case FILTER_KEY:
+		return (0);
 	case FILTER_PATH:
 		return (quote_path_ok(text->p, text->len, x->path, e));
 	case FILTER_BASE64:
@@ -111,6 +115,13 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 	if (rc == 0 && (out.failed || (out.p == NULL && buf_adds(text, ""))))
 		rc = err_nomem(e, "a request");
 	return (rc);
+}
+
+/* A key is a path that may have empty parts. */
+static int
+keeps_slash(const struct template_expr * x)
+{
+	return (x->filter == FILTER_PATH || x->filter == FILTER_KEY);
 }
 
 /* Where in the URL in ${out} the next bytes go. */
@@ -144,7 +155,7 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		    "and would change what the URL means", x->path));
 	if (where == QUOTE_SEGMENT) {
 		quote_percent(out, text->p, text->len,
-		    x->filter == FILTER_PATH ? "/" : "");
+		    keeps_slash(x) ? "/" : "");
 		return (0);
 	}
 	if (out->len > 0 || (strncmp(x->path, "config.", 7) != 0 &&
@@ -189,7 +200,7 @@ place(const struct template_expr * x, const json_t * v,
 	case QUOTE_QUERY:
 		quote_percent(out, text->p, text->len,
 		    quote == QUOTE_QUERY ? ",:" :
-		    x->filter == FILTER_PATH ? "/" : "");
+		    keeps_slash(x) ? "/" : "");
 		return (0);
 	case QUOTE_URL:
 		return (place_in_url(x, text, out, e));
@@ -206,6 +217,17 @@ place(const struct template_expr * x, const json_t * v,
 		if (!own)
 			return (quote_selector(out, text->p, text->len,
 			    x->path, e));
+		break;
+	case QUOTE_SOQL:
+		if (!own)
+			return (quote_entity(out, text->p, text->len, x->path,
+			    e));
+		if (json_is_real(v))
+			return (quote_decimal(out, json_real_value(v), e));
+		break;
+	case QUOTE_SPL:
+		if (!own)
+			return (quote_spl(out, text->p, text->len, x->path, e));
 		break;
 	case QUOTE_QUERY_STRING:
 		if (!own)
@@ -270,17 +292,43 @@ template_missing(const char * path, struct err * e)
 	    key ? key : "", key ? "\": ...}" : ""));
 }
 
+/* Several values in one segment of a URL, with commas between. */
+static int
+add_batch(struct template_expr * x, const struct template_env * env,
+    const json_t * list, enum template_quote quote, struct buf * out,
+    struct err * e)
+{
+	const json_t * one;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one) {
+		if (json_is_string(one) && memchr(json_string_value(one), ',',
+		    json_string_length(one)) != NULL)
+			return (err_set(e, ERR_CONFIG, "template", "{{%s}} "
+			    "holds a comma, which would make two of it",
+			    x->path));
+		if (i > 0)
+			buf_addc(out, ',');
+		if (add_scalar(x, env, one, quote, out, e))
+			return (-1);
+	}
+	return (i > 0 ? 0 : template_missing(x->path, e));
+}
+
 static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
-	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SELECTOR;
+	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SPL;
 	json_t * v = template_eval(x, env), * one;
 	size_t i;
 	int rc = 0;
 
 	if (v == NULL || json_is_null(v))
 		rc = template_missing(x->path, e);
+	else if (json_is_array(v) && (quote == QUOTE_URL ||
+	    quote == QUOTE_SEGMENT))
+		rc = add_batch(x, env, v, quote, out, e);
 	else if (!json_is_array(v) || !clause)
 		rc = add_scalar(x, env, v, quote, out, e);
 	else if (json_array_size(v) == 0)

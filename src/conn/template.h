@@ -17,7 +17,8 @@
  * what is known only when a request is sent.  Filters: |jql, |query
  * (quoted as the language wants), |url, |number, |adf, |raw (clauses in the
  * language's own words; brackets and quotes must close), |path (several segments
- * of a URL's path, with the '/' between them), |base64.  What a filter made is
+ * of a URL's path, with the '/' between them), |key (the same, empty ones too),
+ * |base64.  What a filter made is
  * then quoted for where it goes, as any value.  "{{a ?? b}}" is b where a is
  * missing; "{{now_s-3600}}" an hour ago, "{{now_s+600}}" in ten minutes; "{{{" a brace before a value.
  */
@@ -30,6 +31,8 @@ enum template_quote {
 	                   stand with ", " (" OR ") between them */
 	QUOTE_ENTITY, QUOTE_SELECTOR, /* the same: 'x' with \ before quotes;
 	                   "x" with ~ before them */
+	QUOTE_SOQL,     /* as QUOTE_ENTITY, and numbers without an exponent */
+	QUOTE_SPL,      /* as QUOTE_JQL, and no '*' */
 	QUOTE_TEXT,     /* as it is; whoever asks quotes the whole */
 	QUOTE_URL       /* a URL, begun in the buffer: a whole one at its start
 	                   (config), then host, segments, parameters */
@@ -47,6 +50,7 @@ struct template_env {
 	const json_t * header;     /* of it, name -> value */
 	const json_t * action;     /* {id, at, since} */
 	int64_t now_ms;
+	const char * service;      /* {{service}}: the entity's, or NULL */
 	/* {{token.base_url}}: where the service is, or NULL. */
 	const char * token_base;
 	/* The names of template_is_late() stand for themselves, as secrets: they

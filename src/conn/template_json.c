@@ -160,7 +160,7 @@ string(const char * t, const struct template_env * env, struct err * e)
 	if (!template_is_alone(t, &x) || any_secret(&x, env) ||
 	    x.filter == FILTER_JQL || x.filter == FILTER_QUERY ||
 	    x.filter == FILTER_URL || x.filter == FILTER_RAW ||
-	    x.filter == FILTER_PATH || x.filter == FILTER_BASE64 ||
+	    x.filter == FILTER_PATH || x.filter == FILTER_KEY || x.filter == FILTER_BASE64 ||
 	    x.filter == FILTER_LIKE)
 		return (text_of(t, env, e));
 	if ((v = template_eval(&x, env)) == NULL) {

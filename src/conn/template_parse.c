@@ -12,7 +12,7 @@
 /* What stands in a template, and what that stands for. */
 
 static const char * const filters[] = { "", "jql", "query", "url", "number",
-	"adf", "raw", "path", "base64", "like" };
+	"adf", "raw", "path", "base64", "like", "prefix", "key" };
 #define NFILTERS (sizeof(filters) / sizeof(filters[0]))
 
 static int
@@ -30,7 +30,7 @@ filter_of(struct template_expr * x, const char * name, const char * t,
 	near = json_nearest(name, filters + 1, NFILTERS - 1);
 	return (err_set(e, ERR_CONFIG, "template", "'%.100s': there is no filter "
 	    "'%.32s'%s%s%s; known are jql, query, url, number, adf, raw, path, "
-	    "base64, like", t, name,
+	    "base64, like, prefix, key", t, name,
 	    near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : ""));
 }
 
@@ -75,7 +75,7 @@ split(struct template_expr * x, const char * t, struct err * e)
 		p = or != NULL ? or + 2 : p;
 	} while (or != NULL);
 	x->path = x->text;
-	if (strncmp(x->path, "now_", 4) == 0 && (end = strpbrk(x->text,
+	if (strncmp(x->path, "now", 3) == 0 && (end = strpbrk(x->text,
 	    "-+")) != NULL && end[1] != '\0' && strlen(end + 1) < 16 &&
 	    strspn(end + 1, "0123456789") == strlen(end + 1)) {
 		x->earlier = strtoll(end + 1, NULL, 10);
@@ -194,6 +194,8 @@ eval_path(const char * path, int64_t earlier, const struct template_env * env)
 
 	if (strcmp(path, "token.base_url") == 0)
 		return (env->token_base ? json_string(env->token_base) : NULL);
+	if (strcmp(path, "service") == 0)
+		return (env->service ? json_string(env->service) : NULL);
 	if (template_is_late(path))
 		return (env->late ? json_sprintf("{{%s}}", path) : NULL);
 	if (strcmp(path, "now_ms") == 0)
@@ -201,7 +203,7 @@ eval_path(const char * path, int64_t earlier, const struct template_env * env)
 	if (strcmp(path, "now_s") == 0)
 		return (json_integer(env->now_ms / 1000 - earlier));
 	if (strcmp(path, "now") == 0) {
-		rfc3339_format(env->now_ms / 1000 * 1000, now);
+		rfc3339_format((env->now_ms / 1000 - earlier) * 1000, now);
 		return (json_string(now));
 	}
 	return (json_incref(MUTABLE(walk(sub, json_of_root(path, n, env)))));

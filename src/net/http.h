@@ -123,6 +123,11 @@ int64_t http_res_retry_after(const struct http_res * res);
 size_t http_hdrs_all(const struct http_res * res, const char * name,
     struct buf * out);
 
+/** http_hdrs_each(res, found, arg): Call ${found} with each header, "Name: value",
+ * as it came. */
+void http_hdrs_each(const struct http_res * res, void (*found)(void * arg,
+    const char * line), void * arg);
+
 /**
  * Called exactly once a call, from the soon queue, never before http_start
  * returns: either ${res} (any status) with ${e} NULL, or ${e} with ${res} NULL.

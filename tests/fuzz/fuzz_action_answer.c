@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 static void
 play(const struct manifest_action * act, const struct http_res * res)
 {
-	json_t * body = action_answer_read(act, res), * v;
+	json_t * body = action_answer_read(NULL, act, res), * v;
 	struct err e;
 
 	if (body == NULL)

@@ -15,6 +15,7 @@ LIBRARIES = [
     (r"event2/http|evhttp", {"net"}),
     (r"event2/|event\.h|evutil", {"loop", "net"}),
     (r"histedit|editline/", {"cli"}),
+    (r"libxml/", {"conn"}),
     (r"sqlite3(ext)?\.h", {"state", "target", "query"}),
 ]
 

@@ -115,7 +115,7 @@ becomes(const char * name, int status, const char * body, size_t n,
     const char * want)
 {
 	struct http_res res = { .status = status, .body = body, .body_len = n };
-	json_t * read = action_answer_read(action(name), &res), * out;
+	json_t * read = action_answer_read(NULL, action(name), &res), * out;
 	struct err e = { .msg = "" };
 	char * got;
 

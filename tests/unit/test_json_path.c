@@ -94,6 +94,33 @@ test_arrays(void ** state)
 }
 
 static void
+test_conditions(void ** state)
+{
+	const char * doc = "{\"t\":[7,{\"k\":\"Name\",\"v\":1},{\"k\":\"env\",\"v\":2},"
+	    "{\"v\":3,\"k\":\"Name\"},{\"k\":4,\"t\":true},{\"k\":\"a,]b\",\"f\":false,"
+	    "\"v\":[1,2]},{\"k\":1.5},{\"k\":null},{\"k\":\"\",\"v\":0}],\"o\":{\"k\":\"x\"}}";
+
+	(void)state;
+	finds(doc, "t[k=Name].v", "1", "[1]");
+	finds(doc, "t[k=env].v", "2", "[2]");
+	finds(doc, "t[k^=en].v", "2", "[2]");
+	finds(doc, "t[k^=Name].v", "1", "[1]");
+	finds(doc, "t[k=Nam].v", NULL, "[]");
+	finds(doc, "t[k=Name,v=3]", "{\"v\":3,\"k\":\"Name\"}",
+	    "[{\"v\":3,\"k\":\"Name\"}]");
+	finds(doc, "t[k=4].t", "true", "[true]");
+	finds(doc, "t[t=true].k", "4", "[4]");
+	finds(doc, "t[f=false].k", "\"a,]b\"", "[\"a,]b\"]");
+	finds(doc, "t[\"k\"=\"a,]b\"].v[*]", "1", "[1,2]");
+	finds(doc, "t[k=\"\"].v", "0", "[0]");
+	finds(doc, "t[k=1.5]", NULL, "[]");
+	finds(doc, "t[k=null]", NULL, "[]");
+	finds(doc, "o[k=x]", NULL, "[]");
+	finds(doc, "$.t[k=Name].w", NULL, "[]");
+	finds("[[{\"a\":1}],[{\"a\":1,\"b\":2}]]", "[*][a=1].b", "2", "[2]");
+}
+
+static void
 test_element(void ** state)
 {
 	struct json_path * p;
@@ -126,8 +153,15 @@ test_refused(void ** state)
 	refused("a.", "a key expected at byte 2");
 	refused(".a", "byte 1");
 	refused("a..b", "a key expected at byte 2");
-	refused("a[", "an index or * expected at byte 2");
-	refused("a[-1]", "an index or *");
+	refused("a[", "an index, * or a condition's key expected at byte 2");
+	refused("a[-1]", "= or ^= expected at byte 4");
+	refused("a[b]", "= or ^= expected at byte 3");
+	refused("a[b^]", "= expected at byte 4");
+	refused("a[b=]", "a value expected at byte 4");
+	refused("a[b=c", "] expected at byte 5");
+	refused("a[b=c,]", "a condition's key expected at byte 6");
+	refused("a[b=\"c]", "a closing quote");
+	refused("a[b=1,c=2,d=3,e=4,f=5]", "more than 4 conditions");
 	refused("a[1", "] expected");
 	refused("a[1]b", "the end, . or [");
 	refused("a[99999999999]", "10^9");
@@ -150,6 +184,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_arrays),
+		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_element),
 		cmocka_unit_test(test_refused)
 	};
