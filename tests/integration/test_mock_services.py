@@ -25,7 +25,11 @@ NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
 PRISM = os.path.join(NODE, ".bin", "prism")
 NAMES = ("github", "jira", "datadog", "pagerduty", "bitbucket", "opsgenie",
          "zendesk", "hubspot", "slack", "grafana", "newrelic", "dynatrace",
+<<<<<<< HEAD
          "scaleway", "ovh", "gcp")
+=======
+         "scaleway", "aws")
+>>>>>>> w/aws5
 if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
     Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
 if not have("node") or not os.path.exists(PRISM):
@@ -37,7 +41,11 @@ BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
         "zendesk": "api_url", "hubspot": "api_url", "slack": "api_url",
         "grafana": "url", "newrelic": "api_url",
         "dynatrace": "environment_url", "scaleway": "api_url",
+<<<<<<< HEAD
         "ovh": "api_url", "gcp": "compute_url"}
+=======
+        "aws": "endpoint"}
+>>>>>>> w/aws5
 # What the connector's URL holds behind the host.
 PREFIX = {"bitbucket": "/2.0", "slack": "/api"}
 # Where a description is narrower than the service: a part of the request, and why.
@@ -54,12 +62,21 @@ NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description 
           "zendesk": [("/tags", "it has no body for it, and the docs have"),
                       ("/organizations/", "the same"),
                       ("/users/5", "it wants a name of who is changed, too")],
+          "aws": [("/functions/arn", "functions take any JSON, the "
+                   "description an object")],
           "scaleway": [("/regions/region/", "its example of a namespace is in "
                         "no region")]}
 # Calls that a description does not speak of at all.
+<<<<<<< HEAD
 UNTOLD = {"opsgenie": re.compile(r"/alerts/requests/"), "github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
           "gcp": re.compile(r"/v2/projects/.*/operations/"),
           "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$")}
+=======
+UNTOLD = {"github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
+          "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$"),
+          # Of objects it has the listing alone.
+          "aws": re.compile(r"^/tide/")}
+>>>>>>> w/aws5
 
 
 def plain_sorts(body):
@@ -259,8 +276,9 @@ for n in NAMES:
     with open(os.path.join(types, n, "manifest.json"), "w") as f:
         f.write(m)
 d = Daemon("--types-dir", types, env={"FIXTURE_SECRET": "fixture-secret"})
-# What takes Opsgenie's place has a description of its own.
-RUNS = [(n, n) for n in NAMES] + [("opsgenie", "jsm_operations")]
+# What takes Opsgenie's place has a description of its own, and CloudWatch has.
+RUNS = [(n, n) for n in NAMES] + [("opsgenie", "jsm_operations"),
+                                  ("aws", "aws_cloudwatch")]
 for n, spec in RUNS:
     if ONLY and spec not in ONLY.split():
         continue
@@ -270,6 +288,10 @@ for n, spec in RUNS:
     for i, (f, fx) in enumerate(fixtures(n)):
         config = dict(fx["config"])
         if ("cloud_id" in config) != (spec == "jsm_operations"):
+            continue
+        host = fx["exchanges"][0]["request"]["url"].split("/")[2]
+        if n == "aws" and host.startswith("monitoring.") != \
+                (spec == "aws_cloudwatch"):
             continue
         config["jsm_url" if "cloud_id" in config else BASE[n]] = prism.base + \
             PREFIX.get(n, "")
