@@ -326,8 +326,10 @@ action_judge_answer(struct action * a, const struct http_res * res)
 	} else if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
 	    kind == ANSWER_NOT_MODIFIED) {
 		/* Words for listings; here nothing was done. */
-		if (err_from_http(&e, res, "the service"))
+		if (err_from_http(&e, res, "the service")) {
+			answer_failed(a->c->m, res, a->req->url, &e);
 			kind = ANSWER_ERROR;
+		}
 	}
 	if (kind == ANSWER_ERROR)
 		send_judged(a->env, a->req, &e);

@@ -25,11 +25,7 @@ NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
 PRISM = os.path.join(NODE, ".bin", "prism")
 NAMES = ("github", "jira", "datadog", "pagerduty", "bitbucket", "opsgenie",
          "zendesk", "hubspot", "slack", "grafana", "newrelic", "dynatrace",
-<<<<<<< HEAD
-         "scaleway", "ovh", "gcp")
-=======
-         "scaleway", "aws")
->>>>>>> w/aws5
+         "scaleway", "ovh", "gcp", "aws")
 if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
     Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
 if not have("node") or not os.path.exists(PRISM):
@@ -41,11 +37,7 @@ BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
         "zendesk": "api_url", "hubspot": "api_url", "slack": "api_url",
         "grafana": "url", "newrelic": "api_url",
         "dynatrace": "environment_url", "scaleway": "api_url",
-<<<<<<< HEAD
-        "ovh": "api_url", "gcp": "compute_url"}
-=======
-        "aws": "endpoint"}
->>>>>>> w/aws5
+        "ovh": "api_url", "gcp": "compute_url", "aws": "endpoint"}
 # What the connector's URL holds behind the host.
 PREFIX = {"bitbucket": "/2.0", "slack": "/api"}
 # Where a description is narrower than the service: a part of the request, and why.
@@ -67,16 +59,12 @@ NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description 
           "scaleway": [("/regions/region/", "its example of a namespace is in "
                         "no region")]}
 # Calls that a description does not speak of at all.
-<<<<<<< HEAD
-UNTOLD = {"opsgenie": re.compile(r"/alerts/requests/"), "github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
+UNTOLD = {"opsgenie": re.compile(r"/alerts/requests/"),
+          "github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
           "gcp": re.compile(r"/v2/projects/.*/operations/"),
-          "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$")}
-=======
-UNTOLD = {"github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
           "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$"),
           # Of objects it has the listing alone.
           "aws": re.compile(r"^/tide/")}
->>>>>>> w/aws5
 
 
 def plain_sorts(body):
