@@ -20,7 +20,7 @@ t = Tap()
 SECRET = "s3cr/et+va\"lue=é"
 TOKEN = "fetched.token-0123456789"
 tmp = tempfile.mkdtemp(prefix="moltler-record-")
-seen = []
+seen, once = [], []
 hung, release = threading.Event(), threading.Event()
 
 
@@ -63,6 +63,9 @@ class Api(http.server.BaseHTTPRequestHandler):
                                      "instance_url": base})
         if self.path == "/token":
             return self.answer(200, {"access_token": TOKEN, "expires_in": 900})
+        if self.path == "/once":
+            once.append(self.headers["X-Once"])
+            return self.answer(200, {"id": 8})
         self.answer(201, {"id": 7, "said": json.loads(body)})
 
     def do_GET(self):
@@ -137,7 +140,9 @@ MANIFEST = {
         "plain": dict(entity("/plain", NONE), actions={"make": {
             "args": {"name": {"type": "string", "required": True}},
             "method": "POST", "url": "/made", "body": {
-                "name": "{{in.name}}", "key": "{{config.key}}"}}}),
+                "name": "{{in.name}}", "key": "{{config.key}}"}},
+            "once": {"method": "POST", "url": "/once", "idempotency":
+                     {"header": "X-Once", "value": "{{action.id}}"}}}),
         "whole": entity("/whole", {"kind": "offset", "query": "at",
                                    "cap": 100, "short_page_ends": True,
                                    "size": {"query": "n", "default": 6}}),
@@ -226,11 +231,17 @@ fx = json.loads(fixture("plain.make"))
 t.eq([rc, fx["exchanges"][0]["request"]["body"], fx["result"]["said"]["key"]],
      [0, {"name": "x", "key": "fixture-secret"}, "fixture-secret"],
      "an action; its secret is out of both")
+for i in range(2):
+    rc, out = record("--action", "plain.once", "--yes", "--force")
+    t.ok(rc == 0, "one that is sent with an id", out)
+sent = json.loads(fixture("plain.once"))["exchanges"][0]["request"]["headers"]
+t.ok(len({*once, sent["X-Once"]}) == 3, "which is another each time, and not "
+     "the fixture's", (once, sent))
 rc, out = record("--entity", "gone", "--fails")
 t.eq([rc, json.loads(fixture("gone"))["error"]],
      [0, {"class": "permanent", "code": "http_404"}], "an error that is wanted")
 rc, out = moltler("test", "mine")
-t.ok(rc == 0 and "# 7 passed, 0 failed" in out, "all of them play", out)
+t.ok(rc == 0 and "# 8 passed, 0 failed" in out, "all of them play", out)
 
 # ---- where the token says where the service is; credentials that are a file ----
 os.mkdir(os.path.join(tmp, "based"))
