@@ -116,7 +116,30 @@ def action(ent, name, a):
             add(pre + k + ".", v.get("fields", {}))
             add(pre + k + "[].", v.get("items", {}).get("fields", {}))
     add("", a.get("args", {}))
-    return out + table(("argument", "type", "", ""), rows)
+    return out + table(("argument", "type", "", ""), rows) + unanswered(a)
+
+
+def unanswered(a):
+    """What is done where nobody knows whether it was done."""
+    said = []
+    if "poll" in a:
+        said.append("The service only accepts it at first; it is asked until "
+                    "it is done.")
+    if "idempotency" in a:
+        k = a["idempotency"]
+        said.append("Where no answer comes it is sent again under the same "
+                    "`%s`." % k.get("header", k.get("body")))
+    if "probe" in a:
+        p = a["probe"]
+        what = ["`%s`" % k for k in p.get("match", {})]
+        old = "no older than the action" if "since" in p else ""
+        said.append("Where no answer comes it is looked for (`%s %s`): what has %s "
+                    "is taken for it, and if there is none it is sent once "
+                    "more." % (p.get("method", "GET"), p["url"].replace(
+                        "{{in.", "{").replace("{{", "{").replace("}}", "}"),
+                        (("the same " + ", ".join(what)) if what else
+                         "its place") + (" and is " + old if old else "")))
+    return "\n" + " ".join(said) + "\n" if said else ""
 
 
 def generated(m):

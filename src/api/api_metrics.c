@@ -98,6 +98,21 @@ add_connectors(struct buf * b, const struct api * a,
 	runner_each_request(a->o.runner, add_request, b);
 }
 
+static void
+add_action(void * arg, const char * type, const char * outcome, uint64_t n)
+{
+	buf_addf(arg, "moltler_actions_total{type=\"%s\",outcome=\"%s\"} %"
+	    PRIu64 "\n", type, outcome, n);
+}
+
+static void
+add_actions(struct buf * b, const struct api * a)
+{
+	head(b, "moltler_actions_total", "counter",
+	    "What was done to services, by type and outcome.");
+	acts_each(a->o.stmt->acts, add_action, b);
+}
+
 /* ---- syncs ---- */
 
 struct ages {
@@ -282,6 +297,7 @@ metrics(const struct api_call * c)
 	st.rows += ss.rows;
 	add_runs(&b, &st);
 	add_connectors(&b, c->a, &st);
+	add_actions(&b, c->a);
 	if (c->a->o.stmt != NULL && c->a->o.stmt->syncs != NULL)
 		add_syncs(&b, c->a->o.stmt->syncs, st.running);
 	head(&b, "moltler_target_samples_total", "counter",

@@ -9,13 +9,16 @@
 
 #define TIMEOUT_MS 3000
 #define TIMEOUT_LIVE_MS 60000
+/* What {{action.id}} is there. */
+#define FIXTURE_ID "01890a5d-ac96-774b-bcce-b302099a8057"
 
 static void
-on_answer(void * arg, const json_t * answer, int status, const struct err * e)
+on_answer(void * arg, const json_t * answer, const struct action_end * did,
+    const struct err * e)
 {
 	struct fixture_run * run = arg;
 
-	(void)status;
+	(void)did;
 	run->got = answer != NULL ? json_deep_copy(answer) : json_null();
 	fixture_done(run, e);
 }
@@ -45,6 +48,7 @@ int
 fixture_action(struct fixture_run * run)
 {
 	const struct manifest_action * act = find(run, &run->err);
+	struct action_opts o = { .timeout_ms = TIMEOUT_MS, .id = FIXTURE_ID };
 	struct action * a;
 	json_t * args;
 	int rc;
@@ -52,8 +56,10 @@ fixture_action(struct fixture_run * run)
 	if (act == NULL || (args = action_args(run->c, act,
 	    json_object_get(run->fx, "args"), &run->err)) == NULL)
 		return (-1);
-	a = action_start(&run->env, run->c, act, args, run->live ?
-	    TIMEOUT_LIVE_MS : TIMEOUT_MS, on_answer, run);
+	if (run->live)
+		o.timeout_ms = TIMEOUT_LIVE_MS;
+	a = action_start(&run->env, run->c, act, args, &o, on_answer,
+	    run);
 	if (a == NULL) {
 		json_decref(args);
 		return (err_nomem(&run->err, "an action"));

@@ -35,7 +35,7 @@ check_one(const char * file)
 	size_t i, nact = 0, nvisible = 0;
 
 	file = manifest_file_path(file, path);
-	if ((m = manifest_file_load(file)) == NULL)
+	if ((m = manifest_file_load(file, 1)) == NULL)
 		return (-1);
 	for (i = 0; i < m->nentities; i++) {
 		nvisible += !m->entities[i].hidden;
@@ -105,7 +105,7 @@ test_one(struct tally * t, const char * dir)
 	glob_t g;
 	size_t i;
 
-	m = manifest_file_load(manifest_file_path(dir, path));
+	m = manifest_file_load(manifest_file_path(dir, path), 1);
 	snprintf(path, sizeof(path), "%s/fixtures/*.json", dir);
 	if (m == NULL || glob(path, 0, NULL, &g)) {
 		t->failed++;

@@ -30,11 +30,19 @@ manifest_file_read(const char * file, struct buf * b, struct err * e)
 	return (0);
 }
 
+struct teller {
+	const char * file;
+	int warns;
+};
+
 static void
 say_fault(void * arg, int is_warning, const char * path, const char * msg)
 {
-	printf("%s: %s: %s: %s\n", (const char *)arg,
-	    is_warning ? "warning" : "error", path, msg);
+	const struct teller * t = arg;
+
+	if (!is_warning || t->warns)
+		printf("%s: %s: %s: %s\n", t->file, is_warning ? "warning" :
+		    "error", path, msg);
 }
 
 const char *
@@ -49,8 +57,9 @@ manifest_file_path(const char * file, char path[MANIFEST_FILE_PATH])
 }
 
 struct manifest *
-manifest_file_load(const char * file)
+manifest_file_load(const char * file, int warns)
 {
+	struct teller t = { file, warns };
 	struct buf b = BUF_INIT(MANIFEST_FILE_MAX);
 	struct manifest * m = NULL;
 	struct err e;
@@ -58,8 +67,8 @@ manifest_file_load(const char * file)
 	if (manifest_file_read(file, &b, &e))
 		printf("%s: error: %s\n", file, e.msg);
 	else
-		m = manifest_check(b.p, b.len, file, say_fault,
-		    (void *)(uintptr_t)file, &e);
+		m = manifest_check(b.p, b.len, file, say_fault, &t,
+		    &e);
 	buf_free(&b);
 	return (m);
 }

@@ -17,9 +17,9 @@ int manifest_file_read(const char * file, struct buf * b, struct err * e)
 const char * manifest_file_path(const char * file,
     char path[MANIFEST_FILE_PATH]);
 
-/** manifest_file_load(file): Read and check a manifest; its faults go to stdout.
- * NULL if it has any.  The caller owns a reference. */
-struct manifest * manifest_file_load(const char * file) MUST_CHECK;
+/** manifest_file_load(file, warns): Read and check a manifest; its faults go to
+ * stdout, and if ${warns} known mistakes too.  NULL if it has any.  The caller owns a reference. */
+struct manifest * manifest_file_load(const char * file, int warns) MUST_CHECK;
 
 /** manifest_file_write(file, p, n, replace, e): Make ${file} of ${n} bytes; one
  * that is replaced is there until the new one is whole.  Errors: config "exists" where it is there and

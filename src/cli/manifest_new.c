@@ -201,6 +201,8 @@ manifest_new_run(struct screen * scr, int n, char ** args)
 
 	if (rc != EXIT_CODE_DONE)
 		return (rc);
+	if (st.dir != NULL)
+		mkdir(st.dir, 0777); /* what is in it says what is wrong */
 	if (make_folder(st.folder, &e)) {
 		screen_complain(scr, "%s", e.msg);
 		return (EXIT_CODE_FAILED);

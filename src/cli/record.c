@@ -57,6 +57,8 @@ complain(struct record * r, const struct err * e)
 	screen_complain(r->scr, "%s", e->msg);
 	if (interrupt_seen())
 		return (EXIT_CODE_INTERRUPTED);
+	if (strcmp(e->code, "token") == 0 && e->cls == ERR_TRANSIENT)
+		return (EXIT_CODE_UNREACHABLE);
 	for (i = 0; away[i] != NULL && json_array_size(r->heard) == 0; i++)
 		if (strcmp(away[i], e->code) == 0)
 			return (EXIT_CODE_UNREACHABLE);
@@ -298,7 +300,8 @@ report(const struct record * r, const struct tried * t, size_t len)
 		printf(", the error %s %s", err_class_name(t->err.cls),
 		    t->err.code);
 	else if (r->o->entity != NULL)
-		printf(", %zu rows", json_array_size(t->got));
+		printf(", %zu row%s", json_array_size(t->got),
+		    json_array_size(t->got) == 1 ? "" : "s");
 	printf("; it plays\n");
 	if (r->ncut > 0)
 		printf("pages were cut to %lld records (--rows): %zu left out\n",
@@ -407,7 +410,7 @@ record_run(struct screen * scr, const struct record_opts * o)
 	char path[MANIFEST_FILE_PATH];
 	int rc;
 
-	if ((r.m = manifest_file_load(manifest_file_path(o->dir, path))) ==
+	if ((r.m = manifest_file_load(manifest_file_path(o->dir, path), 0)) ==
 	    NULL) {
 		fflush(stdout);
 		screen_complain(scr, "the manifest has faults: nobody was "

@@ -108,6 +108,34 @@ add_base64(struct record_scrub * s, const char * p, size_t n)
 	free(out);
 }
 
+static int
+sounds_secret(const char * key)
+{
+	static const char * const words[] = { "key", "secret", "token",
+	    "password", NULL };
+	size_t i;
+
+	for (i = 0; words[i] != NULL; i++)
+		if (strcasestr(key, words[i]) != NULL)
+			return (1);
+	return (0);
+}
+
+/* A secret that is a whole file of credentials holds some of its own. */
+static void
+add_members(struct record_scrub * s, const char * p, size_t n)
+{
+	json_t * o = p[0] == '{' ? json_loadb(p, n, 0, NULL) : NULL, * v;
+	const char * k;
+
+	json_object_foreach(o, k, v)
+		if (json_is_string(v) && sounds_secret(k) &&
+		    json_string_length(v) >= MIN)
+			record_scrub_add(s, json_string_value(v),
+			    json_string_length(v));
+	json_decref(o);
+}
+
 void
 record_scrub_add(struct record_scrub * s, const char * p, size_t n)
 {
@@ -131,6 +159,7 @@ record_scrub_add(struct record_scrub * s, const char * p, size_t n)
 	add_percent(s, p, n, 1);
 	add_json(s, p, n);
 	add_base64(s, p, n);
+	add_members(s, p, n);
 }
 
 static int

@@ -85,14 +85,17 @@ text_value(struct reader * r)
 {
 	struct buf b = BUF_INIT(MAX_TEXT);
 	json_t * v;
+	int closed = 0;
 
 	buf_adds(&b, "");
 	for (r->p++; *r->p != '\0'; r->p++) {
-		if (*r->p == '\'' && *++r->p != '\'')
+		if (*r->p == '\'' && *++r->p != '\'') {
+			closed = 1;
 			break;
+		}
 		buf_addc(&b, *r->p);
 	}
-	v = b.failed || r->p[-1] != '\'' ? NULL : json_stringn(b.p, b.len);
+	v = b.failed || !closed ? NULL : json_stringn(b.p, b.len);
 	buf_free(&b);
 	if (v == NULL)
 		expected(r, "the end of a text, in UTF-8");

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "conn/csv_json.h"
 #include "conn/xml_json.h"
 
 /* Whether the first bytes that are no blanks are XML's own. */
@@ -37,6 +39,17 @@ answer_body_said(const struct http_res * res)
 	    DECODE_XML : DECODE_JSON);
 }
 
+static int
+is_blank(const char * p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strchr(" \t\r", p[i]) == NULL || p[i] == '\0')
+			return (0);
+	return (1);
+}
+
 /* XML has no lists of its own: all who look into it say where they are. */
 static json_t *
 from_xml(const struct manifest * m, const struct json_path * also,
@@ -62,6 +75,56 @@ from_xml(const struct manifest * m, const struct json_path * also,
 	return (v);
 }
 
+/* A list of the values of all lines; one that is none is none of them all. */
+static json_t *
+from_lines(const char * p, size_t n)
+{
+	json_t * all = json_array(), * v;
+	const char * nl;
+	size_t len;
+
+	while (all != NULL && n > 0) {
+		nl = memchr(p, '\n', n);
+		len = nl != NULL ? (size_t)(nl - p) : n;
+		if (!is_blank(p, len)) {
+			v = json_loadb(p, len, JSON_DECODE_ANY, NULL);
+			if (v == NULL || json_array_append_new(all, v)) {
+				json_decref(all);
+				return (NULL);
+			}
+		}
+		len += nl != NULL;
+		p += len;
+		n -= len;
+	}
+	return (all);
+}
+
+static int
+to_buf(void * arg, const char * p, size_t n)
+{
+	return (buf_add(arg, p, n));
+}
+
+static json_t *
+from_csv(const char * p, size_t n)
+{
+	struct csv_json * c = csv_json_new();
+	struct buf b = BUF_INIT(0);
+	json_t * v = NULL;
+	struct err e;
+
+	if (c == NULL)
+		return (NULL);
+	csv_json_begin(c, NULL, to_buf, &b);
+	(void)csv_json_feed(c, p, n);
+	if (csv_json_end(c, &e) == 0)
+		v = json_loadb(b.p, b.len, 0, NULL);
+	csv_json_free(c);
+	buf_free(&b);
+	return (v);
+}
+
 json_t *
 answer_body_read(const struct manifest * m, const struct json_path * also,
     enum manifest_decode how, const char * p, size_t n)
@@ -71,6 +134,10 @@ answer_body_read(const struct manifest * m, const struct json_path * also,
 	switch (how) {
 	case DECODE_XML:
 		return (from_xml(m, also, p, n));
+	case DECODE_NDJSON:
+		return (from_lines(p, n));
+	case DECODE_CSV:
+		return (from_csv(p, n));
 	case DECODE_JSON:
 	case DECODE_OPENMETRICS:
 		break;

@@ -6,12 +6,11 @@
 #include "base/hash64.h"
 #include "conn/decode_json_events.h"
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_front.h"
 #include "conn/decode_json_internal.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_scan.h"
 #include "conn/openmetrics_number.h"
-#include "conn/xml_json.h"
-#include "conn/xml_tree.h"
 
 #define BODY_MAX ((size_t)64 << 20)
 
@@ -79,7 +78,7 @@ decode_json_free(struct decode_json * d)
 		return;
 	reset(d);
 	decode_plan_unref(d->plan);
-	xml_tree_free(d->xml);
+	decode_json_front_free(d);
 	buf_free(&d->body);
 	buf_free(&d->made);
 	free(d->pieces[0].v);
@@ -176,9 +175,7 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	else
 		memset(d->wanted, 1, plan->ent->ncolumns);
 	mark_live(d);
-	if (plan->ent->decode == DECODE_XML &&
-	    ((d->xml == NULL && (d->xml = xml_tree_new()) == NULL) ||
-	    xml_tree_begin(d->xml))) {
+	if (decode_json_front_has(d) && decode_json_front_begin(d)) {
 		d->failed = 1;
 		return (err_nomem(&d->err, "a page"));
 	}
@@ -201,9 +198,8 @@ check(struct decode_json * d, int last)
 	return (decode_json_scan(d, last));
 }
 
-/* The next bytes of JSON. */
-static int
-take_json(struct decode_json * d, const char * p, size_t n)
+int
+decode_json_take(struct decode_json * d, const char * p, size_t n)
 {
 	/* A failure is buf_add's, too. */
 	if (d->body.cap == 0 && d->last_len > n)
@@ -220,45 +216,13 @@ take_json(struct decode_json * d, const char * p, size_t n)
 	return (check(d, 0));
 }
 
-static int
-on_json(void * arg, const char * p, size_t n)
-{
-	struct decode_json * d = arg;
-
-	return (d->failed ? -1 : take_json(d, p, n));
-}
-
 int
 decode_json_feed(struct decode_json * d, const char * p, size_t n)
 {
 	if (d->failed)
 		return (-1);
-	switch (d->plan->ent->decode) {
-	case DECODE_XML:
-		return (xml_tree_feed(d->xml, p, n));
-	case DECODE_JSON:
-	case DECODE_OPENMETRICS:
-		break;
-	}
-	return (take_json(d, p, n));
-}
-
-/* What came is whole: make JSON of what is not. */
-static int
-convert(struct decode_json * d)
-{
-	if (d->failed || d->plan->ent->decode != DECODE_XML)
-		return (d->failed ? -1 : 0);
-	if (xml_tree_end(d->xml, &d->err)) {
-		d->failed = 1;
-		return (-1);
-	}
-	if (xml_json_write(d->xml, d->plan, on_json, d) == 0)
-		return (0);
-	if (!d->failed)
-		err_nomem(&d->err, "an XML page");
-	d->failed = 1;
-	return (-1);
+	return (decode_json_front_has(d) ? decode_json_front_feed(d, p, n) :
+	    decode_json_take(d, p, n));
 }
 
 /* Whether the page is an object: what is none says nothing of records. */
@@ -280,7 +244,8 @@ found_records(const struct decode_json * d)
 {
 	if (d->list_bad)
 		return (0);
-	if (d->plan->list->records_optional && is_object(d))
+	if (d->plan->list->records_optional && (is_object(d) ||
+	    (d->plan->records->neach > 0 && d->top_seen)))
 		return (1);
 	if (d->plan->records->neach == 0)
 		return (d->list_seen);
@@ -345,7 +310,8 @@ take_fields(struct decode_json * d, struct decode_body * body)
 static int
 finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 {
-	if (convert(d) || check(d, 1))
+	if (d->failed || (decode_json_front_has(d) &&
+	    decode_json_front_end(d)) || check(d, 1))
 		return (-1);
 	/* All that was there is good as far as it goes. */
 	if (d->expect != EXPECT_NOTHING)

@@ -55,6 +55,11 @@ decode_json_fault_syntax(struct decode_json * d, size_t at, const char * why)
 		    tags >= 5 && strncasecmp(d->body.p + d->body.len - tags,
 		    "<?xml", 5) == 0 ? "XML" : "HTML"));
 	place_of(d->body.p, at, &line, &column);
+	/* Each line has one byte of ours before it. */
+	if (d->plan->ent->decode == DECODE_NDJSON)
+		return (err_set(&d->err, ERR_PERMANENT, "json", "line %zu of "
+		    "the answer is not valid JSON at column %zu: %s", line,
+		    column > 1 ? column - 1 : 1, why));
 	return (err_set(&d->err, ERR_PERMANENT, "json", "the page is not valid "
 	    "JSON at line %zu, column %zu (byte %zu): %s", line, column, at,
 	    why));

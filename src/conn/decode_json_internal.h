@@ -50,6 +50,15 @@ struct decode_pieces {
 };
 
 struct xml_tree;
+struct csv_json;
+
+/* Where we are in an answer of a JSON value a line. */
+struct decode_lines {
+	size_t line;     /* that are over */
+	size_t values;
+	uint8_t in_line; /* its value began */
+	uint8_t marks;   /* bytes of a byte order mark that were seen */
+};
 
 struct decode_json {
 	struct decode_plan * plan;
@@ -95,11 +104,18 @@ struct decode_json {
 	/* What was seen of the record path. */
 	uint8_t top_seen, piece_seen, list_seen, list_bad;
 
-	struct xml_tree * xml; /* where the answer is XML: what came of it */
+	/* Where the answer is no JSON: what came of it (decode_json_front.h). */
+	struct xml_tree * xml;
+	struct csv_json * csv;
+	struct decode_lines lines;
 
 	struct json_token field[BODY_FIELDS]; /* TOKEN_NULL: not there */
 	json_t * value[BODY_FIELDS];
 	char lack[DECODE_LACK];
 };
+
+/** decode_json_take(d, p, n): The next bytes of JSON, whatever the answer is.  0, or
+ * -1 with the decoder failed. */
+int decode_json_take(struct decode_json * d, const char * p, size_t n);
 
 #endif

@@ -121,6 +121,19 @@ end_element(struct decode_json * d)
 	return (0);
 }
 
+/* A flag that is not set is no reason; where all is text it is one, too. */
+static int
+is_unset(const struct decode_json * d, const struct json_token * t)
+{
+	enum manifest_decode how = d->plan->ent->decode;
+
+	if (t->kind == TOKEN_NULL || t->kind == TOKEN_FALSE)
+		return (1);
+	return ((how == DECODE_XML || how == DECODE_CSV) &&
+	    t->kind == TOKEN_STRING && t->len == 5 &&
+	    strncasecmp(d->body.p + t->at, "false", 5) == 0);
+}
+
 /* A value for a column, a field of the body, or a reason to drop. */
 static int
 take(struct decode_json * d, const struct decode_accept * a,
@@ -131,8 +144,7 @@ take(struct decode_json * d, const struct decode_accept * a,
 
 	switch (a->event) {
 	case ON_DROP:
-		/* A flag that is not set is none. */
-		if (t->kind == TOKEN_NULL || t->kind == TOKEN_FALSE)
+		if (is_unset(d, t))
 			break;
 		if (a->element)
 			d->drop_element = 1;

@@ -20,7 +20,9 @@
  * (or a JSON value with strings in it) as in template.h.
  */
 
-enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON, DECODE_XML };
+/* What comes after JSON is read as if it were that. */
+enum manifest_decode { DECODE_OPENMETRICS, DECODE_JSON, DECODE_XML,
+	DECODE_NDJSON, DECODE_CSV };
 
 enum column_type {
 	COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BOOLEAN,
@@ -257,6 +259,26 @@ struct manifest_poll {
 	int64_t every_ms;
 };
 
+/* How it is seen whether an action was done of which nobody knows. */
+struct manifest_probe {
+	const char * method;
+	const char * url;
+	const json_t * query, * body; /* or NULL */
+	struct json_path * records;   /* NULL: the answer itself */
+	const json_t * match;         /* path -> template, or NULL */
+	const json_t * since;         /* path -> template of the earliest, or NULL */
+	const json_t * missing;       /* statuses: it is not there; NULL: 404 */
+	struct json_path * result;    /* within the record; NULL: all of it */
+	int64_t after_ms;
+};
+
+/* How a service is told that it is the same again. */
+struct manifest_idempotency {
+	const char * header;          /* or ... */
+	const char * body;            /* ... the path in the body */
+	const char * value;           /* template */
+};
+
 struct manifest_action {
 	const char * name;
 	const char * description;
@@ -276,6 +298,8 @@ struct manifest_action {
 	 * NULL. */
 	const json_t * lookup;
 	struct manifest_poll * poll; /* NULL: the answer is the end of it */
+	struct manifest_probe * probe;             /* or NULL */
+	struct manifest_idempotency * idempotency; /* or NULL */
 	const json_t * success;     /* array of statuses; NULL: any 2xx */
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */

@@ -190,13 +190,14 @@ static void
 read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 {
 	static const char * const decode_words[] = { "json", "text", "xml",
-	    NULL };
+	    "ndjson", "csv", NULL };
 	static const enum manifest_decode decodes[] = { DECODE_JSON,
-	    DECODE_JSON, DECODE_XML };
+	    DECODE_JSON, DECODE_XML, DECODE_NDJSON, DECODE_CSV };
 	int how;
 	static const char * const methods[] = { "GET", "POST", "PUT", "PATCH",
 	    "DELETE", NULL };
-	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW };
+	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW |
+	    ROOT_ACTION };
 
 	act->method = "POST";
 	if (!mread_is_object(r, v, KEYS_ACTION))

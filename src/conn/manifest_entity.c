@@ -113,7 +113,7 @@ static void
 read_flags(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
 	static const char * const decodes[] = { "openmetrics", "json",
-	    "xml", NULL };
+	    "xml", "ndjson", "csv", NULL };
 
 	ent->description = mread_str(r, v, "description", 0);
 	ent->is_main = mread_bool(r, v, "main");

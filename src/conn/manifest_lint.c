@@ -260,6 +260,7 @@ lint_entity(struct mread * r, const struct manifest_entity * ent)
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);
+	manifest_lint_decode(r, ent);
 }
 
 /* "retry-after", "reset-after", "reset-in": how long, not when.  RateLimit-Reset

@@ -208,6 +208,9 @@ read_split(struct mread * r, const struct manifest_entity * ent,
 	}
 	list->split_query = mread_params(r, o, "query", 0, s);
 	mread_leave(r, at);
+	/* A full answer says so, too. */
+	if (list->paginate.kind == PAGE_NONE && list->paginate.short_page_ends)
+		return;
 	if (list->paginate.field[BODY_TOTAL] == NULL ||
 	    (list->paginate.offset_cap == 0 && list->max_rows == 0))
 		mread_fault(r, "split", "needs a cap (or max_rows) and the "

@@ -80,19 +80,106 @@ read_poll(struct mread * r, struct manifest_action * act, const json_t * v,
 	mread_leave(r, at);
 }
 
+/* Keys that are paths. */
+static void
+paths_ok(struct mread * r, const char * key, const json_t * o)
+{
+	struct json_path * p;
+	const char * path;
+	const json_t * x;
+	struct err e;
+
+	json_object_foreach((json_t *)(uintptr_t)o, path, x) {
+		(void)x;
+		if ((p = json_path_parse(path, &e)) == NULL)
+			mread_fault(r, key, "%s", e.msg);
+		json_path_free(p);
+	}
+}
+
+static void
+read_probe(struct mread * r, struct manifest_action * act, const json_t * v,
+    struct mread_scope s)
+{
+	static const char * const methods[] = { "GET", "POST", NULL };
+	const json_t * o = json_object_get(v, "probe");
+	struct manifest_probe * p;
+	size_t at;
+
+	if (o == NULL)
+		return;
+	at = mread_enter(r, "probe");
+	if (mread_is_object(r, o, KEYS_PROBE) && (act->probe = p = mread_alloc(
+	    r, 1, sizeof(*p))) != NULL) {
+		p->method = mread_method(r, o, methods, "GET");
+		p->url = mread_url(r, o, "url", 1, &s);
+		p->query = mread_params(r, o, "query", 0, &s);
+		p->body = mread_body(r, o, "body", &s);
+		p->records = mread_path(r, o, "records", 0);
+		p->match = mread_params(r, o, "match", 0, &s);
+		p->since = mread_params(r, o, "since", 0, &s);
+		paths_ok(r, "match", p->match);
+		paths_ok(r, "since", p->since);
+		p->missing = manifest_outcome_statuses(r, "missing", o);
+		p->result = mread_path(r, o, "result", 0);
+		p->after_ms = mread_int(r, o, "after_ms", 1000, 0, 60000);
+		if (p->records != NULL && p->match == NULL)
+			mread_fault(r, "match", "is missing: any record would "
+			    "be taken for what was done");
+	}
+	mread_leave(r, at);
+}
+
+static void
+read_key(struct mread * r, struct manifest_action * act, const json_t * v,
+    struct mread_scope s)
+{
+	const json_t * o = json_object_get(v, "idempotency");
+	struct manifest_idempotency * k;
+	size_t at;
+
+	if (o == NULL)
+		return;
+	at = mread_enter(r, "idempotency");
+	if (mread_is_object(r, o, KEYS_IDEMPOTENCY) && (act->idempotency = k =
+	    mread_alloc(r, 1, sizeof(*k))) != NULL) {
+		k->header = mread_str(r, o, "header", 0);
+		k->body = mread_str(r, o, "body", 0);
+		k->value = mread_template(r, o, "value", 0, &s);
+		if (k->value == NULL)
+			k->value = "{{action.id}}";
+		if ((k->header == NULL) == (k->body == NULL))
+			mread_fault(r, NULL, "needs a header, or a path in the "
+			    "body");
+		else if (k->body != NULL && (strcmp(act->method, "GET") == 0 ||
+		    (act->body != NULL && !json_is_object(act->body))))
+			mread_fault(r, "body", "goes with a body that is an "
+			    "object");
+	}
+	mread_leave(r, at);
+}
+
 void
 manifest_outcome_read(struct mread * r, struct manifest_action * act,
     const json_t * v, const struct mread_scope * s)
 {
 	read_poll(r, act, v, *s);
+	read_probe(r, act, v, *s);
+	read_key(r, act, v, *s);
 }
 
 void
 manifest_outcome_free(struct manifest_action * a)
 {
-	if (a->poll == NULL)
-		return;
-	json_path_free(a->poll->error_text);
-	json_path_free(a->poll->result);
+	if (a->poll != NULL) {
+		json_path_free(a->poll->error_text);
+		json_path_free(a->poll->result);
+	}
+	if (a->probe != NULL) {
+		json_path_free(a->probe->records);
+		json_path_free(a->probe->result);
+	}
 	free(a->poll);
+	free(a->probe);
+	free(a->idempotency);
 }

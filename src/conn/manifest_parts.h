@@ -75,4 +75,7 @@ void manifest_outcome_free(struct manifest_action * a);
  * fault. */
 void manifest_lint(struct mread * r, const char * file);
 
+/** manifest_lint_decode(r, ent): Of paths that its answers cannot have. */
+void manifest_lint_decode(struct mread * r, const struct manifest_entity * ent);
+
 #endif

@@ -28,7 +28,7 @@ enum mread_root {
 	ROOT_CONFIG = 1 << 0, ROOT_IN = 1 << 1, ROOT_VALUE = 1 << 2,
 	ROOT_ORDER = 1 << 3, ROOT_NOW = 1 << 4, ROOT_LOOKUP = 1 << 5,
 	ROOT_TOKEN = 1 << 6, ROOT_JWT = 1 << 7, ROOT_SIGN = 1 << 8,
-	ROOT_ANSWER = 1 << 9, ROOT_SERVICE = 1 << 10
+	ROOT_ANSWER = 1 << 9, ROOT_SERVICE = 1 << 10, ROOT_ACTION = 1 << 11
 };
 struct mread_scope {
 	unsigned roots;             /* enum mread_root bits */
@@ -43,7 +43,7 @@ enum mread_kind {
 	KEYS_PUSH, KEYS_STRFTIME, KEYS_CLAUSE, KEYS_ORDER, KEYS_PARTITION, KEYS_SPLIT,
 	KEYS_ACTION, KEYS_ARG, KEYS_LOOKUP, KEYS_JWT, KEYS_AUTH_REQUEST,
 	KEYS_AUTH_BASIC, KEYS_ROTATES, KEYS_ASSUME_ROLE, KEYS_SIGN,
-	KEYS_COMPLETE, KEYS_KEEP, KEYS_POLL
+	KEYS_COMPLETE, KEYS_KEEP, KEYS_POLL, KEYS_PROBE, KEYS_IDEMPOTENCY
 };
 
 /** mread_keys_of(kind, name): The NULL-ended keys of ${kind}, whose name in the

@@ -67,11 +67,16 @@ static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
-    "decode", "base64", "safe_to_retry", "raw", "auth", "poll", NULL };
+    "decode", "base64", "safe_to_retry", "raw", "auth", "poll",
+    "probe", "idempotency", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",
     "value", NULL };
+static const char * const probe_keys[] = { "method", "url", "query", "body",
+    "records", "match", "since", "missing", "result", "after_ms", NULL };
+static const char * const idempotency_keys[] = { "header", "body", "value",
+    NULL };
 static const char * const poll_keys[] = { "when", "url", "base", "every_ms",
     "until", "status", "pending", "failed", "error_text", "result", NULL };
 
@@ -110,6 +115,8 @@ static const struct {
 	[KEYS_AUTH_BASIC] = { "auth_basic", auth_basic_keys },
 	[KEYS_ROTATES] = { "rotates", rotates_keys },
 	[KEYS_ASSUME_ROLE] = { "assume_role", assume_role_keys },
+	[KEYS_PROBE] = { "probe", probe_keys },
+	[KEYS_IDEMPOTENCY] = { "idempotency", idempotency_keys },
 	[KEYS_POLL] = { "poll", poll_keys },
 	[KEYS_SIGN] = { "sign", sign_keys },
 };

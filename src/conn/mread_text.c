@@ -24,6 +24,7 @@ static const struct {
 	{ "body", ROOT_SIGN, 1 }, { "timestamp", ROOT_SIGN, 1 },
 	{ "signature", ROOT_SIGN, 1 }, { "answer", ROOT_ANSWER, 0 },
 	{ "header", ROOT_ANSWER, 0 }, { "service", ROOT_SERVICE, 1 },
+	{ "action", ROOT_ACTION, 0 },
 };
 #define NROOTS (sizeof(roots) / sizeof(roots[0]))
 

@@ -399,20 +399,6 @@ fail_after(struct reader_part * p, const char * code, const char * what,
 	    (long long)n, cols[0] ? " by " : "", cols);
 }
 
-/* Whether there are more rows than the service shows, and windows of them are
- * read instead. */
-static int
-splits(struct reader_part * p, const struct reader_answer * a)
-{
-	const struct manifest_list * list = p->r->plan->list;
-	int64_t total = count_of(field(p, a, BODY_TOTAL));
-	int64_t cap = is_capped(p->r->plan) ? list->max_rows :
-	    list->paginate.offset_cap;
-
-	return (p->number == 1 && cap > 0 && total > cap &&
-	    reader_split_begin(p, cap));
-}
-
 /* Whether the only page is full where no more were wanted than it has. */
 static int
 is_full(const struct reader_part * p, const struct reader_answer * a)
@@ -423,6 +409,22 @@ is_full(const struct reader_part * p, const struct reader_answer * a)
 	if (!plan->list->paginate.short_page_ends || raw < full_size(p))
 		return (0);
 	return (!plan->exact || plan->limit < 0 || raw < plan->limit);
+}
+
+/* Whether there are more rows than the service shows, and windows of them are
+ * read instead. */
+static int
+splits(struct reader_part * p, const struct reader_answer * a)
+{
+	const struct manifest_list * list = p->r->plan->list;
+	int64_t total = count_of(field(p, a, BODY_TOTAL));
+	int64_t cap = is_capped(p->r->plan) ? list->max_rows :
+	    list->paginate.offset_cap;
+
+	if (list->paginate.kind == PAGE_NONE)
+		return (is_full(p, a) && reader_split_begin(p, full_size(p)));
+	return (p->number == 1 && cap > 0 && total > cap &&
+	    reader_split_begin(p, cap));
 }
 
 /* What the service or the manifest does not let us see. */

@@ -257,6 +257,14 @@ reader_sync_given(struct reader_part * p)
 	s->mark = o;
 }
 
+void
+reader_sync_parts(struct reader * r,
+    void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg)
+{
+	r->sync->part = cb;
+	r->sync->part_arg = arg;
+}
+
 const json_t *
 reader_mark(const struct reader * r)
 {
@@ -358,6 +366,8 @@ reader_sync_part(struct reader_part * p, struct err * e)
 	s->chain = chain_with(p);
 	if (bad)
 		return (err_nomem(e, "a partition"));
+	if (s->part != NULL)
+		s->part(s->part_arg, p->in_hash, p->in);
 	if ((o = s->resume) == NULL)
 		return (1);
 	if ((int64_t)p->index < count_at(o, "part"))

@@ -61,6 +61,7 @@ struct page_pos {
 /* What an action's requests may speak of beside its arguments. */
 struct request_given {
 	const json_t * lookup; /* what the lookup found, or NULL */
+	const json_t * own;    /* {{action.id}} and its like, or NULL */
 	/* What was answered, and to which URL, for request_poll(). */
 	const json_t * answer;
 	const struct http_res * res;
@@ -77,6 +78,7 @@ struct request_given {
  * with defaults; ${given} may be NULL.
  * request_lookup(c, act, args, e): The call an action asks first; its path
  * templates as above.
+ * request_probe(c, act, args, given, e): The call that tells whether it is there.
  * request_poll(c, act, args, given, e): The call that tells what became of it; code
  * "no_url" where the answer does not say whom to ask.
  * Errors: config "template", "secret"; permanent "page_host" (a next page on
@@ -91,6 +93,9 @@ struct request * request_action(struct connector * c,
     const struct manifest_action * act, const json_t * args,
     const struct request_given * given, struct err * e) MUST_CHECK;
 struct request * request_poll(struct connector * c,
+    const struct manifest_action * act, const json_t * args,
+    const struct request_given * given, struct err * e) MUST_CHECK;
+struct request * request_probe(struct connector * c,
     const struct manifest_action * act, const json_t * args,
     const struct request_given * given, struct err * e) MUST_CHECK;
 struct request * request_lookup(struct connector * c,

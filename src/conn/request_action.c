@@ -24,6 +24,25 @@ usual_headers(struct request_build * b, const char * url, struct err * e)
 	return (request_build_headers(b, c->m->headers, e));
 }
 
+/* What tells the service that it is the same again. */
+static int
+set_key(struct request_build * b, const struct manifest_idempotency * k,
+    struct err * e)
+{
+	json_t * t, * v;
+
+	if (k == NULL)
+		return (0);
+	if ((t = json_string(k->value)) == NULL)
+		return (err_nomem(e, "a request"));
+	v = template_json(t, &b->env, e);
+	json_decref(t);
+	if (v == NULL)
+		return (err_prefix(e, "idempotency"));
+	return (request_build_set(b, k->header ? IN_HEADER : IN_BODY,
+	    k->header ? k->header : k->body, v, e));
+}
+
 struct request *
 request_action(struct connector * c, const struct manifest_action * act,
     const json_t * args, const struct request_given * given, struct err * e)
@@ -33,8 +52,10 @@ request_action(struct connector * c, const struct manifest_action * act,
 	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
 	    e) == 0;
 
-	if (given != NULL)
+	if (given != NULL) {
 		b.env.lookup = given->lookup;
+		b.env.action = given->own;
+	}
 	b.env.service = act->service;
 	b.raw = act->raw;
 	if (act->auth != NULL || is_elsewhere(c, act->url))
@@ -44,6 +65,7 @@ request_action(struct connector * c, const struct manifest_action * act,
 	    usual_headers(&b, act->url, e) == 0 &&
 	    request_build_headers(&b, act->headers, e) == 0 &&
 	    request_build_body(&b, act->body, e) == 0 &&
+	    set_key(&b, act->idempotency, e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;
 	r = request_build_end(&b, act->method, ok, e);
 	if (r == NULL)
@@ -165,6 +187,32 @@ request_poll(struct connector * c, const struct manifest_action * act,
 	json_decref(headers);
 	if (r == NULL)
 		err_prefix(e, "%s: %s, asking what became of it", c->name,
+		    act->name);
+	return (r);
+}
+
+struct request *
+request_probe(struct connector * c, const struct manifest_action * act,
+    const json_t * args, const struct request_given * given, struct err * e)
+{
+	const struct manifest_probe * p = act->probe;
+	struct request_build b;
+	struct request * r;
+	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
+	    e) == 0;
+
+	b.env.lookup = given->lookup;
+	b.env.action = given->own;
+	if (is_elsewhere(c, p->url))
+		b.auth = act->auth;
+	ok = ok && request_build_url(&b, p->url, e) == 0 &&
+	    request_build_params(&b, p->query, e) == 0 &&
+	    usual_headers(&b, p->url, e) == 0 &&
+	    request_build_body(&b, p->body, e) == 0 &&
+	    request_build_timeout(&b, NULL, e) == 0;
+	r = request_build_end(&b, p->method, ok, e);
+	if (r == NULL)
+		err_prefix(e, "%s: %s, looking whether it was done", c->name,
 		    act->name);
 	return (r);
 }

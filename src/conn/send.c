@@ -203,6 +203,7 @@ transmit(struct send * s, const struct token_value * t, struct err * e)
 		hr.timeout_ms = s->o.timeout_ms;
 	hr.queue_timeout_ms = s->o.queue_timeout_ms;
 	hr.max_body = s->o.max_body;
+	hr.once = s->o.once != 0;
 	hr.on_data = s->o.on_data ? on_data : NULL;
 	hr.on_head = s->o.on_head ? on_head : NULL;
 	s->used = t ? t->serial : 0;

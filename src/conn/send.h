@@ -26,6 +26,7 @@ struct send_opts {
 	int (*on_head)(void * arg, const char * ctype);
 	const char * const * headers; /* more lines, NULL-terminated, copied; or
 	                                 NULL.  What is too many is left out. */
+	int once;                 /* as in struct http_req */
 	int uncounted;            /* whoever asks counts the answers */
 };
 

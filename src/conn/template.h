@@ -48,6 +48,7 @@ struct template_env {
 	const json_t * lookup;
 	const json_t * answer;     /* to the request before */
 	const json_t * header;     /* of it, name -> value */
+	const json_t * action;     /* {id, at, since} */
 	int64_t now_ms;
 	const char * service;      /* {{service}}: the entity's, or NULL */
 	/* {{token.base_url}}: where the service is, or NULL. */

@@ -162,7 +162,7 @@ json_of_root(const char * root, size_t n, const struct template_env * env)
 	} roots[] = { { "config", env->config }, { "in", env->in },
 	    { "value", env->value }, { "order", env->order },
 	    { "lookup", env->lookup }, { "answer", env->answer },
-	    { "header", env->header } };
+	    { "header", env->header }, { "action", env->action } };
 	size_t i;
 
 	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)

@@ -179,6 +179,11 @@ entry_new(struct tokens * ts, const struct request * r)
 	x->lastp = &x->first;
 	memcpy(x->key, r->token_key, n + 1);
 	HASH_ADD_STR(ts->all, key, x);
+	if (x->hh.tbl == NULL) {
+		connector_unref(x->c);
+		free(x);
+		return (NULL);
+	}
 	return (x);
 }
 

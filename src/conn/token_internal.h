@@ -1,6 +1,8 @@
 #ifndef MOLTLER_CONN_TOKEN_INTERNAL_H
 #define MOLTLER_CONN_TOKEN_INTERNAL_H
 
+/* A table that cannot grow is no reason to die. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "conn/secret_box.h"

@@ -32,7 +32,7 @@ vault_forget(struct vault * v)
 {
 	struct vault_path * p, * next;
 
-	if (v == NULL || v->timer == NULL)
+	if (v == NULL)
 		return;
 	HASH_ITER(hh, v->paths, p, next) {
 		p->ends_us = clock_mono_us();
@@ -188,6 +188,7 @@ static int
 set_up(struct vault * v, struct err * e)
 {
 	char safe[300], * url;
+	const char * host;
 	size_t n;
 
 	if (RAND_bytes(v->key.k, sizeof(v->key.k)) != 1)
@@ -200,7 +201,16 @@ set_up(struct vault * v, struct err * e)
 	for (n = strlen(url); n > 0 && url[n - 1] == '/'; n--)
 		url[n - 1] = '\0';
 	v->safe_url = strdup(http_url_safe(safe, sizeof(safe), url));
-	return (v->safe_url == NULL ? err_nomem(e, "Vault") : 0);
+	host = strstr(url, "://") + 3;
+	v->is_local = strncmp(host, "127.", 4) == 0 ||
+	    strncmp(host, "[::1]", 5) == 0 ||
+	    (strncmp(host, "localhost", 9) == 0 &&
+	    (host[9] == '\0' || strchr(":/", host[9]) != NULL));
+	/* One that is only checked has no loop. */
+	if (v->o.loop != NULL)
+		v->timer = loop_timer_new(v->o.loop, vault_auth_look, v);
+	return (v->safe_url == NULL || (v->o.loop != NULL &&
+	    v->timer == NULL) ? err_nomem(e, "Vault") : 0);
 }
 
 struct vault *

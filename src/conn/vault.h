@@ -47,12 +47,12 @@ struct vault_stats {
 
 /**
  * vault_new(o, e): ${o} is copied.  Asks nobody.  Errors: config "vault".
- * vault_start(v, e): Get in; what fails is logged, and tried again.  A second time
- * does nothing.
+ * vault_start(v): Get in now, not when it is needed; what fails is logged, and tried
+ * again.
  * vault_free(v): Nobody is called back.  NULL is a no-op.
  */
 struct vault * vault_new(const struct vault_opts * o, struct err * e);
-int vault_start(struct vault * v, struct err * e) MUST_CHECK;
+void vault_start(struct vault * v);
 void vault_free(struct vault * v);
 
 /**

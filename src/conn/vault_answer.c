@@ -196,6 +196,17 @@ vault_answer_data(const char * p, size_t n, int version, int (*each)(void *,
 	return (rc);
 }
 
+int
+vault_answer_is_one(const char * p, size_t n)
+{
+	json_t * v = p == NULL ? NULL : json_loadb(p, n, 0, NULL);
+	int is_one = json_is_array(json_object_get(v, "errors")) ||
+	    json_object_get(v, "data") != NULL;
+
+	json_decref(v);
+	return (is_one);
+}
+
 void
 vault_answer_words(const char * p, size_t n, char * out, size_t max)
 {

@@ -50,6 +50,10 @@ int vault_answer_data(const char * p, size_t n, int version,
     struct err * e), void * arg, int64_t * lives_ms, struct err * e)
     MUST_CHECK;
 
+/** vault_answer_is_one(p, n): Whether it is Vault's at all, and not that of something
+ * before it. */
+int vault_answer_is_one(const char * p, size_t n);
+
 /** vault_answer_words(p, n, out, max): The first line of what it complains of, with
  * ": " before it; "" if there is none. */
 void vault_answer_words(const char * p, size_t n, char * out, size_t max);

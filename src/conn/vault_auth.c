@@ -379,9 +379,8 @@ begin(struct vault * v)
 	}
 }
 
-/* Half of its life has gone, or it failed a while ago. */
-static void
-on_timer(void * arg)
+void
+vault_auth_look(void * arg)
 {
 	struct vault * v = arg;
 	int is_other;
@@ -446,14 +445,15 @@ vault_auth_again(struct vault * v)
 		begin(v);
 }
 
-int
-vault_start(struct vault * v, struct err * e)
+void
+vault_start(struct vault * v)
 {
-	if (v->timer != NULL)
-		return (0);
-	v->timer = loop_timer_new(v->o.loop, on_timer, v);
-	if (v->timer == NULL)
-		return (err_nomem(e, "Vault"));
+	if (v->was_told != 0 || v->call != NULL ||
+	    loop_soon_pending(&v->soon))
+		return;
+	if (strncmp(v->safe_url, "http:", 5) == 0 && !v->is_local)
+		log_event(LOG_WARN, "vault_no_tls", LOG_S("url", v->safe_url),
+		    LOG_S("hint", "secrets go over the network in clear; give "
+		    "an https:// url"));
 	begin(v);
-	return (0);
 }

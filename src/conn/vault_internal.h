@@ -1,6 +1,8 @@
 #ifndef MOLTLER_CONN_VAULT_INTERNAL_H
 #define MOLTLER_CONN_VAULT_INTERNAL_H
 
+/* A table that cannot grow is no reason to die. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "conn/secret_box.h"
@@ -31,7 +33,8 @@ enum vault_path_state {
 /* A key of a path, and what lies there, sealed. */
 struct vault_key {
 	char * name;
-	char * sealed; /* NULL: it is empty */
+	char * sealed; /* NULL: it is empty, or too large */
+	size_t size;   /* of the value */
 	char * former; /* the value before, for what services cite; or NULL */
 };
 
@@ -66,6 +69,7 @@ struct vault {
 	struct vault_opts o; /* its texts are ours */
 	struct secret_key key;
 	char * safe_url;
+	int is_local;        /* on loopback */
 	/* How we are let in. */
 	enum vault_auth_state auth;
 	char * token;        /* sealed, or NULL */
@@ -128,7 +132,9 @@ void vault_noted(struct vault * v, const struct err * e);
 int vault_auth_usable(const struct vault * v);
 int vault_auth_need(struct vault * v);
 void vault_auth_doubt(struct vault * v, uint64_t serial, int64_t asked_us);
-/** vault_auth_again(v): If we are not in, try now. */
+/** vault_auth_look(v): Half of the token's life has gone, or it failed a while ago.
+ * vault_auth_again(v): If we are not in, try now. */
+void vault_auth_look(void * v);
 void vault_auth_again(struct vault * v);
 
 /* vault_call.c: what is sent */

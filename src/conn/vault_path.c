@@ -123,10 +123,9 @@ take_one(void * arg, const char * key, const char * v, size_t n,
 	struct vault_key * k = &t->keys[t->n];
 	const char * former = old ? old->former : NULL;
 
+	k->size = n;
 	if (n > SECRET_VALUE_MAX)
-		return (err_set(e, ERR_CONFIG, "secret", "the value of '%.80s' "
-		    "has %zu bytes, at most %d are taken", key, n,
-		    SECRET_VALUE_MAX));
+		n = 0; /* it may be none that is asked for */
 	if (old == NULL || !is_same(t->p, old, v, n)) {
 		t->differs = 1;
 		former = old ? old->sealed : NULL;
@@ -173,7 +172,10 @@ took(struct vault_path * p, struct taking * t, int64_t lives_ms)
 	if (t->differs || t->n != p->nkeys)
 		p->changed = ++p->v->changes;
 	keys_free(p->keys, p->nkeys);
-	p->keys = t->keys;
+	/* There was room for many. */
+	p->keys = realloc(t->keys, (t->n + 1) * sizeof(*t->keys));
+	if (p->keys == NULL)
+		p->keys = t->keys;
 	p->nkeys = t->n;
 	p->has_values = 1;
 	p->has_err = 0;
@@ -261,6 +263,14 @@ missing(struct vault_path * p, const struct http_res * res)
 	int64_t lives_ms;
 	struct err e;
 
+	if (!vault_answer_is_one(res->body, res->body_len)) {
+		err_set(&e, ERR_TRANSIENT, "secret", "waiting for Vault: what "
+		    "answered 404 is none");
+		vault_noted(p->v, &e);
+		failed(p, &e);
+		return;
+	}
+	vault_noted(p->v, NULL);
 	/* A deleted one comes with what is known of it. */
 	if (vault_answer_data(res->body, res->body_len, p->version, no_value,
 	    NULL, &lives_ms, &e) == 0 || e.cls != ERR_CONFIG)
@@ -286,7 +296,6 @@ on_read(void * arg, const struct http_res * res, const struct err * he)
 	} else if (rc < 0) {
 		failed(p, &e);
 	} else if (res->status == 404) {
-		vault_noted(p->v, NULL);
 		missing(p, res);
 	} else if (res->status == 403) {
 		forbidden(p);

@@ -80,6 +80,10 @@ find_or_make(struct vault * v, const char * path)
 		return (NULL);
 	p->used_us = clock_mono_us();
 	HASH_ADD_STR(v->paths, path, p);
+	if (p->hh.tbl == NULL) {
+		vault_path_free(p);
+		return (NULL);
+	}
 	return (p);
 }
 
@@ -179,8 +183,9 @@ vault_get(struct vault * v, const char * ref, struct buf * out, struct err * e)
 		if ((k = vault_path_key(p, key)) == NULL)
 			return (no_key(p, ref, now, e));
 		if (k->sealed == NULL)
-			return (err_set(e, ERR_CONFIG, "secret", "%.200s is "
-			    "empty", ref));
+			return (err_set(e, ERR_CONFIG, "secret", k->size == 0 ?
+			    "%.200s is empty" : "%.200s has more than 64 KiB, "
+			    "which no secret has here", ref));
 		return (vault_open(p, k, k->sealed, out, e));
 	}
 	if (p != NULL && p->has_err && now < p->err_until_us) {

@@ -69,6 +69,7 @@ struct daemon {
 	struct targets * targets;
 	struct runner * runner;
 	struct syncs * syncs;
+	struct acts * acts;
 	struct backup * backup;
 	struct api * api;
 	struct loop_signal * sig_term;
@@ -186,13 +187,12 @@ static void
 on_secrets(void * arg, const struct err * e)
 {
 	struct daemon * d = arg;
-	struct err why;
 
 	if (d->stopping)
 		return;
 	/* What opens Vault may be one of them. */
-	if (e == NULL && d->vault != NULL && vault_start(d->vault, &why))
-		e = &why;
+	if (e == NULL && d->vault != NULL)
+		vault_start(d->vault);
 	if (e == NULL) {
 		runner_load(d->runner, on_loaded, d);
 	} else if (e->cls == ERR_TRANSIENT) {
@@ -385,8 +385,10 @@ open_runner(struct daemon * d, struct err * e)
 	ro.secret_store = d->secret_store;
 	ro.targets = d->targets;
 	ro.node = d->node;
-	d->runner = runner_new(&ro, e);
-	return (d->runner == NULL ? -1 : 0);
+	if ((d->runner = runner_new(&ro, e)) == NULL)
+		return (-1);
+	d->acts = acts_new(d->loop, d->state, d->node);
+	return (d->acts == NULL ? err_nomem(e, "the actions") : 0);
 }
 
 static int
@@ -481,6 +483,7 @@ open_api(struct daemon * d, struct err * e)
 	d->stmt.loop = d->loop;
 	d->stmt.runner = d->runner;
 	d->stmt.syncs = d->syncs;
+	d->stmt.acts = d->acts;
 	d->stmt.elastic = d->elastic;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
@@ -547,6 +550,7 @@ take_down(struct daemon * d)
 	loop_timer_free(d->beat);
 	json_decref(d->said_alive);
 	api_free(d->api);
+	acts_free(d->acts);
 	syncs_free(d->syncs);
 	runner_free(d->runner);
 	targets_free(d->targets);

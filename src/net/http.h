@@ -79,6 +79,8 @@ struct http_req {
 	unsigned http2 : 1;         /* allow HTTP/2 (off by default) */
 	unsigned body_stays : 1;    /* the body is not copied: the caller keeps
 	                             * it until the callback, or the cancel */
+	unsigned once : 1;          /* on a connection of its own, so that it is
+	                             * never sent twice (see http_start) */
 	unsigned no_compress : 1;   /* do not ask for gzip: on a fast network
 	                             * unpacking costs more than it saves */
 	/*
@@ -153,7 +155,7 @@ void http_free(struct http * H);
  * "protocol"; Config "egress".  Redirects are not followed: the 3xx is the
  * answer.  Deadlines are met up to 17 ms late.  A request on a kept connection
  * that the peer closed meanwhile is sent once more on a new one, whatever its
- * method.  NULL only when out of memory.
+ * method, unless it is ${once}.  NULL only when out of memory.
  */
 struct http_call * http_start(struct http * H, const struct http_req * req,
     http_cb * cb, void * arg);

@@ -125,7 +125,10 @@ ask_op(const struct gather * g, int i)
 		return (col->type == COLUMN_TEXT || col->type == COLUMN_LIST ?
 		    OP_CONTAINS : 0);
 	case SQLITE_INDEX_CONSTRAINT_LIKE:
-		return (col->type == COLUMN_TEXT ? like_op(g, i) : 0);
+		/* Of a time its beginning, as rows show it. */
+		return (col->type == COLUMN_TEXT ? like_op(g, i) :
+		    col->type == COLUMN_TIMESTAMP ? like_op(g, i) & OP_PREFIX :
+		    0);
 	default:
 		break;
 	}

@@ -146,7 +146,7 @@ fit_number(const struct manifest_column * col, unsigned op, sqlite3_value * v,
 }
 
 static enum fit
-fit_text(const struct manifest_column * col, sqlite3_value * v,
+fit_text(const struct manifest_column * col, unsigned op, sqlite3_value * v,
     char time[RFC3339_LEN], struct value * out)
 {
 	int64_t ms;
@@ -164,7 +164,8 @@ fit_text(const struct manifest_column * col, sqlite3_value * v,
 	if (n > MAX_TEXT || memchr(out->s, '\0', n) != NULL)
 		return (FIT_NOT);
 	out->len = (uint32_t)n;
-	if (col->type == COLUMN_TIMESTAMP) {
+	/* A pattern is no time. */
+	if (col->type == COLUMN_TIMESTAMP && op != OP_PREFIX) {
 		if (rfc3339_loose(out->s, n, &ms))
 			return (col->is_input ? FIT : FIT_NOT);
 		rfc3339_format(ms, time);
@@ -194,7 +195,7 @@ fit(const struct manifest_entity * ent, const struct query_ask * a,
 	case COLUMN_MAP:
 		break;
 	}
-	return (fit_text(col, v, time, out));
+	return (fit_text(col, a->op, v, time, out));
 }
 
 static void

@@ -25,7 +25,7 @@ NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
 PRISM = os.path.join(NODE, ".bin", "prism")
 NAMES = ("github", "jira", "datadog", "pagerduty", "bitbucket", "opsgenie",
          "zendesk", "hubspot", "slack", "grafana", "newrelic", "dynatrace",
-         "scaleway", "gcp")
+         "scaleway", "ovh", "gcp", "aws")
 if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
     Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
 if not have("node") or not os.path.exists(PRISM):
@@ -37,7 +37,7 @@ BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
         "zendesk": "api_url", "hubspot": "api_url", "slack": "api_url",
         "grafana": "url", "newrelic": "api_url",
         "dynatrace": "environment_url", "scaleway": "api_url",
-        "gcp": "compute_url"}
+        "ovh": "api_url", "gcp": "compute_url", "aws": "endpoint"}
 # What the connector's URL holds behind the host.
 PREFIX = {"bitbucket": "/2.0", "slack": "/api"}
 # Where a description is narrower than the service: a part of the request, and why.
@@ -54,12 +54,17 @@ NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description 
           "zendesk": [("/tags", "it has no body for it, and the docs have"),
                       ("/organizations/", "the same"),
                       ("/users/5", "it wants a name of who is changed, too")],
+          "aws": [("/functions/arn", "functions take any JSON, the "
+                   "description an object")],
           "scaleway": [("/regions/region/", "its example of a namespace is in "
                         "no region")]}
 # Calls that a description does not speak of at all.
-UNTOLD = {"opsgenie": re.compile(r"/alerts/requests/"), "github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
+UNTOLD = {"opsgenie": re.compile(r"/alerts/requests/"),
+          "github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
           "gcp": re.compile(r"/v2/projects/.*/operations/"),
-          "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$")}
+          "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$"),
+          # Of objects it has the listing alone.
+          "aws": re.compile(r"^/tide/")}
 
 
 def plain_sorts(body):
@@ -71,6 +76,26 @@ def plain_sorts(body):
 
 
 REWRITE = {"hubspot": plain_sorts}
+# Splunk and Microsoft Graph.
+NAMES += ("splunk", "teams")
+BASE.update(splunk="url", teams="graph_url")
+PREFIX["teams"] = "/v1.0"
+NARROW["splunk"] = [("POST /services/collector/event", "another host's, which "
+                     "wants a token of its own"),
+                    ("/dispatch", "it has no body for it, and the docs have")]
+# Members of one user, and what became of a channel.
+UNTOLD["teams"] = re.compile(r"/users/|/operations")
+CALLED = {"teams": "microsoft_teams"}
+
+
+def talk(name, config, base):
+    """Sessions and tokens come from hosts that are not described."""
+    if name == "splunk":
+        config.update(hec_url=base, hec_token="$env:FIXTURE_SECRET")
+    if name == "splunk" and config["auth"]["type"] == "session":
+        config["auth"] = {"type": "bearer", "token": "$env:FIXTURE_SECRET"}
+    if name == "teams":
+        config["auth"] = {"type": "token", "token": "$env:FIXTURE_SECRET"}
 
 
 def service_account():
@@ -93,7 +118,8 @@ class Prism:
         self.rewrite = REWRITE.get(name, lambda body: body)
         self.log = tempfile.TemporaryFile()
         self.proc = subprocess.Popen(
-            [PRISM, "mock", os.path.join(SPECS, name + ".json"), "-h",
+            [PRISM, "mock", os.path.join(
+                SPECS, CALLED.get(name, name) + ".json"), "-h",
              "127.0.0.1", "-p", str(self.port), "--errors"],
             stdout=self.log, stderr=self.log)
         reap(self)
@@ -238,8 +264,9 @@ for n in NAMES:
     with open(os.path.join(types, n, "manifest.json"), "w") as f:
         f.write(m)
 d = Daemon("--types-dir", types, env={"FIXTURE_SECRET": "fixture-secret"})
-# What takes Opsgenie's place has a description of its own.
-RUNS = [(n, n) for n in NAMES] + [("opsgenie", "jsm_operations")]
+# What takes Opsgenie's place has a description of its own, and CloudWatch has.
+RUNS = [(n, n) for n in NAMES] + [("opsgenie", "jsm_operations"),
+                                  ("aws", "aws_cloudwatch")]
 for n, spec in RUNS:
     if ONLY and spec not in ONLY.split():
         continue
@@ -250,8 +277,13 @@ for n, spec in RUNS:
         config = dict(fx["config"])
         if ("cloud_id" in config) != (spec == "jsm_operations"):
             continue
+        host = fx["exchanges"][0]["request"]["url"].split("/")[2]
+        if n == "aws" and host.startswith("monitoring.") != \
+                (spec == "aws_cloudwatch"):
+            continue
         config["jsm_url" if "cloud_id" in config else BASE[n]] = prism.base + \
             PREFIX.get(n, "")
+        talk(n, config, prism.base)
         if n == "gcp" and config.get("auth") != "bearer":
             config.update(account, storage_url=prism.base,
                           functions_url=prism.base,

@@ -25,6 +25,14 @@ ROLE = "11111111-2222-3333-4444-555555555555"
 SID = "sid-6c0a4fd2-9b1e-4b0e-8a55-0d4e6a1f77aa"
 
 
+CONF = """listener "tcp" {
+  address = "127.0.0.1:%d"
+  tls_cert_file = "cert.pem"
+  tls_key_file = "key.pem"
+}
+"""
+
+
 class Vault:
     """A server in memory; it is not there before start()."""
 
@@ -32,6 +40,15 @@ class Vault:
         self.dir = tempfile.mkdtemp(prefix="moltler-vault-")
         self.port = free_port()
         self.url = "http://127.0.0.1:%d" % self.port
+        self.tls_port = free_port()
+        self.ca = os.path.join(self.dir, "cert.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=v",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        "key.pem", "-out", "cert.pem"], cwd=self.dir,
+                       check=True, capture_output=True)
+        with open(os.path.join(self.dir, "tls.hcl"), "w") as f:
+            f.write(CONF % self.tls_port)
         self.root = "root-token-of-the-test"
         self.proc = None
         self.key = None
@@ -40,7 +57,7 @@ class Vault:
     def start(self):
         self.proc = subprocess.Popen(
             [BAO, "server", "-dev", "-dev-no-store-token",
-             "-dev-root-token-id=" + self.root,
+             "-dev-root-token-id=" + self.root, "-config=tls.hcl",
              "-dev-listen-address=127.0.0.1:%d" % self.port], cwd=self.dir,
             env=dict(os.environ, HOME=self.dir), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -175,10 +192,10 @@ def ticks_ok(d, name, seconds=10):
                 not d.show(name).get("last_error"), seconds)
 
 
-def conf_file(v, lines):
+def conf_file(v, lines, url=None):
     path = os.path.join(v.dir, "moltler.conf")
     with open(path, "w") as f:
-        f.write("[daemon]\n[vault]\nurl = %s\n%s" % (v.url, lines))
+        f.write("[daemon]\n[vault]\nurl = %s\n%s" % (url or v.url, lines))
     return path
 
 
@@ -273,7 +290,7 @@ answers.append(json.dumps(d.get("/v1/connectors")[1]) +
                "".join(json.dumps(d.get("/v1/connectors/%s/events" % c)[1])
                        for c in ["web", "no_key", "no_policy"]))
 
-# ---- a given token, in a file; revoked; another in its place ----
+# ---- a given token, in a file, over TLS; revoked; another in its place ----
 def periodic():
     return v.must("POST", "auth/token/create", {
         "policies": ["moltler"], "ttl": "1h"})["auth"]["client_token"]
@@ -282,7 +299,15 @@ def periodic():
 token_file = os.path.join(v.dir, "token")
 token = periodic()
 secret_file(token_file, token)
-d2 = Daemon("-c", conf_file(v, "token_file = %s\ncache = 1s\n" % token_file))
+TLS = "https://127.0.0.1:%d" % v.tls_port
+strange = Daemon("-c", conf_file(v, "token_file = %s\n" % token_file, TLS))
+strange.create("web", page.url, config=bearer("vault:secret/app/web#token"))
+d2 = Daemon("-c", conf_file(v, "token_file = %s\ncache = 1s\nca_file = %s\n" %
+                            (token_file, v.ca), TLS))
+err = strange.wait_error("web")
+t.ok("waiting for Vault" in err and "certificate" in err,
+     "one whose certificate nobody signed is told nothing", err)
+strange.close()
 daemons.append(d2)
 d2.create("web", page.url, config=bearer("vault:secret/app/web#token"))
 t.ok(d2.wait_ok("web"), "a token in a file", d2.show("web"))
@@ -297,9 +322,14 @@ answers.append(json.dumps(d2.get("/v1/connectors")[1]))
 
 # ---- nothing is ever seen ----
 for d in daemons:
-    t.eq(d.close() if d.own else 0, 0, "it ends")
+    t.eq(d.stop(), 0, "it ends")
+    for top, _, files in os.walk(d.data):
+        for name in files:
+            with open(os.path.join(top, name), "rb") as f:
+                answers.append(f.read().decode("latin-1"))
+    d.close()
 hay = "\n".join(answers + [line for d in daemons for line in d.log])
 for what in [MARK, SID, token]:
-    t.ok(what not in hay, "no value in logs and answers",
+    t.ok(what not in hay, "no value in logs, answers and files",
          hay[max(0, hay.find(what) - 300):hay.find(what) + 80])
 v.close()

@@ -16,6 +16,7 @@ static struct world {
 	int by_day;           /* its bounds are whole days */
 	int deaf;             /* it does not look at bounds */
 	int silent;           /* it tells no total unless asked */
+	int full;             /* it has no pages: one answer, that may be full */
 	size_t calls, totals;
 } w;
 
@@ -89,23 +90,31 @@ serve(void * arg, const char * url, struct fake_answer * a)
 static struct rig *
 rig(const char * split, const char * top)
 {
-	char text[1500];
+	char text[1500], pages[200];
 	struct rig * g;
+
+	if (w.full)
+		snprintf(pages, sizeof(pages), "\"kind\":\"none\","
+		    "\"short_page_ends\":true,\"size\":{\"query\":\"n\","
+		    "\"default\":%zu}", w.size);
+	else
+		snprintf(pages, sizeof(pages), "\"kind\":\"offset\",\"query\":"
+		    "\"o\",\"total\":\"total\",\"short_page_ends\":true,"
+		    "\"cap\":%zu,\"size\":{\"query\":\"n\",\"default\":%zu,"
+		    "\"max\":%zu}", w.cap, w.size, w.size);
 
 	snprintf(text, sizeof(text), "\"items\":{\"key\":[\"id\"],\"columns\":{"
 	    "\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"timestamp\","
 	    "\"not_null\":true},\"who\":{\"type\":\"text\",\"input\":true,"
 	    "\"default\":\"me\"}},\"lists\":[{\"needs\":[\"who\"],\"url\":"
 	    "\"/{{in.who}}\",\"records\":"
-	    "\"d\",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\","
-	    "\"total\":\"total\",\"short_page_ends\":true,\"cap\":%zu,"
-	    "\"size\":{\"query\":\"n\",\"default\":%zu,\"max\":%zu}},"
+	    "\"d\",\"paginate\":{%s},"
 	    "\"push\":{\"at\":[{\"op\":[\">=\",\">\"],\"query\":\"since\",%s},"
 	    "{\"op\":[\"<=\",\"<\"],\"query\":\"until\",%s}]},"
 	    "\"split\":{\"column\":\"at\"%s},"
 	    "\"order\":{\"columns\":{\"at\":\"at\"},"
 	    "\"query\":{\"sort\":\"{{order.minus}}{{order.column}}\"}}}]}",
-	    w.cap, w.size, w.size, w.by_day ?
+	    pages, w.by_day ?
 	    "\"time\":{\"strftime\":\"%Y-%m-%d\"}" : "\"time\":\"iso8601\"",
 	    w.by_day ? "\"time\":{\"strftime\":\"%Y-%m-%d\"}" :
 	    "\"time\":\"iso8601\"", split);
@@ -210,6 +219,8 @@ test_windows(void ** state)
 	for (seed = 1; seed <= 120; seed++) {
 		make_world(seed, 20 + seed % 9 * 30, 12 + seed % 4 * 10);
 		w.silent = seed % 5 == 0;
+		if ((w.full = seed % 4 == 1) != 0)
+			w.size = w.cap;
 		g = rig(w.silent ? ",\"query\":{\"count\":\"1\"}" : "", "");
 		g->ahead = seed % 2 == 0;
 		sort = (int)(seed % 3) - 1;
@@ -284,18 +295,24 @@ test_one_moment(void ** state)
 {
 	struct rig * g;
 	size_t i;
+	int full;
 
 	(void)state;
-	make_world(5, 100, 20);
-	w.size = 10;
-	for (i = 0; i < w.n; i++)
-		w.at[i] = 1500000000;
-	g = rig("", "");
-	read_items(g, -1, -1, 0, -1);
-	rig_error(g, ERR_PERMANENT, "page_cap", "it.items: the service pages no "
-	    "further than offset 20; narrow it");
-	assert_true(w.calls < 80);
-	rig_free(g);
+	for (full = 0; full < 2; full++) {
+		make_world(5, 100, 20);
+		w.full = full;
+		w.size = full ? w.cap : 10;
+		for (i = 0; i < w.n; i++)
+			w.at[i] = 1500000000;
+		g = rig("", "");
+		read_items(g, -1, -1, 0, -1);
+		rig_error(g, ERR_PERMANENT, "page_cap", full ? "it.items: there "
+		    "are more rows than one answer may have, which is 20; "
+		    "narrow it" : "it.items: the service pages no further than "
+		    "offset 20; narrow it");
+		assert_true(w.calls < 80);
+		rig_free(g);
+	}
 }
 
 static void

@@ -659,6 +659,15 @@ reader_sync(struct reader * r, int restart, const json_t * resume,
 	return (0);
 }
 
+void
+reader_sync_parts(struct reader * r,
+    void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg)
+{
+	(void)r;
+	(void)cb;
+	(void)arg;
+}
+
 const json_t *
 reader_mark(const struct reader * r)
 {

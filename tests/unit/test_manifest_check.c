@@ -215,7 +215,7 @@ static const struct {
 	{ ENT(",\"key\":[\"titl\"]"), "$.entities.e.key[0]",
 	  "'titl' is no column of this entity (did you mean 'title'?)" },
 	{ ENT(",\"key\":[\"id\",\"ID\"]"), "$.entities.e.key[1]", "already" },
-	{ ENT(",\"decode\":\"xml\""), "$.entities.e.decode", "openmetrics" },
+	{ ENT(",\"decode\":\"yaml\""), "$.entities.e.decode", "openmetrics" },
 	{ ENT(",\"retry\":{\"count\":99}"), "$.entities.e.retry.count",
 	  "from 0 to 10" },
 	{ ENT(",\"cursor\":{\"column\":\"tags\",\"order\":\"asc\"}"),
@@ -346,6 +346,10 @@ static const struct {
 	  "is no clause language" },
 	{ LIST(",\"clauses\":{\"soql\":{\"query\":\"q\",\"limit\":\"LIMIT "
 	  "5\"}}"), L ".clauses.soql.limit", "{{value}}" },
+	{ COL("\"_ID\":{\"type\":\"text\"}"), "$.entities.e.columns._ID", "no target uses" },
+	{ COL("\"_moltler_x\":{\"type\":\"text\"}"), "$.entities.e.columns._moltler_x",
+	  "no target uses" },
+	{ COL("\"__x\":{\"type\":\"text\"}"), "$.entities.e.columns.__x", "no target uses" },
 	{ LIST(",\"clauses\":{\"spl\":{\"query\":\"q\"}},\"paginate\":{"
 	  "\"kind\":\"none\",\"size\":{\"clause\":\"spl\",\"max\":5}}"),
 	  L ".paginate.size.clause", "that has a limit" },
@@ -435,6 +439,14 @@ static const struct {
 	  "$.entities.e.actions.do.poll.every_ms", "" },
 	{ ACT(",\"poll\":{\"url\":\"{{answer}}\"}"),
 	  "$.entities.e.actions.do.poll.url", "alone is no value" },
+	{ ACT(",\"probe\":{}"), "$.entities.e.actions.do.probe.url",
+	  "is missing" },
+	{ ACT(",\"probe\":{\"url\":\"https://x\",\"records\":\"a\"}"),
+	  "$.entities.e.actions.do.probe.match", "any record" },
+	{ ACT(",\"idempotency\":{}"), "$.entities.e.actions.do.idempotency",
+	  "needs a header" },
+	{ ACT(",\"idempotency\":{\"header\":\"A\",\"body\":\"b\"}"),
+	  "$.entities.e.actions.do.idempotency", "needs a header" },
 	/* the test call */
 	{ M(CONF, "\"test\":{},", "{}"), "$", "not valid JSON" },
 	{ "{\"format\":1,\"test\":{}}", "$.test", "needs an entity or a url" },
@@ -540,6 +552,25 @@ static const struct {
 	  NULL },
 	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"none\"}"), NULL,
 	  NULL },
+	{ DMORE("", ",\"decode\":\"csv\""), NULL, NULL },
+	{ DMORE("", ",\"decode\":\"csv\",\"explode\":\"a\""),
+	  "$.entities.e.explode", "no meaning" },
+	{ DMORE("", ",\"decode\":\"csv\",\"drop_if\":\"a.b\""),
+	  "$.entities.e.drop_if", "is a text" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"csv\",\"key\":[\"a\"],\"columns\":{\"a\":{"
+	  "\"type\":\"text\",\"path\":\"a.b\",\"description\":\"d\"}},\"lists\":[{"
+	  URL NOPAGE "}]}}"), "$.entities.e.columns.a.path", "needs quotes" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  NOPAGE ",\"records\":\"a\"}]}}"), L ".records", "leads to nothing" },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  NOPAGE ",\"records\":\"[*].a\"}]}}"), NULL, NULL },
+	{ M(CONF, "", "{\"e\":{\"decode\":\"ndjson\"," DCOLS ",\"lists\":[{" URL
+	  ",\"paginate\":{\"kind\":\"cursor\",\"query\":\"c\",\"from\":\"n\"}}]}}"),
+	  L ".paginate.from", "leads to nothing" },
+	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"decode\":\"text\",\"result\":"
+	  "\"b\"}}"), "$.entities.e.actions.a.result", "is text" },
+	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"decode\":\"csv\",\"result\":"
+	  "\"b\"}}"), "$.entities.e.actions.a.result", "leads to nothing" },
 	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"safe_to_retry\":true}}"),
 	  "$.entities.e.actions.a.safe_to_retry", "with POST" },
 	{ DMORE(SIGNED, ",\"actions\":{\"a\":{" URL "}}"),

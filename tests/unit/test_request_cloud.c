@@ -110,8 +110,8 @@ asks(const char * config, const char * col, unsigned op,
 	struct plan_given given[2] = { { .op = op, .values = values,
 	    .nvalues = n }, { .op = OP_EQ, .values = &other, .nvalues = 1 } };
 	struct plan * p;
-	struct request * r;
-	json_t * in;
+	struct request * r = NULL;
+	json_t * in = NULL;
 	size_t i, nin;
 
 	memset(values, 0, sizeof(values));
@@ -187,7 +187,7 @@ test_hosts(void ** state)
 	static const char * const south[] = { "south" };
 	struct connector * c;
 	struct err e = { .msg = "" };
-	struct request * r;
+	struct request * r = NULL;
 
 	(void)state;
 	asks("{\"regions\": [\"east\", \"west\"]}", NULL, 0, NULL, 0, NULL, NULL,
