@@ -137,6 +137,10 @@ n = PER_PAGE * PAGES * len(SUBS)
 t.eq(rows, [{"n": n, "ids": n, "subs": 2}], "azure: all pages of all "
      "subscriptions, no row twice")
 t.eq(asked("/virtualMachines"), PAGES * 2, "azure: a call a page")
+for what, want in (("name", False), ("power_state", True)):
+    t.eq(", and those of vm_states, for each different subscription_id" in
+         ask("EXPLAIN SELECT %s FROM az.vms" % what)[0]["calls"], want,
+         "azure: EXPLAIN tells what %s costs" % what)
 rows = ask("SELECT name FROM az.vms WHERE power_state = 'VM deallocated'")
 t.eq(len(rows), n // 10, "azure: states, though ids differ in case")
 t.ok(asked("/virtualMachines") <= 2 * PAGES * 2,
