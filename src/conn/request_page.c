@@ -395,6 +395,8 @@ set_position(struct request_build * b, const struct plan * p,
 		    g->size;
 	if (g->size_max > 0 && size > g->size_max)
 		size = g->size_max;
+	if (size > 0 && size < g->size_min)
+		size = g->size_min;
 	if (size > 0 && set_number(b, g->size_where, g->size_param, size, e))
 		return (-1);
 	switch (g->kind) {
