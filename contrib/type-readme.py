@@ -4,6 +4,7 @@ its README.md, between the lines <!-- manifest --> and <!-- /manifest -->.  With
 --check nothing is written: exit 1 if something is not up to date."""
 import json
 import os
+import re
 import sys
 
 BEGIN, END = "<!-- manifest -->\n", "<!-- /manifest -->\n"
@@ -81,7 +82,7 @@ def entity(name, ent):
         out += "\nKey: %s." % ", ".join("`%s`" % k for k in ent["key"])
     ways = []
     for x in ent["lists"]:
-        w = "`%s`" % x["url"].replace("{{in.", "{").replace("}}", "}")
+        w = "`%s`" % re.sub(r"{{(?:in\.|config\.)?(\w+)[^}]*}}", r"{\1}", x["url"])
         if x.get("needs"):
             w += " when " + " and ".join("`%s`" % n for n in x["needs"]) + \
                 (" are" if len(x["needs"]) > 1 else " is") + " told"
@@ -115,7 +116,30 @@ def action(ent, name, a):
             add(pre + k + ".", v.get("fields", {}))
             add(pre + k + "[].", v.get("items", {}).get("fields", {}))
     add("", a.get("args", {}))
-    return out + table(("argument", "type", "", ""), rows)
+    return out + table(("argument", "type", "", ""), rows) + unanswered(a)
+
+
+def unanswered(a):
+    """What is done where nobody knows whether it was done."""
+    said = []
+    if "poll" in a:
+        said.append("The service only accepts it at first; it is asked until "
+                    "it is done.")
+    if "idempotency" in a:
+        k = a["idempotency"]
+        said.append("Where no answer comes it is sent again under the same "
+                    "`%s`." % k.get("header", k.get("body")))
+    if "probe" in a:
+        p = a["probe"]
+        what = ["`%s`" % k for k in p.get("match", {})]
+        old = "no older than the action" if "since" in p else ""
+        said.append("Where no answer comes it is looked for (`%s %s`): what has %s "
+                    "is taken for it, and if there is none it is sent once "
+                    "more." % (p.get("method", "GET"), p["url"].replace(
+                        "{{in.", "{").replace("{{", "{").replace("}}", "}"),
+                        (("the same " + ", ".join(what)) if what else
+                         "its place") + (" and is " + old if old else "")))
+    return "\n" + " ".join(said) + "\n" if said else ""
 
 
 def generated(m):

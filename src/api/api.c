@@ -14,7 +14,7 @@
 static const struct api_route * const resources[] = {
 	api_backup_routes, api_connector_routes, api_health_routes, api_metrics_routes,
 	api_query_routes, api_secret_routes, api_status_routes,
-	api_sync_routes, api_type_routes,
+	api_action_routes, api_sync_routes, api_type_routes,
 };
 #define NRESOURCES (sizeof(resources) / sizeof(resources[0]))
 

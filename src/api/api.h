@@ -27,6 +27,7 @@ struct api_opts {
 	struct runner * runner;
 	struct targets * targets;
 	struct backup * backup;
+	struct vault * vault;     /* NULL: none is configured */
 	struct http * http;
 	const char * node;
 	const char * token;       /* what a Bearer must be; NULL: none asked */

@@ -39,6 +39,7 @@ struct api_route {
 };
 
 /* Each resource's routes, ended by a NULL path. */
+extern const struct api_route api_action_routes[];
 extern const struct api_route api_backup_routes[];
 extern const struct api_route api_connector_routes[];
 extern const struct api_route api_health_routes[];

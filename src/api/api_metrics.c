@@ -9,6 +9,7 @@
 #include "api/api_internal.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "conn/vault.h"
 
 /*
  * /metrics: our own, in the text format 0.0.4.  One gauge a connector is kept
@@ -95,6 +96,21 @@ add_connectors(struct buf * b, const struct api * a,
 	head(b, "moltler_http_requests_total", "counter",
 	    "Requests sent, by type and status code (or the error's code).");
 	runner_each_request(a->o.runner, add_request, b);
+}
+
+static void
+add_action(void * arg, const char * type, const char * outcome, uint64_t n)
+{
+	buf_addf(arg, "moltler_actions_total{type=\"%s\",outcome=\"%s\"} %"
+	    PRIu64 "\n", type, outcome, n);
+}
+
+static void
+add_actions(struct buf * b, const struct api * a)
+{
+	head(b, "moltler_actions_total", "counter",
+	    "What was done to services, by type and outcome.");
+	acts_each(a->o.stmt->acts, add_action, b);
 }
 
 /* ---- syncs ---- */
@@ -204,6 +220,23 @@ add_loop(struct buf * b, const struct api * a)
 	    a->o.state->ops->is_up(a->o.state));
 }
 
+static void
+add_vault(struct buf * b, const struct vault * v)
+{
+	struct vault_stats st;
+
+	if (v == NULL)
+		return;
+	vault_stats_get(v, &st);
+	one(b, "moltler_vault_up", "gauge", "Whether Vault answered and let us "
+	    "in when it was last asked.", st.up);
+	one(b, "moltler_vault_requests_total", "counter", "Requests to Vault.",
+	    (double)st.requests);
+	one(b, "moltler_vault_errors_total", "counter", "Of these without a "
+	    "usable answer, or by whom we were not let in.",
+	    (double)st.errors);
+}
+
 /* The entries of /proc/self/fd, but for ".", ".." and that of looking. */
 static int
 count_fds(void)
@@ -264,12 +297,14 @@ metrics(const struct api_call * c)
 	st.rows += ss.rows;
 	add_runs(&b, &st);
 	add_connectors(&b, c->a, &st);
+	add_actions(&b, c->a);
 	if (c->a->o.stmt != NULL && c->a->o.stmt->syncs != NULL)
 		add_syncs(&b, c->a->o.stmt->syncs, st.running);
 	head(&b, "moltler_target_samples_total", "counter",
 	    "Samples written to a database.");
 	targets_each_store(c->a->o.targets, add_store, &b);
 	add_loop(&b, c->a);
+	add_vault(&b, c->a->o.vault);
 	add_process(&b, c->a);
 	if (b.failed)
 		httpd_error(c->q, 503, "nomem", "the metrics do not fit");

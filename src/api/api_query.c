@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "query/format.h"
 #include "stmt/stmt.h"
 
@@ -246,12 +247,30 @@ on_leave(void * arg)
 
 /* ---- the request ---- */
 
+/* Who asks, as the client says: for people, and nothing is allowed by it. */
+static const char *
+user_of(const struct httpd_req * q, char buf[64])
+{
+	const char * s = httpd_req_header(q, "X-Moltler-User");
+	size_t n = s != NULL ? strlen(s) : 0, i;
+
+	if (n == 0 || n > 63 || utf8_check(s, n) != n)
+		return (NULL);
+	for (i = 0; i < n; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return (NULL);
+	memcpy(buf, s, n + 1);
+	return (buf);
+}
+
 static void
 start(const struct api_call * c, const char * sql, size_t len, int format,
     uint64_t max_calls)
 {
+	char peer[64], user[64];
 	struct stmt_opts so = { .request_id = httpd_req_id(c->q),
-	    .max_api_calls = max_calls };
+	    .max_api_calls = max_calls, .user = user_of(c->q, user),
+	    .peer = httpd_req_peer(c->q, peer, sizeof(peer)) };
 	struct query_sink sink = { on_columns, on_row, on_done, NULL,
 	    on_progress };
 	struct api_query * op;

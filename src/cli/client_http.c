@@ -4,9 +4,11 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -327,19 +329,29 @@ client_http_call(struct client_http * c, const struct client_http_req * r,
 {
 	struct curl_slist * headers = NULL, * more;
 	struct buf url = BUF_INIT(0), line = BUF_INIT(0), type = BUF_INIT(0);
-	const char * lines[4];
+	struct buf user = BUF_INIT(0);
+	struct passwd * pw = NULL;
+	char login[64];
+	const char * lines[5];
 	size_t i, n = 0;
 	int rc = -1;
 
 	buf_adds(&url, c->base.p);
 	buf_adds(&url, r->path);
 	buf_addf(&line, "Accept: %s", r->accept);
+	/* For those who look later at what was done. */
+	if (getlogin_r(login, sizeof(login)) == 0)
+		buf_addf(&user, "X-Moltler-User: %s", login);
+	else if ((pw = getpwuid(getuid())) != NULL)
+		buf_addf(&user, "X-Moltler-User: %s", pw->pw_name);
 	buf_addf(&type, "Content-Type: %s", r->type != NULL ? r->type : JSON);
 	if (url.failed || line.failed || type.failed) {
 		err_nomem(e, "the request");
 		goto out;
 	}
 	lines[n++] = line.p;
+	if (user.len > 0 && !user.failed)
+		lines[n++] = user.p;
 	if (c->auth.len > 0)
 		lines[n++] = c->auth.p;
 	if (r->body != NULL) {
@@ -368,6 +380,7 @@ client_http_call(struct client_http * c, const struct client_http_req * r,
 	rc = run(c, sink, e);
 out:
 	curl_slist_free_all(headers);
+	buf_free(&user);
 	buf_free(&url);
 	buf_free(&line);
 	buf_free(&type);

@@ -9,11 +9,13 @@
 #include "cli/fixture_diff.h"
 #include "cli/fixture_internal.h"
 #include "cli/fixture_peer.h"
+#include "cli/interrupt.h"
 #include "conn/secret.h"
 
 #define SECRET_ENV "FIXTURE_SECRET"
 #define SECRET_VALUE "fixture-secret"
 #define MAX_MS 10000 /* a fixture that takes longer hangs */
+#define MAX_LIVE_MS 300000
 
 static int
 complain(struct fixture_run * run, const struct err * e)
@@ -55,6 +57,7 @@ check_value(struct fixture_run * run)
 	const char * key = json_object_get(run->fx, "entity") != NULL ? "rows" :
 	    "result";
 	const json_t * want = json_object_get(run->fx, key);
+	const char * skipped = json_str(run->fx, "skipped");
 
 	if (json_object_get(run->fx, "error") != NULL) {
 		buf_adds(run->why, "it went well, but an error is expected");
@@ -64,6 +67,11 @@ check_value(struct fixture_run * run)
 		return (0);
 	if (want == NULL) {
 		buf_adds(run->why, "the fixture has neither rows nor error");
+		return (-1);
+	}
+	if (skipped != NULL && strstr(run->skipped, skipped) == NULL) {
+		buf_addf(run->why, "skipped: got \"%s\", want \"%s\" in it",
+		    run->skipped, skipped);
 		return (-1);
 	}
 	return (fixture_diff_json(key, run->got, want, run->why));
@@ -76,7 +84,8 @@ on_deadline(void * arg)
 
 	run->done = run->failed = run->hangs = 1;
 	err_set(&run->err, ERR_TRANSIENT, "hangs",
-	    "nothing came of it within %d s", MAX_MS / 1000);
+	    "nothing came of it within %d s", (run->live ? MAX_LIVE_MS :
+	    MAX_MS) / 1000);
 }
 
 void
@@ -89,6 +98,17 @@ fixture_done(struct fixture_run * run, const struct err * e)
 	}
 }
 
+/* The fixture's time goes on by whole seconds: what is waited for comes to pass,
+ * and what is asked at once is asked at the very time that it says. */
+static void
+turn_clock(const struct fixture_run * run)
+{
+	int64_t s = (clock_mono_us() - run->began_us) / 1000000;
+
+	if (run->now_ms > 0 && !run->live)
+		clock_set_fake(run->now_ms + s * 1000, -1);
+}
+
 int
 fixture_wait(struct fixture_run * run)
 {
@@ -96,16 +116,20 @@ fixture_wait(struct fixture_run * run)
 
 	if (t == NULL)
 		return (err_nomem(&run->err, "a timer"));
-	loop_timer_start(t, MAX_MS);
-	while (!run->done && loop_turn(run->env.loop, 1) == 0)
-		;
+	loop_timer_start(t, run->live ? MAX_LIVE_MS : MAX_MS);
+	while (!run->done && !(run->live && interrupt_seen()) &&
+	    loop_turn(run->env.loop, 1) == 0)
+		turn_clock(run);
 	loop_timer_free(t);
+	if (!run->done) {
+		run->hangs = 1;
+		err_set(&run->err, ERR_CANCELLED, "interrupted", "interrupted");
+	}
 	return (run->failed || !run->done ? -1 : 0);
 }
 
-/* Do what the fixture says: 0 with run->got, or -1 with run->err. */
-static int
-act(struct fixture_run * run)
+int
+fixture_act(struct fixture_run * run)
 {
 	if (json_object_get(run->fx, "entity") != NULL)
 		return (fixture_list(run));
@@ -118,17 +142,18 @@ act(struct fixture_run * run)
 }
 
 static int
-set_clock(const json_t * fx, struct err * e)
+set_clock(struct fixture_run * run, struct err * e)
 {
-	const char * now = json_str(fx, "now");
-	int64_t ms;
+	const char * now = json_str(run->fx, "now");
 
+	run->began_us = clock_mono_us();
 	if (now == NULL)
 		return (0);
-	if (rfc3339_parse(now, strlen(now), &ms, e))
+	if (rfc3339_parse(now, strlen(now), &run->now_ms, e))
 		return (err_set(e, ERR_CONFIG, "fixture",
 		    "now is no RFC 3339 time: %s", now));
-	clock_set_fake(ms, clock_mono_us());
+	/* A service takes its time, and deadlines must come. */
+	clock_set_fake(run->now_ms, -1);
 	return (0);
 }
 
@@ -155,26 +180,47 @@ set_tokens(struct fixture_run * run, struct err * e)
 	return (0);
 }
 
+/* The tokens of a service that is asked: got from there, past who plays. */
 static int
-set_up(struct fixture_run * run, struct manifest * m,
-    struct fixture_peer * peer)
+set_live_tokens(struct fixture_run * run, struct err * e)
+{
+	struct http_opts o;
+
+	memset(&o, 0, sizeof(o));
+	run->token_env = run->env;
+	if ((run->direct = http_new(run->env.loop, &o, e)) == NULL)
+		return (-1);
+	run->token_env.http = run->direct;
+	run->env.tokens = tokens_new(&run->token_env, e);
+	return (run->env.tokens == NULL ? -1 : 0);
+}
+
+int
+fixture_begin(struct fixture_run * run, struct manifest * m, const json_t * fx,
+    const struct fixture_how * how, struct buf * why)
 {
 	struct http_opts o;
 	struct err * e = &run->err;
 
+	memset(run, 0, sizeof(*run));
+	run->fx = fx;
+	run->why = why;
+	run->m = m;
+	run->live = how->live;
 	memset(&o, 0, sizeof(o));
-	o.play = fixture_peer_play;
-	o.play_arg = peer;
-	if (setenv(SECRET_ENV, SECRET_VALUE, 1) || set_clock(run->fx, e) ||
-	    (run->env.loop = loop_new(e)) == NULL ||
+	o.play = how->play;
+	o.play_arg = how->play_arg;
+	if ((!run->live && setenv(SECRET_ENV, SECRET_VALUE, 1)) ||
+	    set_clock(run, e) || (run->env.loop = loop_new(e)) == NULL ||
 	    (run->env.http = http_new(run->env.loop, &o, e)) == NULL ||
 	    (run->secrets = secrets_new(NULL, e)) == NULL)
 		return (-1);
 	run->env.secrets = run->secrets;
+	run->env.no_pause = 1;
 	run->env.limits = limits_new(run->env.loop, NULL);
 	if (run->env.limits == NULL)
 		return (err_nomem(e, "limits"));
-	if (set_tokens(run, e))
+	if (run->live ? set_live_tokens(run, e) : set_tokens(run, e))
 		return (-1);
 	run->c = connector_new(m, "00000000-0000-0000-0000-000000000000", "it",
 	    json_object_get(run->fx, "config"),
@@ -182,10 +228,11 @@ set_up(struct fixture_run * run, struct manifest * m,
 	return (run->c == NULL ? -1 : 0);
 }
 
-static void
-tear_down(struct fixture_run * run)
+void
+fixture_end(struct fixture_run * run)
 {
 	tokens_free(run->env.tokens);
+	http_free(run->direct);
 	connector_unref(run->c);
 	limits_free(run->env.limits);
 	http_free(run->env.http);
@@ -199,22 +246,18 @@ int
 fixture_play(struct manifest * m, const json_t * fx, struct buf * why)
 {
 	struct fixture_peer peer = { .why = why };
+	struct fixture_how how = { .play = fixture_peer_play,
+	    .play_arg = &peer };
 	struct fixture_run run;
 	int rc;
 
-	memset(&run, 0, sizeof(run));
-	run.fx = fx;
-	run.why = why;
-	run.m = m;
 	peer.exchanges = json_object_get(fx, "exchanges");
-	if (set_up(&run, m, &peer))
-		rc = check_error(&run, &run.err);
-	else if (act(&run))
+	if (fixture_begin(&run, m, fx, &how, why) || fixture_act(&run))
 		rc = check_error(&run, &run.err);
 	else
 		rc = check_value(&run);
 	if (fixture_peer_end(&peer))
 		rc = -1;
-	tear_down(&run);
+	fixture_end(&run);
 	return (rc);
 }

@@ -11,6 +11,7 @@
 #define MAX_VALUES 256
 #define MAX_CALLS 100
 #define MAX_WAIT_MS 2000 /* a longer wait is the error it leads to */
+#define MAX_LIVE_MS 120000
 
 /* The fixture's question, as plan_new() wants it. */
 struct question {
@@ -249,7 +250,8 @@ fixture_list(struct fixture_run * run)
 
 	memset(&ctx, 0, sizeof(ctx));
 	ctx.max_calls = MAX_CALLS;
-	ctx.deadline_ms = clock_mono_us() / 1000 + MAX_WAIT_MS;
+	ctx.deadline_ms = clock_mono_us() / 1000 + (run->live ? MAX_LIVE_MS :
+	    MAX_WAIT_MS);
 	if (q == NULL || (run->got = json_array()) == NULL) {
 		free(q);
 		return (err_nomem(&run->err, "a fixture"));
@@ -263,10 +265,15 @@ fixture_list(struct fixture_run * run)
 	memset(p->wanted, 0, q->ent->ncolumns);
 	for (i = 0; i < q->ncols; i++)
 		p->wanted[q->cols[i]] = 1;
-	p->limit = q->limit;
+	/* Where pages are told their size a limit does not make them others. */
+	if (run->c->opt.batch_size == 0)
+		p->limit = q->limit;
 	if ((l.r = reader_open(&run->env, p, &ctx, &run->err)) != NULL)
 		rc = read_all(&l);
 	reader_close(l.r);
+	if (ctx.st.skipped > 0)
+		snprintf(run->skipped, sizeof(run->skipped), "%s",
+		    ctx.st.skipped_why);
 	free(q);
 	return (rc);
 }

@@ -7,17 +7,17 @@
 #include "base/json.h"
 #include "cli/fixture_diff.h"
 
-static void
-forget(struct fixture_peer * p)
+void
+fixture_peer_forget(char ** body, char *** headers)
 {
 	size_t i;
 
-	for (i = 0; p->headers != NULL && p->headers[i] != NULL; i++)
-		free(p->headers[i]);
-	free(p->headers);
-	free(p->body);
-	p->headers = NULL;
-	p->body = NULL;
+	for (i = 0; *headers != NULL && (*headers)[i] != NULL; i++)
+		free((*headers)[i]);
+	free(*headers);
+	free(*body);
+	*headers = NULL;
+	*body = NULL;
 }
 
 /* The value of header ${name} in ${req}, or NULL. */
@@ -109,44 +109,46 @@ check(const struct http_req * req, const json_t * want, struct buf * why)
 }
 
 static int
-fill_headers(struct fixture_peer * p, const json_t * hdrs, int is_json)
+fill_headers(char *** headers, const json_t * hdrs, int is_json)
 {
 	size_t n = json_object_size(hdrs), i = 0;
 	const char * name;
 	struct buf b = BUF_INIT(1 << 16);
+	char ** to = calloc(n + 2, sizeof(*to));
 	json_t * v;
 
-	if ((p->headers = calloc(n + 2, sizeof(*p->headers))) == NULL)
+	if ((*headers = to) == NULL)
 		return (-1);
 	if (is_json)
-		p->headers[i++] = strdup("Content-Type: application/json");
+		to[i++] = strdup("Content-Type: application/json");
 	json_object_foreach((json_t *)(uintptr_t)hdrs, name, v) {
 		buf_clear(&b);
 		buf_addf(&b, "%s: %s", name, json_is_string(v) ?
 		    json_string_value(v) : "");
-		p->headers[i++] = b.failed ? NULL : strdup(b.p);
+		to[i++] = b.failed ? NULL : strdup(b.p);
 	}
 	buf_free(&b);
-	return (i > 0 && p->headers[i - 1] == NULL ? -1 : 0);
+	return (i > 0 && to[i - 1] == NULL ? -1 : 0);
 }
 
-static int
-answer(struct fixture_peer * p, const json_t * res, struct http_played * a)
+int
+fixture_peer_answer(const json_t * res, char ** text, char *** headers,
+    struct http_played * a)
 {
 	const json_t * body = json_object_get(res, "body");
 
 	a->status = (int)json_int(res, "status", 200);
 	if (json_is_string(body))
-		p->body = strdup(json_string_value(body));
+		*text = strdup(json_string_value(body));
 	else
-		p->body = body == NULL ? strdup("") :
+		*text = body == NULL ? strdup("") :
 		    json_dumps(body, JSON_ENCODE_ANY | JSON_COMPACT);
-	if (p->body == NULL || fill_headers(p, json_object_get(res, "headers"),
-	    body != NULL && !json_is_string(body)))
+	if (*text == NULL || fill_headers(headers, json_object_get(res,
+	    "headers"), body != NULL && !json_is_string(body)))
 		return (-1);
-	a->headers = (const char * const *)p->headers;
-	a->body = p->body;
-	a->body_len = strlen(p->body);
+	a->headers = (const char * const *)*headers;
+	a->body = *text;
+	a->body_len = strlen(*text);
 	return (0);
 }
 
@@ -160,7 +162,7 @@ fixture_peer_play(void * arg, const struct http_req * req,
 	struct buf why = BUF_INIT(1 << 20);
 	int bad;
 
-	forget(p);
+	fixture_peer_forget(&p->body, &p->headers);
 	if (x == NULL) {
 		buf_addf(&why, "unexpected: %s %s", req->method != NULL ?
 		    req->method : "GET", req->url);
@@ -182,7 +184,8 @@ fixture_peer_play(void * arg, const struct http_req * req,
 	if ((fail = json_str(res, "fail")) != NULL)
 		return (err_set(e, ERR_TRANSIENT, fail, "%s: %s", req->url,
 		    fail));
-	return (answer(p, res, a) ? err_nomem(e, "an answer") : 0);
+	return (fixture_peer_answer(res, &p->body, &p->headers, a) ?
+	    err_nomem(e, "an answer") : 0);
 }
 
 int
@@ -191,7 +194,7 @@ fixture_peer_end(struct fixture_peer * p)
 	size_t n = json_array_size(p->exchanges);
 	const json_t * req;
 
-	forget(p);
+	fixture_peer_forget(&p->body, &p->headers);
 	if (p->why->len > 0)
 		return (-1);
 	if (p->next >= n)

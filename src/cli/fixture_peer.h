@@ -24,4 +24,11 @@ int fixture_peer_play(void * peer, const struct http_req * req,
  * what the last answer holds. */
 int fixture_peer_end(struct fixture_peer * peer);
 
+/** fixture_peer_answer(res, body, headers, a): Make of a fixture's response what
+ * is played, which ${*body} and ${*headers} hold.  0, or -1: no memory.
+ * fixture_peer_forget(body, headers): Free these. */
+int fixture_peer_answer(const json_t * res, char ** body, char *** headers,
+    struct http_played * a);
+void fixture_peer_forget(char ** body, char *** headers);
+
 #endif

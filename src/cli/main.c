@@ -46,7 +46,9 @@ static const char help[] =
     "       moltler secrets set NAME [VALUE] | list | rm NAME [options]\n"
     "       moltler backup FILE [--force] [options]\n"
     "       moltler restore FILE [--force] [--here] [--keep-cursors] [options]\n"
+    "       moltler manifest new NAME [--dir DIR] [--url URL]\n"
     "       moltler manifest check FILE ... | test DIR ...\n"
+    "       moltler manifest record DIR --entity NAME | --action NAME | --test ...\n"
     "\n"
     "  -e SQL               run these statements (may be repeated)\n"
     "  -f FILE              run the statements in FILE; - is standard input\n"
@@ -61,8 +63,22 @@ static const char help[] =
     "  --here               with restore: what belongs to a node that is not there\n"
     "                       belongs to this one\n"
     "  --keep-cursors       with restore: the SQLite targets were moved here too\n"
+    "  --dir DIR            with manifest new: where the type's folder goes\n"
     "  -h, --help           show this\n"
     "  -V, --version        show the version\n"
+    "\n"
+    "What manifest record asks a service for, and keeps as a fixture:\n"
+    "  --entity NAME        a listing, with --where \"COLUMN = 'x'\" (as often as\n"
+    "                       wanted), --columns A,B, --limit N (5) or all, --rows N\n"
+    "                       (3: records a page) or all\n"
+    "  --action NAME        ENTITY.ACTION, with --args JSON; it is carried out, so\n"
+    "                       --yes has to be said\n"
+    "  --test               the connection's test\n"
+    "  --set KEY=VALUE      of the config; a secret is $env:NAME\n"
+    "  --option KEY=VALUE   of the options\n"
+    "  --fails              it is an error that is wanted\n"
+    "  --description TEXT   what the fixture shows\n"
+    "  -o FILE              else DIR/fixtures/NAME.json; --force replaces it\n"
     "\n"
     "Without -e and -f the statements come from standard input; on a terminal\n"
     "there is a prompt, with history, completion by TAB and \\? for help.\n";
@@ -361,6 +377,7 @@ int
 main(int argc, char ** argv)
 {
 	struct options o = { .url = getenv("MOLTLER_URL") };
+	char long_help[] = "--help";
 	struct screen scr;
 	size_t i;
 	int rc;
@@ -373,6 +390,8 @@ main(int argc, char ** argv)
 		    strerror(errno));
 		return (EXIT_CODE_FAILED);
 	}
+	if (argc == 2 && strcmp(argv[1], "help") == 0)
+		argv[1] = long_help;
 	if (argc > 1 && strcmp(argv[1], "manifest") == 0)
 		return (manifest_cmd_run(&scr, argc - 2, argv + 2));
 	read_options(&o, &scr, argc, argv);

@@ -5,19 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/exit_code.h"
 #include "cli/fixture.h"
+#include "cli/manifest_file.h"
+#include "cli/manifest_new.h"
+#include "cli/record_cmd.h"
 #include "conn/manifest.h"
 
-#define FILE_MAX ((size_t)16 << 20)
-#define PATH_BYTES 4096
-
-static const char usage[] = "usage: moltler manifest check FILE...\n"
-    "       moltler manifest test DIR...";
+static const char usage[] =
+    "usage: moltler manifest new NAME [--dir DIR] [--url URL]\n"
+    "       moltler manifest check FILE...\n"
+    "       moltler manifest test DIR...\n"
+    "       moltler manifest record DIR --entity NAME | --action NAME | --test\n"
+    "           [options]      (record alone shows them)";
 
 /* What a "manifest test" has seen so far. */
 struct tally {
@@ -25,73 +28,14 @@ struct tally {
 };
 
 static int
-slurp(const char * file, struct buf * b, struct err * e)
-{
-	FILE * f = fopen(file, "re");
-	char piece[16384];
-	size_t n;
-	int bad;
-
-	buf_adds(b, "");
-	if (f == NULL)
-		return (err_set(e, ERR_CONFIG, "file", "cannot read %s: %s",
-		    file, strerror(errno)));
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		if (buf_add(b, piece, n))
-			break;
-	bad = ferror(f);
-	fclose(f);
-	if (bad || b->failed)
-		return (err_set(e, ERR_CONFIG, "file", "cannot read %s: %s",
-		    file, bad ? strerror(errno) : "it is too large"));
-	return (0);
-}
-
-static void
-say_fault(void * arg, int is_warning, const char * path, const char * msg)
-{
-	printf("%s: %s: %s: %s\n", (const char *)arg,
-	    is_warning ? "warning" : "error", path, msg);
-}
-
-/* A directory stands for the manifest in it. */
-static const char *
-manifest_of(const char * file, char path[PATH_BYTES])
-{
-	struct stat st;
-
-	if (stat(file, &st) || !S_ISDIR(st.st_mode))
-		return (file);
-	snprintf(path, PATH_BYTES, "%s/manifest.json", file);
-	return (path);
-}
-
-/* Read and check a manifest; its faults go to stdout.  NULL if it has any. */
-static struct manifest *
-load(const char * file)
-{
-	struct buf b = BUF_INIT(FILE_MAX);
-	struct manifest * m = NULL;
-	struct err e;
-
-	if (slurp(file, &b, &e))
-		printf("%s: error: %s\n", file, e.msg);
-	else
-		m = manifest_check(b.p, b.len, file, say_fault,
-		    (void *)(uintptr_t)file, &e);
-	buf_free(&b);
-	return (m);
-}
-
-static int
 check_one(const char * file)
 {
-	char path[PATH_BYTES];
+	char path[MANIFEST_FILE_PATH];
 	struct manifest * m;
 	size_t i, nact = 0, nvisible = 0;
 
-	file = manifest_of(file, path);
-	if ((m = load(file)) == NULL)
+	file = manifest_file_path(file, path);
+	if ((m = manifest_file_load(file, 1)) == NULL)
 		return (-1);
 	for (i = 0; i < m->nentities; i++) {
 		nvisible += !m->entities[i].hidden;
@@ -128,13 +72,13 @@ static void
 play_file(struct tally * t, struct manifest * m, const char * file)
 {
 	const char * base = strrchr(file, '/');
-	struct buf text = BUF_INIT(FILE_MAX), why = BUF_INIT(1 << 20);
+	struct buf text = BUF_INIT(MANIFEST_FILE_MAX), why = BUF_INIT(1 << 20);
 	json_t * doc = NULL, * one;
 	struct err e;
 	size_t i;
 
 	base = base != NULL ? base + 1 : file;
-	if (slurp(file, &text, &e) ||
+	if (manifest_file_read(file, &text, &e) ||
 	    (doc = json_parse(text.p, text.len, file, &e)) == NULL) {
 		buf_adds(&why, e.msg);
 		say_test(t, 1, m->type, base, NULL, &why);
@@ -156,12 +100,12 @@ play_file(struct tally * t, struct manifest * m, const char * file)
 static void
 test_one(struct tally * t, const char * dir)
 {
-	char path[PATH_BYTES];
+	char path[MANIFEST_FILE_PATH];
 	struct manifest * m;
 	glob_t g;
 	size_t i;
 
-	m = load(manifest_of(dir, path));
+	m = manifest_file_load(manifest_file_path(dir, path), 1);
 	snprintf(path, sizeof(path), "%s/fixtures/*.json", dir);
 	if (m == NULL || glob(path, 0, NULL, &g)) {
 		t->failed++;
@@ -180,18 +124,25 @@ int
 manifest_cmd_run(struct screen * scr, int n, char ** args)
 {
 	struct tally t = { 0, 0 };
-	int i, bad = 0;
+	int i, bad = 0, rc = EXIT_CODE_DONE;
 
 	log_setup(LOG_ERROR, LOG_TEXT);
 	if (n >= 2 && strcmp(args[0], "check") == 0) {
 		for (i = 1; i < n; i++)
 			bad |= check_one(args[i]) != 0;
+	} else if (n >= 1 && strcmp(args[0], "new") == 0) {
+		rc = manifest_new_run(scr, n, args);
+	} else if (n >= 1 && strcmp(args[0], "record") == 0) {
+		rc = record_cmd_run(scr, n, args);
 	} else if (n >= 2 && strcmp(args[0], "test") == 0) {
 		for (i = 1; i < n; i++)
 			test_one(&t, args[i]);
 		printf("1..%u\n# %u passed, %u failed\n", t.n, t.n - t.failed,
 		    t.failed);
 		bad = t.failed > 0;
+	} else if (n >= 1 && (strcmp(args[0], "help") == 0 ||
+	    strcmp(args[0], "--help") == 0 || strcmp(args[0], "-h") == 0)) {
+		puts(usage);
 	} else {
 		screen_complain(scr, "%s", usage);
 		return (EXIT_CODE_USAGE);
@@ -201,5 +152,5 @@ manifest_cmd_run(struct screen * scr, int n, char ** args)
 		    strerror(errno));
 		return (EXIT_CODE_FAILED);
 	}
-	return (bad ? EXIT_CODE_FAILED : EXIT_CODE_DONE);
+	return (bad ? EXIT_CODE_FAILED : rc);
 }

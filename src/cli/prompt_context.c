@@ -34,8 +34,9 @@ WORDS(after_type, "CONFIG");
 WORDS(after_object, "OPTIONS");
 WORDS(after_explain, "CONNECTOR_EXEC", "QUERY PLAN", "SELECT", "SYNC", "WITH");
 WORDS(after_begin, "CONNECTOR_EXEC", "SELECT", "TRY", "WITH");
-WORDS(options, "batch_size", "cache_ttl", "max_api_calls", "rate_limit",
-    "rate_limit_burst", "retention", "retry_count", "sync_interval", "timeout_seconds");
+WORDS(options, "batch_size", "ca_file", "cache_ttl", "max_api_calls",
+    "rate_limit", "rate_limit_burst", "retention", "retry_count",
+    "sync_interval", "timeout_seconds", "tls_verify");
 WORDS(classes, "auth_error", "config_error", "connector_error", "OTHERS",
     "rate_limit_error", "timeout_error");
 WORDS(subquery, "SELECT");

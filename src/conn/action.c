@@ -1,56 +1,23 @@
-#include "conn/action.h"
+#include "conn/action_internal.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/backoff.h"
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "conn/action_answer.h"
-#include "conn/action_lookup.h"
-#include "conn/answer_rules.h"
-#include "conn/limits.h"
+#include "base/rfc3339.h"
 #include "conn/result_cache.h"
 #include "conn/secret_scrub.h"
-#include "conn/send.h"
 
 #define MAX_ANSWER ((size_t)8 << 20)
 #define DEFAULT_MS 60000
-#define RETRIES 3
-#define BACKOFF_MS 500
-#define BACKOFF_MAX_MS 30000
+/* Clocks differ: what {{action.since}} is earlier than the beginning. */
+#define SINCE_MS 60000
 
-enum action_state {
-	ACTION_BEGIN,   /* in the soon queue: nothing was done yet */
-	ACTION_PERMIT,  /* waiting for the budget */
-	ACTION_SENT,    /* waiting for the answer */
-	ACTION_BACKOFF, /* waiting to try again */
-	ACTION_DONE
-};
 static const char * const state_names[] = { "begin", "permit", "sent",
-	"backoff", "done" };
-
-struct action {
-	const struct conn_env * env;
-	struct connector * c;
-	const struct manifest_action * act;
-	json_t * args;
-	json_t * lookup;       /* what was found, or NULL */
-	int looking;           /* the step: the lookup, else the action */
-	int acted;             /* it was sent: what was read may be so no more */
-	enum action_state state;
-	struct request * req;
-	struct send * call;
-	struct limit_wait * permit;
-	struct loop_timer * timer;
-	struct soon soon;
-	unsigned tries;        /* of this step, failed */
-	int64_t deadline_us;
-	action_cb * cb;
-	void * arg;
-};
+	"backoff", "pause", "done" };
 
 static void
 enter(struct action * a, enum action_state state)
@@ -83,206 +50,76 @@ action_free(struct action * a)
 	request_free(a->req);
 	json_decref(a->args);
 	json_decref(a->lookup);
+	json_decref(a->own);
 	connector_unref(a->c);
 	free(a);
 }
 
-/* The end; ${a} is gone afterwards. */
+/* It was taken in, and that is all that is known. */
 static void
-finish(struct action * a, const json_t * answer, int status, struct err * e)
+accepted(const struct action * a, struct err * e)
 {
+	char url[160];
+
+	http_url_safe(url, sizeof(url), a->req->url);
+	err_set(e, e->cls, "accepted", "the service accepted it, but what "
+	    "became of it is not known: %.160s; before you send it again "
+	    "look at %s", e->msg, url);
+}
+
+/* Sent and answered by nobody is never told as failed. */
+static enum action_outcome
+outcome_of(const struct action * a, const struct err * e)
+{
+	if (e == NULL)
+		return (a->open && a->step == STEP_PROBE ? OUTCOME_SEEN :
+		    OUTCOME_DONE);
+	if (a->step == STEP_POLL)
+		return (a->judged ? OUTCOME_FAILED : OUTCOME_ACCEPTED);
+	if (a->open)
+		return (OUTCOME_OPEN);
+	return (a->judged ? OUTCOME_FAILED : OUTCOME_UNSENT);
+}
+
+void
+action_finish(struct action * a, const json_t * answer, int status,
+    struct err * e)
+{
+	struct action_end end = a->end;
 	action_cb * cb = a->cb;
 	void * arg = a->arg;
 
 	enter(a, ACTION_DONE);
+	end.status = status;
+	end.what = outcome_of(a, e);
 	if (e != NULL) {
+		if (a->step == STEP_POLL && !a->judged)
+			accepted(a, e);
 		secret_scrub(a->env->secrets, a->c->config, e);
 		err_prefix(e, "%s: %s", a->c->name, a->act->name);
 	}
 	action_free(a);
-	cb(arg, answer, status, e);
+	cb(arg, answer, &end, e);
 }
 
-static void begin(void * arg);
-
-static int64_t
-left_ms(const struct action * a)
+int64_t
+action_left_ms(const struct action * a)
 {
 	return ((a->deadline_us - clock_mono_us()) / 1000);
 }
 
-/* Try the step again in ${ms}; whether there is time for it. */
-static int
-again(struct action * a, int64_t ms)
+/* Do the step in ${ms}; whether there is time for it. */
+int
+action_begin_in(struct action * a, int64_t ms, enum action_state waiting)
 {
-	if (ms >= left_ms(a))
+	if (ms >= action_left_ms(a))
 		return (0);
-	if (a->timer == NULL && (a->timer = loop_timer_new(a->env->loop, begin,
-	    a)) == NULL)
+	if (a->timer == NULL && (a->timer = loop_timer_new(a->env->loop,
+	    action_begin, a)) == NULL)
 		return (0);
-	a->tries++;
-	enter(a, ACTION_BACKOFF);
+	enter(a, waiting);
 	loop_timer_start(a->timer, ms);
 	return (1);
-}
-
-static unsigned
-retries(const struct action * a)
-{
-	return (a->c->opt.retry_count >= 0 ? (unsigned)a->c->opt.retry_count :
-	    RETRIES);
-}
-
-static int64_t
-pause_ms(const struct action * a)
-{
-	return (backoff_ms(a->tries, BACKOFF_MS, BACKOFF_MAX_MS,
-	    (uint32_t)(clock_mono_us() * 2654435761)));
-}
-
-/* Whether nothing can have reached the service. */
-static int
-never_sent(const struct err * e)
-{
-	static const char * const codes[] = { "connect", "resolve",
-	    "queue_full", "nomem", "token" };
-	size_t i;
-
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (strcmp(e->code, codes[i]) == 0)
-			return (1);
-	return (0);
-}
-
-/* Asking does no harm; acting may. */
-static int
-is_harmless(const struct action * a)
-{
-	return (a->looking || a->act->safe_to_retry ||
-	    strcmp(a->req->method, "GET") == 0);
-}
-
-/* No answer came. */
-static void
-unanswered(struct action * a, const struct err * he)
-{
-	struct err e = *he;
-
-	if (e.cls == ERR_TRANSIENT && a->tries < retries(a) &&
-	    (never_sent(&e) || is_harmless(a)) && again(a, pause_ms(a)))
-		return;
-	if ((e.cls == ERR_TRANSIENT && !never_sent(&e) && !is_harmless(a)) ||
-	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0)
-		err_set(&e, ERR_PERMANENT, "ambiguous", "it may have been done "
-		    "or not: %s; look at the service before you send it again",
-		    he->msg);
-	finish(a, NULL, 0, &e);
-}
-
-/* The service refused. */
-static void
-refused(struct action * a, enum answer_kind kind, int status, struct err * e)
-{
-	int64_t ms = e->retry_after_ms > 0 ? e->retry_after_ms : pause_ms(a);
-
-	if (status / 100 == 4)
-		a->acted = 0;
-	if (kind == ANSWER_RATE_LIMITED && a->env->limits != NULL &&
-	    e->retry_after_ms > 0)
-		limits_block(a->env->limits, a->c, e->retry_after_ms);
-	/* Who is told to come later was not served. */
-	if (a->tries < retries(a) && (kind == ANSWER_RATE_LIMITED ||
-	    (e->cls == ERR_TRANSIENT && is_harmless(a))) && again(a, ms))
-		return;
-	if (status >= 500 && status != 501 && status != 503 && !is_harmless(a))
-		err_set(e, e->cls, e->code, "%s; it may have been done all the "
-		    "same: look at the service before you send it again",
-		    e->msg);
-	finish(a, NULL, status, e);
-}
-
-static int
-is_success(const struct manifest_action * act, int status)
-{
-	const json_t * v;
-	size_t i;
-
-	if (act->success == NULL)
-		return (status / 100 == 2);
-	json_array_foreach(act->success, i, v)
-		if (json_is_integer(v) && json_integer_value(v) == status)
-			return (1);
-	return (0);
-}
-
-static void
-succeeded(struct action * a, const json_t * body, int status)
-{
-	struct err e;
-	json_t * v;
-
-	v = action_answer_result(a->act, body, &e);
-	finish(a, v, status, v != NULL ? NULL : &e);
-	json_decref(v);
-}
-
-static void
-looked_up(struct action * a, const json_t * body)
-{
-	struct err e;
-
-	a->lookup = action_lookup_find(a->c, a->act, a->args, body, &e);
-	if (a->lookup == NULL) {
-		finish(a, NULL, 0, &e);
-		return;
-	}
-	a->looking = 0;
-	a->tries = 0;
-	begin(a);
-}
-
-static void
-judge(struct action * a, const struct http_res * res)
-{
-	json_t * body = action_answer_read(a->c->m, a->looking ? NULL :
-	    a->act, res);
-	struct answer_budget budget;
-	enum answer_kind kind;
-	int status = res->status;
-	struct err e;
-
-	if (a->env->limits != NULL) {
-		answer_budget(a->c->m, res, clock_wall_ms(), &budget);
-		limits_learn(a->env->limits, a->c, &budget);
-	}
-	if (!a->looking && a->act->success != NULL && is_success(a->act,
-	    status))
-		kind = status / 100 == 2 ? answer_judge(a->c->m, res, body,
-		    a->req->url, clock_wall_ms(), &e) : ANSWER_OK;
-	else
-		kind = answer_judge(a->c->m, res, body, a->req->url,
-		    clock_wall_ms(), &e);
-	if (kind == ANSWER_OK && !a->looking && !is_success(a->act, status)) {
-		kind = ANSWER_ERROR;
-		err_set(&e, ERR_PERMANENT, "unexpected", "the service answered "
-		    "%d, which does not say that it was done", status);
-	} else if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
-	    kind == ANSWER_NOT_MODIFIED) {
-		/* Words for listings; here nothing was done. */
-		if (err_from_http(&e, res, "the service")) {
-			answer_failed(a->c->m, res, a->req->url, &e);
-			kind = ANSWER_ERROR;
-		}
-	}
-	if (kind == ANSWER_ERROR)
-		send_judged(a->env, a->req, &e);
-	if (kind != ANSWER_OK)
-		refused(a, kind, status, &e);
-	else if (a->looking)
-		looked_up(a, body);
-	else
-		succeeded(a, body, status);
-	json_decref(body);
 }
 
 static void
@@ -292,9 +129,9 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 
 	a->call = NULL;
 	if (res == NULL)
-		unanswered(a, e);
+		action_judge_silence(a, e);
 	else
-		judge(a, res);
+		action_judge_answer(a, res);
 }
 
 static void
@@ -303,7 +140,7 @@ on_nomem(void * arg)
 	struct err e;
 
 	err_nomem(&e, "an action");
-	finish(arg, NULL, 0, &e);
+	action_finish(arg, NULL, 0, &e);
 }
 
 static void
@@ -312,14 +149,24 @@ send_it(struct action * a)
 	struct send_opts o;
 
 	memset(&o, 0, sizeof(o));
-	o.timeout_ms = left_ms(a) > 0 ? left_ms(a) : 1;
+	o.timeout_ms = action_left_ms(a) > 0 ? action_left_ms(a) : 1;
+	/* Time has to be left to see what became of it. */
+	if (a->step == STEP_ACT && (a->act->probe != NULL ||
+	    a->act->idempotency != NULL) && o.timeout_ms > 2)
+		o.timeout_ms = o.timeout_ms * 2 / 3;
 	o.max_body = MAX_ANSWER;
+	o.once = a->step == STEP_ACT && a->act->idempotency == NULL &&
+	    !a->act->safe_to_retry && strcmp(a->req->method, "GET") != 0;
+	if (a->step == STEP_ACT && a->on_attempt != NULL)
+		a->on_attempt(a->arg, a->end.attempts + 1);
 	enter(a, ACTION_SENT);
 	a->call = send_start(a->env, a->req, &o, on_answer, a);
-	if (a->call == NULL)
+	if (a->call == NULL) {
 		loop_soon(a->env->loop, &a->soon, on_nomem, a);
-	else if (!a->looking)
+	} else if (a->step == STEP_ACT) {
 		a->acted = 1;
+		a->end.attempts++;
+	}
 }
 
 static void
@@ -335,21 +182,39 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 		return;
 	}
 	copy = *e;
-	finish(a, NULL, 0, &copy);
+	action_finish(a, NULL, 0, &copy);
 }
 
-/* The step from its beginning. */
-static void
-begin(void * arg)
+static struct request *
+request_of(struct action * a, struct err * e)
+{
+	struct request_given given = { .lookup = a->lookup, .own = a->own };
+
+	switch (a->step) {
+	case STEP_LOOKUP:
+		return (request_lookup(a->c, a->act, a->args, e));
+	case STEP_PROBE:
+		return (request_probe(a->c, a->act, a->args, &given, e));
+	case STEP_ACT:
+	case STEP_POLL:
+		break;
+	}
+	return (request_action(a->c, a->act, a->args, &given, e));
+}
+
+void
+action_begin(void * arg)
 {
 	struct action * a = arg;
 	struct err e;
 
-	request_free(a->req);
-	a->req = a->looking ? request_lookup(a->c, a->act, a->args, &e) :
-	    request_action(a->c, a->act, a->args, a->lookup, &e);
+	/* Where to ask again, the first answer alone said. */
+	if (a->step != STEP_POLL) {
+		request_free(a->req);
+		a->req = request_of(a, &e);
+	}
 	if (a->req == NULL) {
-		finish(a, NULL, 0, &e);
+		action_finish(a, NULL, 0, &e);
 		return;
 	}
 	if (a->env->limits == NULL) {
@@ -357,18 +222,35 @@ begin(void * arg)
 		return;
 	}
 	enter(a, ACTION_PERMIT);
-	a->permit = limits_take(a->env->limits, a->c, left_ms(a) > 0 ?
-	    left_ms(a) : 1, on_permit, a);
+	a->permit = limits_take(a->env->limits, a->c, action_left_ms(a) > 0 ?
+	    action_left_ms(a) : 1, on_permit, a);
 	if (a->permit == NULL) {
 		err_nomem(&e, "an action");
-		finish(a, NULL, 0, &e);
+		action_finish(a, NULL, 0, &e);
 	}
+}
+
+/* What templates may say of the action itself. */
+static json_t *
+own_of(const char * id)
+{
+	char made[ID7_LEN], at[RFC3339_LEN], since[RFC3339_LEN];
+	int64_t now = clock_wall_ms();
+
+	if (id == NULL) {
+		id7_make(now, made);
+		id = made;
+	}
+	rfc3339_format(now / 1000 * 1000, at);
+	rfc3339_format((now - SINCE_MS) / 1000 * 1000, since);
+	return (json_pack("{s:s, s:s, s:s}", "id", id, "at", at, "since",
+	    since));
 }
 
 struct action *
 action_start(const struct conn_env * env, struct connector * c,
     const struct manifest_action * act, const json_t * args,
-    int64_t timeout_ms, action_cb * cb, void * arg)
+    const struct action_opts * o, action_cb * cb, void * arg)
 {
 	struct action * a = calloc(1, sizeof(*a));
 
@@ -378,17 +260,25 @@ action_start(const struct conn_env * env, struct connector * c,
 	a->c = connector_ref(c);
 	a->act = act;
 	a->args = args ? json_deep_copy(args) : json_object();
-	a->looking = act->lookup != NULL;
-	a->deadline_us = clock_mono_us() + (timeout_ms > 0 ? timeout_ms :
-	    DEFAULT_MS) * 1000;
+	a->own = own_of(o->id);
+	a->step = act->lookup != NULL ? STEP_LOOKUP : STEP_ACT;
+	a->deadline_us = clock_mono_us() + (o->timeout_ms > 0 ?
+	    o->timeout_ms : DEFAULT_MS) * 1000;
+	a->on_attempt = o->on_attempt;
 	a->cb = cb;
 	a->arg = arg;
-	if (a->args == NULL) {
+	if (a->args == NULL || a->own == NULL) {
 		action_free(a);
 		return (NULL);
 	}
-	loop_soon(env->loop, &a->soon, begin, a);
+	loop_soon(env->loop, &a->soon, action_begin, a);
 	return (a);
+}
+
+int
+action_was_sent(const struct action * a)
+{
+	return (a->acted);
 }
 
 void

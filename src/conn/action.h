@@ -22,24 +22,51 @@ json_t * action_args(const struct connector * c,
     const struct manifest_action * act, const json_t * args, struct err * e)
     MUST_CHECK;
 
+/* What became of it. */
+enum action_outcome {
+	OUTCOME_UNSENT,   /* the service knows nothing of it */
+	OUTCOME_DONE,
+	OUTCOME_SEEN,     /* no answer came, but it is there */
+	OUTCOME_FAILED,   /* the service said so */
+	OUTCOME_OPEN,     /* it was sent, and nobody knows */
+	OUTCOME_ACCEPTED  /* the service took it in, and nobody knows */
+};
+struct action_end {
+	enum action_outcome what;
+	int status;           /* of the last answer; 0: none came */
+	unsigned attempts;    /* how often it was sent */
+};
+
 /** Called once, from the loop: the answer (borrowed; JSON null where the service
- * says nothing) and its status, or ${e}. */
-typedef void action_cb(void * arg, const json_t * answer, int status,
-    const struct err * e);
+ * says nothing) or ${e}, and what became of it. */
+typedef void action_cb(void * arg, const json_t * answer,
+    const struct action_end * end, const struct err * e);
+
+struct action_opts {
+	int64_t timeout_ms;   /* 0: a minute */
+	const char * id;      /* its own, of id7_make(); NULL: one is made */
+	/* Told before it is sent, each time; or NULL. */
+	void (*on_attempt)(void * arg, unsigned attempt);
+};
 
 /**
- * action_start(env, c, act, args, timeout_ms, cb, arg):
+ * action_start(env, c, act, args, o, cb, arg):
  * Do it; ${args} as action_args() gave them.  Sent once: only what is
- * safe_to_retry, and what failed before it was sent, is tried again.  After a
- * failure that leaves it open whether it was done the code is "ambiguous" and the
- * message says so.  A success makes the connector's cached results void.
+ * safe_to_retry or has an idempotency key, and what failed before it was sent, is
+ * tried again.  After a failure that leaves it open whether it was done it is looked
+ * for, where the manifest has a probe: what is there is done, what is not is sent
+ * once more.  Else the code is "ambiguous" and the message says so; "accepted" where the service took it in and did not say in time what
+ * became of it, "failed" (permanent) where it then failed there.  A success makes the connector's cached results void.
  * NULL only when out of memory.
  */
 struct action * action_start(const struct conn_env * env, struct connector * c,
     const struct manifest_action * act, const json_t * args,
-    int64_t timeout_ms, action_cb * cb, void * arg);
+    const struct action_opts * o, action_cb * cb, void * arg);
 
 /** action_cancel(a): Without calling back; what was sent was sent.  NULL: no-op. */
 void action_cancel(struct action * a);
+
+/** action_was_sent(a): Whether something of it may have reached the service. */
+int action_was_sent(const struct action * a);
 
 #endif

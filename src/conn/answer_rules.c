@@ -70,6 +70,23 @@ holds(const struct http_res * res, const json_t * body, const json_t * at,
 	return (found);
 }
 
+/* What the rule looks for, where its path leads; where that fans out, in any of
+ * these places.  NULL: nowhere. */
+static const json_t *
+find(const struct manifest_error * r, const json_t * body)
+{
+	json_t * all = body != NULL ? json_path_all(r->path, body) : NULL;
+	json_t * v, * found = NULL;
+	size_t i;
+
+	json_array_foreach(all, i, v)
+		if (found == NULL && !json_is_null(v) && (r->equals == NULL ||
+		    json_equal(r->equals, v)))
+			found = v;
+	json_decref(all); /* the body has it */
+	return (found);
+}
+
 static int
 rule_matches(const struct manifest_error * r, const struct http_res * res,
     const json_t * body)
@@ -82,13 +99,8 @@ rule_matches(const struct manifest_error * r, const struct http_res * res,
 		return (0);
 	if (r->headers != NULL && !headers_match(r->headers, res))
 		return (0);
-	if (r->path != NULL) {
-		at = body ? json_path_get(r->path, body) : NULL;
-		if (at == NULL || json_is_null(at))
-			return (0);
-		if (r->equals != NULL && !json_equal(r->equals, at))
-			return (0);
-	}
+	if (r->path != NULL && (at = find(r, body)) == NULL)
+		return (0);
 	return (r->contains == NULL || holds(res, body, at, r->contains));
 }
 
@@ -363,6 +375,30 @@ header_number(const struct http_res * res, const char * name)
 	return ((int64_t)ceil(d));
 }
 
+/* "name=18/15000; ...": what is used of what there is. */
+static void
+usage_of(const struct http_res * res, const char * name,
+    struct answer_budget * b)
+{
+	const char * v = name ? http_res_header(res, name) : NULL;
+	char * end;
+	double used, of;
+
+	if (v == NULL)
+		return;
+	v += strcspn(v, "=;");
+	if (*v != '=' || v[1] < '0' || v[1] > '9')
+		return;
+	used = strtod(v + 1, &end);
+	if (*end != '/' || end[1] < '0' || end[1] > '9')
+		return;
+	of = strtod(end + 1, NULL);
+	if (used > 1e15 || of > 1e15)
+		return;
+	b->limit = (int64_t)of;
+	b->remaining = used < of ? (int64_t)(of - used) : 0;
+}
+
 static int64_t
 reset_of(const struct manifest_limits * l, const struct http_res * res,
     int64_t now_ms)
@@ -398,5 +434,6 @@ answer_budget(const struct manifest * m, const struct http_res * res,
 {
 	b->limit = header_number(res, m->limits.limit);
 	b->remaining = header_number(res, m->limits.remaining);
+	usage_of(res, m->limits.usage, b);
 	b->reset_ms = reset_of(&m->limits, res, now_ms);
 }

@@ -58,6 +58,8 @@ struct conn_env {
 	struct tokens * tokens;            /* NULL: none can be fetched */
 	const struct conn_shared * shared; /* NULL: this process alone */
 	struct call_counts * counts;       /* NULL: nobody counts */
+	int no_pause;                      /* what is asked again and again is
+	                                      asked at once (fixtures) */
 };
 
 #endif

@@ -12,7 +12,7 @@
 #include "conn/manifest_schema.h"
 
 #define CACHE_TTL_MS 300000
-#define MAX_API_CALLS 1000
+#define MAX_FILE 4095
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "bad_options", __VA_ARGS__)
 
@@ -31,9 +31,9 @@ static const struct number_option {
 	{ "timeout_seconds", 0.1, 3600, 0 },
 };
 
-static const char * const options_known[] = { "batch_size", "cache_ttl",
-    "max_api_calls", "rate_limit", "rate_limit_burst", "retention",
-    "retry_count", "sync_interval", "timeout_seconds" };
+static const char * const options_known[] = { "batch_size", "ca_file",
+    "cache_ttl", "max_api_calls", "rate_limit", "rate_limit_burst", "retention",
+    "retry_count", "sync_interval", "timeout_seconds", "tls_verify" };
 #define NKNOWN (sizeof(options_known) / sizeof(*options_known))
 
 __attribute__((format(printf, 2, 3))) static void
@@ -106,6 +106,27 @@ get_duration(const json_t * o, const char * key, int64_t * ms, struct buf * b)
 		fault(b, "options.%s: %.180s", key, why.msg);
 }
 
+/* Whom to trust.  Whether the file is there is seen when it is used: a connector
+ * is not lost because a file is away for a while. */
+static void
+check_tls(const json_t * o, struct buf * b)
+{
+	const json_t * v = json_object_get(o, "ca_file");
+	const char * s = json_string_value(v);
+
+	if (v != NULL && (s == NULL || s[0] != '/' ||
+	    json_string_length(v) > MAX_FILE ||
+	    strlen(s) != json_string_length(v)))
+		fault(b, "options.ca_file must be the whole path of a file with "
+		    "certificates (PEM) on the daemon's machine");
+	v = json_object_get(o, "tls_verify");
+	if (v != NULL && !json_is_boolean(v))
+		fault(b, "options.tls_verify must be true or false");
+	else if (json_is_false(v) && s != NULL)
+		fault(b, "options.ca_file has no meaning where tls_verify is "
+		    "false");
+}
+
 /* All that is wrong with them, each named. */
 static int
 check_options(const json_t * o, struct connector_options * opt, struct err * e)
@@ -115,6 +136,7 @@ check_options(const json_t * o, struct connector_options * opt, struct err * e)
 
 	check_known(o, &b);
 	check_numbers(o, &b);
+	check_tls(o, &b);
 	get_duration(o, "sync_interval", &opt->sync_interval_ms, &b);
 	get_duration(o, "retention", &opt->retention_ms, &b);
 	if (b.len > 0)
@@ -129,7 +151,6 @@ parse_options(const json_t * o, struct connector_options * opt,
 {
 	opt->retry_count = -1;
 	opt->cache_ttl_ms = CACHE_TTL_MS;
-	opt->max_api_calls = MAX_API_CALLS;
 	if (o == NULL)
 		return (0);
 	if (!json_is_object(o))
@@ -146,8 +167,12 @@ parse_options(const json_t * o, struct connector_options * opt,
 	if (json_object_get(o, "cache_ttl") != NULL)
 		opt->cache_ttl_ms = (int64_t)(json_number_value(
 		    json_object_get(o, "cache_ttl")) * 1000);
-	opt->max_api_calls = json_int(o, "max_api_calls", MAX_API_CALLS);
+	opt->max_api_calls = json_int(o, "max_api_calls", 0);
 	opt->batch_size = json_int(o, "batch_size", 0);
+	opt->insecure = json_is_false(json_object_get(o, "tls_verify"));
+	if (json_object_get(o, "ca_file") != NULL && (opt->ca_file = strdup(
+	    json_string_value(json_object_get(o, "ca_file")))) == NULL)
+		return (err_nomem(e, "a connector"));
 	return (0);
 }
 
@@ -225,6 +250,7 @@ connector_unref(struct connector * c)
 		explicit_bzero(c->config, strlen(c->config));
 	free(c->config);
 	free(c->options);
+	free(c->opt.ca_file);
 	free(c->token_base);
 	free(c);
 }

@@ -17,8 +17,10 @@ struct connector_options {
 	double rate_limit;     /* requests a second; 0: the manifest's */
 	double rate_limit_burst; /* 0: the manifest's */
 	int64_t cache_ttl_ms;  /* 300 s unless said; 0: off */
-	int64_t max_api_calls; /* of one statement; 1000 unless said */
+	int64_t max_api_calls; /* of one statement; 0: not said */
 	int64_t batch_size;    /* rows; 0: the manifest's page size */
+	char * ca_file;        /* trust this alone; NULL: the system's */
+	int insecure;          /* do not check the service's certificate */
 };
 
 /*

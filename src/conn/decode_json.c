@@ -67,6 +67,7 @@ reset(struct decode_json * d)
 	d->first = d->raw = d->cuts = 0;
 	d->in_record = d->in_element = 0;
 	d->drop_record = d->drop_element = 0;
+	d->lack[0] = '\0';
 	d->top_seen = d->piece_seen = d->list_seen = d->list_bad = 0;
 }
 
@@ -224,12 +225,28 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 	    decode_json_take(d, p, n));
 }
 
+/* Whether the page is an object: what is none says nothing of records. */
+static int
+is_object(const struct decode_json * d)
+{
+	size_t i = 0;
+
+	if (d->body.len >= 3 && (unsigned char)d->body.p[0] == 0xef)
+		i = 3;
+	while (i < d->body.len && strchr(" \t\r\n", d->body.p[i]) != NULL)
+		i++;
+	return (i < d->body.len && d->body.p[i] == '{');
+}
+
 /* Whether records were found, or it was said that there are none. */
 static int
 found_records(const struct decode_json * d)
 {
 	if (d->list_bad)
 		return (0);
+	if (d->plan->list->records_optional && (is_object(d) ||
+	    (d->plan->records->neach > 0 && d->top_seen)))
+		return (1);
 	if (d->plan->records->neach == 0)
 		return (d->list_seen);
 	return (d->top_seen && (!d->piece_seen || d->list_seen));
@@ -304,6 +321,7 @@ finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 		return (decode_json_fault_records(d));
 	if (take_fields(d, body))
 		return (-1);
+	memcpy(body->lack, d->lack, sizeof(body->lack));
 	body->hash = hash64(HASH_KEY, d->body.p, d->body.len);
 	return (decode_json_rows_finish(d, page));
 }

@@ -33,9 +33,12 @@ struct decode_plan * decode_plan_ref(struct decode_plan * p);
 void decode_plan_unref(struct decode_plan * p);
 
 /* What pagination reads from the body, by enum body_field of manifest.h: a
- * scalar (borrowed from the decoder), or NULL; and a hash of all its bytes. */
+ * scalar (borrowed from the decoder), or NULL; a hash of all its bytes; and what it
+ * says of not being whole, or "". */
+#define DECODE_LACK 120
 struct decode_body {
 	const json_t * field[BODY_FIELDS];
+	char lack[DECODE_LACK];
 	uint64_t hash;
 };
 

@@ -99,6 +99,7 @@ struct decode_json {
 	size_t first;    /* row of the record */
 	size_t raw;
 	uint8_t in_record, in_element, drop_record, drop_element;
+	uint8_t keep_record, keep_element;
 
 	/* What was seen of the record path. */
 	uint8_t top_seen, piece_seen, list_seen, list_bad;
@@ -110,6 +111,7 @@ struct decode_json {
 
 	struct json_token field[BODY_FIELDS]; /* TOKEN_NULL: not there */
 	json_t * value[BODY_FIELDS];
+	char lack[DECODE_LACK];
 };
 
 /** decode_json_take(d, p, n): The next bytes of JSON, whatever the answer is.  0, or

@@ -154,9 +154,10 @@ add_columns(struct tracks * ts, const struct track * base,
 {
 	struct track t = *base;
 	struct decode_accept drop = { .event = ON_DROP,
-	    .element = (uint8_t)of_element };
+	    .element = (uint8_t)of_element }, keep = drop;
 	size_t i;
 
+	keep.event = ON_KEEP;
 	t.accept.event = of_element ? ON_ELEMENT : ON_RECORD;
 	if (add_track(ts, &t))
 		return (-1);
@@ -165,6 +166,9 @@ add_columns(struct tracks * ts, const struct track * base,
 		    !ent->columns[i].path->of_element == !of_element &&
 		    add_column(ts, base, &ent->columns[i], (uint32_t)i))
 			return (-1);
+	if (ent->keep_if != NULL && !ent->keep_if->of_element == !of_element &&
+	    add_path(ts, base, ent->keep_if, ent->keep_if->n, keep))
+		return (-1);
 	if (ent->drop_if == NULL || !ent->drop_if->of_element != !of_element)
 		return (0);
 	return (add_path(ts, base, ent->drop_if, ent->drop_if->n, drop));
@@ -229,6 +233,13 @@ add_body(struct tracks * ts, const struct manifest_list * list)
 		if (list->paginate.field[i] != NULL &&
 		    add_path(ts, &none, list->paginate.field[i],
 		    list->paginate.field[i]->n, a))
+			return (-1);
+	}
+	a.event = ON_LACK;
+	for (i = 0; i < list->nlacks; i++) {
+		a.index = (uint32_t)i;
+		if (add_path(ts, &none, list->lacks[i].path,
+		    list->lacks[i].path->n, a))
 			return (-1);
 	}
 	return (0);
@@ -434,6 +445,10 @@ check(const struct manifest_entity * ent, struct err * e)
 		return (err_set(e, ERR_CONFIG, "path", "entity %s: drop_if "
 		    "begins with @, but nothing is exploded: set \"explode\"",
 		    ent->name));
+	if (ent->keep_if != NULL && ent->keep_if->of_element)
+		return (err_set(e, ERR_CONFIG, "path", "entity %s: the path of "
+		    "keep_if begins with @, but nothing is exploded: set "
+		    "\"explode\"", ent->name));
 	for (i = 0; i < ent->ncolumns; i++)
 		if (ent->columns[i].path != NULL &&
 		    ent->columns[i].path->of_element)

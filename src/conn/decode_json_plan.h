@@ -25,6 +25,8 @@ enum decode_event {
 	ON_ELEMENT, /* of an exploded array */
 	ON_FAN,     /* where a column's path first fans out */
 	ON_DROP,
+	ON_KEEP,
+	ON_LACK,    /* .index: of the list's ${lacks} */
 	ON_BODY,    /* .index: an enum body_field */
 	ON_COLUMN   /* .index: the column */
 };
@@ -38,7 +40,7 @@ enum decode_cond {
 struct decode_accept {
 	uint8_t event;
 	uint8_t cond;
-	uint8_t element; /* of COLUMN, FAN, DROP: below the exploded element */
+	uint8_t element; /* of COLUMN, FAN, DROP, KEEP: below the exploded element */
 	uint8_t fan;     /* of COLUMN: the path fans out below its record; of
 	                    LIST: the record path ends by fanning out */
 	uint32_t index;

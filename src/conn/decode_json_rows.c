@@ -5,6 +5,7 @@
 
 #include "conn/decode_json_fan.h"
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_note.h"
 #include "conn/decode_json_zip.h"
 
 static int
@@ -40,6 +41,15 @@ cells_of(struct decode_json * d, int element)
 	return (d->plan->ent->explode != NULL ? d->parent : d->row);
 }
 
+/* Whether rows need not say why they are kept. */
+static uint8_t
+keeps_all(const struct decode_json * d, int element)
+{
+	const struct json_path * p = d->plan->ent->keep_if;
+
+	return (p == NULL || p->of_element != element);
+}
+
 static int
 begin_record(struct decode_json * d)
 {
@@ -47,6 +57,7 @@ begin_record(struct decode_json * d)
 	d->in_record = 1;
 	d->in_element = 0;
 	d->drop_record = 0;
+	d->keep_record = keeps_all(d, 0);
 	d->first = d->page->nrows;
 	if (d->plan->fans)
 		decode_json_fan_begin(d, 0);
@@ -68,7 +79,7 @@ end_record(struct decode_json * d)
 	if (d->plan->fans && decode_json_fan_end(d, 0, cells_of(d, 0)))
 		return (-1);
 	d->in_record = 0;
-	if (d->drop_record) {
+	if (d->drop_record || !d->keep_record) {
 		cut_rows(d, d->first);
 		return (0);
 	}
@@ -91,6 +102,7 @@ begin_element(struct decode_json * d)
 		return (0);
 	d->in_element = 1;
 	d->drop_element = 0;
+	d->keep_element = keeps_all(d, 1);
 	if (d->plan->fans)
 		decode_json_fan_begin(d, 1);
 	return (new_row(d));
@@ -104,9 +116,22 @@ end_element(struct decode_json * d)
 	if (d->plan->fans && decode_json_fan_end(d, 1, d->row))
 		return (-1);
 	d->in_element = 0;
-	if (d->drop_element)
+	if (d->drop_element || !d->keep_element)
 		page_row_drop(d->page);
 	return (0);
+}
+
+/* A flag that is not set is no reason; where all is text it is one, too. */
+static int
+is_unset(const struct decode_json * d, const struct json_token * t)
+{
+	enum manifest_decode how = d->plan->ent->decode;
+
+	if (t->kind == TOKEN_NULL || t->kind == TOKEN_FALSE)
+		return (1);
+	return ((how == DECODE_XML || how == DECODE_CSV) &&
+	    t->kind == TOKEN_STRING && t->len == 5 &&
+	    strncasecmp(d->body.p + t->at, "false", 5) == 0);
 }
 
 /* A value for a column, a field of the body, or a reason to drop. */
@@ -119,13 +144,21 @@ take(struct decode_json * d, const struct decode_accept * a,
 
 	switch (a->event) {
 	case ON_DROP:
-		/* A flag that is not set is none. */
-		if (t->kind == TOKEN_NULL || t->kind == TOKEN_FALSE)
+		if (is_unset(d, t))
 			break;
 		if (a->element)
 			d->drop_element = 1;
 		else
 			d->drop_record = 1;
+		break;
+	case ON_KEEP:
+		if (a->element)
+			d->keep_element |= decode_json_note_kept(d, t);
+		else
+			d->keep_record |= decode_json_note_kept(d, t);
+		break;
+	case ON_LACK:
+		decode_json_note_lack(d, &d->plan->list->lacks[a->index], t);
 		break;
 	case ON_BODY:
 		d->field[a->index] = *t;
@@ -298,6 +331,12 @@ forget_one(struct decode_json * d, const struct decode_accept * a,
 			d->drop_element = 0;
 		else
 			d->drop_record = 0;
+		break;
+	case ON_KEEP:
+		if (a->element)
+			d->keep_element = 0;
+		else
+			d->keep_record = 0;
 		break;
 	case ON_BODY:
 		d->field[a->index].kind = TOKEN_NULL;

@@ -328,13 +328,38 @@ set_json(const struct json_token * t, struct value * v)
 	return (set_text(v, t->at - quotes, t->len + 2 * quotes, 0));
 }
 
+/* The ${want}th part of a text between slashes, from its end if negative; NULL: it
+ * has none.  Parts of no length, as at both ends, do not count. */
+static const char *
+segment(const char * s, size_t n, int want, size_t * len)
+{
+	size_t i = 0, from;
+	int k = 0, count = 0;
+
+	for (i = 0; i < n; i++)
+		count += s[i] != '/' && (i == 0 || s[i - 1] == '/');
+	if (want < 0)
+		want += count + 1;
+	for (i = 0; i < n; i++) {
+		if (s[i] == '/' || (i > 0 && s[i - 1] != '/'))
+			continue;
+		if (++k != want)
+			continue;
+		for (from = i; i < n && s[i] != '/'; i++)
+			;
+		*len = i - from;
+		return (s + from);
+	}
+	return (NULL);
+}
+
 /* A scalar's text, typed where it can be. */
 static int
 set_scalar(const struct manifest_column * c, const struct json_token * t,
     const char * body, struct buf * made, struct value * v)
 {
-	const char * s = body + t->at;
-	size_t n = t->len, at = made->len;
+	const char * s = body + t->at, * part = NULL;
+	size_t n = t->len, at = made->len, from;
 	int rv = 1;
 
 	if (t->kind == TOKEN_ESCAPED) {
@@ -357,9 +382,14 @@ set_scalar(const struct manifest_column * c, const struct json_token * t,
 		made->len = at;
 		return (0);
 	}
+	if (c->segment != 0 && (part = segment(s, n, c->segment, &n)) == NULL) {
+		made->len = at;
+		return (0);
+	}
+	from = part != NULL ? (size_t)(part - s) : 0;
 	if (t->kind == TOKEN_ESCAPED)
-		return (set_text(v, at, n, DECODE_MADE));
-	return (set_text(v, t->at, n, 0));
+		return (set_text(v, at + from, n, DECODE_MADE));
+	return (set_text(v, t->at + from, n, 0));
 }
 
 /* Whether it is what the service writes for nothing. */

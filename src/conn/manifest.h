@@ -56,6 +56,8 @@ struct manifest_column {
 	int zip;                    /* the path leads to a list, and each of its
 	                               elements is a row */
 	int nocase;                 /* compares without regard to case */
+	int segment;                /* of a text between slashes the one meant: 1
+	                               is the first, -1 the last; 0: all of it */
 	/*
 	 * An input: "col = value" in WHERE gives the value, else dflt does; the
 	 * templates of requests read it as {{in.NAME}}, and each row shows it
@@ -117,7 +119,8 @@ struct manifest_push {
 /* A clause language: one text put together of what is pushed. */
 struct manifest_clause {
 	const char * language;   /* decides quoting: "jql", "query",
-	                            "entity", "selector" */
+	                            "entity", "selector", "soql",
+	                            "spl" */
 	enum param_where where;  /* IN_QUERY or IN_BODY */
 	const char * name;
 	const char * joiner;     /* " AND " */
@@ -125,6 +128,14 @@ struct manifest_clause {
 	                            if what it needs is missing */
 	const char * empty;      /* the text if no clause came, or NULL: nothing */
 	const char * order;      /* " ORDER BY {{order}}", or NULL */
+	const char * limit;      /* " LIMIT {{value}}", or NULL */
+};
+
+/* What tells that an answer is not whole: anything at ${path} but nothing, false
+ * and what ${fine} holds. */
+struct manifest_lack {
+	struct json_path * path;
+	const json_t * fine;       /* an array */
 };
 
 /* ORDER BY of one or more columns. */
@@ -153,8 +164,8 @@ struct manifest_paginate {
 	                              MORE ends the list when not true, LAST when
 	                              true, TOTAL when so many records were seen */
 	int first;                 /* the first page's number */
-	enum param_where size_where;
-	const char * size_param;   /* or NULL */
+	enum param_where size_where; /* IN_CLAUSE: its limit says it */
+	const char * size_param;   /* or the language of that; or NULL */
 	int size;                  /* asked for by default */
 	int size_max;
 	int size_min;              /* fewer it will not have */
@@ -173,6 +184,8 @@ struct manifest_paginate {
 struct manifest_list {
 	const char * name;         /* for EXPLAIN and fixtures */
 	const json_t * needs;      /* array of input names */
+	int batch;                 /* so many values of the input that is needed go
+	                              in one call; 0: one */
 	const char * method;
 	const char * url;          /* a template; relative to base_url */
 	const json_t * query;      /* name -> template; defaults that a push of
@@ -181,6 +194,9 @@ struct manifest_list {
 	const json_t * body;       /* a JSON template, or NULL */
 	const json_t * timeout_ms; /* an integer, a template, or NULL */
 	struct json_path * records;
+	int records_optional;      /* where they are missing there are none */
+	struct manifest_lack * lacks;
+	size_t nlacks;
 	struct manifest_paginate paginate;
 	struct manifest_push * pushes;
 	size_t npushes;
@@ -194,7 +210,8 @@ struct manifest_list {
 	const json_t * order_query; /* name -> template, or NULL */
 	const json_t * order_body; /* path -> a JSON template: the body holds a list
 	                              of it there, one a column; or NULL */
-	const char * order_asc, * order_desc; /* words for the direction */
+	const char * order_asc, * order_desc; /* words for the direction; NULL: the
+	                              service does not list so */
 	int order_max;              /* columns at once; 0: 1 */
 	/* A call for each row of another entity of this type, which gives
 	 * inputs: column name of ours -> of theirs. */
@@ -203,6 +220,9 @@ struct manifest_list {
 	const json_t * where;       /* what is asked of that entity: column ->
 	                               value, or NULL */
 	unsigned parallel;          /* calls side by side; 0: 4 */
+	size_t split;               /* beyond its cap it is read in windows of this
+	                               column, less 1; 0: not */
+	const json_t * split_query; /* what makes it tell its total, or NULL */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
@@ -224,6 +244,42 @@ struct manifest_arg {
 	struct manifest_arg * items;  /* what an array holds; NULL: anything */
 };
 
+/* How it is learned what became of an action that was only accepted. */
+struct manifest_poll {
+	const char * url;           /* of the answer, a header of it, ... */
+	const char * base;          /* what a url that begins with '/' there
+	                               follows; NULL: the host */
+	const json_t * when;        /* statuses that only accept; NULL: 202 */
+	const json_t * until;       /* path -> values that say it is done, or NULL */
+	const json_t * status;      /* statuses that say so; NULL: where there is
+	                               no until, any 2xx but 202 */
+	const json_t * pending;     /* statuses beside 202 that say: not yet */
+	const json_t * failed;      /* path -> values that say it failed, or NULL */
+	struct json_path * error_text; /* why, or NULL */
+	struct json_path * result;  /* NULL: all of the last answer */
+	int64_t every_ms;
+};
+
+/* How it is seen whether an action was done of which nobody knows. */
+struct manifest_probe {
+	const char * method;
+	const char * url;
+	const json_t * query, * body; /* or NULL */
+	struct json_path * records;   /* NULL: the answer itself */
+	const json_t * match;         /* path -> template, or NULL */
+	const json_t * since;         /* path -> template of the earliest, or NULL */
+	const json_t * missing;       /* statuses: it is not there; NULL: 404 */
+	struct json_path * result;    /* within the record; NULL: all of it */
+	int64_t after_ms;
+};
+
+/* How a service is told that it is the same again. */
+struct manifest_idempotency {
+	const char * header;          /* or ... */
+	const char * body;            /* ... the path in the body */
+	const char * value;           /* template */
+};
+
 struct manifest_action {
 	const char * name;
 	const char * description;
@@ -242,6 +298,9 @@ struct manifest_action {
 	 * {{lookup}}: {url, records, match: {path: template}, value: path}; or
 	 * NULL. */
 	const json_t * lookup;
+	struct manifest_poll * poll; /* NULL: the answer is the end of it */
+	struct manifest_probe * probe;             /* or NULL */
+	struct manifest_idempotency * idempotency; /* or NULL */
 	const json_t * success;     /* array of statuses; NULL: any 2xx */
 	struct json_path * result;  /* the part of the answer that is the row; NULL:
 	                               all of it */
@@ -271,6 +330,9 @@ struct manifest_entity {
 	size_t nlists;
 	struct json_path * explode;   /* within a record: one row an element */
 	struct json_path * drop_if;   /* records that have it are no rows */
+	struct json_path * keep_if;   /* records without ${keep_text} there are no
+	                                 rows; NULL: all are */
+	const char * keep_text;
 	struct manifest_action * actions;
 	size_t nactions;
 	/* Where columns that are lazy come from: an entity that is listed for the
@@ -278,6 +340,8 @@ struct manifest_entity {
 	const char * complete;
 	const char * complete_input;  /* that entity's input, which is told ... */
 	size_t complete_key;          /* ... the value of this column of ours */
+	size_t complete_own;          /* its rows are ours whose column of these ... */
+	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };
 
@@ -312,6 +376,7 @@ struct manifest_limits {
 	const char * limit;         /* header names, or NULL */
 	const char * remaining;
 	const char * reset;
+	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */

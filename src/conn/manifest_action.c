@@ -187,24 +187,6 @@ read_lookup(struct mread * r, struct manifest_action * act, const json_t * v,
 }
 
 static void
-read_success(struct mread * r, struct manifest_action * act, const json_t * v)
-{
-	const json_t * x;
-	size_t i;
-
-	if ((act->success = mread_list(r, v, "success", 0)) == NULL)
-		return;
-	if (json_array_size(act->success) == 0)
-		mread_fault(r, "success", "is empty: nothing would be a "
-		    "success; leave it away for any 2xx");
-	json_array_foreach((json_t *)(uintptr_t)act->success, i, x)
-		if (!json_is_integer(x) || json_integer_value(x) < 200 ||
-		    json_integer_value(x) > 599)
-			mread_fault(r, "success", "number %zu is no status "
-			    "from 200 to 599", i + 1);
-}
-
-static void
 read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 {
 	static const char * const decode_words[] = { "json", "text", "xml",
@@ -214,7 +196,8 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	int how;
 	static const char * const methods[] = { "GET", "POST", "PUT", "PATCH",
 	    "DELETE", NULL };
-	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW };
+	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW |
+	    ROOT_ACTION };
 
 	act->method = "POST";
 	if (!mread_is_object(r, v, KEYS_ACTION))
@@ -232,7 +215,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	act->body = mread_body(r, v, "body", &s);
 	if (act->body != NULL && strcmp(act->method, "GET") == 0)
 		mread_fault(r, "body", "goes with another method than GET");
-	read_success(r, act, v);
+	act->success = manifest_outcome_statuses(r, "success", v);
 	act->result = mread_path(r, v, "result", 0);
 	how = mread_word(r, v, "decode", decode_words, 0);
 	act->text = how == 1;
@@ -242,6 +225,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 		mread_fault(r, "base64", "has no meaning where the answer is "
 		    "text");
 	act->safe_to_retry = mread_bool(r, v, "safe_to_retry");
+	manifest_outcome_read(r, act, v, &s);
 	act->raw = mread_bool(r, v, "raw");
 }
 
@@ -282,4 +266,5 @@ manifest_action_free(struct manifest_action * a)
 {
 	free_args(a->args, a->nargs);
 	json_path_free(a->result);
+	manifest_outcome_free(a);
 }

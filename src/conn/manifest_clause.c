@@ -5,6 +5,8 @@
 
 /* Clause languages, and what the service can order by. */
 
+#define NLANGUAGES (sizeof(languages) / sizeof(languages[0]))
+
 static void
 read_clause(struct mread * r, struct manifest_clause * c, const json_t * v,
     const struct mread_scope * outer)
@@ -30,6 +32,12 @@ read_clause(struct mread * r, struct manifest_clause * c, const json_t * v,
 	c->empty = mread_template(r, v, "empty", 0, &s);
 	s.roots |= ROOT_ORDER;
 	c->order = mread_template(r, v, "order", 0, &s);
+	s = *outer;
+	s.roots |= ROOT_VALUE;
+	c->limit = mread_template(r, v, "limit", 0, &s);
+	if (c->limit != NULL && strstr(c->limit, "{{value}}") == NULL)
+		mread_fault(r, "limit", "does not speak of {{value}}, which is "
+		    "the number of rows");
 }
 
 void
@@ -37,7 +45,7 @@ manifest_clause_read(struct mread * r, struct manifest_list * list,
     const json_t * v, const struct mread_scope * s)
 {
 	static const char * const languages[] = { "jql", "query", "entity",
-	    "selector" };
+	    "selector", "soql", "spl" };
 	const json_t * clauses = mread_map(r, v, "clauses", 0), * x;
 	struct manifest_clause * c;
 	const char * key;
@@ -51,11 +59,12 @@ manifest_clause_read(struct mread * r, struct manifest_list * list,
 	json_object_foreach((json_t *)(uintptr_t)clauses, key, x) {
 		if (list->clauses == NULL)
 			break;
-		for (i = 0; i < 4 && strcmp(key, languages[i]) != 0; i++)
+		for (i = 0; i < NLANGUAGES && strcmp(key, languages[i]) != 0;
+		    i++)
 			;
-		if (i == 4)
+		if (i == NLANGUAGES)
 			mread_unknown(r, key, "clause language", key,
-			    languages, 4);
+			    languages, NLANGUAGES);
 		sub = mread_enter(r, key);
 		c = &list->clauses[list->nclauses++];
 		c->language = key;
@@ -93,6 +102,18 @@ read_order_columns(struct mread * r, const struct manifest_entity * ent,
 	mread_leave(r, at);
 }
 
+/* The service's word for a direction; NULL: it has none. */
+static const char *
+read_direction(struct mread * r, const json_t * o, const char * key)
+{
+	const char * w;
+
+	if (json_is_null(json_object_get(o, key)))
+		return (NULL);
+	w = mread_str(r, o, key, 0);
+	return (w != NULL ? w : key);
+}
+
 void
 manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v,
@@ -101,7 +122,6 @@ manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
 	const json_t * o = json_object_get(v, "order"), * cols;
 	struct mread_scope s = *outer;
 	size_t at, i;
-	const char * w;
 
 	if (o == NULL)
 		return;
@@ -113,10 +133,11 @@ manifest_clause_order(struct mread * r, const struct manifest_entity * ent,
 		list->order_query = mread_params(r, o, "query", 0, &s);
 		if (mread_map(r, o, "body", 0) != NULL)
 			list->order_body = mread_body(r, o, "body", &s);
-		if ((w = mread_str(r, o, "asc", 0)) != NULL)
-			list->order_asc = w;
-		if ((w = mread_str(r, o, "desc", 0)) != NULL)
-			list->order_desc = w;
+		list->order_asc = read_direction(r, o, "asc");
+		list->order_desc = read_direction(r, o, "desc");
+		if (json_is_null(json_object_get(o, "asc")) &&
+		    json_is_null(json_object_get(o, "desc")))
+			mread_fault(r, NULL, "has neither direction");
 		list->order_max = (int)mread_int(r, o, "max", 1, 1, 16);
 		for (i = 0; i < list->nclauses; i++)
 			if (list->clauses[i].order != NULL)

@@ -1,4 +1,6 @@
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 #include "conn/manifest_parts.h"
 
@@ -27,6 +29,26 @@ read_text(struct mread * r, struct manifest_column * c, const json_t * v)
 		mread_fault(r, "nocase", "goes with type text or list");
 }
 
+/* A name as others, or one with a '_' before it that no target has a use for. */
+static int
+is_name(const char * s)
+{
+	static const char * const taken[] = { "_deleted_at", "_doc",
+	    "_doc_count", "_feature", "_field_names", "_id", "_ignored",
+	    "_index", "_meta", "_nested_path", "_parent", "_routing",
+	    "_rowid_", "_score", "_seq_no", "_size", "_source", "_tier",
+	    "_type", "_version" };
+	size_t i;
+
+	if (s[0] != '_')
+		return (manifest_name_ok(s));
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strcasecmp(s, taken[i]) == 0)
+			return (0);
+	return (manifest_name_ok(s + 1) && strlen(s) <= 64 &&
+	    strncasecmp(s, "_moltler", 8) != 0);
+}
+
 static void
 read_path(struct mread * r, const struct manifest_entity * ent,
     struct manifest_column * c, const json_t * v)
@@ -43,7 +65,7 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	c->pick = (enum column_pick)mread_word(r, v, "pick", picks,
 	    PICK_FIRST);
 	if (json_object_get(v, "path") == NULL && !c->is_input &&
-	    c->lazy == NULL && manifest_name_ok(c->name) &&
+	    c->lazy == NULL && is_name(c->name) &&
 	    (c->path = json_path_parse(c->name, &e)) == NULL)
 		mread_fault(r, NULL, "%s", e.msg);
 	if (c->path == NULL)
@@ -51,6 +73,8 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 	if (c->path->of_element && ent->explode == NULL)
 		mread_fault(r, "path", "begins with @, but the entity has no "
 		    "explode");
+	if (c->segment != 0 && c->path->neach > 0)
+		mread_fault(r, "segment", "goes with a path to one text");
 	if (c->zip && (c->path->neach > 0 || c->is_input ||
 	    c->type == COLUMN_LIST || c->type == COLUMN_MAP))
 		mread_fault(r, "zip", "goes with a path to one list and a "
@@ -97,6 +121,9 @@ read_column(struct mread * r, const struct manifest_entity * ent,
 		mread_fault(r, "none", "must be a text or an integer: what "
 		    "stands where there is no value");
 	c->zip = mread_bool(r, v, "zip");
+	c->segment = (int)mread_int(r, v, "segment", 0, -32, 32);
+	if (c->segment != 0 && c->type != COLUMN_TEXT)
+		mread_fault(r, "segment", "goes with type text");
 	read_text(r, c, v);
 	read_path(r, ent, c, v);
 }
@@ -123,9 +150,10 @@ manifest_column_read(struct mread * r, struct manifest_entity * ent,
 	if ((ent->columns = mread_alloc(r, n, sizeof(*c))) != NULL) {
 		json_object_foreach((json_t *)(uintptr_t)cols, key, x) {
 			sub = mread_enter(r, key);
-			if (!manifest_name_ok(key))
+			if (!is_name(key))
 				mread_fault(r, NULL, "a name holds letters, "
-				    "digits and _ and begins with a letter");
+				    "digits and _ and begins with a letter, or "
+				    "with a _ where no target uses that name");
 			if (manifest_column(ent, key) >= 0)
 				mread_fault(r, NULL, "is a column already, in "
 				    "other case");

@@ -191,6 +191,9 @@ apply_string(const json_t * f, const char * path, const char * key,
 		    "secret itself", path, key, "");
 	else if (strncmp(type, "secret", 6) == 0 && secret_is_ref(s))
 		return;
+	else if (strcmp(type, "secret") == 0 && strncmp(s, "vault:", 6) == 0)
+		fault(faults, "begins as a reference to Vault, which is "
+		    "vault:PATH#KEY", path, key, "");
 	else if ((json_int_t)strlen(s) < min || (json_int_t)strlen(s) > max)
 		fault(faults, "must have ", path, key, range);
 	else if (values != NULL && !is_one_of(v, values))

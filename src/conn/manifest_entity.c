@@ -81,6 +81,25 @@ read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	mread_leave(r, at);
 }
 
+/* What records must say to be rows. */
+static void
+read_keep(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	const json_t * keep = json_object_get(v, "keep_if");
+	size_t at;
+
+	if (keep == NULL)
+		return;
+	at = mread_enter(r, "keep_if");
+	if (mread_is_object(r, keep, KEYS_KEEP)) {
+		ent->keep_if = mread_path(r, keep, "path", 1);
+		ent->keep_text = mread_str(r, keep, "contains", 1);
+		if (ent->keep_text == NULL)
+			ent->keep_text = "";
+	}
+	mread_leave(r, at);
+}
+
 static int
 speaks_of_service(const struct manifest * m)
 {
@@ -109,6 +128,7 @@ read_flags(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	    decodes, DECODE_JSON);
 	ent->explode = mread_path(r, v, "explode", 0);
 	ent->drop_if = mread_path(r, v, "drop_if", 0);
+	read_keep(r, ent, v);
 }
 
 /* What an entity is; what it asks of others comes in a second round. */
@@ -125,6 +145,35 @@ read_shape(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	read_key(r, ent, v);
 	read_cursor(r, ent, v);
 	read_retry(r, ent, v);
+}
+
+/* Which of its rows belong to which of ours, where that is not what was asked. */
+static void
+read_match(struct mread * r, struct manifest_entity * ent,
+    const struct manifest_entity * over, const json_t * c)
+{
+	const json_t * match = mread_map(r, c, "match", 0), * own = NULL;
+	const char * name = NULL;
+	int their, col = -1;
+
+	if (match == NULL)
+		return;
+	json_object_foreach((json_t *)(uintptr_t)match, name, own)
+		break;
+	if (json_object_size(match) != 1 || !json_is_string(own)) {
+		mread_fault(r, "match", "must say the one column of the other "
+		    "entity that is the same as one of this");
+		return;
+	}
+	their = manifest_column_of(r, "match", over, name);
+	col = manifest_column_of(r, "match", ent, json_string_value(own));
+	if (their < 0 || col < 0)
+		return;
+	if (ent->columns[col].lazy != NULL)
+		mread_fault(r, "match", "must name a column that every row "
+		    "has");
+	ent->complete_their = (size_t)their;
+	ent->complete_own = (size_t)col;
 }
 
 /* Where lazy columns come from; all entities have their columns. */
@@ -176,6 +225,10 @@ read_complete(struct mread * r, struct manifest_entity * ent, const json_t * v)
 			mread_fault(r, "bind", "must name a column that every "
 			    "row has");
 		ent->complete_key = col < 0 ? 0 : (size_t)col;
+		ent->complete_own = ent->complete_key;
+		col = manifest_column(over, in);
+		ent->complete_their = col < 0 ? 0 : (size_t)col;
+		read_match(r, ent, over, c);
 		for (i = 0; i < ent->ncolumns; i++)
 			if (ent->columns[i].lazy != NULL)
 				manifest_column_of(r, NULL, over,
@@ -314,4 +367,5 @@ manifest_entity_free(struct manifest_entity * ent)
 	free(ent->actions);
 	json_path_free(ent->explode);
 	json_path_free(ent->drop_if);
+	json_path_free(ent->keep_if);
 }

@@ -171,6 +171,7 @@ read_limit_headers(struct mread * r, const json_t * v)
 		l->limit = mread_str(r, h, "limit", 0);
 		l->remaining = mread_str(r, h, "remaining", 0);
 		l->reset = mread_str(r, h, "reset", 0);
+		l->usage = mread_str(r, h, "usage", 0);
 		l->unit = (enum reset_unit)mread_word(r, h, "reset_unit",
 		    units, RESET_DELTA_S);
 	}

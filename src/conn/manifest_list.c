@@ -1,10 +1,13 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
 
 #define MAX_LISTS 32
+#define MAX_LACKS 8
 
 /* The inputs that must be known for this list. */
 static void
@@ -29,6 +32,36 @@ read_needs(struct mread * r, const struct manifest_entity * ent,
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);
+}
+
+/* Whether the answer to several values at once can be told apart. */
+static void
+read_batch(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v)
+{
+	const char * need = json_string_value(json_array_get(list->needs, 0));
+	char path[160];
+	int c;
+
+	list->batch = (int)mread_int(r, v, "batch", 0, 2, 1000);
+	if (list->batch == 0)
+		return;
+	if (json_array_size(list->needs) != 1 || need == NULL) {
+		mread_fault(r, "batch", "goes with one input in needs: whose "
+		    "values go together");
+		list->batch = 0;
+		return;
+	}
+	snprintf(path, sizeof(path), "in.%s", need);
+	if (!template_text_uses(list->url, path))
+		mread_fault(r, "batch", "the url does not speak of {{%s}}",
+		    path);
+	if ((c = manifest_column(ent, need)) >= 0 &&
+	    ent->columns[c].path == NULL)
+		mread_fault(r, "batch", "%s needs a path: the records must say "
+		    "which is whose", need);
+	if (json_object_get(v, "partition") != NULL)
+		mread_fault(r, "batch", "has no meaning beside partition");
 }
 
 static void
@@ -132,6 +165,100 @@ read_partition(struct mread * r, const struct manifest_entity * ent,
 	mread_leave(r, at);
 }
 
+/* Whether bounds of both kinds go down; the pushes are read. */
+static int
+has_bounds(const struct manifest_list * list, size_t col)
+{
+	int lower = 0, upper = 0;
+	size_t i;
+
+	for (i = 0; i < list->npushes; i++) {
+		if (list->pushes[i].column != col)
+			continue;
+		lower |= (list->pushes[i].ops & OP_GE) != 0;
+		upper |= (list->pushes[i].ops & (OP_LE | OP_LT)) != 0;
+	}
+	return (lower && upper);
+}
+
+static void
+read_split(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * v, const struct mread_scope * s)
+{
+	const json_t * o = json_object_get(v, "split");
+	const char * name;
+	size_t at;
+	int c;
+
+	if (o == NULL)
+		return;
+	at = mread_enter(r, "split");
+	if (mread_is_object(r, o, KEYS_SPLIT) &&
+	    (name = mread_str(r, o, "column", 1)) != NULL &&
+	    (c = manifest_column_of(r, "column", ent, name)) >= 0) {
+		if (ent->columns[c].type != COLUMN_TIMESTAMP &&
+		    ent->columns[c].type != COLUMN_INTEGER)
+			mread_fault(r, "column", "must be a timestamp or an "
+			    "integer");
+		else if (!has_bounds(list, (size_t)c))
+			mread_fault(r, "column", "needs a push of >= and one "
+			    "of < or <= in this list");
+		else
+			list->split = (size_t)c + 1;
+	}
+	list->split_query = mread_params(r, o, "query", 0, s);
+	mread_leave(r, at);
+	/* A full answer says so, too. */
+	if (list->paginate.kind == PAGE_NONE && list->paginate.short_page_ends)
+		return;
+	if (list->paginate.field[BODY_TOTAL] == NULL ||
+	    (list->paginate.offset_cap == 0 && list->max_rows == 0))
+		mread_fault(r, "split", "needs a cap (or max_rows) and the "
+		    "total that says that there is more");
+}
+
+/* Where an answer says that it is not whole, and which values there do not. */
+static void
+read_lacks(struct mread * r, struct manifest_list * list, const json_t * v)
+{
+	const json_t * lacks = mread_map(r, v, "incomplete", 0), * fine, * x;
+	struct manifest_lack * l;
+	const char * path;
+	size_t at, sub, i;
+	struct err e;
+
+	if (lacks == NULL)
+		return;
+	at = mread_enter(r, "incomplete");
+	if (json_object_size(lacks) == 0 || json_object_size(lacks) > MAX_LACKS)
+		mread_fault(r, NULL, "must have 1 to %d paths", MAX_LACKS);
+	else
+		list->lacks = mread_alloc(r, json_object_size(lacks),
+		    sizeof(*l));
+	json_object_foreach((json_t *)(uintptr_t)lacks, path, fine) {
+		if (list->lacks == NULL)
+			break;
+		sub = mread_enter(r, path);
+		l = &list->lacks[list->nlacks];
+		l->fine = fine;
+		if ((l->path = json_path_parse(path, &e)) == NULL)
+			mread_fault(r, NULL, "%s", e.msg);
+		else
+			list->nlacks++;
+		if (l->path != NULL && l->path->of_element)
+			mread_fault(r, NULL, "is of the whole answer, so that @ "
+			    "has no meaning");
+		if (!json_is_array(fine))
+			mread_fault(r, NULL, "must be an array of the texts "
+			    "that mean nothing, or []");
+		json_array_foreach((json_t *)(uintptr_t)fine, i, x)
+			if (!json_is_string(x))
+				mread_fault(r, NULL, "must be texts");
+		mread_leave(r, sub);
+	}
+	mread_leave(r, at);
+}
+
 static void
 read_list(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v, const json_t * inputs)
@@ -152,6 +279,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	read_needs(r, ent, list, v);
 	list->method = mread_method(r, v, methods, "GET");
 	list->url = mread_url(r, v, "url", 1, &s);
+	read_batch(r, ent, list, v);
 	list->name = mread_str(r, v, "name", 0);
 	if (list->name == NULL)
 		list->name = list->url != NULL ? list->url : "";
@@ -165,11 +293,14 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	if (json_object_get(v, "records") == NULL &&
 	    (list->records = json_path_parse("$", &e)) == NULL)
 		mread_fault(r, NULL, "%s", e.msg);
+	list->records_optional = mread_bool(r, v, "records_optional");
+	read_lacks(r, list, v);
 	list->max_rows = mread_int(r, v, "max_rows", 0, 1, INT64_C(1) << 40);
 	manifest_page_read(r, list, v);
 	manifest_clause_read(r, list, v, &s);
 	manifest_push_read(r, ent, list, v, &s);
 	manifest_clause_order(r, ent, list, v, &s);
+	read_split(r, ent, list, v, &s);
 	read_partition(r, ent, list, v);
 	list->revalidate = mread_bool(r, v, "revalidate");
 	list->only_pushed = mread_bool(r, v, "only_pushed");
@@ -229,7 +360,12 @@ manifest_list_read(struct mread * r, struct manifest_entity * ent,
 void
 manifest_list_free(struct manifest_list * list)
 {
+	size_t i;
+
 	json_path_free(list->records);
+	for (i = 0; i < list->nlacks; i++)
+		json_path_free(list->lacks[i].path);
+	free(list->lacks);
 	manifest_page_free(&list->paginate);
 	free(list->pushes);
 	free(list->clauses);

@@ -29,7 +29,7 @@ static const struct {
 
 #define K_ALL (K_SIZE | K_SHORT | K_MAX | K_LAST | K_MORE | K_TOTAL)
 static const unsigned may_have[] = {
-	[PAGE_NONE] = K_SIZE,
+	[PAGE_NONE] = K_SIZE | K_SHORT,
 	[PAGE_LINK] = K_ALL | K_REL,
 	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER | K_CAP |
 	    K_KEEP,
@@ -55,8 +55,33 @@ read_param(struct mread * r, const json_t * v, enum param_where * where)
 	return (nb ? b : q);
 }
 
+/* Where the number of records stands; a clause says it by its limit. */
+static const char *
+read_size_param(struct mread * r, const json_t * list, const json_t * size,
+    enum param_where * where)
+{
+	const char * language;
+	const json_t * clause;
+
+	if (json_object_get(size, "clause") == NULL)
+		return (read_param(r, size, where));
+	*where = IN_CLAUSE;
+	if (json_object_get(size, "query") != NULL ||
+	    json_object_get(size, "body") != NULL)
+		mread_fault(r, NULL, "has clause beside query or body: the "
+		    "number stands in one of them");
+	if ((language = mread_str(r, size, "clause", 0)) == NULL)
+		return (NULL);
+	clause = json_object_get(json_object_get(list, "clauses"), language);
+	if (json_object_get(clause, "limit") == NULL)
+		mread_fault(r, "clause", "'%.32s' is no language of this list's "
+		    "clauses that has a limit", language);
+	return (language);
+}
+
 static void
-read_size(struct mread * r, struct manifest_paginate * p, const json_t * v)
+read_size(struct mread * r, struct manifest_paginate * p, const json_t * list,
+    const json_t * v)
 {
 	const json_t * size = json_object_get(v, "size");
 	size_t at;
@@ -65,7 +90,7 @@ read_size(struct mread * r, struct manifest_paginate * p, const json_t * v)
 		return;
 	at = mread_enter(r, "size");
 	if (mread_is_object(r, size, KEYS_SIZE)) {
-		p->size_param = read_param(r, size, &p->size_where);
+		p->size_param = read_size_param(r, list, size, &p->size_where);
 		p->size_max = (int)mread_int(r, size, "max", 0, 1, 1000000);
 		p->size = (int)mread_int(r, size, "default", p->size_max, 1,
 		    1000000);
@@ -163,7 +188,7 @@ manifest_page_read(struct mread * r, struct manifest_list * list,
 		p->keep = read_keep(r, p, pg);
 		p->base = mread_url(r, pg, "base", 0, &s);
 		read_fields(r, p, pg);
-		read_size(r, p, pg);
+		read_size(r, p, v, pg);
 		if (p->short_page_ends && p->size == 0)
 			mread_fault(r, "short_page_ends", "needs size: how "
 			    "many records a full page has");

@@ -177,7 +177,7 @@ read_pattern(struct mread * r, struct manifest_push * p,
 	if ((p->pattern = mread_str(r, v, "pattern", 0)) == NULL)
 		return;
 	if (c->type != COLUMN_TEXT && c->type != COLUMN_LIST &&
-	    p->ops != OP_PREFIX)
+	    c->type != COLUMN_TIMESTAMP && p->ops != OP_PREFIX)
 		mread_fault(r, "pattern", "goes with text, and %s is %s",
 		    c->name, c->type_name);
 	if (regcomp(&re, p->pattern, REG_EXTENDED | REG_NOSUB) != 0)

@@ -145,7 +145,11 @@ mread_is_object(struct mread * r, const json_t * v, enum mread_kind kind)
 	while (keys[n] != NULL)
 		n++;
 	json_object_foreach((json_t *)(uintptr_t)v, key, ignored) {
-		(void)ignored;
+		if (strcmp(key, MREAD_COMMENT) == 0) {
+			if (!json_is_string(ignored))
+				mread_fault(r, key, "must be a string");
+			continue;
+		}
 		for (i = 0; i < n && strcmp(keys[i], key) != 0; i++)
 			;
 		if (i < n)

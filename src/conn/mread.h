@@ -28,7 +28,7 @@ enum mread_root {
 	ROOT_CONFIG = 1 << 0, ROOT_IN = 1 << 1, ROOT_VALUE = 1 << 2,
 	ROOT_ORDER = 1 << 3, ROOT_NOW = 1 << 4, ROOT_LOOKUP = 1 << 5,
 	ROOT_TOKEN = 1 << 6, ROOT_JWT = 1 << 7, ROOT_SIGN = 1 << 8,
-	ROOT_SERVICE = 1 << 9
+	ROOT_ANSWER = 1 << 9, ROOT_SERVICE = 1 << 10, ROOT_ACTION = 1 << 11
 };
 struct mread_scope {
 	unsigned roots;             /* enum mread_root bits */
@@ -40,10 +40,10 @@ enum mread_kind {
 	KEYS_MANIFEST, KEYS_FIELD, KEYS_UNLESS, KEYS_AUTH, KEYS_LIMITS,
 	KEYS_LIMIT_HEADERS, KEYS_ERROR, KEYS_TEST, KEYS_ENTITY, KEYS_RETRY,
 	KEYS_CURSOR, KEYS_COLUMN, KEYS_LIST, KEYS_PAGINATE, KEYS_SIZE,
-	KEYS_PUSH, KEYS_STRFTIME, KEYS_CLAUSE, KEYS_ORDER, KEYS_PARTITION,
+	KEYS_PUSH, KEYS_STRFTIME, KEYS_CLAUSE, KEYS_ORDER, KEYS_PARTITION, KEYS_SPLIT,
 	KEYS_ACTION, KEYS_ARG, KEYS_LOOKUP, KEYS_JWT, KEYS_AUTH_REQUEST,
 	KEYS_AUTH_BASIC, KEYS_ROTATES, KEYS_ASSUME_ROLE, KEYS_SIGN,
-	KEYS_COMPLETE
+	KEYS_COMPLETE, KEYS_KEEP, KEYS_POLL, KEYS_PROBE, KEYS_IDEMPOTENCY
 };
 
 /** mread_keys_of(kind, name): The NULL-ended keys of ${kind}, whose name in the
@@ -66,6 +66,9 @@ void mread_warn(struct mread * r, const char * key, const char * fmt, ...)
 /** mread_alloc(r, n, size): ${n} zeroed things of ${size}; NULL (a fault) when
  * out of memory.  ${n} may be 0: NULL. */
 void * mread_alloc(struct mread * r, size_t n, size_t size);
+
+/* A text for whoever reads the file; any object of the format may have one. */
+#define MREAD_COMMENT "$comment"
 
 /** mread_is_object(r, v, kind): Whether ${v} is an object; if so, its keys are
  * checked too.  Else a fault. */

@@ -27,48 +27,58 @@ static const char * const sign_keys[] = { "algorithm", "encoding", "key",
 static const char * const limits_keys[] = { "rate", "burst", "concurrency",
     "scope", "headers", NULL };
 static const char * const limit_header_keys[] = { "limit", "remaining",
-    "reset", "reset_unit", NULL };
+    "reset", "reset_unit", "usage", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
     "headers", "service", "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
-    "key", "columns", "lists", "explode", "drop_if", "decode", "retry",
+    "key", "columns", "lists", "explode", "drop_if", "keep_if", "decode", "retry",
     "service", "cursor", "complete", "actions", NULL };
-static const char * const complete_keys[] = { "over", "bind", NULL };
+static const char * const keep_keys[] = { "path", "contains", NULL };
+static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
 static const char * const cursor_keys[] = { "column", "order", "lag_s",
     "lookback_s", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
-    "time", "pick", "not_null", "nocase", "as", "input", "default",
+    "time", "pick", "segment", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
     "lazy", NULL };
-static const char * const list_keys[] = { "name", "needs", "method", "url",
-    "query", "headers", "body", "timeout_ms", "records", "paginate", "push",
-    "clauses", "order", "partition", "max_rows", "only_pushed",
+static const char * const list_keys[] = { "name", "needs", "batch", "method",
+    "url", "query", "headers", "body", "timeout_ms", "records", "records_optional",
+    "incomplete", "paginate", "push",
+    "clauses", "order", "partition", "max_rows", "split", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
-static const char * const size_keys[] = { "query", "body", "default", "max",
+static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
     "min", NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
 static const char * const strftime_keys[] = { "strftime", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
-    "empty", "order", NULL };
+    "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
+static const char * const split_keys[] = { "column", "query", NULL };
 static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
-    "decode", "base64", "safe_to_retry", "raw", "auth", NULL };
+    "decode", "base64", "safe_to_retry", "raw", "auth", "poll",
+    "probe", "idempotency", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",
     "value", NULL };
+static const char * const probe_keys[] = { "method", "url", "query", "body",
+    "records", "match", "since", "missing", "result", "after_ms", NULL };
+static const char * const idempotency_keys[] = { "header", "body", "value",
+    NULL };
+static const char * const poll_keys[] = { "when", "url", "base", "every_ms",
+    "until", "status", "pending", "failed", "error_text", "result", NULL };
 
 static const struct {
 	const char * name;
@@ -84,10 +94,12 @@ static const struct {
 	[KEYS_TEST] = { "test", test_keys },
 	[KEYS_ENTITY] = { "entity", entity_keys },
 	[KEYS_RETRY] = { "retry", retry_keys },
+	[KEYS_KEEP] = { "keep", keep_keys },
 	[KEYS_COMPLETE] = { "complete", complete_keys },
 	[KEYS_CURSOR] = { "cursor", cursor_keys },
 	[KEYS_COLUMN] = { "column", column_keys },
 	[KEYS_LIST] = { "list", list_keys },
+	[KEYS_SPLIT] = { "split", split_keys },
 	[KEYS_PAGINATE] = { "paginate", paginate_keys },
 	[KEYS_SIZE] = { "size", size_keys },
 	[KEYS_PUSH] = { "push", push_keys },
@@ -103,6 +115,9 @@ static const struct {
 	[KEYS_AUTH_BASIC] = { "auth_basic", auth_basic_keys },
 	[KEYS_ROTATES] = { "rotates", rotates_keys },
 	[KEYS_ASSUME_ROLE] = { "assume_role", assume_role_keys },
+	[KEYS_PROBE] = { "probe", probe_keys },
+	[KEYS_IDEMPOTENCY] = { "idempotency", idempotency_keys },
+	[KEYS_POLL] = { "poll", poll_keys },
 	[KEYS_SIGN] = { "sign", sign_keys },
 };
 

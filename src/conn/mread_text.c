@@ -22,7 +22,9 @@ static const struct {
 	{ "token", ROOT_TOKEN, 1 }, { "jwt", ROOT_JWT, 1 },
 	{ "method", ROOT_SIGN, 1 }, { "url", ROOT_SIGN, 1 },
 	{ "body", ROOT_SIGN, 1 }, { "timestamp", ROOT_SIGN, 1 },
-	{ "signature", ROOT_SIGN, 1 }, { "service", ROOT_SERVICE, 1 },
+	{ "signature", ROOT_SIGN, 1 }, { "answer", ROOT_ANSWER, 0 },
+	{ "header", ROOT_ANSWER, 0 }, { "service", ROOT_SERVICE, 1 },
+	{ "action", ROOT_ACTION, 0 },
 };
 #define NROOTS (sizeof(roots) / sizeof(roots[0]))
 

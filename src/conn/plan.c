@@ -3,7 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/clock.h"
 #include "conn/plan_choose.h"
 #include "conn/plan_push.h"
 #include "conn/template.h"
@@ -205,6 +207,21 @@ fill_input(struct plan * p, struct plan_pred * d, struct err * e)
 	    "%s.%s can be asked with", col->name, p->c->name, p->ent->name));
 }
 
+static void
+free_preds(struct plan * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->npreds; i++) {
+		free(p->preds[i].values);
+		json_decref(p->preds[i].sent);
+	}
+	free(p->preds);
+	p->preds = NULL;
+	p->npreds = 0;
+	p->nothing = 0;
+}
+
 static int
 fill_preds(struct plan * p, const struct plan_given * given, size_t n,
     uint64_t inputs, struct err * e)
@@ -228,7 +245,7 @@ fill_preds(struct plan * p, const struct plan_given * given, size_t n,
 		if (p->preds[j].sent == NULL &&
 		    p->preds[j].column < p->ent->ncolumns)
 			push_one(p, j, left);
-	p->exact = p->ent->drop_if == NULL;
+	p->exact = p->ent->drop_if == NULL && p->ent->keep_if == NULL;
 	for (j = 0; j < n; j++)
 		p->exact &= p->preds[j].exact;
 	return (0);
@@ -252,14 +269,46 @@ fill_order(struct plan * p, const struct plan_order * orders, size_t norders,
 	return (0);
 }
 
+/* The list of ${choice}, with what goes down to it. */
+static int
+fill_list(struct plan * p, const struct plan_given * given, size_t n,
+    const struct plan_choice * choice, struct err * e)
+{
+	if (choice->list == NULL && choice->missing == NULL)
+		return (err_set(e, ERR_CONFIG, "input", "%s.%s cannot be listed",
+		    p->c->name, p->ent->name));
+	if (choice->list == NULL)
+		return (err_missing(p, choice->missing, e));
+	p->list = choice->list;
+	if (check_told(p, given, n, e))
+		return (-1);
+	return (fill_preds(p, given, n, choice->inputs, e));
+}
+
+/* Whether a list that serves pushes alone has none: its shape promised one, and
+ * the value is none that can be sent. */
+static int
+is_idle(const struct plan * p)
+{
+	size_t i;
+
+	/* An input that is told may go down by a push, too. */
+	for (i = 0; i < p->npreds; i++)
+		if (p->preds[i].sent != NULL && plan_choose_rule(p->list,
+		    p->preds[i].column, p->preds[i].op) != NULL)
+			return (0);
+	return (p->list->only_pushed && !p->nothing);
+}
+
 static int
 fill(struct plan * p, const struct plan_given * given, size_t n,
     const struct plan_order * orders, size_t norders, struct err * e)
 {
-	struct plan_shape shape = { NULL, n, orders, norders };
-	struct plan_choice choice;
+	struct plan_shape shape = { NULL, n, orders, norders, 0 };
+	struct plan_choice choice, other;
 	struct plan_ask * asks;
 	size_t i;
+	int rc;
 
 	if ((p->wanted = malloc(p->ent->ncolumns + 1)) == NULL ||
 	    (asks = calloc(n + 1, sizeof(*asks))) == NULL)
@@ -271,16 +320,22 @@ fill(struct plan * p, const struct plan_given * given, size_t n,
 	}
 	shape.asks = asks;
 	plan_choose(p->c, p->ent, &shape, &choice);
+	rc = fill_list(p, given, n, &choice, e);
+	if (rc == 0 && is_idle(p)) {
+		/* The order that the shape promised is relied on. */
+		shape.every = 1;
+		plan_choose(p->c, p->ent, &shape, &other);
+		if (other.list != NULL &&
+		    other.order_pushed >= choice.order_pushed) {
+			other.order_pushed = choice.order_pushed;
+			choice = other;
+			free_preds(p);
+			rc = fill_list(p, given, n, &choice, e);
+		}
+	}
 	free(asks);
-	if (choice.list == NULL && choice.missing == NULL)
-		return (err_set(e, ERR_CONFIG, "input", "%s.%s cannot be listed",
-		    p->c->name, p->ent->name));
-	if (choice.list == NULL)
-		return (err_missing(p, choice.missing, e));
-	p->list = choice.list;
-	if (check_told(p, given, n, e) || fill_preds(p, given, n, choice.inputs, e))
-		return (-1);
-	return (fill_order(p, orders, norders, choice.order_pushed, e));
+	return (rc != 0 ? -1 : fill_order(p, orders, norders,
+	    choice.order_pushed, e));
 }
 
 struct plan *
@@ -297,6 +352,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 	p->c = connector_ref(c);
 	p->ent = ent;
 	p->limit = -1;
+	p->now_ms = clock_wall_ms();
 	if ((p->config = json_incref(connector_config_parsed(c))) == NULL) {
 		err_nomem(e, "a plan");
 		plan_free(p);
@@ -312,15 +368,9 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 void
 plan_free(struct plan * p)
 {
-	size_t i;
-
 	if (p == NULL)
 		return;
-	for (i = 0; i < p->npreds; i++) {
-		free(p->preds[i].values);
-		json_decref(p->preds[i].sent);
-	}
-	free(p->preds);
+	free_preds(p);
 	free(p->orders);
 	free(p->wanted);
 	json_decref(p->config);
@@ -411,6 +461,31 @@ product(const json_t * sets, const char * name, const json_t * values)
 	return (out);
 }
 
+/* Several values of an input in one call: ${values} (taken) in lists of at most
+ * ${max}. */
+static json_t *
+batches(json_t * values, size_t max)
+{
+	json_t * out = json_array(), * list = NULL, * v;
+	size_t i;
+
+	json_array_foreach(values, i, v) {
+		if (i % max == 0) {
+			list = json_array();
+			if (json_array_append_new(out, list))
+				break;
+		}
+		if (json_array_append(list, v))
+			break;
+	}
+	if (i < json_array_size(values)) {
+		json_decref(out);
+		out = NULL;
+	}
+	json_decref(values);
+	return (out);
+}
+
 static int
 multiply(json_t ** sets, const struct plan * p, size_t col, struct err * e)
 {
@@ -425,6 +500,10 @@ multiply(json_t ** sets, const struct plan * p, size_t col, struct err * e)
 			*e = why;
 		return (-1);
 	}
+	if (p->list->batch > 0 && strcasecmp(json_string_value(json_array_get(
+	    p->list->needs, 0)), p->ent->columns[col].name) == 0 &&
+	    (values = batches(values, (size_t)p->list->batch)) == NULL)
+		return (err_nomem(e, "a plan"));
 	n = json_array_size(*sets) * json_array_size(values);
 	if (n > MAX_INPUTS) {
 		json_decref(values);

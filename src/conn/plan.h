@@ -31,6 +31,7 @@ struct plan_shape {
 	size_t nasks;
 	const struct plan_order * orders;
 	size_t norders;
+	int every;              /* what only serves pushes is passed over */
 };
 
 struct plan_choice {
@@ -80,6 +81,7 @@ struct plan {
 	struct plan_order * orders;
 	size_t norders;         /* 0: none pushed */
 	uint8_t * wanted;       /* a flag a column */
+	int64_t now_ms;         /* what {{now}} is, on all its pages */
 	int64_t limit;          /* rows wanted at most; -1: all.  A hint. */
 	int exact;              /* everything asked is pushed, and not loosely:
 	                           a page of ${limit} rows is enough */

@@ -90,6 +90,8 @@ plan_choose_order(const struct manifest_list * list,
 		for (j = 0; j < list->norders; j++)
 			if (list->orders[j].column == orders[i].column)
 				break;
+		if ((orders[i].desc ? list->order_desc : list->order_asc) == NULL)
+			return (0);
 		if (j == list->norders || orders[i].column >= ent->ncolumns)
 			return (0);
 		col = &ent->columns[orders[i].column];
@@ -336,8 +338,8 @@ plan_choose(const struct connector * c, const struct manifest_entity * ent,
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ent->nlists && deaf > 0; i++) {
-		if (ent->lists[i].only_pushed && !filters(&ent->lists[i], ent,
-		    shape))
+		if (ent->lists[i].only_pushed && (shape->every ||
+		    !filters(&ent->lists[i], ent, shape)))
 			continue;
 		n = lacks(c, ent, &ent->lists[i], shape, &missing);
 		if (n == 0 && ignores(ent, &ent->lists[i], shape) < deaf) {

@@ -70,8 +70,8 @@ finish(struct probe * p, const struct answer_budget * b, const struct err * e)
 	json_decref(answer);
 }
 
-int
-probe_expect(const struct manifest * m, const json_t * body, struct err * e)
+static int
+expect(const struct manifest * m, const json_t * body, struct err * e)
 {
 	struct json_path * path;
 	const char * k;
@@ -90,12 +90,40 @@ probe_expect(const struct manifest * m, const json_t * body, struct err * e)
 	return (0);
 }
 
+int
+probe_judge(const struct manifest * m, const struct http_res * res,
+    const char * url, struct err * e)
+{
+	json_t * body = answer_body(m, res);
+	int rc = -1;
+
+	switch (answer_judge(m, res, body, url, clock_wall_ms(), e)) {
+	case ANSWER_OK:
+	case ANSWER_NOT_MODIFIED:
+		rc = expect(m, body, e);
+		break;
+	case ANSWER_EMPTY:
+	case ANSWER_SKIP:
+		/* Nothing was asked but what is configured: that it is unknown
+		 * there is no empty list. */
+		if (res->status / 100 == 2)
+			rc = expect(m, body, e);
+		else
+			answer_failed(m, res, url, e);
+		break;
+	case ANSWER_RATE_LIMITED:
+	case ANSWER_ERROR:
+		break;
+	}
+	json_decref(body);
+	return (rc);
+}
+
 static void
 on_answer(void * arg, const struct http_res * res, const struct err * he)
 {
 	struct probe * p = arg;
 	struct answer_budget b;
-	json_t * body;
 	struct err e;
 	int bad;
 
@@ -107,20 +135,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	answer_budget(p->c->m, res, clock_wall_ms(), &b);
 	if (p->env->limits != NULL)
 		limits_learn(p->env->limits, p->c, &b);
-	body = answer_body(p->c->m, res);
-	switch (answer_judge(p->c->m, res, body, p->req->url, clock_wall_ms(),
-	    &e)) {
-	case ANSWER_OK:
-	case ANSWER_EMPTY:
-	case ANSWER_SKIP:
-	case ANSWER_NOT_MODIFIED:
-		bad = probe_expect(p->c->m, body, &e);
-		break;
-	default:
-		bad = 1;
-		break;
-	}
-	json_decref(body);
+	bad = probe_judge(p->c->m, res, p->req->url, &e) != 0;
 	if (bad)
 		send_judged(p->env, p->req, &e);
 	if (bad)

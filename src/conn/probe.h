@@ -28,10 +28,10 @@ typedef void probe_cb(void * arg, const json_t * answer);
 struct probe * probe_start(const struct conn_env * env, struct connector * c,
     probe_cb * cb, void * arg);
 
-/** probe_expect(m, body, e): Whether the answer ${body} (NULL: none) has what the
- * manifest expects of a good one; 0 or -1 (config "unexpected"). */
-int probe_expect(const struct manifest * m, const json_t * body,
-    struct err * e) MUST_CHECK;
+/** probe_judge(m, res, url, e): Whether the answer is good, and has what the manifest
+ * expects of a good one; 0 or -1 (config "unexpected" where it has not). */
+int probe_judge(const struct manifest * m, const struct http_res * res,
+    const char * url, struct err * e) MUST_CHECK;
 
 /** probe_cancel(p): Without calling back.  NULL: no-op. */
 void probe_cancel(struct probe * p);

@@ -2,6 +2,9 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -117,6 +120,16 @@ quote_selector(struct buf * out, const char * s, size_t n, const char * what,
 	return (quote_with(out, s, n, '"', '~', what, e));
 }
 
+int
+quote_spl(struct buf * out, const char * s, size_t n, const char * what,
+    struct err * e)
+{
+	if (memchr(s, '*', n) != NULL)
+		return (REFUSE(e, "%s holds a '*', which the service takes for "
+		    "any text", what));
+	return (quote_jql(out, s, n, what, e));
+}
+
 /* Words that mean something where they stand bare. */
 static int
 is_reserved(const char * s, size_t n)
@@ -199,6 +212,39 @@ quote_path_ok(const char * s, size_t n, const char * what, struct err * e)
 		from = i + 1;
 	}
 	return (0);
+}
+
+int
+quote_decimal(struct buf * out, double d, struct err * e)
+{
+	char s[40];
+	const char * p = s, * exp;
+	int point, i;
+
+	if (!isfinite(d))
+		return (REFUSE(e, "%g is no number that can be sent", d));
+	snprintf(s, sizeof(s), "%.15g", d);
+	if (strtod(s, NULL) < d || strtod(s, NULL) > d)
+		snprintf(s, sizeof(s), "%.17g", d);
+	if ((exp = strchr(s, 'e')) == NULL)
+		return (buf_adds(out, s) ? err_nomem(e, "a request") : 0);
+	if (*p == '-')
+		buf_addc(out, *p++);
+	/* d.ddd: its first digit stands so many places before the point. */
+	point = atoi(exp + 1) + 1;
+	if (point <= 0)
+		buf_adds(out, "0.");
+	for (i = point; i < 0; i++)
+		buf_addc(out, '0');
+	for (i = 0; p < exp; p++)
+		if (*p != '.') {
+			buf_addc(out, *p);
+			i++;
+		}
+	/* 17 digits at most, and an exponent begins where there are more. */
+	for (; i < point; i++)
+		buf_addc(out, '0');
+	return (out->failed ? err_nomem(e, "a request") : 0);
 }
 
 static size_t

@@ -39,6 +39,11 @@ int quote_selector(struct buf * out, const char * s, size_t n,
 int quote_query_string(struct buf * out, const char * s, size_t n,
     const char * what, struct err * e) MUST_CHECK;
 
+/** quote_spl(out, s, n, what, e): As quote_jql; a text with a '*', which there
+ * stands for any other, is refused. */
+int quote_spl(struct buf * out, const char * s, size_t n, const char * what,
+    struct err * e) MUST_CHECK;
+
 /** quote_balanced(out, s, n, what, e): Clauses in a language's own words, as they
  * are, if brackets and quotes close, so that nothing leads out of the
  * brackets a template puts around them. */
@@ -53,6 +58,10 @@ int quote_base64(struct buf * out, const char * s, size_t n,
  * them empty, "." or "..". */
 int quote_path_ok(const char * s, size_t n, const char * what,
     struct err * e) MUST_CHECK;
+
+/** quote_decimal(out, d, e): A number in digits alone, for languages without
+ * exponents; as exact as it is. */
+int quote_decimal(struct buf * out, double d, struct err * e) MUST_CHECK;
 
 /** quote_is_number(s, n): Whether it is a number as JSON writes them. */
 int quote_is_number(const char * s, size_t n);

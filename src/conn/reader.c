@@ -212,6 +212,10 @@ give_cached(struct reader * r)
 static void
 start(struct reader_part * p)
 {
+	if (p->split != NULL) {
+		reader_split_next(p);
+		return;
+	}
 	if ((p->call = reader_call_start(p)) != NULL) {
 		p->state = PART_CALL;
 		return;

@@ -91,11 +91,16 @@ void reader_close(struct reader * r);
  * mark of an earlier reader with an equal plan (but for that bound).  Errors:
  * permanent "resume", also from reader_next(): it leads nowhere any more.
  *
+ * reader_sync_parts(r, cb, arg): Call for each part (one listing with the inputs
+ * ${in}, borrowed) when it begins; ${hash} stands for them.
+ *
  * reader_mark(r): What leads on behind the page given last (borrowed until the
  * next); NULL: nothing does.
  */
 int reader_sync(struct reader * r, int restart, const json_t * resume,
     struct err * e) MUST_CHECK;
+void reader_sync_parts(struct reader * r,
+    void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg);
 const json_t * reader_mark(const struct reader * r);
 
 /** reader_cached(env, plan): How old the cached result for ${plan} is in ms; -1:

@@ -134,7 +134,7 @@ reader_cache_look(struct reader * r)
 	int64_t at = 0;
 	size_t n = 0;
 
-	if (r->ctx->no_cache || !is_kept(r->env, r->plan) ||
+	if (r->ctx->no_cache || r->is_window || !is_kept(r->env, r->plan) ||
 	    make_key(r->env, r->plan, &r->key))
 		return (0);
 	pages = result_cache_get(r->env->cache, r->key.p,

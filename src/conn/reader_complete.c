@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "conn/reader_internal.h"
 
@@ -8,7 +9,7 @@
  * for each row of a page, some side by side, before the page is given.
  */
 
-#define ROWS_MAX 100 /* asked for at once */
+#define ROWS_MAX 100 /* keys asked for at once */
 
 static int
 is_lazy(const struct reader * r)
@@ -26,7 +27,8 @@ void
 reader_complete_begin(struct reader * r)
 {
 	if (is_lazy(r))
-		r->plan->wanted[r->plan->ent->complete_key] = 1;
+		r->plan->wanted[r->plan->ent->complete_key] =
+		    r->plan->wanted[r->plan->ent->complete_own] = 1;
 }
 
 void
@@ -43,14 +45,15 @@ source(const struct reader * r)
 }
 
 static int
-is_same(const struct value * a, const struct value * b)
+is_same(const struct value * a, const struct value * b, int nocase)
 {
 	if (a->type != b->type)
 		return (0);
 	if (a->type == VALUE_INT)
 		return (a->i == b->i);
 	return (a->type == VALUE_TEXT && a->len == b->len &&
-	    memcmp(a->s, b->s, a->len) == 0);
+	    (nocase ? strncasecmp(a->s, b->s, a->len) :
+	    memcmp(a->s, b->s, a->len)) == 0);
 }
 
 /* Put ${v} into a cell of the page; -1: no memory. */
@@ -76,8 +79,8 @@ take(struct reader * r, const struct manifest_entity * over,
     const struct value * row)
 {
 	const struct manifest_entity * ent = r->plan->ent;
-	const struct value * key = &row[manifest_column(over,
-	    ent->complete_input)];
+	const struct value * key = &row[ent->complete_their];
+	int nocase = ent->columns[ent->complete_own].nocase;
 	struct page * page = r->more.page;
 	struct value * own;
 	size_t i, c;
@@ -85,7 +88,7 @@ take(struct reader * r, const struct manifest_entity * over,
 
 	for (i = r->more.from; i < r->more.to; i++) {
 		own = page->cells + i * page->ncols;
-		if (!is_same(&own[ent->complete_key], key))
+		if (!is_same(&own[ent->complete_own], key, nocase))
 			continue;
 		for (c = 0; c < ent->ncolumns; c++) {
 			if (ent->columns[c].lazy == NULL || !r->plan->wanted[c])
@@ -124,8 +127,8 @@ on_rows(void * arg, struct page * p, const struct err * e)
 	reader_soon(r);
 }
 
-/* A plan for the rows from..to: an IN of their keys; NULL with ${n} 0: they have
- * none. */
+/* A plan for the rows from..to, as many as have no more than ROWS_MAX keys: an IN
+ * of these; NULL with ${n} 0: they have none. */
 static struct plan *
 plan_of(struct reader * r, const struct manifest_entity * over, size_t * n)
 {
@@ -134,14 +137,20 @@ plan_of(struct reader * r, const struct manifest_entity * over, size_t * n)
 	struct plan_given given;
 	const struct value * v;
 	struct plan * p;
-	size_t i, c;
+	size_t i, c, k;
 	int at;
 
-	for (*n = 0, i = r->more.from; i < r->more.to; i++) {
+	for (*n = 0, i = r->more.from; i < r->more.page->nrows; i++) {
 		v = page_at(r->more.page, i) + ent->complete_key;
-		if (v->type != VALUE_NULL)
-			keys[(*n)++] = *v;
+		for (k = 0; k < *n && !is_same(v, &keys[k], 0); k++)
+			;
+		if (v->type == VALUE_NULL || k < *n)
+			continue;
+		if (*n == ROWS_MAX)
+			break;
+		keys[(*n)++] = *v;
 	}
+	r->more.to = r->more.at = i;
 	if (*n == 0)
 		return (NULL);
 	memset(&given, 0, sizeof(given));
@@ -154,7 +163,7 @@ plan_of(struct reader * r, const struct manifest_entity * over, size_t * n)
 	    &r->more.e)) == NULL)
 		return (NULL);
 	memset(p->wanted, 0, over->ncolumns);
-	p->wanted[at] = 1;
+	p->wanted[ent->complete_their] = 1;
 	for (c = 0; c < ent->ncolumns; c++)
 		if (ent->columns[c].lazy != NULL && r->plan->wanted[c] &&
 		    (at = manifest_column(over, ent->columns[c].lazy)) >= 0)
@@ -173,9 +182,6 @@ ask(struct reader * r)
 
 	while (m->at < m->page->nrows) {
 		m->from = m->at;
-		m->to = m->page->nrows - m->from > ROWS_MAX ?
-		    m->from + ROWS_MAX : m->page->nrows;
-		m->at = m->to;
 		if ((p = plan_of(r, over, &n)) == NULL && n > 0)
 			return (-1);
 		if (p == NULL)

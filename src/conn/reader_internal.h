@@ -101,7 +101,9 @@ struct reader_part {
 	uint64_t place;            /* a page and where it led, ... */
 	int64_t place_at;          /* ... by number; 0: none */
 	int has_total;             /* it told one; counted */
+	int64_t told;              /* with its first page; -1 */
 	uint64_t lacks;            /* records it ended without */
+	struct reader_split * split; /* read in windows; or NULL */
 	/* reader_sync.c, for syncs */
 	uint64_t index;            /* parts before it */
 	uint64_t chain, in_hash;   /* of their inputs, and of its own */
@@ -120,6 +122,8 @@ struct reader_sync {
 	uint64_t ask;              /* what is asked, for marks */
 	json_t * resume;           /* the mark to go on from, until it is reached */
 	uint64_t parts, chain;     /* that were made, and of their inputs */
+	void (*part)(void * arg, uint64_t hash, const json_t * in);
+	void * part_arg;
 	int column;                /* by whose value to go on; -1 */
 	int is_ordered;            /* the list has its order */
 	int restarts;              /* and it goes on so */
@@ -169,6 +173,7 @@ struct reader {
 	size_t nparts;
 	size_t width;              /* calls side by side */
 	unsigned depth;            /* of partitions over partitions */
+	int is_window;             /* of a list that is split */
 	int64_t rows;              /* given */
 	/* reader_cache.c: pages of the result, kept or to be kept */
 	struct buf key;
@@ -225,6 +230,15 @@ void reader_paginate_rewind(struct reader_part * p);
 /** reader_paginate_hold(p, page): ${page} (taken; NULL: none) is the part's next;
  * sets p->state. */
 void reader_paginate_hold(struct reader_part * p, struct page * page);
+
+/*
+ * reader_split.c.  begin: the list of ${p}, of which one page has come, has more
+ * than the ${cap} rows that the service shows: whether it is read in windows from
+ * now on.  next: read the next of them, in place of a call; sets p->state.
+ */
+int reader_split_begin(struct reader_part * p, int64_t cap);
+void reader_split_next(struct reader_part * p);
+void reader_split_free(struct reader_split * s); /* NULL is a no-op */
 
 /*
  * reader_sync.c; without r->sync only _take does anything.

@@ -327,6 +327,13 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	if (is_true(field(p, a, BODY_LAST)))
 		return (0);
 	total = count_of(field(p, a, BODY_TOTAL));
+	/* What it tells only where it is asked to, it tells once. */
+	if (pg->kind == PAGE_OFFSET && p->r->plan->list->split_query != NULL) {
+		if (total >= 0 && p->number == 1)
+			p->told = total;
+		else if (total < 0)
+			total = p->told;
+	}
 	if (total >= 0 && p->offset >= total)
 		return (0);
 	full = asked_size(p, p->offset - raw);
@@ -394,6 +401,34 @@ fail_after(struct reader_part * p, const char * code, const char * what,
 	    (long long)n, cols[0] ? " by " : "", cols);
 }
 
+/* Whether the only page is full where no more were wanted than it has. */
+static int
+is_full(const struct reader_part * p, const struct reader_answer * a)
+{
+	const struct plan * plan = p->r->plan;
+	int64_t raw = (int64_t)a->page->raw;
+
+	if (!plan->list->paginate.short_page_ends || raw < full_size(p))
+		return (0);
+	return (!plan->exact || plan->limit < 0 || raw < plan->limit);
+}
+
+/* Whether there are more rows than the service shows, and windows of them are
+ * read instead. */
+static int
+splits(struct reader_part * p, const struct reader_answer * a)
+{
+	const struct manifest_list * list = p->r->plan->list;
+	int64_t total = count_of(field(p, a, BODY_TOTAL));
+	int64_t cap = is_capped(p->r->plan) ? list->max_rows :
+	    list->paginate.offset_cap;
+
+	if (list->paginate.kind == PAGE_NONE)
+		return (is_full(p, a) && reader_split_begin(p, full_size(p)));
+	return (p->number == 1 && cap > 0 && total > cap &&
+	    reader_split_begin(p, cap));
+}
+
 /* What the service or the manifest does not let us see. */
 static void
 check_caps(struct reader_part * p, const struct reader_answer * a, int more)
@@ -408,6 +443,9 @@ check_caps(struct reader_part * p, const struct reader_answer * a, int more)
 		    "at rows", list->max_rows);
 		return;
 	}
+	if (pg->kind == PAGE_NONE && is_full(p, a))
+		fail_after(p, "page_cap", "there are more rows than one answer "
+		    "may have, which is", full_size(p));
 	if (!more)
 		return;
 	next = pg->kind == PAGE_OFFSET && pg->size_param != NULL ?
@@ -469,7 +507,8 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	int more, again;
 
 	p->offset += (int64_t)a->page->raw;
-	p->number++;
+	if (p->number++ == 0)
+		p->told = -1;
 	more = has_more(p, a, &next);
 	/* It is kept, and shown where it fails. */
 	if (next.url != NULL && p->call != NULL && p->call->req != NULL)
@@ -492,8 +531,12 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 		return (err_set(e, ERR_PERMANENT, "page_repeats", "the service "
 		    "sent a page once more; its paging would not end: "
 		    "mend paginate in the manifest or narrow the query"));
-	check_caps(p, a, more);
 	p->is_last = !more;
+	if (splits(p, a)) {
+		p->is_last = 0;
+		return (0);
+	}
+	check_caps(p, a, more);
 	tell_total(p, a);
 	return (0);
 }

@@ -320,6 +320,7 @@ reader_parts_free(struct reader_part * p)
 	page_unref(p->page);
 	json_decref(p->in);
 	reader_paginate_end(p);
+	reader_split_free(p->split);
 	reader_sync_part_free(p);
 	free(p);
 }

@@ -32,7 +32,10 @@ can_restart(const struct plan * p, size_t col)
 
 	switch (p->list->paginate.kind) {
 	case PAGE_NONE:
-		return (0);
+		/* A full answer may not be all. */
+		if (!p->list->paginate.short_page_ends)
+			return (0);
+		break;
 	case PAGE_CURSOR:
 		/* A cursor steps over nothing, but it may end too early. */
 		if (p->list->paginate.offset_cap == 0)

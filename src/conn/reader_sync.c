@@ -246,12 +246,23 @@ reader_sync_given(struct reader_part * p)
 		return;
 	if (p->is_last)
 		o = mark_new(s, p->index + 1, chain_with(p));
+	else if (p->split != NULL)
+		/* Windows are not kept: it would begin with the part anew. */
+		o = mark_new(s, p->index, p->chain);
 	else if ((o = mark_new(s, p->index, p->chain)) != NULL &&
 	    (set_hex(o, "in", p->in_hash) || set_place(p, o))) {
 		json_decref(o);
 		o = NULL;
 	}
 	s->mark = o;
+}
+
+void
+reader_sync_parts(struct reader * r,
+    void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg)
+{
+	r->sync->part = cb;
+	r->sync->part_arg = arg;
 }
 
 const json_t *
@@ -355,6 +366,8 @@ reader_sync_part(struct reader_part * p, struct err * e)
 	s->chain = chain_with(p);
 	if (bad)
 		return (err_nomem(e, "a partition"));
+	if (s->part != NULL)
+		s->part(s->part_arg, p->in_hash, p->in);
 	if ((o = s->resume) == NULL)
 		return (1);
 	if ((int64_t)p->index < count_at(o, "part"))
@@ -472,6 +485,11 @@ reader_sync_take(struct reader_part * p, struct reader_answer * a,
 	if (reader_paginate_after(p, a, e)) {
 		page_unref(a->page);
 		return (-1);
+	}
+	if (p->split != NULL) {
+		page_unref(a->page);
+		p->state = PART_READY;
+		return (0);
 	}
 	if (s == NULL) {
 		reader_paginate_hold(p, a->page);

@@ -58,16 +58,29 @@ struct page_pos {
 	int size;              /* records to ask for; 0: the manifest's */
 };
 
+/* What an action's requests may speak of beside its arguments. */
+struct request_given {
+	const json_t * lookup; /* what the lookup found, or NULL */
+	const json_t * own;    /* {{action.id}} and its like, or NULL */
+	/* What was answered, and to which URL, for request_poll(). */
+	const json_t * answer;
+	const struct http_res * res;
+	const char * url;
+};
+
 /**
  * request_prepare(c, ent, e): The one request of ${ent}'s first list without
  * inputs or predicates, for scrapes and tests of a connection.
  * request_page(p, in, pos, e): The request for the page at ${pos} of ${p} with
  * inputs ${in}.
  * request_test(c, e): The manifest's test call.
- * request_action(c, act, args, lookup, e): An action's; ${args} checked before,
- * with defaults; ${lookup} NULL or what the lookup found.
+ * request_action(c, act, args, given, e): An action's; ${args} checked before,
+ * with defaults; ${given} may be NULL.
  * request_lookup(c, act, args, e): The call an action asks first; its path
  * templates as above.
+ * request_probe(c, act, args, given, e): The call that tells whether it is there.
+ * request_poll(c, act, args, given, e): The call that tells what became of it; code
+ * "no_url" where the answer does not say whom to ask.
  * Errors: config "template", "secret"; permanent "page_host" (a next page on
  * another host: named, not asked), "too_big".  The caller owns it.
  */
@@ -78,7 +91,13 @@ struct request * request_page(const struct plan * p, const json_t * in,
 struct request * request_test(struct connector * c, struct err * e) MUST_CHECK;
 struct request * request_action(struct connector * c,
     const struct manifest_action * act, const json_t * args,
-    const json_t * lookup, struct err * e) MUST_CHECK;
+    const struct request_given * given, struct err * e) MUST_CHECK;
+struct request * request_poll(struct connector * c,
+    const struct manifest_action * act, const json_t * args,
+    const struct request_given * given, struct err * e) MUST_CHECK;
+struct request * request_probe(struct connector * c,
+    const struct manifest_action * act, const json_t * args,
+    const struct request_given * given, struct err * e) MUST_CHECK;
 struct request * request_lookup(struct connector * c,
     const struct manifest_action * act, const json_t * args, struct err * e)
     MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "conn/request_build.h"
+#include "conn/template_internal.h"
 
 /* Whether ${url} leads to another host than the one that the credentials and
  * the headers of every request are meant for. */
@@ -23,16 +24,38 @@ usual_headers(struct request_build * b, const char * url, struct err * e)
 	return (request_build_headers(b, c->m->headers, e));
 }
 
+/* What tells the service that it is the same again. */
+static int
+set_key(struct request_build * b, const struct manifest_idempotency * k,
+    struct err * e)
+{
+	json_t * t, * v;
+
+	if (k == NULL)
+		return (0);
+	if ((t = json_string(k->value)) == NULL)
+		return (err_nomem(e, "a request"));
+	v = template_json(t, &b->env, e);
+	json_decref(t);
+	if (v == NULL)
+		return (err_prefix(e, "idempotency"));
+	return (request_build_set(b, k->header ? IN_HEADER : IN_BODY,
+	    k->header ? k->header : k->body, v, e));
+}
+
 struct request *
 request_action(struct connector * c, const struct manifest_action * act,
-    const json_t * args, const json_t * lookup, struct err * e)
+    const json_t * args, const struct request_given * given, struct err * e)
 {
 	struct request_build b;
 	struct request * r;
 	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
 	    e) == 0;
 
-	b.env.lookup = lookup;
+	if (given != NULL) {
+		b.env.lookup = given->lookup;
+		b.env.action = given->own;
+	}
 	b.env.service = act->service;
 	b.raw = act->raw;
 	if (act->auth != NULL || is_elsewhere(c, act->url))
@@ -42,6 +65,7 @@ request_action(struct connector * c, const struct manifest_action * act,
 	    usual_headers(&b, act->url, e) == 0 &&
 	    request_build_headers(&b, act->headers, e) == 0 &&
 	    request_build_body(&b, act->body, e) == 0 &&
+	    set_key(&b, act->idempotency, e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;
 	r = request_build_end(&b, act->method, ok, e);
 	if (r == NULL)
@@ -68,6 +92,127 @@ request_lookup(struct connector * c, const struct manifest_action * act,
 	r = request_build_end(&b, "GET", ok, e);
 	if (r == NULL)
 		err_prefix(e, "%s: %s, what it has to look up first", c->name,
+		    act->name);
+	return (r);
+}
+
+/* The headers that ${t} speaks of: name -> value. */
+static json_t *
+headers_of(const char * t, const struct http_res * res)
+{
+	json_t * all = json_object();
+	struct template_expr x;
+	const char * lit, * p, * v;
+	size_t nlit, i;
+
+	while (res != NULL && template_next(&t, &lit, &nlit, &x, NULL) > 0)
+		for (i = 0; i < x.npaths; i++) {
+			p = template_path(&x, i);
+			if (strncmp(p, "header.", 7) == 0 &&
+			    (v = http_res_header(res, p + 7)) != NULL &&
+			    json_object_set_new(all, p + 7, json_string(v))) {
+				json_decref(all);
+				return (NULL);
+			}
+		}
+	return (all);
+}
+
+/* Where the service's answer leads to, as seen from the request before: its host
+ * is the one the credentials are meant for. */
+static int
+follow(struct request_build * b, const struct manifest_poll * p,
+    const char * own, struct err * e)
+{
+	struct buf ref = BUF_INIT(REQUEST_MAX_URL + 8);
+	struct buf url = BUF_INIT(REQUEST_MAX_URL + 8);
+	const char * said = b->url.p ? b->url.p : "";
+	int rc = 0;
+
+	if (p->base != NULL && said[0] == '/' && said[1] != '/' &&
+	    (rc = template_expand(p->base, &b->env, QUOTE_URL, &ref, e)) != 0)
+		err_prefix(e, "base");
+	while (ref.len > 0 && ref.p[ref.len - 1] == '/')
+		ref.len--;
+	if (rc == 0 && buf_adds(&ref, said))
+		rc = err_nomem(e, "a request");
+	if (rc == 0 && request_url_resolve(own, ref.p, &url, e) == 0) {
+		buf_free(&b->url);
+		b->url = url;
+		buf_free(&ref);
+		return (0);
+	}
+	buf_free(&ref);
+	buf_free(&url);
+	return (-1);
+}
+
+static int
+poll_url(struct request_build * b, const struct manifest_poll * p,
+    const char * own, struct err * e)
+{
+	if (!template_knows(p->url, &b->env))
+		return (err_set(e, ERR_PERMANENT, "no_url", "the service did "
+		    "not say where to ask"));
+	if (request_build_url(b, p->url, e))
+		return (-1);
+	return (p->url[0] == '/' ? 0 : follow(b, p, own, e));
+}
+
+struct request *
+request_poll(struct connector * c, const struct manifest_action * act,
+    const json_t * args, const struct request_given * given, struct err * e)
+{
+	struct request_build b;
+	struct request * r;
+	json_t * headers = headers_of(act->poll->url, given->res);
+	const char * where = act->poll->url;
+	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
+	    e) == 0;
+
+	b.env.lookup = given->lookup;
+	b.env.answer = given->answer;
+	b.env.header = headers;
+	if (ok && headers == NULL)
+		ok = err_nomem(e, "a request") == 0;
+	if (act->poll->url[0] != '/' || !is_elsewhere(c, act->url)) {
+		where = act->url;
+		if (act->auth != NULL || is_elsewhere(c, act->url))
+			b.auth = act->auth;
+	}
+	ok = ok && poll_url(&b, act->poll, given->url, e) == 0 &&
+	    usual_headers(&b, where, e) == 0 &&
+	    request_build_timeout(&b, NULL, e) == 0;
+	r = request_build_end(&b, "GET", ok, e);
+	json_decref(headers);
+	if (r == NULL)
+		err_prefix(e, "%s: %s, asking what became of it", c->name,
+		    act->name);
+	return (r);
+}
+
+struct request *
+request_probe(struct connector * c, const struct manifest_action * act,
+    const json_t * args, const struct request_given * given, struct err * e)
+{
+	const struct manifest_probe * p = act->probe;
+	struct request_build b;
+	struct request * r;
+	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
+	    e) == 0;
+
+	b.env.lookup = given->lookup;
+	b.env.action = given->own;
+	if (is_elsewhere(c, p->url))
+		b.auth = act->auth;
+	ok = ok && request_build_url(&b, p->url, e) == 0 &&
+	    request_build_params(&b, p->query, e) == 0 &&
+	    usual_headers(&b, p->url, e) == 0 &&
+	    request_build_body(&b, p->body, e) == 0 &&
+	    request_build_timeout(&b, NULL, e) == 0;
+	r = request_build_end(&b, p->method, ok, e);
+	if (r == NULL)
+		err_prefix(e, "%s: %s, looking whether it was done", c->name,
 		    act->name);
 	return (r);
 }

@@ -34,6 +34,16 @@ request_build_begin(struct request_build * b, struct connector * c,
 	return (0);
 }
 
+/* Whether base_url_or is shown until a token has said where the service is; that
+ * takes the place of all of it. */
+static int
+stands_in(const struct request_build * b, const struct manifest * m)
+{
+	return (b->env.token_base != NULL && b->r->c->token_base == NULL &&
+	    strcmp(m->base_url, "{{token.base_url}}") == 0 &&
+	    template_knows(m->base_url_or, &b->env));
+}
+
 int
 request_build_url(struct request_build * b, const char * t, struct err * e)
 {
@@ -44,7 +54,7 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 	    request_auth_base(b, e))
 		return (-1);
 	if (base != NULL && m->base_url_or != NULL &&
-	    !template_knows(base, &b->env))
+	    (!template_knows(base, &b->env) || stands_in(b, m)))
 		base = m->base_url_or;
 	if (t[0] == '/' && base != NULL) {
 		if (template_expand(base, &b->env, QUOTE_URL, &b->url, e))
@@ -55,8 +65,9 @@ request_build_url(struct request_build * b, const char * t, struct err * e)
 			    "end the connector's URL before it"));
 		while (b->url.len > 0 && b->url.p[b->url.len - 1] == '/')
 			b->url.p[--b->url.len] = '\0';
-		if (b->env.token_base != NULL && base == m->base_url)
-			b->r->nbase = strlen(b->env.token_base);
+		if (b->env.token_base != NULL)
+			b->r->nbase = base == m->base_url ?
+			    strlen(b->env.token_base) : b->url.len;
 	}
 	if (template_expand(t, &b->env, QUOTE_URL, &b->url, e))
 		return (err_prefix(e, "url"));

@@ -84,11 +84,12 @@ int request_url_resolve(const char * own, const char * next, struct buf * out,
     struct err * e) MUST_CHECK;
 
 /** request_page_build(b, p, in, pos, e): All but the end of request_page().
- * request_clauses(b, p, in, e): The texts of p->list's clause languages. */
+ * request_clauses(b, p, in, size, e): The texts of p->list's clause languages, for a
+ * page of ${size} records. */
 int request_page_build(struct request_build * b, const struct plan * p,
     const json_t * in, const struct page_pos * pos, struct err * e) MUST_CHECK;
 int request_clauses(struct request_build * b, const struct plan * p,
-    const json_t * in, struct err * e) MUST_CHECK;
+    const json_t * in, int64_t size, struct err * e) MUST_CHECK;
 
 /** request_page_input(p, col, in, rule): What an optional input that is told sends
  * by ${rule}.  NULL: nothing, or (${*rule} set) it cannot be sent. */

@@ -14,6 +14,10 @@ quoting(const struct manifest_clause * cl)
 		return (QUOTE_ENTITY);
 	if (strcmp(cl->language, "selector") == 0)
 		return (QUOTE_SELECTOR);
+	if (strcmp(cl->language, "soql") == 0)
+		return (QUOTE_SOQL);
+	if (strcmp(cl->language, "spl") == 0)
+		return (QUOTE_SPL);
 	return (strcmp(cl->language, "jql") == 0 ? QUOTE_JQL :
 	    QUOTE_QUERY_STRING);
 }
@@ -111,10 +115,45 @@ add_order(struct request_build * b, const struct plan * p, const char * t,
 	return (rc);
 }
 
+/* As for the size of a page: at least one, so that the answer is a list. */
+static int
+add_limit(struct request_build * b, const char * t, int64_t limit,
+    struct buf * out, struct err * e)
+{
+	json_t * n = json_integer(limit > 0 ? limit : 1);
+	int rc;
+
+	if (n == NULL)
+		return (err_nomem(e, "a request"));
+	b->env.value = n;
+	rc = template_expand(t, &b->env, QUOTE_TEXT, out, e);
+	b->env.value = NULL;
+	json_decref(n);
+	return (rc);
+}
+
+/* How many rows the clause asks for; -1: all. */
+static int64_t
+rows_of(const struct plan * p, const struct manifest_clause * cl, int64_t size)
+{
+	const struct manifest_paginate * g = &p->list->paginate;
+
+	if (cl->limit == NULL)
+		return (-1);
+	if (g->size_where == IN_CLAUSE && strcmp(g->size_param,
+	    cl->language) == 0)
+		return (size);
+	/* Rows that are left out here would be missing from the number. */
+	return (p->exact && p->limit >= 0 ? p->limit : -1);
+}
+
 static int
 one_clause(struct request_build * b, const struct plan * p, const json_t * in,
-    const struct manifest_clause * cl, struct buf * out, struct err * e)
+    int64_t size, const struct manifest_clause * cl, struct buf * out,
+    struct err * e)
 {
+	int64_t rows = rows_of(p, cl, size);
+
 	if (cl->always != NULL && template_knows(cl->always, &b->env) &&
 	    template_expand(cl->always, &b->env, quoting(cl), out, e))
 		return (-1);
@@ -126,6 +165,8 @@ one_clause(struct request_build * b, const struct plan * p, const json_t * in,
 	if (p->norders > 0 && cl->order != NULL &&
 	    add_order(b, p, cl->order, out, e))
 		return (-1);
+	if (rows >= 0 && add_limit(b, cl->limit, rows, out, e))
+		return (-1);
 	if (out->failed)
 		return (err_nomem(e, "a request"));
 	if (out->len == 0)
@@ -136,7 +177,7 @@ one_clause(struct request_build * b, const struct plan * p, const json_t * in,
 
 int
 request_clauses(struct request_build * b, const struct plan * p,
-    const json_t * in, struct err * e)
+    const json_t * in, int64_t size, struct err * e)
 {
 	struct buf text = BUF_INIT(REQUEST_MAX_TEXT);
 	size_t i;
@@ -144,7 +185,7 @@ request_clauses(struct request_build * b, const struct plan * p,
 
 	for (i = 0; i < p->list->nclauses && rc == 0; i++) {
 		buf_clear(&text);
-		rc = one_clause(b, p, in, &p->list->clauses[i], &text, e);
+		rc = one_clause(b, p, in, size, &p->list->clauses[i], &text, e);
 		b->env.value = NULL;
 	}
 	buf_free(&text);

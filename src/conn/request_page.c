@@ -382,22 +382,31 @@ keep_only(struct request_build * b, const json_t * keep, struct err * e)
 	return (0);
 }
 
-static int
-set_position(struct request_build * b, const struct plan * p,
-    const struct page_pos * pos, struct err * e)
+/* How many records the page is asked for; 0: nobody says. */
+static int64_t
+size_of(const struct plan * p, const struct page_pos * pos)
 {
 	const struct manifest_paginate * g = &p->list->paginate;
 	int64_t size = pos->size;
-	json_t * cursor;
 
 	if (size <= 0)
 		size = p->c->opt.batch_size > 0 ? p->c->opt.batch_size :
 		    g->size;
 	if (g->size_max > 0 && size > g->size_max)
 		size = g->size_max;
-	if (size > 0 && size < g->size_min)
-		size = g->size_min;
-	if (size > 0 && set_number(b, g->size_where, g->size_param, size, e))
+	return (size > 0 && size < g->size_min ? g->size_min : size);
+}
+
+static int
+set_position(struct request_build * b, const struct plan * p,
+    const struct page_pos * pos, struct err * e)
+{
+	const struct manifest_paginate * g = &p->list->paginate;
+	int64_t size = size_of(p, pos);
+	json_t * cursor;
+
+	if (size > 0 && g->size_where != IN_CLAUSE &&
+	    set_number(b, g->size_where, g->size_param, size, e))
 		return (-1);
 	switch (g->kind) {
 	case PAGE_OFFSET:
@@ -443,6 +452,14 @@ go_to(struct request_build * b, const char * next, struct err * e)
 	return (0);
 }
 
+/* Whether this page is asked how many rows there are. */
+static int
+wants_total(const struct plan * p, const struct page_pos * pos)
+{
+	return (p->list->split_query != NULL && pos->number == 0 &&
+	    pos->offset == 0 && !(p->exact && p->limit >= 0));
+}
+
 int
 request_page_build(struct request_build * b, const struct plan * p,
     const json_t * in, const struct page_pos * pos, struct err * e)
@@ -452,12 +469,14 @@ request_page_build(struct request_build * b, const struct plan * p,
 	b->env.service = p->ent->service;
 	if (request_build_url(b, l->url, e) ||
 	    request_build_params(b, l->query, e) ||
+	    (wants_total(p, pos) &&
+	    request_build_params(b, l->split_query, e)) ||
 	    request_build_headers(b, p->c->m->headers, e) ||
 	    request_build_headers(b, l->headers, e) ||
 	    request_build_body(b, l->body, e) ||
 	    request_build_timeout(b, l->timeout_ms, e) ||
 	    push_all(b, p, in, e) ||
-	    request_clauses(b, p, in, e) ||
+	    request_clauses(b, p, in, size_of(p, pos), e) ||
 	    set_order(b, p, e) ||
 	    set_body_order(b, p, e) ||
 	    set_position(b, p, pos, e))
@@ -471,9 +490,11 @@ request_page(const struct plan * p, const json_t * in,
 {
 	struct request_build b;
 	struct request * r;
-	int ok = request_build_begin(&b, p->c, p->config, in, e) == 0 &&
-	    request_page_build(&b, p, in, pos, e) == 0;
+	int ok = request_build_begin(&b, p->c, p->config, in, e) == 0;
 
+	/* A window that moves from page to page would lose rows or double them. */
+	b.env.now_ms = p->now_ms;
+	ok = ok && request_page_build(&b, p, in, pos, e) == 0;
 	r = request_build_end(&b, p->list->method, ok, e);
 	if (r == NULL)
 		err_prefix(e, "%s.%s", p->c->name, p->ent->name);

@@ -378,6 +378,8 @@ request_fill(struct request * r, struct request_signed * s,
 	}
 	hr->timeout_ms = r->timeout_ms;
 	hr->no_compress = r->no_compress != 0;
+	hr->ca_file = r->c->opt.ca_file;
+	hr->insecure = r->c->opt.insecure != 0;
 	for (i = 0; s != NULL && i < s->n; i++)
 		r->headers[r->nheaders + i] = s->lines[i].p;
 	hr->headers = (const char * const *)r->headers;

@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "conn/secret_env.h"
+#include "conn/vault.h"
 
 #define NAME_MAX_LEN 128
 /* A hidden name has a uuid, a path in a configuration and a number. */
@@ -26,6 +27,7 @@ struct secrets {
 	int has_key;
 	int has_trouble;
 	struct err trouble;
+	struct vault * vault; /* NULL: none is configured */
 };
 
 /* ---- references ---- */
@@ -49,8 +51,8 @@ secret_ref_name(const char * s, size_t * n)
 	    strcmp(end + strspn(end, " "), "}}") == 0 ? s : NULL);
 }
 
-static int
-is_vault(const char * s)
+int
+secret_is_vault(const char * s)
 {
 	const char * hash;
 
@@ -65,7 +67,7 @@ secret_is_ref(const char * s)
 {
 	size_t n;
 
-	return ((strncmp(s, "$env:", 5) == 0 && s[5] != '\0') || is_vault(s) ||
+	return ((strncmp(s, "$env:", 5) == 0 && s[5] != '\0') || secret_is_vault(s) ||
 	    secret_ref_name(s, &n) != NULL);
 }
 
@@ -153,7 +155,35 @@ secrets_reload(struct secrets * s, struct err * e)
 uint64_t
 secrets_changes(const struct secrets * s)
 {
-	return (s->changes);
+	return (s->changes + (s->vault ? vault_changes(s->vault) : 0));
+}
+
+/* ---- Vault ---- */
+
+void
+secrets_vault(struct secrets * s, struct vault * v)
+{
+	s->vault = v;
+}
+
+struct vault_wait *
+secrets_wait(const struct secrets * s, const char * config,
+    void (*cb)(void *), void * arg)
+{
+	return (s->vault ? vault_wait(s->vault, config, cb, arg) : NULL);
+}
+
+uint64_t
+secrets_vault_changes(const struct secrets * s)
+{
+	return (s != NULL && s->vault ? vault_changes(s->vault) : 0);
+}
+
+int
+secrets_refused(const struct secrets * s, const char * config, uint64_t since)
+{
+	return (s != NULL && s->vault && vault_refused(s->vault, config,
+	    since));
 }
 
 /* ---- the own store ---- */
@@ -288,8 +318,21 @@ secrets_resolve(const struct secrets * s, const char * ref, struct buf * out,
 {
 	if (strncmp(ref, "$env:", 5) == 0)
 		return (secret_env_get(&s->env, ref, out, e));
-	if (is_vault(ref))
-		return (err_set(e, ERR_CONFIG, "secret", "%.200s: vault is not "
-		    "configured; use {{secrets.NAME}} or $env:NAME", ref));
-	return (resolve_own(s, ref, out, e));
+	if (!secret_is_vault(ref))
+		return (resolve_own(s, ref, out, e));
+	if (s->vault == NULL)
+		return (err_set(e, ERR_CONFIG, "secret", "%.200s: the daemon has "
+		    "no Vault; set url in [vault], or use {{secrets.NAME}} or "
+		    "$env:NAME", ref));
+	return (vault_get(s->vault, ref, out, e));
+}
+
+int
+secrets_last(const struct secrets * s, const char * ref, struct buf * out)
+{
+	struct err e;
+
+	if (secret_is_vault(ref))
+		return (s->vault ? vault_last(s->vault, ref, out) : -1);
+	return (secrets_resolve(s, ref, out, &e));
 }

@@ -15,17 +15,24 @@
  *   $env:NAME         a running process cannot see a change of its parent's
  *                     environment, so an env file comes first, which is read
  *                     again whenever secrets_reload() is called;
- *   vault:PATH#KEY    known, but nothing resolves it yet.
+ *   vault:PATH#KEY    what a Vault holds (vault.h), where one is configured.  It
+ *                     may have to be asked first: then resolving fails with the
+ *                     code SECRET_WAIT, and is tried again after secrets_wait().
  * Names that begin with "~" are hidden: they hold the literals of connectors'
  * configurations (run/literals.h) and are shown to nobody.
  */
 struct secrets;
+struct vault;
+struct vault_wait;
 
 /** secret_is_ref(s): Whether the whole of ${s} has the form of a reference. */
 int secret_is_ref(const char * s);
 
 /** secret_is_hidden(s): Whether it is one to a hidden name. */
 int secret_is_hidden(const char * s);
+
+/** secret_is_vault(s): Whether it is vault:PATH#KEY. */
+int secret_is_vault(const char * s);
 
 /** secret_shown(s): What may be shown of a secret field's value: ${s} itself if
  * it is a reference, "***" for a literal or a hidden one. */
@@ -77,9 +84,30 @@ void secrets_each(struct secrets * s, void (*cb)(void * arg,
 /**
  * secrets_resolve(s, ref, out, e):
  * Append the value ${ref} stands for to ${out}; the caller wipes it after use.
- * Errors: config "secret"; the message names the reference, never a value.
+ * Errors: config "secret"; transient "secret" and SECRET_WAIT (a Vault); the message
+ * names the reference, never a value.
+ * secrets_last(s, ref, out): The value that it last stood for, if there is one: to
+ * know it by, not to use it.  0 or -1.
  */
+#define SECRET_WAIT "secret_wait"
 int secrets_resolve(const struct secrets * s, const char * ref,
     struct buf * out, struct err * e) MUST_CHECK;
+int secrets_last(const struct secrets * s, const char * ref, struct buf * out)
+    MUST_CHECK;
+
+/*
+ * secrets_vault(s, v): Where vault: references are asked for (borrowed); NULL:
+ * nowhere.
+ * secrets_wait(s, config, cb, arg): See vault_wait(), whose result it gives;
+ * vault_wait_cancel() ends it.
+ * secrets_vault_changes(s): What vault_changes() says, or 0.
+ * secrets_refused(s, config, since): See vault_refused(); 0 without a Vault.
+ */
+void secrets_vault(struct secrets * s, struct vault * v);
+struct vault_wait * secrets_wait(const struct secrets * s, const char * config,
+    void (*cb)(void * arg), void * arg);
+uint64_t secrets_vault_changes(const struct secrets * s);
+int secrets_refused(const struct secrets * s, const char * config,
+    uint64_t since);
 
 #endif

@@ -121,6 +121,10 @@ secret_box_open(const struct secret_key * key, const char * name,
 
 	if (strncmp(sealed, VERSION, NVERSION) == 0)
 		n = decode(sealed + NVERSION, &box);
+	if (box.failed) {
+		err_nomem(e, "a secret");
+		goto out;
+	}
 	if (n < NONCE + TAG) {
 		err_set(e, ERR_CONFIG, "secret", "what is stored of the secret "
 		    "%.200s is no sealed text of this version; set it again",

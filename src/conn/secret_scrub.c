@@ -17,9 +17,7 @@
 static struct scrub_source * sources;
 
 struct scrub {
-	const struct secrets * s;
 	struct err * e;
-	int left; /* references still looked at */
 	char form[FORM_MAX]; /* one form of a value; wiped */
 };
 
@@ -149,26 +147,33 @@ scrub_value(struct scrub * c, const char * v, size_t n)
 	blot_base64(c, v, n);
 }
 
+/* Who wants to know the values. */
+struct seeker {
+	const struct secrets * s;
+	int left; /* references still looked at */
+	void (*found)(void * arg, const char * p, size_t n);
+	void * arg;
+};
+
 static void
-scrub_refs(struct scrub * c, json_t * v, int depth)
+seek_refs(struct seeker * k, json_t * v, int depth)
 {
 	struct buf value = BUF_INIT((size_t)1 << 20);
 	const char * key;
-	struct err why;
 	json_t * x;
 	size_t i;
 
-	if (depth > DEPTH_MAX || c->left == 0)
+	if (depth > DEPTH_MAX || k->left == 0)
 		return;
 	json_array_foreach(v, i, x)
-		scrub_refs(c, x, depth + 1);
+		seek_refs(k, x, depth + 1);
 	json_object_foreach(v, key, x)
-		scrub_refs(c, x, depth + 1);
+		seek_refs(k, x, depth + 1);
 	if (!json_is_string(v) || !secret_is_ref(json_string_value(v)))
 		return;
-	c->left--;
-	if (secrets_resolve(c->s, json_string_value(v), &value, &why) == 0)
-		scrub_value(c, value.p, value.len);
+	k->left--;
+	if (secrets_last(k->s, json_string_value(v), &value) == 0)
+		k->found(k->arg, value.p, value.len);
 	buf_wipe(&value);
 }
 
@@ -198,18 +203,27 @@ on_found(void * arg, const char * p, size_t n)
 }
 
 void
+secret_scrub_each(const struct secrets * s, const char * config,
+    void (*found)(void * arg, const char * p, size_t n), void * arg)
+{
+	struct seeker k = { .s = s, .left = REFS_MAX, .found = found,
+	    .arg = arg };
+	const struct scrub_source * src;
+	json_t * v = json_loads(config, JSON_DECODE_ANY, NULL);
+
+	seek_refs(&k, v, 0);
+	json_decref(v);
+	for (src = sources; src != NULL; src = src->next)
+		src->each(src->arg, config, found, arg);
+}
+
+void
 secret_scrub(const struct secrets * s, const char * config, struct err * e)
 {
-	struct scrub c = { .s = s, .e = e, .left = REFS_MAX };
-	const struct scrub_source * src;
-	json_t * v;
+	struct scrub c = { .e = e };
 
 	if (s == NULL || config == NULL || e == NULL)
 		return;
-	v = json_loads(config, JSON_DECODE_ANY, NULL);
-	scrub_refs(&c, v, 0);
-	json_decref(v);
-	for (src = sources; src != NULL; src = src->next)
-		src->each(src->arg, config, on_found, &c);
+	secret_scrub_each(s, config, on_found, &c);
 	explicit_bzero(c.form, sizeof(c.form));
 }

@@ -17,6 +17,11 @@
 void secret_scrub(const struct secrets * s, const char * config,
     struct err * e);
 
+/** secret_scrub_each(s, config, found, arg): Call ${found} with each value that
+ * would be looked for; those of any length. */
+void secret_scrub_each(const struct secrets * s, const char * config,
+    void (*found)(void * arg, const char * p, size_t n), void * arg);
+
 /*
  * More secrets of a connector than its configuration refers to: tokens that were
  * fetched for it.  ${each} calls ${found} with each value.  A source is kept by who

@@ -8,19 +8,23 @@
 #include "base/log.h"
 #include "conn/answer_rules.h"
 #include "conn/token.h"
+#include "conn/vault.h"
 
 #define MAX_EXTRA 65536
 #define DEFAULT_MS 30000
+/* Values may end while others are waited for; not for ever. */
+#define MAX_WAITS 3
 
 enum send_state {
 	SEND_BEGIN,  /* nothing was done yet */
+	SEND_SECRET, /* waiting for Vault */
 	SEND_TOKEN,  /* waiting for what is fetched first */
 	SEND_SENT,   /* waiting for the answer */
 	SEND_FAILED, /* in the soon queue, to tell why nothing was sent */
 	SEND_DONE
 };
-static const char * const state_names[] = { "begin", "token", "sent", "failed",
-	"done" };
+static const char * const state_names[] = { "begin", "secret", "token", "sent",
+	"failed", "done" };
 
 struct send {
 	const struct conn_env * env;
@@ -29,12 +33,15 @@ struct send {
 	enum send_state state;
 	struct http_call * call;
 	struct token_wait * wait;
-	struct loop_timer * timer; /* while waiting for a token */
+	struct vault_wait * secret;
+	struct loop_timer * timer; /* while waiting for one of them */
 	struct soon soon;
 	struct buf extra;      /* the further lines, each with its NUL */
 	int64_t deadline_us;
 	int64_t used;          /* the token's serial; 0: none */
-	int is_second;         /* a token was refused already */
+	uint64_t since;        /* secrets_vault_changes() when it was sent */
+	int is_second;         /* a token or a secret was refused already */
+	unsigned waits;        /* for Vault */
 	http_cb * cb;
 	void * arg;
 	struct err e;          /* filled before it is looked at, and large: it
@@ -45,7 +52,8 @@ static void
 enter(struct send * s, enum send_state state)
 {
 	/* That a request was sent is told by who sends it. */
-	if (state == SEND_TOKEN || s->state == SEND_TOKEN)
+	if (state == SEND_TOKEN || s->state == SEND_TOKEN ||
+	    state == SEND_SECRET || s->state == SEND_SECRET)
 		log_event(LOG_DEBUG, "send", LOG_S("connector", s->r->c->name),
 		    LOG_S("from", state_names[s->state]),
 		    LOG_S("to", state_names[state]));
@@ -89,6 +97,17 @@ fail_soon(struct send * s)
 {
 	enter(s, SEND_FAILED);
 	loop_soon(s->env->loop, &s->soon, on_failed, s);
+}
+
+static void
+set_deadline(struct send * s)
+{
+	int64_t ms = s->r->timeout_ms > 0 ? s->r->timeout_ms : DEFAULT_MS;
+
+	if (s->o.timeout_ms > 0 && s->o.timeout_ms < ms)
+		ms = s->o.timeout_ms;
+	if (s->deadline_us == 0)
+		s->deadline_us = clock_mono_us() + ms * 1000;
 }
 
 static int64_t
@@ -184,9 +203,11 @@ transmit(struct send * s, const struct token_value * t, struct err * e)
 		hr.timeout_ms = s->o.timeout_ms;
 	hr.queue_timeout_ms = s->o.queue_timeout_ms;
 	hr.max_body = s->o.max_body;
+	hr.once = s->o.once != 0;
 	hr.on_data = s->o.on_data ? on_data : NULL;
 	hr.on_head = s->o.on_head ? on_head : NULL;
 	s->used = t ? t->serial : 0;
+	s->since = secrets_vault_changes(s->env->secrets);
 	enter(s, SEND_SENT);
 	s->call = http_start(s->env->http, &hr, on_answer, s);
 	while (n > 0)
@@ -195,7 +216,69 @@ transmit(struct send * s, const struct token_value * t, struct err * e)
 	return (s->call == NULL ? err_nomem(e, "a request") : 0);
 }
 
-/* ---- tokens ---- */
+/* ---- what has to be there first ---- */
+
+static int begin(struct send * s, struct err * e);
+
+static void
+on_late(void * arg)
+{
+	struct send * s = arg;
+
+	if (s->state == SEND_SECRET)
+		err_set(&s->e, ERR_TRANSIENT, "secret", "waiting for Vault: it "
+		    "did not say in time what the request is signed with");
+	else
+		err_set(&s->e, ERR_TRANSIENT, "token", "the token that it is "
+		    "signed with did not come in time");
+	token_cancel(s->wait);
+	s->wait = NULL;
+	vault_wait_cancel(s->secret);
+	s->secret = NULL;
+	finish(s, NULL, &s->e);
+}
+
+static int
+start_timer(struct send * s, struct err * e)
+{
+	if (s->timer == NULL && (s->timer = loop_timer_new(s->env->loop,
+	    on_late, s)) == NULL)
+		return (err_nomem(e, "a request"));
+	set_deadline(s);
+	loop_timer_start(s->timer, left_ms(s));
+	return (0);
+}
+
+static void
+on_secret(void * arg)
+{
+	struct send * s = arg;
+
+	s->secret = NULL;
+	loop_timer_stop(s->timer);
+	if (begin(s, &s->e))
+		finish(s, NULL, &s->e);
+}
+
+/* Send it; where Vault has to be asked before, do that. */
+static int
+sign_and_send(struct send * s, const struct token_value * t, struct err * e)
+{
+	if (transmit(s, t, e) == 0)
+		return (0);
+	if (strcmp(e->code, SECRET_WAIT) != 0)
+		return (-1);
+	if (s->waits++ == MAX_WAITS) {
+		(void)strcpy(e->code, "secret");
+		return (-1);
+	}
+	if (start_timer(s, e))
+		return (-1);
+	enter(s, SEND_SECRET);
+	s->secret = secrets_wait(s->env->secrets, s->r->c->config, on_secret,
+	    s);
+	return (s->secret == NULL ? err_nomem(e, "a request") : 0);
+}
 
 static void
 on_token(void * arg, const struct token_value * t, const struct err * e)
@@ -206,34 +289,18 @@ on_token(void * arg, const struct token_value * t, const struct err * e)
 	loop_timer_stop(s->timer);
 	if (e != NULL)
 		finish(s, NULL, e);
-	else if (transmit(s, t, &s->e))
+	else if (sign_and_send(s, t, &s->e))
 		finish(s, NULL, &s->e);
-}
-
-static void
-on_late(void * arg)
-{
-	struct send * s = arg;
-
-	token_cancel(s->wait);
-	s->wait = NULL;
-	err_set(&s->e, ERR_TRANSIENT, "token", "the token that it is signed with "
-	    "did not come in time");
-	finish(s, NULL, &s->e);
 }
 
 static int
 wait_for_token(struct send * s, struct err * e)
 {
-	if (s->timer == NULL && (s->timer = loop_timer_new(s->env->loop,
-	    on_late, s)) == NULL)
-		return (err_nomem(e, "a request"));
+	if (start_timer(s, e))
+		return (-1);
 	enter(s, SEND_TOKEN);
 	s->wait = token_wait(s->env->tokens, s->r, on_token, s);
-	if (s->wait == NULL)
-		return (err_nomem(e, "a request"));
-	loop_timer_start(s->timer, left_ms(s));
-	return (0);
+	return (s->wait == NULL ? err_nomem(e, "a request") : 0);
 }
 
 /* With a token: one that is there, or one that has to be fetched. */
@@ -248,18 +315,38 @@ begin_with_token(struct send * s, struct err * e)
 		    "fetched here"));
 	if (!token_have(s->env->tokens, s->r, &held))
 		return (wait_for_token(s, e));
-	rc = transmit(s, &held.t, e);
+	rc = sign_and_send(s, &held.t, e);
 	token_close(&held);
 	return (rc);
 }
 
 static int
+begin(struct send * s, struct err * e)
+{
+	if (s->r->token_key == NULL)
+		return (sign_and_send(s, NULL, e));
+	set_deadline(s);
+	return (begin_with_token(s, e));
+}
+
+static int
 is_refused(const struct send * s, const struct http_res * res)
 {
-	if (s->used == 0 || s->is_second || res == NULL ||
-	    res->status / 100 == 2 || res->status == 304)
+	if (s->is_second || res == NULL || res->status / 100 == 2 ||
+	    res->status == 304)
 		return (0);
 	return (res->status == 401 || answer_refused(s->r->c->m, res));
+}
+
+/* Whether there may be another token or secret than what was refused. */
+static int
+drop_refused(struct send * s)
+{
+	if (s->used == 0)
+		return (secrets_refused(s->env->secrets, s->r->c->config,
+		    s->since));
+	token_refused(s->env->tokens, s->r, s->used);
+	return (1);
 }
 
 static void
@@ -270,13 +357,12 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	s->call = NULL;
 	if (!s->o.uncounted)
 		call_counts_answer(s->env->counts, s->r->c->m->type, res, e);
-	if (!is_refused(s, res)) {
+	if (!is_refused(s, res) || !drop_refused(s)) {
 		finish(s, res, e);
 		return;
 	}
-	token_refused(s->env->tokens, s->r, s->used);
 	s->is_second = 1;
-	if (begin_with_token(s, &s->e))
+	if (begin(s, &s->e))
 		finish(s, NULL, &s->e);
 }
 
@@ -299,8 +385,6 @@ send_start(const struct conn_env * env, struct request * r,
     const struct send_opts * o, http_cb * cb, void * arg)
 {
 	struct send * s = malloc(sizeof(*s));
-	int64_t ms;
-	int rc;
 
 	if (s == NULL)
 		return (NULL);
@@ -314,16 +398,7 @@ send_start(const struct conn_env * env, struct request * r,
 		send_free(s);
 		return (NULL);
 	}
-	if (r->token_key == NULL) {
-		rc = transmit(s, NULL, &s->e);
-	} else {
-		ms = r->timeout_ms > 0 ? r->timeout_ms : DEFAULT_MS;
-		if (o->timeout_ms > 0 && o->timeout_ms < ms)
-			ms = o->timeout_ms;
-		s->deadline_us = clock_mono_us() + ms * 1000;
-		rc = begin_with_token(s, &s->e);
-	}
-	if (rc != 0)
+	if (begin(s, &s->e))
 		fail_soon(s);
 	return (s);
 }
@@ -335,6 +410,7 @@ send_cancel(struct send * s)
 		return;
 	http_cancel(s->call);
 	token_cancel(s->wait);
+	vault_wait_cancel(s->secret);
 	send_free(s);
 }
 
@@ -345,7 +421,9 @@ send_judged(const struct conn_env * env, const struct request * r,
 	if (strcmp(e->code, "token_refused") != 0)
 		return;
 	if (r->token_key == NULL || env->tokens == NULL) {
-		e->cls = ERR_CONFIG;
+		e->cls = secrets_refused(env->secrets, r->c->config,
+		    secrets_vault_changes(env->secrets)) ? ERR_TRANSIENT :
+		    ERR_CONFIG;
 		return;
 	}
 	token_refused(env->tokens, r, 0);

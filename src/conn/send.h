@@ -10,9 +10,9 @@
 #include "net/http.h"
 
 /*
- * The one way to send a request: fetch the token if its auth needs one, sign it,
- * send it; and where a fetched token is refused, fetch another and send it once
- * more.
+ * The one way to send a request: fetch the token if its auth needs one, ask Vault for
+ * what it is signed with, sign it, send it; and where a fetched token or a secret of
+ * Vault's is refused, fetch it anew and send it once more.
  */
 struct send;
 
@@ -26,6 +26,7 @@ struct send_opts {
 	int (*on_head)(void * arg, const char * ctype);
 	const char * const * headers; /* more lines, NULL-terminated, copied; or
 	                                 NULL.  What is too many is left out. */
+	int once;                 /* as in struct http_req */
 	int uncounted;            /* whoever asks counts the answers */
 };
 
@@ -33,8 +34,8 @@ struct send_opts {
  * send_start(env, r, o, cb, arg):
  * Send ${r} (borrowed until the callback; its URL may change to where a token
  * says the service is).  ${cb} as that of http_start(), with its errors, and
- * before anything is sent: config "secret"; "token" (of any class) when none
- * could be had.  NULL only when out of memory.
+ * before anything is sent: config "secret", transient "secret" where Vault cannot
+ * say; "token" (of any class) when none could be had.  NULL only when out of memory.
  * send_cancel(s): End it without calling back.  NULL is a no-op.
  */
 struct send * send_start(const struct conn_env * env, struct request * r,

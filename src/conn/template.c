@@ -86,9 +86,11 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		rc = quote_balanced(&out, text->p, text->len, x->path, e);
 		break;
 	case FILTER_LIKE:
+	case FILTER_PREFIX:
 		/* What stands for something in a pattern is no such value: the
 		 * rules of LIKE let none pass. */
-		buf_addc(&out, '%');
+		if (x->filter == FILTER_LIKE)
+			buf_addc(&out, '%');
 		buf_add(&out, text->p, text->len);
 		buf_addc(&out, '%');
 		break;
@@ -157,9 +159,12 @@ place_in_url(const struct template_expr * x, const struct buf * text,
 		return (0);
 	}
 	if (out->len > 0 || (strncmp(x->path, "config.", 7) != 0 &&
+	    strncmp(x->path, "answer.", 7) != 0 &&
+	    strncmp(x->path, "header.", 7) != 0 &&
 	    strcmp(x->path, "token.base_url") != 0))
 		return (quote_host(out, text->p, text->len, x->path, e));
-	/* A whole URL, as the configuration gives it. */
+	/* A whole URL, as the configuration gives it, or as the service did:
+	 * whoever asks looks at its host. */
 	for (i = 0; i < text->len; i++)
 		if ((unsigned char)text->p[i] <= ' ' || text->p[i] == 0x7f)
 			return (err_set(e, ERR_CONFIG, "template", "{{%s}} "
@@ -212,6 +217,17 @@ place(const struct template_expr * x, const json_t * v,
 		if (!own)
 			return (quote_selector(out, text->p, text->len,
 			    x->path, e));
+		break;
+	case QUOTE_SOQL:
+		if (!own)
+			return (quote_entity(out, text->p, text->len, x->path,
+			    e));
+		if (json_is_real(v))
+			return (quote_decimal(out, json_real_value(v), e));
+		break;
+	case QUOTE_SPL:
+		if (!own)
+			return (quote_spl(out, text->p, text->len, x->path, e));
 		break;
 	case QUOTE_QUERY_STRING:
 		if (!own)
@@ -276,17 +292,43 @@ template_missing(const char * path, struct err * e)
 	    key ? key : "", key ? "\": ...}" : ""));
 }
 
+/* Several values in one segment of a URL, with commas between. */
+static int
+add_batch(struct template_expr * x, const struct template_env * env,
+    const json_t * list, enum template_quote quote, struct buf * out,
+    struct err * e)
+{
+	const json_t * one;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one) {
+		if (json_is_string(one) && memchr(json_string_value(one), ',',
+		    json_string_length(one)) != NULL)
+			return (err_set(e, ERR_CONFIG, "template", "{{%s}} "
+			    "holds a comma, which would make two of it",
+			    x->path));
+		if (i > 0)
+			buf_addc(out, ',');
+		if (add_scalar(x, env, one, quote, out, e))
+			return (-1);
+	}
+	return (i > 0 ? 0 : template_missing(x->path, e));
+}
+
 static int
 add_value(struct template_expr * x, const struct template_env * env,
     enum template_quote quote, struct buf * out, struct err * e)
 {
-	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SELECTOR;
+	int clause = quote >= QUOTE_JQL && quote <= QUOTE_SPL;
 	json_t * v = template_eval(x, env), * one;
 	size_t i;
 	int rc = 0;
 
 	if (v == NULL || json_is_null(v))
 		rc = template_missing(x->path, e);
+	else if (json_is_array(v) && (quote == QUOTE_URL ||
+	    quote == QUOTE_SEGMENT))
+		rc = add_batch(x, env, v, quote, out, e);
 	else if (!json_is_array(v) || !clause)
 		rc = add_scalar(x, env, v, quote, out, e);
 	else if (json_array_size(v) == 0)

@@ -12,7 +12,8 @@
 /*
  * Templates are typed and strict: "{{config.auth.username}}" is the value at
  * that path, and a value that is missing is an error, never an empty string.
- * Roots: config, in, value, order, now, now_s, now_ms, lookup, and in auth sections
+ * Roots: config, in, value, order, now, now_s, now_ms, lookup, answer and header (of
+ * the request before: where to ask what became of an action), and in auth sections
  * what is known only when a request is sent.  Filters: |jql, |query
  * (quoted as the language wants), |url, |number, |adf, |raw (clauses in the
  * language's own words; brackets and quotes must close), |path (several segments
@@ -30,6 +31,8 @@ enum template_quote {
 	                   stand with ", " (" OR ") between them */
 	QUOTE_ENTITY, QUOTE_SELECTOR, /* the same: 'x' with \ before quotes;
 	                   "x" with ~ before them */
+	QUOTE_SOQL,     /* as QUOTE_ENTITY, and numbers without an exponent */
+	QUOTE_SPL,      /* as QUOTE_JQL, and no '*' */
 	QUOTE_TEXT,     /* as it is; whoever asks quotes the whole */
 	QUOTE_URL       /* a URL, begun in the buffer: a whole one at its start
 	                   (config), then host, segments, parameters */
@@ -43,6 +46,9 @@ struct template_env {
 	const json_t * value;
 	const json_t * order;      /* {column, direction, sign, minus} */
 	const json_t * lookup;
+	const json_t * answer;     /* to the request before */
+	const json_t * header;     /* of it, name -> value */
+	const json_t * action;     /* {id, at, since} */
 	int64_t now_ms;
 	const char * service;      /* {{service}}: the entity's, or NULL */
 	/* {{token.base_url}}: where the service is, or NULL. */

@@ -84,7 +84,7 @@ expr_ok(const char * path, const json_t * schema, const json_t * inputs,
     struct err * e)
 {
 	static const char * const plain[] = { "value", "now", "now_s", "now_ms",
-	    "lookup", "order", "order.column", "order.direction", "order.sign",
+	    "lookup", "action.id", "action.at", "action.since", "order", "order.column", "order.direction", "order.sign",
 	    "order.minus", "service", "token", "token.base_url", "jwt", "method", "url",
 	    "body", "timestamp", "signature", "config", "in" };
 	const char * near;
@@ -94,7 +94,9 @@ expr_ok(const char * path, const json_t * schema, const json_t * inputs,
 		return (config_ok(path, schema, e));
 	if (strncmp(path, "in.", 3) == 0)
 		return (input_ok(path, inputs, e));
-	if (strncmp(path, "lookup.", 7) == 0)
+	if (strncmp(path, "lookup.", 7) == 0 ||
+	    strncmp(path, "answer.", 7) == 0 ||
+	    strncmp(path, "header.", 7) == 0)
 		return (0);
 	/* The last two are there for "did you mean" alone. */
 	for (i = 0; i < sizeof(plain) / sizeof(plain[0]) - 2; i++)

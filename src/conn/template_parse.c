@@ -12,8 +12,7 @@
 /* What stands in a template, and what that stands for. */
 
 static const char * const filters[] = { "", "jql", "query", "url", "number",
-	"adf", "raw", "path", "base64", "like",
-	"key" };
+	"adf", "raw", "path", "base64", "like", "prefix", "key" };
 #define NFILTERS (sizeof(filters) / sizeof(filters[0]))
 
 static int
@@ -31,7 +30,7 @@ filter_of(struct template_expr * x, const char * name, const char * t,
 	near = json_nearest(name, filters + 1, NFILTERS - 1);
 	return (err_set(e, ERR_CONFIG, "template", "'%.100s': there is no filter "
 	    "'%.32s'%s%s%s; known are jql, query, url, number, adf, raw, path, "
-	    "base64, like, key", t, name,
+	    "base64, like, prefix, key", t, name,
 	    near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : ""));
 }
 
@@ -162,7 +161,8 @@ json_of_root(const char * root, size_t n, const struct template_env * env)
 		const json_t * v;
 	} roots[] = { { "config", env->config }, { "in", env->in },
 	    { "value", env->value }, { "order", env->order },
-	    { "lookup", env->lookup } };
+	    { "lookup", env->lookup }, { "answer", env->answer },
+	    { "header", env->header }, { "action", env->action } };
 	size_t i;
 
 	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conn/token_internal.h"
+#include "conn/vault.h"
 
 /* Tokens of so many connectors; a bound all the same. */
 #define MAX_ENTRIES 100000
@@ -22,7 +23,7 @@
 #define LIVES_MAX_MS ((int64_t)30 * 24 * 3600 * 1000)
 
 static const char * const state_names[] = { "none", "shared", "lease", "pause",
-	"fresh", "fetch", "store", "ready", "failed" };
+	"fresh", "secret", "fetch", "store", "ready", "failed" };
 
 struct token_wait {
 	struct token_entry * x;
@@ -116,6 +117,7 @@ entry_free(struct token_entry * x)
 	if (x->ask != NULL)
 		x->ask->x = NULL;
 	http_cancel(x->call);
+	vault_wait_cancel(x->secret);
 	loop_timer_free(x->timer);
 	loop_soon_cancel(x->ts->env->loop, &x->soon);
 	request_free(x->req);
@@ -177,6 +179,11 @@ entry_new(struct tokens * ts, const struct request * r)
 	x->lastp = &x->first;
 	memcpy(x->key, r->token_key, n + 1);
 	HASH_ADD_STR(ts->all, key, x);
+	if (x->hh.tbl == NULL) {
+		connector_unref(x->c);
+		free(x);
+		return (NULL);
+	}
 	return (x);
 }
 
@@ -314,7 +321,8 @@ token_next(struct token_entry * x)
 	case TOKEN_READY:
 	case TOKEN_FAILED:
 		x->begun_us = clock_mono_us();
-		x->tries = 0;
+		x->tries = x->waits = 0;
+		x->is_second = 0;
 		if (!token_share_get(x))
 			token_next(x);
 		break;
@@ -337,6 +345,7 @@ token_next(struct token_entry * x)
 	case TOKEN_FRESH:
 		token_fetch(x);
 		break;
+	case TOKEN_SECRET:
 	case TOKEN_FETCH:
 	case TOKEN_STORE:
 		break;

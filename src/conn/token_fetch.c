@@ -16,6 +16,7 @@
 #define TIMEOUT_MS 30000
 #define WORDS_MAX 200
 #define MAX_KEY 65536
+#define MAX_WAITS 3 /* for Vault */
 #define STS_URL "https://sts.amazonaws.com/"
 
 /* ---- proof of who asks, as a JSON Web Token ---- */
@@ -308,6 +309,13 @@ refused(struct token_entry * x, const struct http_res * res)
 	    "; check the credentials in the connector's CONFIG");
 	e.retry_after_ms = after;
 	json_decref(body);
+	/* Vault may have others by now. */
+	if (cls == ERR_CONFIG && res->status <= 403 && !x->is_second &&
+	    secrets_refused(x->ts->env->secrets, x->c->config, x->since)) {
+		x->is_second = 1;
+		token_fetch(x);
+		return;
+	}
 	token_failed(x, &e);
 }
 
@@ -372,6 +380,7 @@ send_it(struct token_entry * x, const struct buf * jwt, struct err * e)
 	if (hr.timeout_ms <= 0 || hr.timeout_ms > TIMEOUT_MS)
 		hr.timeout_ms = TIMEOUT_MS;
 	hr.max_body = MAX_ANSWER;
+	x->since = secrets_vault_changes(env->secrets);
 	x->call = http_start(env->http, &hr, on_answer, x);
 	request_unsign(x->req, &sig);
 	return (x->call == NULL ? err_nomem(e, "a token") : 0);
@@ -396,6 +405,32 @@ own_token(struct token_entry * x, const struct buf * jwt)
 	token_answer_free(&a);
 }
 
+static void
+on_secret(void * arg)
+{
+	struct token_entry * x = arg;
+
+	x->secret = NULL;
+	token_fetch(x);
+}
+
+/* Nothing was sent: wait for Vault if that is why, else tell who waits. */
+static void
+unsent(struct token_entry * x, const struct err * e)
+{
+	struct err why = *e;
+
+	if (strcmp(e->code, SECRET_WAIT) == 0 && x->waits++ < MAX_WAITS &&
+	    (x->secret = secrets_wait(x->ts->env->secrets, x->c->config,
+	    on_secret, x)) != NULL) {
+		token_enter(x, TOKEN_SECRET);
+		return;
+	}
+	if (strcmp(e->code, SECRET_WAIT) == 0)
+		(void)strcpy(why.code, "secret");
+	token_failed(x, &why);
+}
+
 void
 token_fetch(struct token_entry * x)
 {
@@ -409,6 +444,6 @@ token_fetch(struct token_entry * x)
 	if (is_own)
 		own_token(x, &jwt);
 	else if (x->req == NULL || send_it(x, &jwt, &e))
-		token_failed(x, &e);
+		unsent(x, &e);
 	buf_wipe(&jwt);
 }

@@ -1,6 +1,8 @@
 #ifndef MOLTLER_CONN_TOKEN_INTERNAL_H
 #define MOLTLER_CONN_TOKEN_INTERNAL_H
 
+/* A table that cannot grow is no reason to die. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "conn/secret_box.h"
@@ -18,6 +20,7 @@ enum token_state {
 	TOKEN_LEASE,  /* asking for the right to use a refresh token */
 	TOKEN_PAUSE,  /* another daemon has it */
 	TOKEN_FRESH,  /* asking which refresh token is the last */
+	TOKEN_SECRET, /* waiting for Vault, to ask the service with it */
 	TOKEN_FETCH,  /* asking the service */
 	TOKEN_STORE,  /* keeping the new refresh token */
 	TOKEN_READY,
@@ -50,6 +53,10 @@ struct token_entry {
 	int64_t begun_us;
 	int64_t fence;           /* of the lease; 0: none */
 	unsigned tries;          /* to store */
+	unsigned waits;          /* for Vault */
+	int is_second;           /* a secret of Vault's was refused already */
+	uint64_t since;          /* secrets_vault_changes() when it was asked */
+	struct vault_wait * secret;
 	/* An answer whose refresh token is not stored yet, sealed; or NULL. */
 	char * new_value, * new_refresh;
 	int64_t new_lives_ms;

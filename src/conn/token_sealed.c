@@ -93,7 +93,6 @@ add_refs(EVP_MD_CTX * md, const struct secrets * s, const char * text,
     const char * but)
 {
 	struct buf ref = BUF_INIT(4096), v = BUF_INIT(SECRET_VALUE_MAX * 2);
-	struct err e;
 	size_t n;
 
 	for (; (text = strchr(text, TEMPLATE_MARK)) != NULL; text += n) {
@@ -103,7 +102,7 @@ add_refs(EVP_MD_CTX * md, const struct secrets * s, const char * text,
 		if (buf_add(&ref, text, n) || (but != NULL &&
 		    strcmp(ref.p, but) == 0))
 			continue;
-		if (buf_reserve(&v, 4096) || secrets_resolve(s, ref.p, &v, &e))
+		if (buf_reserve(&v, 4096) || secrets_last(s, ref.p, &v))
 			(void)EVP_DigestUpdate(md, "?", 1);
 		else
 			(void)EVP_DigestUpdate(md, v.p, v.len + 1);

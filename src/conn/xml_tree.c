@@ -9,9 +9,10 @@
 
 #include "base/buf.h"
 
-#define TEXT_MAX ((size_t)64 << 20)
-#define BYTES_MAX ((size_t)64 << 20)
-#define NODES_MAX ((size_t)2 << 20)
+/* A page and its nodes are both held until it is whole. */
+#define TEXT_MAX ((size_t)32 << 20)
+#define BYTES_MAX ((size_t)32 << 20)
+#define NODES_MAX ((size_t)1 << 20)
 #define NAMES_MAX 10000
 #define PIECE ((size_t)1 << 20)
 
@@ -154,7 +155,7 @@ add_node(struct xml_tree * t, char mark, const char * name)
 	if (t->nnodes == t->nodes_cap) {
 		cap = t->nodes_cap ? 2 * t->nodes_cap : 256;
 		if (cap > NODES_MAX) {
-			fail_size(t, "the page has more than 2 million "
+			fail_size(t, "the page has more than a million "
 			    "elements and attributes");
 			return (0);
 		}
@@ -185,7 +186,7 @@ add_text(struct xml_tree * t, const char * s, size_t n)
 	if (buf_add(&t->text, s, n) == 0)
 		return;
 	if (t->text.len + n > TEXT_MAX)
-		fail_size(t, "the page's texts are larger than 64 MiB");
+		fail_size(t, "the page's texts are larger than 32 MiB");
 	else
 		fail_memory(t);
 }
@@ -370,6 +371,10 @@ words_for(int code)
 		return ("the end of another element expected");
 	case XML_ERR_UNDECLARED_ENTITY:
 		return ("an entity that XML does not have");
+	case XML_ERR_INTERNAL_ERROR:
+	case XML_ERR_NAME_TOO_LONG:
+	case XML_ERR_ATTRIBUTE_NOT_FINISHED:
+		return ("a text or a name is longer than may be, or has no end");
 	case XML_ERR_INVALID_CHAR:
 	case XML_ERR_INVALID_ENCODING:
 		return ("a character that may not stand there");
@@ -378,8 +383,14 @@ words_for(int code)
 	}
 }
 
+#if LIBXML_VERSION < 21200
+typedef xmlError * error_ptr;
+#else
+typedef const xmlError * error_ptr;
+#endif
+
 static void
-on_error(void * arg, xmlErrorPtr x)
+on_error(void * arg, error_ptr x)
 {
 	struct xml_tree * t = arg;
 
@@ -491,7 +502,7 @@ xml_tree_feed(struct xml_tree * t, const char * p, size_t n)
 	size_t take;
 
 	if (n > BYTES_MAX - t->bytes)
-		fail_size(t, "the page is larger than 64 MiB");
+		fail_size(t, "the page is larger than 32 MiB");
 	else
 		t->bytes += n;
 	for (; n > 0 && !t->failed; p += take, n -= take) {

@@ -20,9 +20,11 @@
 #include "conn/secret_key.h"
 #include "conn/token.h"
 #include "conn/types.h"
+#include "conn/vault.h"
 #include "daemon/daemon_ground.h"
 #include "daemon/egress.h"
 #include "daemon/settings_elastic.h"
+#include "daemon/settings_vault.h"
 #include "loop/loop.h"
 #include "net/http.h"
 #include "run/runner.h"
@@ -61,11 +63,13 @@ struct daemon {
 	struct stmt_env stmt;
 	struct secrets * secrets;
 	struct secret_store * secret_store;
+	struct vault * vault; /* NULL: none is configured */
 	struct types * types;
 	struct elastic * elastic; /* NULL: none is configured */
 	struct targets * targets;
 	struct runner * runner;
 	struct syncs * syncs;
+	struct acts * acts;
 	struct backup * backup;
 	struct api * api;
 	struct loop_signal * sig_term;
@@ -186,6 +190,9 @@ on_secrets(void * arg, const struct err * e)
 
 	if (d->stopping)
 		return;
+	/* What opens Vault may be one of them. */
+	if (e == NULL && d->vault != NULL)
+		vault_start(d->vault);
 	if (e == NULL) {
 		runner_load(d->runner, on_loaded, d);
 	} else if (e->cls == ERR_TRANSIENT) {
@@ -267,6 +274,7 @@ on_hup(void * arg)
 
 	if (secrets_reload(d->secrets, &e))
 		log_event(LOG_ERROR, "reload_failed", LOG_E(&e));
+	vault_forget(d->vault);
 	/* And the master key, if that was what was wrong. */
 	secret_store_load(d->secret_store, NULL, NULL);
 	if (settings_read_token(d->c, &e) ||
@@ -377,8 +385,10 @@ open_runner(struct daemon * d, struct err * e)
 	ro.secret_store = d->secret_store;
 	ro.targets = d->targets;
 	ro.node = d->node;
-	d->runner = runner_new(&ro, e);
-	return (d->runner == NULL ? -1 : 0);
+	if ((d->runner = runner_new(&ro, e)) == NULL)
+		return (-1);
+	d->acts = acts_new(d->loop, d->state, d->node);
+	return (d->acts == NULL ? err_nomem(e, "the actions") : 0);
 }
 
 static int
@@ -414,19 +424,6 @@ open_backup(struct daemon * d, struct err * e)
 	bo.node = d->node;
 	d->backup = backup_new(&bo, e);
 	return (d->backup == NULL ? -1 : 0);
-}
-
-static size_t
-split_words(char * s, const char ** out, size_t max)
-{
-	char * save = NULL, * p;
-	size_t n = 0;
-
-	for (p = strtok_r(s, ", \t", &save); p != NULL && n + 1 < max;
-	    p = strtok_r(NULL, ", \t", &save))
-		out[n++] = p;
-	out[n] = NULL;
-	return (n);
 }
 
 static int
@@ -468,7 +465,7 @@ open_api(struct daemon * d, struct err * e)
 	if (c->hosts != NULL) {
 		if ((words = strdup(c->hosts)) == NULL)
 			return (err_nomem(e, "the API"));
-		split_words(words, hosts, sizeof(hosts) / sizeof(hosts[0]));
+		daemon_words(words, hosts, sizeof(hosts) / sizeof(hosts[0]));
 	}
 	memset(&ao, 0, sizeof(ao));
 	ao.loop = d->loop;
@@ -477,6 +474,7 @@ open_api(struct daemon * d, struct err * e)
 	ao.state = d->state;
 	ao.runner = d->runner;
 	ao.backup = d->backup;
+	ao.vault = d->vault;
 	ao.targets = d->targets;
 	ao.http = d->http;
 	ao.node = d->node;
@@ -485,6 +483,7 @@ open_api(struct daemon * d, struct err * e)
 	d->stmt.loop = d->loop;
 	d->stmt.runner = d->runner;
 	d->stmt.syncs = d->syncs;
+	d->stmt.acts = d->acts;
 	d->stmt.elastic = d->elastic;
 	d->stmt.targets = d->targets;
 	d->stmt.conn = &d->conn;
@@ -518,7 +517,9 @@ bring_up(struct daemon * d, struct err * e)
 	if ((d->http = http_new(d->loop, &ho, e)) == NULL ||
 	    (d->secrets = secrets_new(d->c->env_file, e)) == NULL ||
 	    (d->types = load_types(d->c, NULL, e)) == NULL ||
-	    open_state(d, e) || open_secrets(d, e) || open_conn(d, e) ||
+	    open_state(d, e) || open_secrets(d, e) || settings_vault_open(d->c, d->loop, d->http, d->secrets,
+	    &d->vault, e) ||
+	    open_conn(d, e) ||
 	    open_elastic(d, e) || open_runner(d, e) || open_syncs(d, e) ||
 	    open_backup(d, e) || open_api(d, e))
 		return (-1);
@@ -549,6 +550,7 @@ take_down(struct daemon * d)
 	loop_timer_free(d->beat);
 	json_decref(d->said_alive);
 	api_free(d->api);
+	acts_free(d->acts);
 	syncs_free(d->syncs);
 	runner_free(d->runner);
 	targets_free(d->targets);
@@ -566,6 +568,7 @@ take_down(struct daemon * d)
 	backup_free(d->backup);
 	secret_store_free(d->secret_store);
 	secrets_free(d->secrets);
+	vault_free(d->vault);
 	http_free(d->http);
 	egress_free(d->egress);
 	loop_free(d->loop);

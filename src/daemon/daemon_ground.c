@@ -97,3 +97,16 @@ daemon_files(const struct settings * c, unsigned * spare, struct err * e)
 	    "(ulimit -n, LimitNOFILE=) or lower them",
 	    (unsigned long long)want, (unsigned long long)rl.rlim_cur));
 }
+
+size_t
+daemon_words(char * s, const char ** out, size_t max)
+{
+	char * save = NULL, * p;
+	size_t n = 0;
+
+	for (p = strtok_r(s, ", \t", &save); p != NULL && n + 1 < max;
+	    p = strtok_r(NULL, ", \t", &save))
+		out[n++] = p;
+	out[n] = NULL;
+	return (n);
+}

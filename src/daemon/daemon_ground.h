@@ -24,4 +24,8 @@ int daemon_node_id(const char * dir, char node[UUID_STR_LEN], struct err * e)
 int daemon_files(const struct settings * c, unsigned * spare, struct err * e)
     MUST_CHECK;
 
+/** daemon_words(s, out, max): Cut ${s}, whose words have blanks or commas between
+ * them; the list ends with NULL.  How many. */
+size_t daemon_words(char * s, const char ** out, size_t max);
+
 #endif

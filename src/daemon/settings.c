@@ -14,13 +14,17 @@
 #include "base/log.h"
 #include "conn/secret_key.h"
 #include "daemon/settings_elastic.h"
+#include "daemon/settings_vault.h"
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "config", __VA_ARGS__)
 
 enum kind { STRING, SECRET, COUNT, BYTES, DURATION, LEVEL, FORMAT, SWITCH };
 
-/* What keys of the section [elasticsearch] begin with elsewhere. */
+/* What keys of the other sections begin with elsewhere. */
 #define ELASTIC "elasticsearch_"
+#define VAULT "vault_"
+static const char * const sections[] = { ELASTIC, VAULT };
+#define NSECTIONS (sizeof(sections) / sizeof(sections[0]))
 
 static const struct setting {
 	const char * key;
@@ -67,6 +71,17 @@ static const struct setting {
 	    1, 100000 },
 	{ ELASTIC "retry", DURATION, AT(elastic_retry_ms), "5m",
 	    1000, 86400000 },
+	{ VAULT "url", STRING, AT(vault_url), NULL, 0, 0 },
+	{ VAULT "token", SECRET, AT(vault_token), NULL, 0, 0 },
+	{ VAULT "token_file", STRING, AT(vault_token_file), NULL, 0, 0 },
+	{ VAULT "role_id", STRING, AT(vault_role_id), NULL, 0, 0 },
+	{ VAULT "secret_id", SECRET, AT(vault_secret_id), NULL, 0, 0 },
+	{ VAULT "secret_id_file", STRING, AT(vault_secret_id_file), NULL, 0,
+	    0 },
+	{ VAULT "auth_path", STRING, AT(vault_auth_path), "approle", 0, 0 },
+	{ VAULT "namespace", STRING, AT(vault_namespace), NULL, 0, 0 },
+	{ VAULT "ca_file", STRING, AT(vault_ca_file), NULL, 0, 0 },
+	{ VAULT "cache", DURATION, AT(vault_cache_ms), "5m", 1000, 86400000 },
 };
 #define NSETTINGS (sizeof(table) / sizeof(table[0]))
 _Static_assert(NSETTINGS <= SETTINGS_MAX, "c->from has a place for each");
@@ -204,19 +219,45 @@ settings_blame(const struct settings * c, const char * key, struct err * e)
 	return (from != NULL ? err_prefix(e, "%s", from) : -1);
 }
 
+const char *
+settings_section(const char * name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < NSECTIONS; i++)
+		if (strlen(sections[i]) == len + 1 &&
+		    strncmp(sections[i], name, len) == 0)
+			return (sections[i]);
+	return (len == 6 && strncmp(name, "daemon", 6) == 0 ? "" : NULL);
+}
+
+/* The section that a key belongs to, as above. */
+static const char *
+section_of(const char * key)
+{
+	size_t i;
+
+	for (i = 0; i < NSECTIONS; i++)
+		if (strncmp(key, sections[i], strlen(sections[i])) == 0)
+			return (sections[i]);
+	return ("");
+}
+
 int
 settings_unknown(const char * section, const char * key, struct err * e)
 {
-	const char * names[NSETTINGS], * near;
-	int elastic = strcmp(section, "elasticsearch") == 0;
-	size_t i, n = 0, len = strlen(ELASTIC);
+	const char * names[NSETTINGS], * near, * head;
+	size_t i, n = 0;
 
+	head = settings_section(section, strlen(section));
+	if (head == NULL)
+		head = "";
 	for (i = 0; i < NSETTINGS; i++)
-		if ((strncmp(table[i].key, ELASTIC, len) == 0) == elastic)
-			names[n++] = table[i].key + (elastic ? len : 0);
+		if (strcmp(section_of(table[i].key), head) == 0)
+			names[n++] = table[i].key + strlen(head);
 	near = json_nearest(key, names, n);
-	return (BAD(e, "unknown key '%.64s'%s%s%s%s", key,
-	    elastic ? " in [elasticsearch]" : "",
+	return (BAD(e, "unknown key '%.64s'%s%s%s%s%s%s", key,
+	    *head ? " in [" : "", *head ? section : "", *head ? "]" : "",
 	    near ? " (did you mean '" : "", near ? near : "",
 	    near ? "'?)" : ""));
 }
@@ -478,5 +519,7 @@ settings_check(struct settings * c, struct err * e)
 	    check_readable(c, "tls_cert", c->tls_cert, e) ||
 	    check_readable(c, "tls_key", c->tls_key, e) ||
 	    check_readable(c, ELASTIC "ca_file", c->elastic_ca_file, e) ||
-	    settings_elastic_check(c, e) ? -1 : 0);
+	    check_readable(c, VAULT "ca_file", c->vault_ca_file, e) ||
+	    settings_elastic_check(c, e) || settings_vault_check(c, e) ? -1 :
+	    0);
 }

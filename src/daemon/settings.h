@@ -47,6 +47,17 @@ struct settings {
 	int64_t elastic_batch_bytes;
 	int64_t elastic_batch_rows;
 	int64_t elastic_retry_ms;
+	/* [vault]: none without a URL. */
+	char * vault_url;
+	char * vault_token;     /* this and the secret_id: or a reference */
+	char * vault_token_file;
+	char * vault_role_id;
+	char * vault_secret_id;
+	char * vault_secret_id_file;
+	char * vault_auth_path;
+	char * vault_namespace;
+	char * vault_ca_file;
+	int64_t vault_cache_ms;
 
 	/* Where each was set: "FILE line 3", "--listen"; NULL: a default. */
 	char * from[SETTINGS_MAX];
@@ -68,6 +79,10 @@ void settings_free(struct settings * c);
  */
 int settings_read_file(struct settings * c, const char * path, struct err * e)
     MUST_CHECK;
+
+/** settings_section(name, len): What the keys of the section ${name} begin with
+ * elsewhere ("" for [daemon]), or NULL: there is no such section. */
+const char * settings_section(const char * name, size_t len);
 
 /** settings_unknown(section, key, e): There is no ${key} in [${section}]; names the
  * nearest that is.  Return -1. */

@@ -38,8 +38,7 @@ section_ok(const char * s)
 {
 	size_t n = strcspn(s, "]");
 
-	return (s[n] == ']' && ((n == 7 && memcmp(s, "[daemon", n) == 0) ||
-	    (n == 14 && memcmp(s, "[elasticsearch", n) == 0)));
+	return (s[n] == ']' && settings_section(s + 1, n - 1) != NULL);
 }
 
 /*
@@ -66,7 +65,8 @@ read_line(char * s, int max, void * arg)
 	blank = strspn(s, " \t");
 	memmove(s, s + blank, n - blank + 1);
 	if (*s == '[' && !section_ok(s)) {
-		BAD(rd->e, "expected [daemon] or [elasticsearch]; found %.*s",
+		BAD(rd->e, "expected [daemon], [elasticsearch] or [vault]; "
+		    "found %.*s",
 		    (int)strcspn(s, "\r\n"), s);
 		fail(rd);
 		return (NULL);
@@ -78,7 +78,9 @@ static int
 is_secret(const char * key)
 {
 	return (strcmp(key, "elasticsearch_api_key") == 0 ||
-	    strcmp(key, "elasticsearch_password") == 0);
+	    strcmp(key, "elasticsearch_password") == 0 ||
+	    strcmp(key, "vault_token") == 0 ||
+	    strcmp(key, "vault_secret_id") == 0);
 }
 
 /* A secret itself, not a reference to one, is for a file that others cannot read. */
@@ -101,16 +103,16 @@ static int
 take_key(struct reading * rd, const char * section, const char * name,
     const char * value)
 {
-	int elastic = strcmp(section, "elasticsearch") == 0, i;
+	const char * head = settings_section(section, strlen(section));
 	char key[128], from[512];
 	uint64_t bit;
+	int i;
 
-	snprintf(key, sizeof(key), "%s%s", elastic ? "elasticsearch_" : "",
-	    name);
-	/* One that belongs to the other section is none here. */
-	i = strlen(name) > 64 || (!elastic &&
-	    strncmp(name, "elasticsearch_", 14) == 0) ? -1 :
-	    settings_index(key);
+	snprintf(key, sizeof(key), "%s%s", head ? head : "", name);
+	/* One that belongs to another section is none here. */
+	i = strlen(name) > 64 || head == NULL || (*head == '\0' &&
+	    (strncmp(name, "elasticsearch_", 14) == 0 ||
+	    strncmp(name, "vault_", 6) == 0)) ? -1 : settings_index(key);
 	if (i < 0) {
 		settings_unknown(section, name, rd->e);
 		return (-1);

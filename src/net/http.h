@@ -79,6 +79,8 @@ struct http_req {
 	unsigned http2 : 1;         /* allow HTTP/2 (off by default) */
 	unsigned body_stays : 1;    /* the body is not copied: the caller keeps
 	                             * it until the callback, or the cancel */
+	unsigned once : 1;          /* on a connection of its own, so that it is
+	                             * never sent twice (see http_start) */
 	unsigned no_compress : 1;   /* do not ask for gzip: on a fast network
 	                             * unpacking costs more than it saves */
 	/*
@@ -112,10 +114,19 @@ const char * http_res_header(const struct http_res * res, const char * name);
 /** http_res_date(res): What its Date says, in ms since 1970; -1: nothing. */
 int64_t http_res_date(const struct http_res * res);
 
+/** http_res_retry_after(res): What its Retry-After (seconds or a date) asks for, in
+ * ms from now; -1: nothing. */
+int64_t http_res_retry_after(const struct http_res * res);
+
 /** http_hdrs_all(res, name, out): Append the values of all such headers, ", "
  * between them, as they would stand in one; how many there are. */
 size_t http_hdrs_all(const struct http_res * res, const char * name,
     struct buf * out);
+
+/** http_hdrs_each(res, found, arg): Call ${found} with each header, "Name: value",
+ * as it came. */
+void http_hdrs_each(const struct http_res * res, void (*found)(void * arg,
+    const char * line), void * arg);
 
 /**
  * Called exactly once a call, from the soon queue, never before http_start
@@ -144,7 +155,7 @@ void http_free(struct http * H);
  * "protocol"; Config "egress".  Redirects are not followed: the 3xx is the
  * answer.  Deadlines are met up to 17 ms late.  A request on a kept connection
  * that the peer closed meanwhile is sent once more on a new one, whatever its
- * method.  NULL only when out of memory.
+ * method, unless it is ${once}.  NULL only when out of memory.
  */
 struct http_call * http_start(struct http * H, const struct http_req * req,
     http_cb * cb, void * arg);

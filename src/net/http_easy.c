@@ -326,6 +326,7 @@ http_easy_setup(struct http_call * c)
 	    (long)c->dns_ttl);
 	SET_IF(ez->http2, (int)r->http2, CURLOPT_HTTP_VERSION,
 	    (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+	SET_IF(ez->fresh, (int)r->once, CURLOPT_FRESH_CONNECT, (long)r->once);
 	/* Some servers compress unasked: unpacked all the same. */
 	SET_IF(ez->compress, !r->no_compress, CURLOPT_ACCEPT_ENCODING,
 	    r->no_compress ? "identity" : "gzip");

@@ -199,9 +199,8 @@ http_res_date(const struct http_res * res)
 	return (t == (time_t)-1 ? -1 : (int64_t)t * 1000);
 }
 
-/* Seconds or an HTTP date; -1 if it is neither. */
-static int64_t
-retry_after(const struct http_res * res)
+int64_t
+http_res_retry_after(const struct http_res * res)
 {
 	const char * v = http_res_header(res, "Retry-After");
 	char * end;
@@ -270,6 +269,6 @@ err_from_http(struct err * e, const struct http_res * res, const char * what)
 	err_set(e, cls, code, "%s: the server answered %d%s%s", what,
 	    res->status, first_line(res, line, sizeof(line)), hint);
 	if (e != NULL)
-		e->retry_after_ms = retry_after(res);
+		e->retry_after_ms = http_res_retry_after(res);
 	return (-1);
 }

@@ -24,3 +24,17 @@ http_hdrs_all(const struct http_res * res, const char * name,
 	}
 	return (found);
 }
+
+void
+http_hdrs_each(const struct http_res * res, void (*found)(void * arg,
+    const char * line), void * arg)
+{
+	const struct buf * b;
+	size_t at;
+
+	if (res->hdrs == NULL)
+		return;
+	b = &res->hdrs->text;
+	for (at = 0; at < b->len; at += strlen(b->p + at) + 1)
+		found(arg, b->p + at);
+}

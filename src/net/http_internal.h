@@ -130,7 +130,7 @@ struct http_easy {
 	int custom;          /* a CUSTOMREQUEST is set */
 	int64_t connect_ms;
 	int64_t dns_ttl;
-	int insecure, http2, compress;
+	int insecure, http2, compress, fresh;
 	int has_ca, has_unix, has_resolve, has_parsed;
 	char * ca_file;
 	char * unix_socket;

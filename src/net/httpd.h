@@ -63,6 +63,9 @@ const char * httpd_req_body(const struct httpd_req * q, size_t * len);
 const char * httpd_req_id(const struct httpd_req * q);    /* for logs */
 int httpd_req_is_unix(const struct httpd_req * q); /* over a unix socket */
 uid_t httpd_req_uid(const struct httpd_req * q);   /* its peer; unix only */
+/** httpd_req_peer(q, buf, n): Who asks: an address, or "uid N" over a unix socket; for
+ * people.  Returns ${buf}. */
+const char * httpd_req_peer(const struct httpd_req * q, char * buf, size_t n);
 
 /** httpd_req_header_add(q, name, value): For the reply; before it starts. */
 void httpd_req_header_add(struct httpd_req * q, const char * name,

@@ -333,3 +333,20 @@ httpd_req_uid(const struct httpd_req * q)
 {
 	return (q->uid);
 }
+
+const char *
+httpd_req_peer(const struct httpd_req * q, char * buf, size_t n)
+{
+	struct evhttp_connection * ec = evhttp_request_get_connection(q->req);
+	char * addr = NULL;
+	uint16_t port;
+
+	/* What libevent says of a unix socket is no address. */
+	if (q->is_unix)
+		snprintf(buf, n, "uid %ld", (long)q->uid);
+	else if (ec != NULL)
+		evhttp_connection_get_peer(ec, &addr, &port);
+	if (!q->is_unix)
+		snprintf(buf, n, "%s", addr != NULL ? addr : "");
+	return (buf);
+}

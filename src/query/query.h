@@ -68,6 +68,8 @@ struct query_sync {
 	 * ${token} (borrowed) leads on behind them; NULL: nothing does.
 	 */
 	void (*mark)(void * arg, const json_t * token);
+	/* Called for each part that is listed (reader_sync_parts), or NULL. */
+	void (*part)(void * arg, uint64_t hash, const json_t * in);
 	void * arg;
 };
 

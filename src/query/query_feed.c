@@ -187,8 +187,12 @@ sync_feed(struct query_feed * f, const struct manifest_entity * ent,
 
 	if (s == NULL)
 		return (0);
-	return (reader_sync(f->r, s->restart != NULL ?
-	    manifest_column(ent, s->restart) : -1, s->resume, e));
+	if (reader_sync(f->r, s->restart != NULL ?
+	    manifest_column(ent, s->restart) : -1, s->resume, e))
+		return (-1);
+	if (s->part != NULL)
+		reader_sync_parts(f->r, s->part, s->arg);
+	return (0);
 }
 
 static struct query_feed *

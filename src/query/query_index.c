@@ -398,6 +398,7 @@ query_index_best(sqlite3_vtab * base, sqlite3_index_info * info)
 	shape.nasks = g.n;
 	shape.orders = by;
 	shape.norders = n;
+	shape.every = 0;
 	plan_choose(en->c, en->ent, &shape, &pc);
 	if (pc.list == NULL) {
 		tab->live->missing = pc.missing;

@@ -18,7 +18,7 @@ enum ast_kind {
 	AST_CREATE_CONNECTOR, AST_ALTER_CONNECTOR, AST_DROP_CONNECTOR,
 	AST_SHOW_CONNECTORS, AST_SHOW_CONNECTOR, AST_TEST_CONNECTOR,
 	AST_SHOW_TYPES, AST_SHOW_TARGETS, AST_DESCRIBE,
-	AST_EXEC, AST_EXPLAIN_EXEC,
+	AST_EXEC, AST_EXPLAIN_EXEC, AST_SHOW_ACTIONS, AST_SHOW_ACTION,
 	AST_SYNC, AST_SHOW_SYNCS, AST_SHOW_SYNC, AST_RUN_SYNC, AST_PAUSE_SYNC,
 	AST_RESUME_SYNC, AST_DROP_SYNC,
 	AST_EXPLAIN_SYNC,   /* of one that ${target} describes, or that is */
@@ -50,7 +50,7 @@ struct ast {
 	struct ast_word name, entity, action;
 	struct ast_word type; /* of CREATE */
 	json_t * config, * options; /* objects, or NULL; options of SYNC too */
-	json_t * args;        /* of EXEC: an object */
+	json_t * args;        /* of EXEC: an object; SHOW ACTIONS: its LIMIT */
 	enum ast_alter alter;
 	unsigned or_replace : 1, if_not_exists : 1, if_exists : 1, status : 1,
 	    full : 1;         /* RUN SYNC id FULL */

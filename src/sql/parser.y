@@ -64,19 +64,19 @@ static struct ast * sync_options(struct parser *, struct ast *,
 %token <r> LBRACE "{" RBRACE "}" LBRACKET "[" RBRACKET "]" LPAREN "(" RPAREN ")"
 %token <r> COMMA "," COLON ":" DOT "." SEMI ";" EQUAL "=" MINUS "-" PLUS "+"
 
-%token <r> ALTER "ALTER" BEGIN_ "BEGIN" CATCH "CATCH" CONFIG "CONFIG"
+%token <r> ALTER "ALTER" ACTION "ACTION" ACTIONS "ACTIONS" BEGIN_ "BEGIN" CATCH "CATCH" CONFIG "CONFIG"
 %token <r> CONNECTOR "CONNECTOR" EXEC "CONNECTOR_EXEC" CONNECTORS "CONNECTORS"
 %token <r> CREATE "CREATE" DESCRIBE "DESCRIBE" DISABLE "DISABLE" DROP "DROP"
 %token <r> ENABLE "ENABLE" END "END" EXISTS "EXISTS" EXPLAIN "EXPLAIN"
-%token <r> FINALLY "FINALLY" FULL "FULL" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
+%token <r> FINALLY "FINALLY" FOR "FOR" LIMIT "LIMIT" FULL "FULL" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
 %token <r> OPTIONS "OPTIONS" OR "OR" PAUSE "PAUSE" REPLACE "REPLACE"
 %token <r> RESUME "RESUME" RUN "RUN" SCHEDULE "SCHEDULE" SECRET "SECRET"
 %token <r> SECRETS "SECRETS" SET "SET" SHOW "SHOW" STATUS "STATUS" SYNC "SYNC"
 %token <r> SYNCS "SYNCS" TARGETS "TARGETS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE"
 %token <r> TYPES "TYPES"
 
-%type <r> name keyword key sync_id open
-%type <ast> stmt simple item block try sync sync_head create_head
+%type <r> name keyword key sync_id sync_verb open
+%type <ast> stmt simple item block try sync sync_head create_head show_actions
 %type <list> items finally
 %type <caught> catches catch
 %type <cls> class
@@ -258,9 +258,18 @@ simple: TEXT {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNCS, $1.first)) ==
 		    NULL);
 	}
-    | SHOW SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_SHOW_SYNC, $1.first)) ==
-		    NULL || parser_words(p, $3, &$$->name));
+    | sync_verb sync_id {
+		YYERROR_IF(($$ = parser_new_ast(p, (enum ast_kind)$1.last,
+		    $1.first)) == NULL || parser_words(p, $2, &$$->name));
+	}
+    | show_actions
+    | show_actions LIMIT NUMBER {
+		$$ = $1;
+		YYERROR_IF(($$->args = parser_number(p, $3.first, 0)) == NULL);
+	}
+    | SHOW ACTION STRING {
+		YYERROR_IF(($$ = named(p, AST_SHOW_ACTION, $1.first,
+		    $3.first)) == NULL);
 	}
     | RUN SYNC sync_id {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_RUN_SYNC, $1.first)) ==
@@ -270,18 +279,6 @@ simple: TEXT {
 		YYERROR_IF(($$ = parser_new_ast(p, AST_RUN_SYNC, $1.first)) ==
 		    NULL || parser_words(p, $3, &$$->name));
 		$$->full = 1;
-	}
-    | PAUSE SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_PAUSE_SYNC, $1.first)) ==
-		    NULL || parser_words(p, $3, &$$->name));
-	}
-    | RESUME SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_RESUME_SYNC,
-		    $1.first)) == NULL || parser_words(p, $3, &$$->name));
-	}
-    | DROP SYNC sync_id {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_DROP_SYNC, $1.first)) ==
-		    NULL || parser_words(p, $3, &$$->name));
 	}
     | SET SECRET name EQUAL STRING {
 		YYERROR_IF(($$ = named(p, AST_SET_SECRET, $1.first,
@@ -342,6 +339,17 @@ sync: sync_head
 						      $3)) == NULL); }
     ;
 
+/* Where it stands, and what it is. */
+sync_verb: SHOW SYNC	{ $$.first = $1.first; $$.last = AST_SHOW_SYNC; }
+    | PAUSE SYNC	{ $$.first = $1.first; $$.last = AST_PAUSE_SYNC; }
+    | RESUME SYNC	{ $$.first = $1.first; $$.last = AST_RESUME_SYNC; }
+    | DROP SYNC		{ $$.first = $1.first; $$.last = AST_DROP_SYNC; }
+    ;
+show_actions: SHOW ACTIONS	{ YYERROR_IF(($$ = parser_new_ast(p,
+				      AST_SHOW_ACTIONS, $1.first)) == NULL); }
+    | SHOW ACTIONS FOR name	{ YYERROR_IF(($$ = named(p, AST_SHOW_ACTIONS,
+				      $1.first, $4.first)) == NULL); }
+    ;
 sync_id: name
     | name DOT name				{ $$.first = $1.first;
 						  $$.last = $3.last; }
@@ -425,7 +433,7 @@ value: JSTRING		{ YYERROR_IF(($$ = parser_text(p, $1.first)) == NULL); }
     ;
 
 name: ID | QUOTED | keyword ;
-keyword: ALTER | BEGIN_ | CATCH | CONFIG | CONNECTOR | EXEC | CONNECTORS
+keyword: ALTER | ACTION | ACTIONS | FOR | LIMIT | BEGIN_ | CATCH | CONFIG | CONNECTOR | EXEC | CONNECTORS
     | CREATE | DESCRIBE | DISABLE | DROP | ENABLE | END | EXISTS | EXPLAIN
     | FINALLY | FULL | IF | INCREMENTAL | NOT | ON | OPTIONS | OR | PAUSE | REPLACE
     | RESUME | RUN | SCHEDULE | SECRET | SECRETS | SET | SHOW | STATUS | SYNC

@@ -10,6 +10,7 @@ static const struct {
 	const char * word;
 	int token;
 } keywords[] = {
+	{ "action", P_ACTION }, { "actions", P_ACTIONS },
 	{ "alter", P_ALTER }, { "begin", P_BEGIN_ }, { "catch", P_CATCH },
 	{ "config", P_CONFIG }, { "connector", P_CONNECTOR },
 	{ "connector_exec", P_EXEC }, { "connectors", P_CONNECTORS },
@@ -18,8 +19,8 @@ static const struct {
 	{ "disable", P_DISABLE }, { "drop", P_DROP }, { "enable", P_ENABLE },
 	{ "end", P_END }, { "exec", P_EXEC }, { "exists", P_EXISTS },
 	{ "explain", P_EXPLAIN }, { "finally", P_FINALLY },
-	{ "full", P_FULL }, { "if", P_IF },
-	{ "incremental", P_INCREMENTAL }, { "not", P_NOT }, { "on", P_ON },
+	{ "for", P_FOR }, { "full", P_FULL }, { "if", P_IF },
+	{ "incremental", P_INCREMENTAL }, { "limit", P_LIMIT }, { "not", P_NOT }, { "on", P_ON },
 	{ "options", P_OPTIONS }, { "or", P_OR }, { "pause", P_PAUSE },
 	{ "replace", P_REPLACE }, { "resume", P_RESUME }, { "run", P_RUN },
 	{ "schedule", P_SCHEDULE }, { "secret", P_SECRET },

@@ -24,6 +24,8 @@ struct state;
 typedef void state_cb(void * arg, json_t * v, const struct err * e);
 
 #define STATE_UNREADABLE "unreadable"
+#define STATE_ACTIONS 10000
+#define STATE_ACTION_MS (INT64_C(30) * 86400000)
 
 /* A claim of one run.  fence > 0 when granted; fences of one sync only grow. */
 typedef void state_lease_cb(void * arg, int64_t fence, const struct err * e);
@@ -123,6 +125,24 @@ struct state_ops {
 	 * what it said. */
 	void (*node_beat)(struct state *, const json_t * info, int64_t ttl_ms);
 	void (*node_list)(struct state *, state_cb * cb, void * arg);
+
+	/*
+	 * What was done to services: action_put writes the top-level keys of
+	 * ${fields} (none null) under ${id}, one of id7_make(); a change of one
+	 * that is not there is none.  A new one is durable when the callback
+	 * runs.  The last STATE_ACTIONS are kept, and none longer than
+	 * STATE_ACTION_MS.
+	 * action_get: the object, or NULL.  action_list: an array of at most
+	 * ${limit}, newest first, of those before ${after} (NULL: all).
+	 * In Redis: moltler:action:<id> (hash), and the ids in the sorted set
+	 * moltler:actions.
+	 */
+	void (*action_put)(struct state *, const char * id,
+	    const json_t * fields, int is_new, state_cb * cb, void * arg);
+	void (*action_get)(struct state *, const char * id, state_cb * cb,
+	    void * arg);
+	void (*action_list)(struct state *, const char * after, int limit,
+	    state_cb * cb, void * arg);
 
 	/* Write what is held back and call when done. */
 	void (*flush)(struct state *, state_cb * cb, void * arg);

@@ -68,6 +68,9 @@ static const struct state_ops ops = {
 	.limit_take = state_redis_limit_take,
 	.node_beat = state_redis_cache_node_beat,
 	.node_list = state_redis_cache_node_list,
+	.action_put = state_redis_action_put,
+	.action_get = state_redis_action_get,
+	.action_list = state_redis_list_actions,
 	.flush = state_redis_status_flush,
 };
 

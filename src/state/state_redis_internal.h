@@ -108,6 +108,11 @@ void state_redis_record_del(struct state *, const char *, const char *,
 void state_redis_record_generation(struct state *, state_cb *, void *);
 void state_redis_list_records(struct state *, const char *, state_cb *,
     void *);
+void state_redis_list_actions(struct state *, const char *, int, state_cb *,
+    void *);
+void state_redis_action_put(struct state *, const char *, const json_t *, int,
+    state_cb *, void *);
+void state_redis_action_get(struct state *, const char *, state_cb *, void *);
 
 void state_redis_status_put(struct state *, const char *, const json_t *);
 void state_redis_status_get(struct state *, const char *, state_cb *, void *);

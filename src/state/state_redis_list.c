@@ -24,6 +24,7 @@ struct list {
 	char * names; /* all bytes */
 	struct slot * slots;
 	size_t n, next, out;
+	int newest_first; /* by name, the last one first */
 	int failed;
 	struct err e;
 };
@@ -131,6 +132,12 @@ by_name(const void * a, const void * b)
 }
 
 static int
+by_name_down(const void * a, const void * b)
+{
+	return (by_name(b, a));
+}
+
+static int
 list_names(struct list * l, const struct redis_reply * r)
 {
 	size_t i, bytes = 0;
@@ -151,7 +158,8 @@ list_names(struct list * l, const struct redis_reply * r)
 		l->slots[l->n++].len = r->el[i]->len;
 		p += r->el[i]->len + 1;
 	}
-	qsort(l->slots, l->n, sizeof(*l->slots), by_name);
+	qsort(l->slots, l->n, sizeof(*l->slots), l->newest_first ? by_name_down :
+	    by_name);
 	return (0);
 }
 
@@ -174,9 +182,9 @@ on_names(void * arg, const struct redis_reply * r, const struct err * e)
 	}
 }
 
-void
-state_redis_list_records(struct state * state, const char * kind,
-    state_cb * cb, void * arg)
+/* A list of ${kind}; NULL: it was said that there is no memory. */
+static struct list *
+list_new(struct state * state, const char * kind, state_cb * cb, void * arg)
 {
 	struct state_redis * S = (struct state_redis *)(void *)state;
 	struct state_done * d = state_done_new(&S->dones, cb, arg);
@@ -192,10 +200,43 @@ state_redis_list_records(struct state * state, const char * kind,
 	if (l == NULL || (l->kind = strdup(kind)) == NULL) {
 		err_nomem(&e, "a list");
 		state_done_soon(d, NULL, 0, &e);
-		return;
+		return (NULL);
 	}
-	state_redis_args_begin(&S->args);
-	state_redis_args_adds(&S->args, "SMEMBERS");
-	state_redis_args_addf(&S->args, "moltler:%ss", kind);
-	state_redis_args_send(S, d, on_names);
+	return (l);
+}
+
+void
+state_redis_list_records(struct state * state, const char * kind,
+    state_cb * cb, void * arg)
+{
+	struct list * l = list_new(state, kind, cb, arg);
+
+	if (l == NULL)
+		return;
+	state_redis_args_begin(&l->S->args);
+	state_redis_args_adds(&l->S->args, "SMEMBERS");
+	state_redis_args_addf(&l->S->args, "moltler:%ss", kind);
+	state_redis_args_send(l->S, l->d, on_names);
+}
+
+void
+state_redis_list_actions(struct state * state, const char * after, int limit,
+    state_cb * cb, void * arg)
+{
+	struct list * l = list_new(state, "action", cb, arg);
+	struct state_redis_args * A;
+
+	if (l == NULL)
+		return;
+	l->newest_first = 1;
+	A = &l->S->args;
+	state_redis_args_begin(A);
+	state_redis_args_adds(A, "ZREVRANGEBYLEX");
+	state_redis_args_adds(A, "moltler:actions");
+	state_redis_args_addf(A, "%s%s", after ? "(" : "+", after ? after : "");
+	state_redis_args_adds(A, "-");
+	state_redis_args_adds(A, "LIMIT");
+	state_redis_args_adds(A, "0");
+	state_redis_args_addf(A, "%d", limit);
+	state_redis_args_send(l->S, l->d, on_names);
 }

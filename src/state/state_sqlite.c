@@ -64,6 +64,9 @@ static const struct state_ops ops = {
 	.limit_take = state_sqlite_limit_take,
 	.node_beat = state_sqlite_cache_node_beat,
 	.node_list = state_sqlite_cache_node_list,
+	.action_put = state_sqlite_action_put,
+	.action_get = state_sqlite_action_get,
+	.action_list = state_sqlite_action_list,
 	.flush = state_sqlite_status_flush,
 };
 

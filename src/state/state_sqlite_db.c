@@ -9,7 +9,7 @@
 #include "state/state_sqlite_internal.h"
 
 /* The layout below; a file with a larger number is from a newer program. */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
@@ -24,6 +24,10 @@ static const char schema[] =
     "CREATE TABLE cache(key TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
     " body TEXT NOT NULL);"
     "CREATE INDEX cache_expires ON cache(expires);";
+/* What version 2 has more. */
+static const char schema_2[] =
+    "CREATE TABLE action(id TEXT PRIMARY KEY, body TEXT NOT NULL)"
+    " WITHOUT ROWID;";
 
 static const char * const sql[SQ_N] = {
 	[SQ_BEGIN] = "BEGIN IMMEDIATE",
@@ -54,6 +58,13 @@ static const char * const sql[SQ_N] = {
 	    " DO UPDATE SET fence=excluded.fence, body=excluded.body"
 	    " WHERE excluded.fence>=cursor.fence",
 	[SQ_CURSOR_DEL] = "DELETE FROM cursor WHERE sync=?1",
+	[SQ_ACTION_GET] = "SELECT body FROM action WHERE id=?1",
+	[SQ_ACTION_PUT] = "INSERT INTO action VALUES(?1,?2)"
+	    " ON CONFLICT(id) DO UPDATE SET body=excluded.body",
+	[SQ_ACTION_LIST] = "SELECT body FROM action WHERE id<?1"
+	    " ORDER BY id DESC LIMIT ?2",
+	[SQ_ACTION_TRIM] = "DELETE FROM action WHERE id<?1 OR id<=(SELECT id"
+	    " FROM action ORDER BY id DESC LIMIT 1 OFFSET ?2)",
 	[SQ_CACHE_GET] = "SELECT body FROM cache WHERE key=?1 AND expires>?2",
 	[SQ_CACHE_PUT] = "INSERT INTO cache VALUES(?1,?2,?3)",
 	[SQ_CACHE_DEL] = "DELETE FROM cache WHERE key=?1"
@@ -255,8 +266,9 @@ check_schema(struct state_sqlite * S, struct err * e)
 	if (v == SCHEMA_VERSION)
 		return (0);
 	if (sqlite3_exec(S->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
-	    sqlite3_exec(S->db, schema, NULL, NULL, NULL) ||
-	    sqlite3_exec(S->db, "PRAGMA user_version=1", NULL, NULL, NULL) ||
+	    (v == 0 && sqlite3_exec(S->db, schema, NULL, NULL, NULL)) ||
+	    sqlite3_exec(S->db, schema_2, NULL, NULL, NULL) ||
+	    sqlite3_exec(S->db, "PRAGMA user_version=2", NULL, NULL, NULL) ||
 	    sqlite3_exec(S->db, "COMMIT", NULL, NULL, NULL))
 		return (state_sqlite_db_err(S, "making the tables", e));
 	return (0);

@@ -18,6 +18,7 @@ enum state_sqlite_id {
 	SQ_EVENT_LAST, SQ_EVENT_ADD, SQ_EVENT_TRIM, SQ_EVENT_LIST,
 	SQ_EVENT_DEL,
 	SQ_CURSOR_GET, SQ_CURSOR_PUT, SQ_CURSOR_DEL,
+	SQ_ACTION_GET, SQ_ACTION_PUT, SQ_ACTION_LIST, SQ_ACTION_TRIM,
 	SQ_CACHE_GET, SQ_CACHE_PUT, SQ_CACHE_DEL, SQ_CACHE_EXPIRED,
 	SQ_CACHE_EVICT, SQ_CACHE_SIZE,
 	SQ_N
@@ -58,6 +59,9 @@ struct state_sqlite {
 	/* state_sqlite_limit.c */
 	struct state_map limits;
 	size_t limit_sweep;
+
+	/* state_sqlite_action.c */
+	unsigned actions_new; /* since the last were taken away */
 
 	/* state_sqlite_cache.c */
 	int64_t cache_bytes;
@@ -116,6 +120,12 @@ void state_sqlite_record_list(struct state *, const char *, state_cb *,
 void state_sqlite_record_del(struct state *, const char *, const char *,
     state_cb *, void *);
 void state_sqlite_record_generation(struct state *, state_cb *, void *);
+
+void state_sqlite_action_put(struct state *, const char *, const json_t *, int,
+    state_cb *, void *);
+void state_sqlite_action_get(struct state *, const char *, state_cb *, void *);
+void state_sqlite_action_list(struct state *, const char *, int, state_cb *,
+    void *);
 
 void state_sqlite_status_put(struct state *, const char *, const json_t *);
 void state_sqlite_status_get(struct state *, const char *, state_cb *,

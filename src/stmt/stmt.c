@@ -135,6 +135,10 @@ stmt_start(const struct stmt_env * env, const char * sql, size_t len,
 	s->text.sql[len] = '\0';
 	s->text.len = len;
 	s->text.max_calls = opts == NULL ? 0 : opts->max_api_calls;
+	if (opts != NULL && opts->user != NULL)
+		snprintf(s->text.user, sizeof(s->text.user), "%s", opts->user);
+	if (opts != NULL && opts->peer != NULL)
+		snprintf(s->text.peer, sizeof(s->text.peer), "%s", opts->peer);
 	if (opts != NULL && opts->request_id != NULL)
 		snprintf(s->text.request_id, sizeof(s->text.request_id), "%s",
 		    opts->request_id);

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "loop/loop.h"
 #include "query/query.h"
+#include "run/acts.h"
 #include "run/runner.h"
 #include "sync/syncs.h"
 #include "target/targets.h"
@@ -23,6 +24,7 @@ struct stmt_env {
 	struct loop * loop;
 	struct runner * runner;
 	struct syncs * syncs;
+	struct acts * acts;
 	struct targets * targets;
 	const struct conn_env * conn;
 	struct elastic * elastic; /* NULL: none is configured */
@@ -32,8 +34,10 @@ struct stmt_env {
 
 struct stmt_opts {
 	uint64_t max_api_calls;  /* 0: what the connectors' OPTIONS say */
-	const char * request_id; /* for the log; borrowed until stmt_start
-	                            returns */
+	/* For the log, and for what is written down of actions: borrowed until
+	 * stmt_start returns; any may be NULL. */
+	const char * request_id;
+	const char * user, * peer; /* as struct act_who */
 };
 
 /**

@@ -4,16 +4,17 @@
 
 #include "base/json.h"
 #include "conn/action.h"
+#include "conn/action_poll.h"
 #include "conn/request.h"
 #include "stmt/stmt_internal.h"
 
 /* CONNECTOR_EXEC n.entity.action(...), and EXPLAIN of it, which sends nothing. */
-#define TIMEOUT_MS 30000
 
 struct exec {
 	struct connector * c; /* a reference: it may be dropped meanwhile */
+	const struct manifest_entity * ent;
 	const struct manifest_action * act;
-	struct action * action;
+	struct act * action;
 	json_t * args;
 };
 
@@ -24,7 +25,7 @@ end(struct stmt_run * r)
 
 	if (x == NULL)
 		return;
-	action_cancel(x->action);
+	acts_leave(x->action);
 	connector_unref(x->c);
 	json_decref(x->args);
 	free(x);
@@ -80,6 +81,7 @@ prepare(struct stmt_run * r)
 	}
 	r->own = x;
 	x->c = connector_ref(c);
+	x->ent = ent;
 	x->act = act;
 	if ((x->args = action_args(c, act, r->ast->args, &e)) == NULL) {
 		stmt_fail(r, &e);
@@ -90,7 +92,8 @@ prepare(struct stmt_run * r)
 
 /* Arguments that say which failed are the statement's, not the service's. */
 static void
-on_acted(void * arg, const json_t * answer, int status, const struct err * e)
+on_acted(void * arg, const json_t * answer, const struct action_end * did,
+    const struct err * e)
 {
 	struct stmt_run * r = arg;
 	struct exec * x = r->own;
@@ -105,24 +108,31 @@ on_acted(void * arg, const json_t * answer, int status, const struct err * e)
 		stmt_answer(r, json_incref((json_t *)(uintptr_t)answer));
 	else if (answer == NULL || json_is_null(answer) ||
 	    json_is_object(answer))
-		stmt_answer(r, json_pack("{s:i}", "status", status));
+		stmt_answer(r, json_pack("{s:i}", "status", did->status));
 	else
 		stmt_answer(r, json_pack("{s:O}", "answer", answer));
+}
+
+static const char *
+or_null(const char * s)
+{
+	return (*s != '\0' ? s : NULL);
 }
 
 static void
 start(struct stmt_run * r)
 {
 	struct exec * x = prepare(r);
-	int64_t timeout_ms;
+	struct act_who who;
 	struct err e;
 
 	if (x == NULL)
 		return;
-	timeout_ms = x->c->opt.timeout_ms > 0 ? x->c->opt.timeout_ms :
-	    TIMEOUT_MS;
-	x->action = action_start(r->env->conn, x->c, x->act, x->args,
-	    timeout_ms, on_acted, r);
+	who.user = or_null(r->text->user);
+	who.peer = or_null(r->text->peer);
+	who.request_id = or_null(r->text->request_id);
+	x->action = acts_start(r->env->acts, r->env->conn, x->c, x->ent, x->act,
+	    x->args, &who, on_acted, r);
 	if (x->action == NULL) {
 		err_nomem(&e, "an action");
 		stmt_fail(r, &e);
@@ -137,7 +147,7 @@ cancel(struct stmt_run * r)
 
 	if (x == NULL || x->action == NULL)
 		return;
-	action_cancel(x->action);
+	acts_leave(x->action);
 	x->action = NULL;
 	err_set(&e, ERR_CANCELLED, "cancelled", "the statement was cancelled; "
 	    "what was sent to the service was sent");
@@ -168,26 +178,53 @@ add_request(json_t * rows, const struct request * q)
 	buf_free(&b);
 }
 
+/* Where it will be asked, only the answer says. */
+static void
+add_poll(json_t * rows, const struct manifest_poll * p)
+{
+	struct buf how = BUF_INIT(4096);
+
+	action_poll_show(p, &how);
+	json_array_append_new(rows, json_pack("[s, s, s, s]", "GET", p->url, "",
+	    how.p != NULL && !how.failed ? how.p : ""));
+	buf_free(&how);
+}
+
+/* How it is seen whether it was done, where no answer comes. */
 static int
-add_requests(const struct exec * x, json_t * rows, struct err * e)
+add_probe(const struct exec * x, const struct request_given * given,
+    json_t * rows, struct err * e)
 {
 	struct request * q;
-	json_t * found = NULL;
+
+	if (x->act->probe == NULL)
+		return (0);
+	if ((q = request_probe(x->c, x->act, x->args, given, e)) == NULL)
+		return (-1);
+	add_request(rows, q);
+	request_free(q);
+	return (0);
+}
+
+static int
+add_requests(const struct exec * x, const struct request_given * given,
+    json_t * rows, struct err * e)
+{
+	struct request * q;
 
 	if (x->act->lookup != NULL) {
 		if ((q = request_lookup(x->c, x->act, x->args, e)) == NULL)
 			return (-1);
 		add_request(rows, q);
 		request_free(q);
-		found = json_string("<what the call before finds>");
 	}
-	q = request_action(x->c, x->act, x->args, found, e);
-	json_decref(found);
-	if (q == NULL)
+	if ((q = request_action(x->c, x->act, x->args, given, e)) == NULL)
 		return (-1);
 	add_request(rows, q);
 	request_free(q);
-	return (0);
+	if (x->act->poll != NULL)
+		add_poll(rows, x->act->poll);
+	return (add_probe(x, given, rows, e));
 }
 
 static void
@@ -196,13 +233,24 @@ start_explain(struct stmt_run * r)
 	static const char * const cols[] = { "method", "url", "headers",
 	    "body", "TEXT", "TEXT", "TEXT", "TEXT" };
 	struct exec * x = prepare(r);
-	json_t * rows;
+	struct request_given given = { .lookup = NULL };
+	json_t * rows, * own, * found;
 	struct err e;
+	int rc;
 
 	if (x == NULL)
 		return;
 	rows = json_array();
-	if (add_requests(x, rows, &e)) {
+	found = json_string("<what the call before finds>");
+	/* What is new with each. */
+	own = json_pack("{s:s, s:s, s:s}", "id", "<the action's id>", "at",
+	    "<now>", "since", "<a minute ago>");
+	given.lookup = x->act->lookup != NULL ? found : NULL;
+	given.own = own;
+	rc = add_requests(x, &given, rows, &e);
+	json_decref(found);
+	json_decref(own);
+	if (rc != 0) {
 		json_decref(rows);
 		stmt_fail(r, &e);
 		return;

@@ -36,7 +36,7 @@ extern const struct stmt_entry stmt_create_entry, stmt_alter_entry,
     stmt_explain_exec_entry, stmt_sync_entry, stmt_show_syncs_entry,
     stmt_show_sync_entry, stmt_run_sync_entry, stmt_pause_sync_entry,
     stmt_resume_sync_entry, stmt_drop_sync_entry, stmt_explain_sync_entry,
-    stmt_set_secret_entry,
+    stmt_set_secret_entry, stmt_show_actions_entry, stmt_show_action_entry,
     stmt_show_secrets_entry, stmt_drop_secret_entry, stmt_script_entry;
 
 /* What the user sent. */
@@ -45,6 +45,7 @@ struct stmt_text {
 	size_t len;
 	uint64_t max_calls;
 	char request_id[64];
+	char user[64], peer[64]; /* "": not known */
 };
 
 /* One statement on its way. */

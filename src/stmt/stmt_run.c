@@ -19,7 +19,8 @@ static const struct stmt_entry * const entries[] = {
 	&stmt_sync_entry, &stmt_show_syncs_entry, &stmt_show_sync_entry,
 	&stmt_run_sync_entry, &stmt_pause_sync_entry, &stmt_resume_sync_entry,
 	&stmt_drop_sync_entry, &stmt_explain_sync_entry,
-	&stmt_set_secret_entry,
+	&stmt_set_secret_entry, &stmt_show_actions_entry,
+	&stmt_show_action_entry,
 	&stmt_show_secrets_entry, &stmt_drop_secret_entry, &stmt_script_entry,
 };
 

@@ -58,6 +58,21 @@ on_target(void * arg, const char * id, const char * engine,
 	return (row == NULL);
 }
 
+/* What a schedule of samples writes is a target's sync as well. */
+static int
+on_scrape(void * arg, const struct runner_brief * b)
+{
+	struct list * l = arg;
+	json_t * row;
+
+	if (b->sync == NULL)
+		return (0);
+	row = row_of(l, "sqlite", b->target_database, b->target_table,
+	    "samples", NULL);
+	json_array_append_new(json_array_get(row, 4), json_string(b->sync));
+	return (0);
+}
+
 static void
 start(struct stmt_run * r)
 {
@@ -66,10 +81,11 @@ start(struct stmt_run * r)
 	    "TEXT", "TEXT", "TEXT", "TEXT", "JSON", "TEXT" };
 	struct list l = { r, json_object() };
 	json_t * rows = json_array(), * row;
-	const char * key;
+	const char * key, * last;
 
 	targets_each_table(r->env->targets, on_table, &l);
 	syncs_each_target(r->env->syncs, on_target, &l);
+	(void)runner_each(r->env->runner, NULL, SIZE_MAX, on_scrape, &l, &last);
 	json_object_foreach(l.by_key, key, row)
 		json_array_append(rows, row);
 	json_decref(l.by_key);

@@ -73,7 +73,8 @@ clause_of(const struct ast * a, const char * code)
 		return (&a->incremental);
 	if (strcmp(code, "bad_target") == 0 || strcmp(code, "no_target") == 0)
 		return (&a->target);
-	if (strcmp(code, "no_key") == 0 || strcmp(code, "not_found") == 0)
+	if (strcmp(code, "no_key") == 0 || strcmp(code, "not_rows") == 0 ||
+	    strcmp(code, "not_found") == 0)
 		return (a->entity.s != NULL ? &a->entity : &a->name);
 	return (NULL);
 }

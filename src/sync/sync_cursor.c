@@ -255,7 +255,7 @@ sync_cursor_row(struct sync_cursor * cu,
 		cu->has_first = 1;
 		cu->first = v;
 	}
-	if (!null && sync_cursor_from(cu, &from) && v < from)
+	if (!null && !cu->fills && sync_cursor_from(cu, &from) && v < from)
 		return (cu->order == SYNC_DESC ? SYNC_ROW_STOP : SYNC_ROW_SKIP);
 	if (cu->seams != NULL || (!null && (!cu->seen.has ||
 	    v >= cu->seen.v || (cu->stored.has && v == cu->stored.v))))

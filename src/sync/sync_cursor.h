@@ -45,6 +45,7 @@ struct sync_cursor {
 	struct sync_point stored;
 	struct sync_point seen;  /* the greatest of the rows so far */
 	int all;                 /* the run reads all, whatever is stored */
+	int fills;               /* rows come that may be older than it */
 	int has_first;
 	int64_t first;           /* of the first row */
 	int disordered;          /* rows came that are older than others before */

@@ -216,6 +216,8 @@ leg_plain(struct sync_run * r, size_t i, struct err * e)
 		pick_order(l);
 	if (l->has_cursor) {
 		sync_cursor_load(&l->cu, sync_commit_leg(l), l->of);
+		if (l->cu.stored.has)
+			sync_parts_load(&l->parts, sync_commit_leg(l));
 		l->cu.all |= (r->flags & SYNC_RUN_FULL) != 0;
 	} else
 		pick_resume(l, sync_commit_leg(l));
@@ -245,6 +247,7 @@ sync_leg_ready(struct sync_leg * l, struct err * e)
 	if (sync_commit_forget(l))
 		return (err_nomem(e, "a cursor"));
 	if (l->has_cursor) {
+		sync_parts_free(&l->parts);
 		sync_cursor_free(&l->cu);
 		sync_cursor_init(&l->cu, l->ent, (size_t)(l->cu.col -
 		    l->ent->columns), l->cu.at);
@@ -321,6 +324,7 @@ sync_leg_free(struct sync_leg * l)
 		return;
 	sync_leg_close(l);
 	sync_cursor_free(&l->cu);
+	sync_parts_free(&l->parts);
 	buf_free(&l->sql);
 	json_decref(l->resume);
 	json_decref(l->step.token);

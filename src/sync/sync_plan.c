@@ -3,6 +3,7 @@
  * where the service can do both, for such a list may move while it is read and
  * nothing is stepped over; else newest first up to the cursor; else as it comes.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -85,6 +86,44 @@ build(struct sync_leg * l, const int64_t * from, int order)
 		buf_adds(b, order == ORDER_DESC ? " DESC" : "");
 	}
 	return (b->failed ? -1 : 0);
+}
+
+static int
+add_literal(struct buf * b, const json_t * v)
+{
+	const char * s = json_string_value(v);
+
+	if (json_is_integer(v))
+		return (buf_addf(b, "%lld", (long long)json_integer_value(v)));
+	if (json_is_real(v))
+		return (buf_addf(b, "%.17g", json_real_value(v)));
+	if (json_is_boolean(v))
+		return (buf_addc(b, json_is_true(v) ? '1' : '0'));
+	buf_addc(b, '\'');
+	for (; s != NULL && *s != '\0'; s++) {
+		if (*s == '\'')
+			buf_addc(b, '\'');
+		buf_addc(b, *s);
+	}
+	return (buf_addc(b, '\''));
+}
+
+int
+sync_plan_fill(struct sync_leg * l, const json_t * in)
+{
+	const char * name;
+	const json_t * v;
+	int n = l->r->d->where != NULL;
+
+	if (build(l, NULL, ORDER_NONE))
+		return (-1);
+	json_object_foreach((json_t *)(uintptr_t)in, name, v) {
+		buf_adds(&l->sql, n++ > 0 ? " AND " : " WHERE ");
+		add_name(&l->sql, name);
+		buf_adds(&l->sql, " = ");
+		add_literal(&l->sql, v);
+	}
+	return (l->sql.failed ? -1 : 0);
 }
 
 int

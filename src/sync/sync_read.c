@@ -73,7 +73,62 @@ probe_row(struct sync_leg * l, const struct query_value * v)
 	buf_free(&want);
 }
 
+/* ---- parts ---- */
+
+static void
+on_part(void * arg, uint64_t hash, const json_t * in)
+{
+	struct sync_leg * l = arg;
+
+	if (l->has_cursor && !l->cu.fills)
+		sync_parts_note(&l->parts, hash, in);
+}
+
+/* Whether a part has to be read that was not there before: its statement begins. */
+static int
+fill_part(struct sync_leg * l, struct err * e)
+{
+	const json_t * in;
+
+	if (!l->has_cursor || l->reads_all || l->stopped || l->cancelled ||
+	    (in = sync_parts_fresh(&l->parts)) == NULL)
+		return (0);
+	l->before = l->st;
+	l->cu.fills = 1;
+	if (sync_plan_fill(l, in))
+		return (err_nomem(e, "a statement"));
+	return (start_query(l, e) ? -1 : 1);
+}
+
 /* ---- rows ---- */
+
+/* What the statements so far have used; those that read parts whole say nothing
+ * of the list. */
+static void
+take_stats(struct sync_leg * l, const struct read_stats * st)
+{
+	const struct read_stats * was = &l->before;
+
+	l->st = *st;
+	if (!l->cu.fills)
+		return;
+	l->st.calls += was->calls;
+	l->st.pages += was->pages;
+	l->st.rows += was->rows;
+	l->st.bytes += was->bytes;
+	l->st.not_modified += was->not_modified;
+	l->st.retries += was->retries;
+	l->st.waited_ms += was->waited_ms;
+	l->st.unordered += was->unordered;
+	l->st.total = was->total;
+	l->st.first_ms = was->first_ms;
+	if (was->short_of > l->st.short_of)
+		l->st.short_of = was->short_of;
+	if (was->skipped < l->st.skipped)
+		return;
+	l->st.skipped = was->skipped;
+	memcpy(l->st.skipped_why, was->skipped_why, sizeof(was->skipped_why));
+}
 
 static void
 flush(struct sync_leg * l, int64_t now_us)
@@ -210,7 +265,7 @@ on_progress(void * arg, const struct query_stats * st)
 
 	if (l->probing)
 		return;
-	l->st = st->api;
+	take_stats(l, &st->api);
 	if (l->st.unordered > 0)
 		l->cu.disordered = 1;
 	sync_run_moved(l->r);
@@ -232,10 +287,16 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 {
 	struct sync_leg * l = arg;
 	struct err why;
+	int rc;
 
 	l->q = NULL;
 	if (l->probing == 0) {
-		l->st = st->api;
+		take_stats(l, &st->api);
+		if (e == NULL && (rc = fill_part(l, &why)) != 0) {
+			if (rc < 0)
+				finish(l, &why);
+			return;
+		}
 		finish(l, e);
 		return;
 	}
@@ -255,13 +316,8 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 static uint64_t
 max_calls(const struct connector * c)
 {
-	json_t * o = c->options == NULL ? NULL :
-	    json_loads(c->options, 0, NULL);
-	int said = json_object_get(o, "max_api_calls") != NULL;
-
-	json_decref(o);
-	return (said && c->opt.max_api_calls > 0 ?
-	    (uint64_t)c->opt.max_api_calls : UINT64_MAX);
+	return (c->opt.max_api_calls > 0 ? (uint64_t)c->opt.max_api_calls :
+	    UINT64_MAX);
 }
 
 static int
@@ -277,7 +333,7 @@ start_query(struct sync_leg * l, struct err * e)
 	if (l->probing != 0) {
 		if (sync_plan_probe(l, l->probing == 2))
 			return (err_nomem(e, "a statement"));
-	} else if (sync_plan_sql(l, e))
+	} else if (!l->cu.fills && sync_plan_sql(l, e))
 		return (-1);
 	memset(&l->opts, 0, sizeof(l->opts));
 	l->opts.conn = r->env->conn;
@@ -287,6 +343,9 @@ start_query(struct sync_leg * l, struct err * e)
 	l->opts.explain = l->probing != 0;
 	if (l->probing == 0) {
 		l->sync.mark = on_mark;
+		l->sync.part = on_part;
+		if (l->cu.fills)
+			l->sync.restart = NULL;
 		l->sync.arg = l;
 		l->sync.resume = l->resumed ? l->resume : NULL;
 		l->opts.sync = &l->sync;

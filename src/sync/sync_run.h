@@ -111,7 +111,8 @@ const char * sync_verdict_name(enum sync_verdict v);
  *   "<entity>": {"column", "value" (as rows show it), "ids": [hash64 in hex of the
  *     whole rows whose cursor value is that one; at most 1000, else none],
  *     "resume": what leads on after rows acknowledged in a run that did not end,
- *     or absent}.
+ *     or absent,
+ *     "parts": which parts the last whole run read, 12 hex digits each, or absent}.
  */
 
 #endif

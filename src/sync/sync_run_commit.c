@@ -74,11 +74,12 @@ leg_copy(const struct sync_leg * l)
 }
 
 static void
-note_cursor(struct sync_leg * l, const struct sync_point * p)
+note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
 {
 	json_t * rec = leg_copy(l);
 
-	if (rec != NULL && sync_cursor_put(&l->cu, p, l->of, rec)) {
+	if (rec != NULL && (sync_cursor_put(&l->cu, p, l->of, rec) ||
+	    (all_parts && sync_parts_put(&l->parts, rec)))) {
 		json_decref(rec);
 		rec = NULL;
 	}
@@ -115,7 +116,7 @@ sync_commit_step(struct sync_leg * l)
 	if (sync_leg_passed(l) > 0)
 		return;
 	if (l->has_cursor)
-		note_cursor(l, &l->step.point);
+		note_cursor(l, &l->step.point, 0);
 	else
 		note_token(l, l->step.token);
 }
@@ -152,8 +153,9 @@ sync_commit_end(struct sync_leg * l, int well)
 	if (l->st.first_ms <= 0)
 		l->st.first_ms = l->r->begun_ms;
 	has = sync_cursor_end(&l->cu, &l->st, well, p);
+	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
 	if (has || well)
-		note_cursor(l, has ? p : NULL);
+		note_cursor(l, has ? p : NULL, well && !l->stopped);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "query/query.h"
 #include "sync/sync_cursor.h"
+#include "sync/sync_parts.h"
 #include "sync/sync_run.h"
 
 /*
@@ -79,6 +80,8 @@ struct sync_leg {
 	int64_t step_us;       /* when the last one was taken */
 	int64_t flush_us;      /* when the writer was last told not to wait */
 	unsigned pages;        /* since then */
+	struct sync_parts parts;
+	struct read_stats before; /* of the statements before this one */
 	int token_moved;       /* one was kept that leads further than resume */
 };
 
@@ -216,6 +219,8 @@ int sync_plan_sql(struct sync_leg * l, struct err * e) MUST_CHECK;
  * sync_plan_probe(l): That SELECT, into l->sql; 0 or -1. */
 int sync_plan_probes(const struct sync_leg * l);
 int sync_plan_probe(struct sync_leg * l, int desc) MUST_CHECK;
+/** sync_plan_fill(l, in): The SELECT for all of the part with the inputs ${in}. */
+int sync_plan_fill(struct sync_leg * l, const json_t * in) MUST_CHECK;
 /** sync_plan_choose(l, e): How the list can be asked without any WHERE. */
 int sync_plan_choose(struct sync_leg * l, struct err * e) MUST_CHECK;
 

@@ -83,7 +83,7 @@ struct sync_spec {
 
 /*
  * Errors of all that follows: config "not_found" (names what is there), "exists",
- * "bad_target", "bad_schedule", "bad_options", "no_column", "no_key", "input",
+ * "bad_target", "bad_schedule", "bad_options", "no_column", "no_key", "not_rows", "input",
  * "no_target" (es: without a cluster); transient "busy" and what the state says;
  * permanent "sql" of a WHERE that does not compile.
  */

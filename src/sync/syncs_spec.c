@@ -134,7 +134,7 @@ check_entity(const struct connector * c, const struct manifest_entity * ent,
 	size_t i;
 
 	if (ent->decode == DECODE_OPENMETRICS)
-		return (BAD(e, "bad_target", "%.60s.%s is a scrape of samples: "
+		return (BAD(e, "not_rows", "%.60s.%s is a scrape of samples: "
 		    "it is kept by giving its connector target_table and "
 		    "schedule_ms (PATCH /v1/connectors/%.60s)", c->name,
 		    ent->name, c->name));

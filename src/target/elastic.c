@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "conn/secret.h"
 #include "target/elastic_internal.h"
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "bad_target", __VA_ARGS__)
@@ -73,6 +74,26 @@ wipe(const char * secret)
 	free(p);
 }
 
+/* Its credentials as JSON, if one of them has to be asked for. */
+static int
+make_refs(struct elastic * el)
+{
+	const char * t[3] = { el->o.api_key, el->o.username, el->o.password };
+	json_t * v = json_array();
+	size_t i, n = 0;
+
+	for (i = 0; i < 3; i++)
+		if (t[i] != NULL && secret_is_vault(t[i])) {
+			n++;
+			json_array_append_new(v, json_string(t[i]));
+		}
+	if (n > 0)
+		el->refs = json_dumps(v, JSON_COMPACT);
+	n = n > 0 && (json_array_size(v) != n || el->refs == NULL);
+	json_decref(v);
+	return (n > 0 ? -1 : 0);
+}
+
 struct elastic *
 elastic_new(const struct elastic_opts * opts, struct err * e)
 {
@@ -107,6 +128,7 @@ elastic_new(const struct elastic_opts * opts, struct err * e)
 	bad |= copy(&el->o.password);
 	bad |= copy(&el->o.ca_file);
 	el->safe_url = strdup(http_url_safe(safe, sizeof(safe), opts->url));
+	bad |= make_refs(el);
 	if (bad || el->safe_url == NULL) {
 		elastic_free(el);
 		err_nomem(e, "a cluster");
@@ -136,6 +158,7 @@ elastic_free(struct elastic * el)
 	wipe(el->o.password);
 	free((char *)(uintptr_t)el->o.ca_file);
 	free(el->safe_url);
+	free(el->refs);
 	free(el);
 }
 

@@ -6,14 +6,23 @@
 
 #include "base/json.h"
 #include "conn/secret.h"
+#include "conn/vault.h"
 #include "target/elastic_internal.h"
 
 #define CREDENTIAL_MAX 8192
 #define TIMEOUT_MS 60000
+#define MAX_WAITS 3 /* for Vault */
 
 struct elastic_call {
 	struct elastic * el;
 	struct http_call * http;
+	/* Where a credential is Vault's: what is asked, which is ours, as it may
+	 * have to be sent later or once more. */
+	struct elastic_ask * kept;
+	struct vault_wait * secret;
+	uint64_t since;    /* secrets_vault_changes() when it was sent */
+	unsigned waits;
+	int is_second;
 	struct soon soon;  /* of a failure before anything was sent */
 	struct err err;
 	int (*on_data)(void * arg, const char * p, size_t n);
@@ -84,6 +93,56 @@ credentials(const struct elastic * el, struct buf * out, struct err * e)
 	return (0);
 }
 
+/* ---- what is asked, kept ---- */
+
+static void
+ask_free(struct elastic_ask * a)
+{
+	if (a == NULL)
+		return;
+	free((char *)(uintptr_t)a->method);
+	free((char *)(uintptr_t)a->path);
+	free((char *)(uintptr_t)a->ctype);
+	free((char *)(uintptr_t)a->encoding);
+	if (!a->body_stays)
+		free((void *)(uintptr_t)a->body);
+	free(a);
+}
+
+static int
+copy_text(const char ** s)
+{
+	return (*s != NULL && (*s = strdup(*s)) == NULL ? -1 : 0);
+}
+
+static struct elastic_ask *
+ask_copy(const struct elastic_ask * ask)
+{
+	struct elastic_ask * a = malloc(sizeof(*a));
+	void * body = NULL;
+	int bad;
+
+	if (a == NULL)
+		return (NULL);
+	*a = *ask;
+	bad = copy_text(&a->method);
+	bad |= copy_text(&a->path);
+	bad |= copy_text(&a->ctype);
+	bad |= copy_text(&a->encoding);
+	if (ask->body != NULL && !ask->body_stays) {
+		if ((body = malloc(ask->body_len + 1)) != NULL)
+			memcpy(body, ask->body, ask->body_len);
+		a->body = body;
+		bad |= body == NULL ? -1 : 0;
+	}
+	if (bad == 0)
+		return (a);
+	ask_free(a);
+	return (NULL);
+}
+
+/* ---- one call ---- */
+
 static void
 finish(struct elastic_call * c, const struct http_res * res,
     const struct err * e)
@@ -96,8 +155,20 @@ finish(struct elastic_call * c, const struct http_res * res,
 		copy = *e;
 		e = &copy;
 	}
+	ask_free(c->kept);
 	free(c);
 	cb(arg, res, e);
+}
+
+static void begin(struct elastic_call * c, const struct elastic_ask * ask);
+
+/* Vault may have another credential by now. */
+static int
+is_refused(const struct elastic_call * c, const struct http_res * res)
+{
+	return (c->kept != NULL && !c->is_second && res != NULL &&
+	    res->status == 401 && secrets_refused(c->el->o.secrets,
+	    c->el->refs, c->since));
 }
 
 static void
@@ -111,6 +182,11 @@ on_done(void * arg, const struct http_res * res, const struct err * e)
 	    "X-elastic-product")) != NULL && c->el->is_known &&
 	    c->el->who.is_opensearch && strcmp(product, "Elasticsearch") == 0)
 		c->el->is_known = 0; /* another cluster now */
+	if (is_refused(c, res)) {
+		c->is_second = 1;
+		begin(c, c->kept);
+		return;
+	}
 	finish(c, res, e);
 }
 
@@ -169,16 +245,49 @@ start(struct elastic_call * c, const struct elastic_ask * ask,
 	r.ca_file = el->o.ca_file;
 	r.no_compress = el->is_local != 0;
 	r.on_data = ask->on_data ? on_bytes : NULL;
+	c->since = secrets_vault_changes(el->o.secrets);
 	if ((c->http = http_start(el->o.http, &r, on_done, c)) == NULL)
 		return (err_nomem(e, "a request to Elasticsearch"));
 	return (0);
+}
+
+static void
+on_secret(void * arg)
+{
+	struct elastic_call * c = arg;
+
+	c->secret = NULL;
+	begin(c, c->kept);
+}
+
+/* Nothing was sent: wait for Vault if that is why, else tell it. */
+static void
+unsent(struct elastic_call * c)
+{
+	if (c->kept != NULL && strcmp(c->err.code, SECRET_WAIT) == 0 &&
+	    c->waits++ < MAX_WAITS && (c->secret = secrets_wait(
+	    c->el->o.secrets, c->el->refs, on_secret, c)) != NULL)
+		return;
+	if (strcmp(c->err.code, SECRET_WAIT) == 0)
+		(void)strcpy(c->err.code, "secret");
+	loop_soon(c->el->o.loop, &c->soon, on_failed, c);
+}
+
+static void
+begin(struct elastic_call * c, const struct elastic_ask * ask)
+{
+	struct buf url = BUF_INIT(65536), auth = BUF_INIT(3 * CREDENTIAL_MAX);
+
+	if (start(c, ask, &url, &auth, &c->err))
+		unsent(c);
+	buf_wipe(&auth);
+	buf_free(&url);
 }
 
 struct elastic_call *
 elastic_call(struct elastic * el, const struct elastic_ask * ask, http_cb * cb,
     void * arg)
 {
-	struct buf url = BUF_INIT(65536), auth = BUF_INIT(3 * CREDENTIAL_MAX);
 	struct elastic_call * c;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
@@ -187,10 +296,11 @@ elastic_call(struct elastic * el, const struct elastic_ask * ask, http_cb * cb,
 	c->on_data = ask->on_data;
 	c->cb = cb;
 	c->arg = arg;
-	if (start(c, ask, &url, &auth, &c->err))
-		loop_soon(el->o.loop, &c->soon, on_failed, c);
-	buf_wipe(&auth);
-	buf_free(&url);
+	if (el->refs != NULL && (c->kept = ask_copy(ask)) == NULL) {
+		free(c);
+		return (NULL);
+	}
+	begin(c, ask);
 	return (c);
 }
 
@@ -200,7 +310,9 @@ elastic_call_cancel(struct elastic_call * c)
 	if (c == NULL)
 		return;
 	http_cancel(c->http);
+	vault_wait_cancel(c->secret);
 	loop_soon_cancel(c->el->o.loop, &c->soon);
+	ask_free(c->kept);
 	free(c);
 }
 

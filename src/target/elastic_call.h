@@ -34,7 +34,7 @@ struct elastic_ask {
 /**
  * elastic_call(el, ask, cb, arg):
  * Send it and call ${cb} once, never before this returns: any status is an answer.
- * Errors as of http_start(), and config "secret" of a credential that does not
+ * Errors as of http_start(), and "secret" of a credential that does not
  * resolve.  NULL only when out of memory.
  * elastic_call_cancel(c): No callback any more.  NULL: no-op.
  */

@@ -13,6 +13,8 @@
 struct elastic {
 	struct elastic_opts o; /* its texts are ours */
 	char * safe_url;
+	char * refs;           /* its credentials, as JSON, where one is
+	                          Vault's; or NULL */
 	int is_local;          /* on loopback: bytes cost less than gzip */
 	int is_known;
 	int64_t known_us;

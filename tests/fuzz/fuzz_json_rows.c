@@ -25,7 +25,7 @@ die(const char * what)
 	abort();
 }
 
-#define FIXED 8
+#define FIXED 9
 
 static struct rig *
 fixed(unsigned which)
@@ -47,7 +47,8 @@ fixed(unsigned which)
 		{ "$", "a:text b:integer:@.b c:text:@.c", "l", NULL },
 		{ "a[k=b].l", "a:text:t[k=a].v b:list:t[k^=a].l[*].n c:map:$ "
 		    "d:text:t[k=a].t[k=b].v e:integer:@.t[k=1,v=2].n",
-		    "t[k=e].l", "t[k=d]" }
+		    "t[k=e].l", "t[k=d]" },
+		{ "a.*.l[*]", "a:text b:text:n c:list:b.*", NULL, NULL }
 	};
 	static struct rig rigs[FIXED];
 	struct rig * r = &rigs[which];
@@ -65,6 +66,22 @@ fixed(unsigned which)
 	/* Elements are lists, of which each element is a row. */
 	if (which == 6)
 		r->ent.columns[1].zip = r->ent.columns[2].zip = 1;
+	/* Pages that say of themselves what they lack, and rows why they are. */
+	if (which == 8) {
+		static struct manifest_lack lacks[2];
+
+		r->ent.columns[0].segment = -2;
+		r->ent.columns[1].segment = 1;
+		r->ent.keep_if = rig_path("k");
+		r->ent.keep_text = "ab";
+		r->list.records_optional = 1;
+		lacks[0].path = rig_path("a.*.w");
+		lacks[0].fine = json_pack("[s]", "x");
+		lacks[1].path = rig_path("u");
+		lacks[1].fine = json_array();
+		r->list.lacks = lacks;
+		r->list.nlacks = 2;
+	}
 	rig_plan(r);
 	return (r);
 }
@@ -148,7 +165,7 @@ decode(struct rig * r, const uint8_t * p, size_t n, unsigned pieces,
 	if (bad)
 		die("a page that was bad is good in the end");
 	rig_show(page, out);
-	buf_addf(out, "raw %zu", page->raw);
+	buf_addf(out, "raw %zu %s", page->raw, body.lack);
 	for (i = 0; i < BODY_FIELDS; i++) {
 		copy = body.field[i] == NULL ? NULL :
 		    json_dumps(body.field[i], JSON_ENCODE_ANY);

@@ -100,6 +100,16 @@ t.ok(rows["kept"] == {"target": "kept", "engine": "sqlite",
      all(fails("SELECT * FROM %s LIMIT 1" % x)["code"] is None for x in rows),
      "SHOW TARGETS", rows)
 
+code, out = d.post("/v1/connectors", {
+    "name": "prom", "type": "prometheus", "target_table": "samples",
+    "schedule_ms": 86400000, "config": {"endpoint": s.base + "/none"}})
+t.eq([r["syncs"] for r in run("SHOW TARGETS") if r["target"] == "samples"],
+     [["prom.metrics"]], "a scrape's table names its sync")
+e = fails("SYNC CONNECTOR prom.metrics TO kept")
+t.ok(e["code"] == "not_rows" and "line 1, column 21: " in e["message"],
+     "a scrape is no sync of rows, and the mark stands under it", e)
+run("DROP CONNECTOR prom")
+
 # ---- EXPLAIN SYNC tells what the next run asks ----
 row = one("EXPLAIN SYNC CONNECTOR gh.issues TO new INCREMENTAL ON updated_at")
 t.ok("1970-01-01" in row["statement"] and

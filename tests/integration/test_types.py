@@ -133,7 +133,7 @@ notices("a request too many", changed(lists, "exchanges",
 notices("a request too few", changed(lists, "exchanges", lists["exchanges"] +
                                      lists["exchanges"][:1]), "was not sent")
 notices("an error instead", changed(good, "exchanges", 0, "response", "status",
-                                    500), "http_500")
+                                    422), "invalid")
 wrong = changed(good, "error", {"class": "config"})
 notices("no error where one is expected", wrong, "an error is expected")
 notices("an entity there is not", changed(lists, "entity", "isues"), "isues")

@@ -45,9 +45,11 @@ t.eq(daemon, mdoc_options(page), "the daemon's completion and moltlerd.8")
 page = read("man", "moltler.conf.5")
 # Keys of a section of their own bear its name in the environment.
 own, cluster = page.split(".Ss Elasticsearch and OpenSearch")
-keys = re.findall(r"^\.It Cm (\w+) No = ", own, re.M) + [
-    "elasticsearch_" + k
-    for k in re.findall(r"^\.It Cm (\w+) No = ", cluster, re.M)]
+cluster, vault = cluster.split(".Ss Vault")
+keys = [head + k
+        for head, text in [("", own), ("elasticsearch_", cluster),
+                           ("vault_", vault)]
+        for k in re.findall(r"^\.It Cm (\w+) No = ", text, re.M)]
 variables = [v for line in re.findall(r"^\.Ev (MOLTLER_[A-Z_ ,]+[.,])$", page,
                                       re.M)
              for v in re.findall(r"MOLTLER_([A-Z_]+)", line)]

@@ -25,7 +25,8 @@ top = [f for f in ("Makefile.am", "configure.ac", "README.md", "HACKING.md",
 code = [f for f in tap.files("src", "connectors", suffix=TEXT)
         if not tap.is_generated(f) or f.endswith((".l", ".y"))]
 # Inputs of tests are what they are.
-rest = [f for f in tap.files("tests", "man", "m4", "contrib", suffix=TEXT)
+rest = [f for f in tap.files("tests", "man", "m4", "contrib", "docs",
+                               suffix=TEXT)
         if not re.search(r"/(corpus|data|pages|fixtures)/", f)]
 
 tap.report([

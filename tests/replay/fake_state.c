@@ -48,8 +48,8 @@ void
 fake_tables_init(struct fake_tables * t)
 {
 	memset(t, 0, sizeof(*t));
-	t->records = json_pack("{s:{}, s:{}, s:{}}", "connector", "sync",
-	    "secret");
+	t->records = json_pack("{s:{}, s:{}, s:{}, s:{}}", "connector",
+	    "sync", "secret", "action");
 	t->statuses = json_object();
 	t->events = json_object();
 	t->leases = json_object();
@@ -488,6 +488,59 @@ node_beat(struct state * s, const json_t * info, int64_t ttl_ms)
 		    (json_int_t)(clock_mono_us() / 1000 + ttl_ms)));
 }
 
+/* ---- actions ---- */
+
+static void
+action_put(struct state * s, const char * id, const json_t * fields, int is_new,
+    state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	json_t * t = of_kind(d->S->t, "action"), * v;
+	const char * k;
+
+	if (reached(s) && is_new)
+		json_object_set_new(t, id, json_object());
+	if (reached(s) && json_object_get(t, id) != NULL)
+		json_object_foreach((json_t *)(uintptr_t)fields, k, v)
+			json_object_set_new(json_object_get(t, id), k,
+			    json_deep_copy(v));
+	finish(d);
+}
+
+static void
+action_get(struct state * s, const char * id, state_cb * cb, void * arg)
+{
+	get(s, "action", id, cb, arg);
+}
+
+static int
+by_name_down(const void * a, const void * b)
+{
+	return (by_name(b, a));
+}
+
+static void
+action_list(struct state * s, const char * after, int limit, state_cb * cb,
+    void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	json_t * t = of_kind(d->S->t, "action"), * v;
+	const char ** names, * name;
+	size_t n = 0, i;
+
+	names = must(calloc(json_object_size(t) + 1, sizeof(*names)));
+	json_object_foreach(t, name, v)
+		if (after == NULL || strcmp(name, after) < 0)
+			names[n++] = name;
+	qsort(names, n, sizeof(*names), by_name_down);
+	d->v = json_array();
+	for (i = 0; i < n && i < (size_t)limit; i++)
+		json_array_append_new(d->v,
+		    json_deep_copy(json_object_get(t, names[i])));
+	free(names);
+	finish(d);
+}
+
 static void
 node_list(struct state * s, state_cb * cb, void * arg)
 {
@@ -533,7 +586,8 @@ fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
 	    .lease_keep = lease_keep, .lease_drop = lease_drop,
 	    .cursor_get = cursor_get, .cursor_put = cursor_put,
 	    .node_beat = node_beat, .node_list = node_list,
-	    .flush = flush };
+	    .action_put = action_put, .action_get = action_get,
+	    .action_list = action_list, .flush = flush };
 	struct fake_state * S = must(calloc(1, sizeof(*S)));
 
 	S->ops = ops;

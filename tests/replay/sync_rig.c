@@ -11,6 +11,9 @@
 #define BASE "http://svc.test"
 #define COLUMNS "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"}," \
     "\"updated\":{\"type\":\"timestamp\"%s},\"rev\":{\"type\":\"integer\"}}"
+#define PARTS "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"}," \
+    "\"updated\":{\"type\":\"timestamp\",\"not_null\":true},\"rev\":{" \
+    "\"type\":\"integer\"},\"box\":{\"type\":\"text\",\"input\":true}}"
 #define SINCE "\"push\":{\"updated\":{\"op\":[\">=\",\">\"],\"query\":\"since\"," \
     "\"time\":\"iso8601\"}}"
 #define ORDER "\"order\":{\"columns\":{\"updated\":\"updated\"},\"query\":" \
@@ -124,6 +127,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	size_t n = 0, i, from = 0;
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
+	int box = -1;
 
 	a->delay_ms = g->delay_ms;
 	a->ctype = "application/json";
@@ -137,12 +141,23 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->body = strdup("{\"message\":\"no\"}");
 		return;
 	}
+	if (strstr(url, "/boxes") != NULL) {
+		buf_adds(&b, "{\"items\":[");
+		for (i = 0; i < g->boxes; i++)
+			buf_addf(&b, "%s{\"name\":\"b%zu\"}", i > 0 ? "," : "", i);
+		buf_adds(&b, "]}");
+		a->body = b.p;
+		return;
+	}
+	if (*param(url, "box", text))
+		box = atoi(text + 1);
 	if (*param(url, "since", text) &&
 	    rfc3339_parse(text, strlen(text), &since, NULL))
 		abort();
 	sscanf(param(url, "cursor", text), "%ld.%ld", &cms, &cid);
 	for (i = 0; i < g->nitems; i++)
-		if (!g->items[i].gone && g->items[i].ms >= since)
+		if (!g->items[i].gone && g->items[i].ms >= since &&
+		    (box < 0 || g->items[i].id % RIG_BOXES == box))
 			list[n++] = &g->items[i];
 	if (strcmp(param(url, "dir", text), "asc") == 0)
 		qsort(list, n, sizeof(*list), older);
@@ -205,6 +220,16 @@ make_manifest(void)
 	    ORDER, ",\"cursor\":{\"column\":\"updated\",\"order\":\"asc\","
 	    "\"lag_s\":100,\"lookback_s\":50}");
 	add_entity(&b, "bare", 0, "", PAGES, "");
+	buf_adds(&b, ",\"boxes\":{\"hidden\":true,\"key\":[\"name\"],"
+	    "\"columns\":{\"name\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
+	    "\"/boxes\",\"records\":\"items\",\"paginate\":{\"kind\":"
+	    "\"none\"}}]},\"parts\":{");
+	buf_adds(&b, PARTS CURSOR("none") ",\"lists\":[{\"needs\":[\"box\"],\"url\":\"/parts\","
+	    "\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\","
+	    PAGES "," SINCE "},{\"name\":\"all\",\"url\":\"/parts\",\"query\":"
+	    "{\"box\":\"{{in.box}}\"},\"records\":\"items\",\"partition\":{"
+	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}}," PAGES ","
+	    SINCE "}]}");
 	buf_adds(&b, "}}");
 	m = manifest_parse(b.p, b.len, "test", &e);
 	if (m == NULL)
@@ -256,6 +281,7 @@ rig_new(const char * options)
 	g->env.lease_ms = RIG_LEASE;
 	g->env.open = open_writer;
 	g->env.arg = &g->target;
+	g->boxes = RIG_BOXES;
 	g->grain_ms = 1000;
 	g->delay_ms = 20;
 	return (g);

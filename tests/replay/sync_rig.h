@@ -22,12 +22,14 @@
 #define RIG_LEASE 30000
 #define RIG_ITEMS 400
 #define RIG_PAGE 5
+#define RIG_BOXES 4
 
 /* A service whose one list changes, asked in several ways (the entities):
  * "asc": oldest first from a time on, by opaque cursors; "byvalue": the same by
  * page numbers; "newest": so too, but newest first where nothing is said; "desc":
  * newest first, by page numbers; "any": by id; "some": by id,
- * from a time on; "bare": by id, and without a cursor. */
+ * from a time on; "bare": by id, and without a cursor; "parts": like "some", but a
+ * list for each box. */
 struct rig_item {
 	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */
 	unsigned rev;
@@ -47,6 +49,7 @@ struct rig {
 	struct sync_run_env env;
 	struct rig_item items[RIG_ITEMS];
 	size_t nitems;
+	size_t boxes;       /* there are, of RIG_BOXES; an item's is its id's */
 	int64_t ahead_ms;   /* the service's clock before ours */
 	int64_t grain_ms;   /* of its times */
 	int64_t delay_ms;   /* of its answers */

@@ -127,11 +127,56 @@ test_many(void ** state)
 	rig_free(g);
 }
 
+/* Several in one call, some calls side by side. */
+static void
+test_batches(void ** state)
+{
+	static const char ents[] = "\"items\":{\"key\":[\"uid\"],\"columns\":{"
+	    "\"uid\":{\"type\":\"text\",\"path\":\"$\"},\"version\":{\"type\":"
+	    "\"integer\",\"lazy\":\"v\"}},\"complete\":{\"over\":\"more\","
+	    "\"bind\":{\"id\":\"uid\"}},\"lists\":[{\"url\":\"/items\"}]},"
+	    "\"more\":{\"hidden\":true,\"columns\":{\"id\":{\"type\":\"text\","
+	    "\"input\":true,\"path\":\"value.id\"},\"v\":{\"type\":\"integer\","
+	    "\"path\":\"value.v\"}},\"lists\":[{\"needs\":[\"id\"],\"batch\":2,"
+	    "\"url\":\"/item/{{in.id}}\"}]}";
+	static const char rules[] = "\"errors\":[{\"status\":[200],\"path\":"
+	    "\"[*].error\",\"do\":\"fail\",\"class\":\"permanent\"}],"
+	    "\"error_text\":[\"[*].error.message\"],";
+	struct rig * g = rig_new(rules, ents, "{}");
+
+	(void)state;
+	rig_script(g, "/items", { .body = "[\"a/x\",\"b\",\"c\",\"b\",\"d\",\"e\"]" });
+	rig_script(g, "/item/a%2Fx,b", { .body = "[{\"value\":{\"id\":\"b\",\"v\":2}},"
+	    "{\"value\":{\"id\":\"a/x\",\"v\":1}}]", .delay_ms = 100 });
+	rig_script(g, "/item/c,d", { .body = "[{\"error\":null,\"value\":{\"id\":"
+	    "\"d\",\"v\":4}},{\"value\":null}]", .delay_ms = 100 });
+	rig_script(g, "/item/e", { .body = "[{\"value\":{\"id\":\"e\",\"v\":5}}]" });
+	assert_int_equal(rig_read(g, "items", ""), 4);
+	rig_rows(g, "a/x/1 b/2 c b/2 d/4 e/5");
+	assert_in_range(fake_loop_ms(g->L), 100, 115);
+	rig_free(g);
+	/* One that fails is not left out without a word. */
+	g = rig_new(rules, ents, "{}");
+	rig_script(g, "/items", { .body = "[\"a\",\"b\"]" });
+	rig_script(g, "/item/a,b", { .body = "[{\"error\":null,\"value\":{\"id\":\"a\","
+	    "\"v\":1}},{\"value\":null,\"error\":{\"message\":\"b is out\"}}]" });
+	rig_read(g, "items", "");
+	rig_error(g, ERR_PERMANENT, "http_200", "b is out");
+	rig_free(g);
+	/* A comma would make two of one. */
+	g = rig_new(rules, ents, "{}");
+	rig_script(g, "/items", { .body = "[\"a,b\",\"c\"]" });
+	rig_read(g, "items", "");
+	rig_error(g, ERR_CONFIG, "template", "comma");
+	rig_free(g);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_completes),
+		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_not_wanted_not_asked),
 		cmocka_unit_test(test_fails),
 		cmocka_unit_test(test_closed_meanwhile),

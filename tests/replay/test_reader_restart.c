@@ -414,6 +414,62 @@ test_cap(void ** state)
 	rig_free(g);
 }
 
+/* A service with a language and no pages: an answer that is full is not all, and a
+ * list in order goes on from its last row. */
+static void
+test_full_answer(void ** state)
+{
+	struct rig * g;
+	struct plan * p;
+	size_t i;
+
+	(void)state;
+	make_world(BY_PAGE, 3, 30, 4);
+	for (i = 0; i < 30; i++)
+		w.items[i].at = T0 + (int64_t)i / 2;
+	g = rig_new("", "\"items\":{\"key\":[\"id\"],\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"timestamp\","
+	    "\"not_null\":true}},\"lists\":[{\"url\":\"/i\",\"records\":"
+	    "\"d\",\"paginate\":{\"kind\":\"none\",\"short_page_ends\":true,"
+	    "\"size\":{\"clause\":\"spl\",\"default\":4,\"max\":6}},"
+	    "\"clauses\":{\"spl\":{\"query\":\"q\",\"always\":\"search\","
+	    "\"order\":\"|sort {{order}}\",\"limit\":\"|head {{value}}\"}},"
+	    "\"push\":{\"at\":{\"op\":\">=\",\"query\":\"since\"}},"
+	    "\"order\":{\"columns\":{\"at\":\"at\"}}}]}",
+	    "{\"cache_ttl\":0,\"retry_count\":0}");
+	fake_http_serve(g->http, serve, NULL);
+	open_list(g, 0, NULL);
+	rig_all(g);
+	rig_error(g, ERR_PERMANENT, "page_cap", "narrow it by at");
+	assert_int_equal(w.calls, 1);
+	assert_int_equal(fake_http_requests(g->http, BASE
+	    "/i?q=search%7Csort%20at%20asc%7Chead%204"), 1);
+	open_list(g, 1, NULL);
+	rig_all(g);
+	assert_false(g->has_failed);
+	assert_int_equal(missed(g), 0);
+	/* What is wanted is as much, or more than it gives at once. */
+	for (i = 4; i <= 9; i += 5) {
+		w.size = i < 6 ? i : 6;
+		p = rig_plan(g, "items", "");
+		p->limit = (int64_t)i;
+		rig_open_plan(g, p);
+		rig_all(g);
+		assert_int_equal(g->has_failed, i > 6);
+		assert_int_equal(fake_http_requests(g->http, i < 6 ? BASE
+		    "/i?q=search%7Chead%204" : BASE
+		    "/i?q=search%7Chead%206"), 1);
+	}
+	/* More of one value than fit. */
+	w.size = 4;
+	for (i = 0; i < 30; i++)
+		w.items[i].at = T0 + (int64_t)i / 7;
+	open_list(g, 1, NULL);
+	rig_all(g);
+	rig_error(g, ERR_PERMANENT, "page_cap", "which is 4");
+	rig_free(g);
+}
+
 int
 main(void)
 {
@@ -425,6 +481,7 @@ main(void)
 		cmocka_unit_test(test_runs_away),
 		cmocka_unit_test(test_liars),
 		cmocka_unit_test(test_cap),
+		cmocka_unit_test(test_full_answer),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -223,7 +223,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
     size_t norders, struct err * e)
 {
 	struct plan_ask asks[PLAN_MAX_ASKS];
-	struct plan_shape shape = { asks, n, orders, norders };
+	struct plan_shape shape = { asks, n, orders, norders, 0 };
 	struct plan_choice pc;
 	struct plan * p;
 	size_t i;
@@ -657,6 +657,15 @@ reader_sync(struct reader * r, int restart, const json_t * resume,
 	(void)resume;
 	(void)e;
 	return (0);
+}
+
+void
+reader_sync_parts(struct reader * r,
+    void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg)
+{
+	(void)r;
+	(void)cb;
+	(void)arg;
 }
 
 const json_t *

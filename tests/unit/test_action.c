@@ -172,19 +172,22 @@ test_args(void ** state)
 
 /* ---- doing ---- */
 
+static const struct action_opts four_seconds = { .timeout_ms = 4000 };
+
 static int done;
 static json_t * result;
 static int status_got;
 static struct err error;
 
 static void
-on_done(void * arg, const json_t * answer, int status, const struct err * e)
+on_done(void * arg, const json_t * answer, const struct action_end * did,
+    const struct err * e)
 {
 	(void)arg;
 	done++;
 	json_decref(result);
 	result = answer ? json_deep_copy(answer) : NULL;
-	status_got = status;
+	status_got = did->status;
 	memset(&error, 0, sizeof(error));
 	if (e != NULL)
 		error = *e;
@@ -214,7 +217,7 @@ play_script(const char * name, const char * args, const struct step * s,
 	at = 0;
 	done = 0;
 	assert_non_null(action_start(&env, c, manifest_action(tickets, name), a,
-	    4000, on_done, NULL));
+	    &four_seconds, on_done, NULL));
 	json_decref(a);
 	assert_int_equal(done, 0);
 	turn_until_done();
@@ -362,7 +365,7 @@ test_cancel(void ** state)
 		at = 0;
 		done = 0;
 		a = action_start(&env, c, manifest_action(tickets, "move"),
-		    args, 4000, on_done, NULL);
+		    args, &four_seconds, on_done, NULL);
 		for (i = 0; i < turns; i++)
 			assert_int_equal(loop_turn(loop, 0), 0);
 		assert_int_equal(done, 0);

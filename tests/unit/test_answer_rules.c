@@ -217,6 +217,9 @@ test_budget(void ** state)
 		{ "delta_s", "1700000100", -1 },
 		{ "epoch_s", "1700000100500", -1 },
 	};
+	static const char * const no_usage[] = { "X-U: api-usage=18\n",
+	    "X-U: 18/20\n", "X-U: a=-1/5\n", "X-U: a=1/-5\n",
+	    "X-U: a=1e99/5\n", "X-U: a;b=1/5\n", "X-V: a=1/5\n", "X-U: =/\n" };
 	struct answer_budget b;
 	char text[512], line[128];
 	size_t i;
@@ -242,6 +245,19 @@ test_budget(void ** state)
 		    cases[i].want - NOW);
 		manifest_unref(m);
 	}
+	parse("\"limits\":{\"headers\":{\"usage\":\"X-U\"}},");
+	judge(200, "X-U: api-usage=18/15000; per-app-api-usage=17/250(a=b)\n",
+	    "{}", &b);
+	assert_int_equal(b.limit, 15000);
+	assert_int_equal(b.remaining, 14982);
+	judge(200, "X-U: api-usage=20/5\n", "{}", &b);
+	assert_int_equal(b.remaining, 0);
+	for (i = 0; i < sizeof(no_usage) / sizeof(*no_usage); i++) {
+		judge(200, no_usage[i], "{}", &b);
+		assert_int_equal(b.limit, -1);
+		assert_int_equal(b.remaining, -1);
+	}
+	manifest_unref(m);
 	parse("");
 	judge(200, "X-R: 0\n", "{}", &b);
 	assert_int_equal(b.limit, -1);

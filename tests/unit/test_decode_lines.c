@@ -165,7 +165,7 @@ test_csv(void ** state)
 	    "\"a_\"\"b\"\".c\",T,z\n 1.5,2026-01-02T03:04:05Z,\n1e3,2026-01-02,q\n",
 	    "' 1.5',NULL,'2026-01-02T03:04:05Z';1000,NULL,'2026-01-02T00:00:00Z';");
 	rows(DECODE_CSV, "m:map:$", "a,b\n1,\"\xc3\xa9\"\n", "'{\"a\":\"1\",\"b\":\"é\"}';");
-	rows(DECODE_CSV, "a:text", "a,gone\n1,\n2,x\n", "'1';");
+	rows(DECODE_CSV, "a:text", "a,gone\n1,\n2,x\n3,False\n", "'1';'3';");
 	rows(DECODE_CSV, "a:boolean", "b,a\nx,TRUE\ny,0\n", "1;0;");
 }
 

@@ -73,6 +73,23 @@ columns(const char * records, const char * spec, const char * body,
 	rig_free(&r);
 }
 
+/* Too long to be fed byte by byte. */
+static void
+refused_once(const char * body, size_t n, const char * code, const char * with)
+{
+	struct decode_body b;
+	struct page * p;
+	struct err e;
+	struct rig r;
+
+	begin(&r, "a.b", "x:text");
+	rig_plan(&r);
+	assert_int_equal(decode(&r, body, n, 100000, &p, &b, &e), -1);
+	if (strcmp(e.code, code) != 0 || strstr(e.msg, with) == NULL)
+		fail_msg("%s: %s", e.code, e.msg);
+	rig_free(&r);
+}
+
 static void
 refused(const char * body, size_t n, const char * code, const char * with)
 {
@@ -253,6 +270,13 @@ test_refused(void ** state)
 		buf_addf(&b, "<a%d/>", i);
 	buf_adds(&b, "</r>");
 	refused(b.p, b.len, "too_big", "names");
+	/* More than may be. */
+	buf_clear(&b);
+	buf_adds(&b, "<r>");
+	for (i = 0; i < 35000; i++)
+		buf_addf(&b, "%01000d", 0);
+	assert_int_equal(b.failed, 0);
+	refused_once(b.p, b.len, "too_big", "larger than 32 MiB");
 	buf_free(&b);
 #undef R
 }

@@ -162,7 +162,10 @@ test_options_and_names(void ** state)
 	static const char * const bad_opts[] = { "{\"retries\":1}",
 	    "{\"retry_count\":11}", "{\"retry_count\":1.5}",
 	    "{\"retention\":\"soon\"}", "{\"retention\":5}",
-	    "{\"timeout_seconds\":0}", "{\"batch_size\":0}", "[]" };
+	    "{\"timeout_seconds\":0}", "{\"batch_size\":0}", "[]",
+	    "{\"ca_file\":\"ca.pem\"}", "{\"ca_file\":1}",
+	    "{\"tls_verify\":\"no\"}",
+	    "{\"ca_file\":\"/ca.pem\",\"tls_verify\":false}" };
 	static const char * const bad_names[] = { "", "1a", "a-b", "a b",
 	    "a.b", "\xc3\xa9" };
 	json_t * conf = J("{\"endpoint\":\"http://h\"}"), * o;
@@ -172,13 +175,16 @@ test_options_and_names(void ** state)
 
 	(void)state;
 	o = J("{\"retention\":\"2d\",\"retry_count\":0,"
-	    "\"timeout_seconds\":1.5,\"sync_interval\":\"5m\"}");
+	    "\"timeout_seconds\":1.5,\"sync_interval\":\"5m\","
+	    "\"ca_file\":\"/etc/ssl/own.pem\",\"tls_verify\":true}");
 	c = connector_new(prom, "id", "_n1", conf, o, &e);
 	assert_non_null(c);
 	assert_int_equal(c->opt.retention_ms, 2 * 86400000);
 	assert_int_equal(c->opt.retry_count, 0);
 	assert_int_equal(c->opt.timeout_ms, 1500);
 	assert_int_equal(c->opt.sync_interval_ms, 300000);
+	assert_string_equal(c->opt.ca_file, "/etc/ssl/own.pem");
+	assert_int_equal(c->opt.insecure, 0);
 	connector_unref(c);
 	json_decref(o);
 	for (i = 0; i < sizeof(bad_opts) / sizeof(bad_opts[0]); i++) {

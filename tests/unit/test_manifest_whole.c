@@ -191,12 +191,21 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l->max_rows, 1000);
 	assert_int_equal(l->order_max, 2);
 	assert_string_equal(l->order_desc, "DOWN");
+	assert_true(l->records_optional);
+	assert_int_equal(l->nlacks, 2);
+	assert_int_equal(l->lacks[0].path->neach, 1);
+	assert_int_equal(json_array_size(l->lacks[1].fine), 1);
+	assert_string_equal(m->main->keep_text, "ticket");
+	assert_int_equal(m->main->columns[3].segment, -1);
 	p = &l[1].paginate;
 	assert_string_equal(l[1].method, "GET");
 	assert_int_equal(p->kind, PAGE_NUMBER);
 	assert_int_equal(p->first, 0);
 	assert_int_equal(p->size, 50);
 	assert_int_equal(p->size_max, 50);
+	assert_int_equal(l[0].split, 0);
+	assert_string_equal(m->main->columns[l[1].split - 1].name, "updated_at");
+	assert_int_equal(json_object_size(l[1].split_query), 1);
 	assert_int_equal(l[1].norders, 2);
 	assert_string_equal(l[1].order_asc, "asc");
 	assert_int_equal(l[1].order_max, 1);
@@ -209,7 +218,8 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l->paginate.kind, PAGE_OFFSET);
 	assert_int_equal(l->paginate.offset_cap, 10000);
 	l = manifest_entity(m, "boxes")->lists;
-	assert_string_equal(l->paginate.rel, "further");
+	assert_int_equal(l[0].batch, 20);
+	assert_string_equal(l[1].paginate.rel, "further");
 	l = manifest_entity(m, "marks")->lists;
 	assert_non_null(l[0].paginate.field[BODY_NEXT_URL]);
 	assert_string_equal(l[1].paginate.cursor_header, "X-Next");
@@ -276,6 +286,11 @@ test_actions_of_the_whole(void ** state)
 	assert_int_equal(json_array_size(a->success), 2);
 	assert_non_null(a->result);
 	assert_true(a->safe_to_retry);
+	assert_non_null(a->poll);
+	assert_string_equal(a->idempotency->body, "key");
+	assert_non_null(a->probe->since);
+	assert_int_equal(a->poll->every_ms, 500);
+	assert_int_equal(json_object_size(a->poll->failed), 2);
 	manifest_unref(m);
 }
 
@@ -285,14 +300,18 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 {
 	const char * name;
 	const json_t * x;
-	size_t i, n = 0;
+	size_t i, n = 0, commented = 0;
 
 	for (i = 0; keys[i] != NULL; i++)
 		if (json_object_get(props, keys[i]) == NULL)
 			fail_msg("%s.%s is not in the JSON Schema", kind,
 			    keys[i]);
 	json_object_foreach((json_t *)(uintptr_t)props, name, x) {
-		(void)x;
+		if (strcmp(name, MREAD_COMMENT) == 0) {
+			assert_string_equal(json_str(x, "type"), "string");
+			commented++;
+			continue;
+		}
 		for (i = 0; keys[i] != NULL && strcmp(keys[i], name) != 0; i++)
 			;
 		if (keys[i] == NULL)
@@ -301,6 +320,7 @@ compare(const char * kind, const json_t * props, const char * const * keys)
 		n++;
 	}
 	assert_true(n > 0);
+	assert_int_equal(commented, 1);
 }
 
 static void

@@ -127,6 +127,9 @@ test_examples(void ** state)
 		  "'open' INCREMENTAL ON updated_at SCHEDULE '*/5 * * * *';",
 		  AST_SYNC },
 		{ "SHOW SYNCS;", AST_SHOW_SYNCS },
+		{ "SHOW ACTIONS", AST_SHOW_ACTIONS },
+		{ "show actions for gh limit 5;", AST_SHOW_ACTIONS },
+		{ "SHOW ACTION '01890a5d-ac96'", AST_SHOW_ACTION },
 		{ "SHOW SYNC n.issues;", AST_SHOW_SYNC },
 		{ "RUN SYNC '3f2a-1';", AST_RUN_SYNC },
 		{ "PAUSE SYNC n.issues;", AST_PAUSE_SYNC },
@@ -450,8 +453,8 @@ test_bad(void ** state)
 	bad("SHOW CONNECTOR", "line 1, column 15: found the end of the "
 	    "statement, but expected a name");
 	bad("SHOW TYPE", "line 1, column 6: found TYPE (did you mean "
-	    "TYPES?), but expected CONNECTOR, CONNECTORS, SECRETS, SYNC, SYNCS, "
-	    "TARGETS or TYPES");
+	    "TYPES?), but expected ACTION, ACTIONS, CONNECTOR, CONNECTORS, "
+	    "SECRETS, SYNC, SYNCS, TARGETS or TYPES");
 	bad("DROP TABLE t", "line 1, column 6: found TABLE, but expected "
 	    "CONNECTOR, SECRET or SYNC");
 	bad("DESCRIBE a.b.c", "line 1, column 13: found ., but expected the end "
@@ -490,8 +493,8 @@ test_bad(void ** state)
 	    "text in quotes, but expected a class of errors or THEN");
 	bad("TRY SELECT 1;", "line 1, column 1: found TRY, " BEGINS
 	    " or BEGIN");
-	bad("SHOW ?", "line 1, column 6: found ?, but expected CONNECTOR, "
-	    "CONNECTORS, SECRETS, SYNC, SYNCS, TARGETS or TYPES");
+	bad("SHOW ?", "line 1, column 6: found ?, but expected ACTION, "
+	    "ACTIONS, CONNECTOR, CONNECTORS, SECRETS, SYNC, SYNCS, TARGETS or TYPES");
 	bad("SHOW TYPES #", "line 1, column 12: found #, but expected the end "
 	    "of the statement or ;");
 }

@@ -2,11 +2,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "base/rfc3339.h"
 #include "service_fixture.h"
 
 /* Plans: which list serves, which predicates go down, and with what. */
@@ -96,7 +99,7 @@ sends(const struct manifest_entity * ent, const char * col, unsigned op,
 static void
 test_lists(void ** state)
 {
-	struct plan_shape shape = { NULL, 0, NULL, 0 };
+	struct plan_shape shape = { NULL, 0, NULL, 0, 0 };
 	struct plan_ask ask[2];
 	struct plan_choice ch, in_ch;
 
@@ -151,7 +154,7 @@ test_told(void ** state)
 	struct connector * with = service_connector(two, "{\"p\": \"x\"}", &e);
 	const struct manifest_entity * ent = manifest_entity(two, "e");
 	struct plan_ask ask[2] = { { 0, OP_EQ }, { 0, OP_EQ } };
-	struct plan_shape shape = { ask, 1, NULL, 0 };
+	struct plan_shape shape = { ask, 1, NULL, 0, 0 };
 	struct plan_choice ch;
 
 	(void)state;
@@ -393,7 +396,7 @@ ordered(const struct manifest_entity * ent, const char * a, const char * b,
 	struct plan_ask ask = { (size_t)manifest_column(issues, "repo"),
 	    in ? OP_IN : OP_EQ };
 	struct plan_order o[2];
-	struct plan_shape shape = { &ask, ent == issues, o, b ? 2 : 1 };
+	struct plan_shape shape = { &ask, ent == issues, o, b ? 2 : 1, 0 };
 	struct plan_choice ch;
 
 	o[0].column = (size_t)manifest_column(ent, a);
@@ -436,6 +439,66 @@ test_describe(void ** state)
 	plan_free(p);
 }
 
+/* A list that serves pushes alone is none where the value cannot be sent. */
+static void
+test_only_pushed(void ** state)
+{
+	static const char doc[] = "{\"format\":1,\"type\":\"two\",\"title\":\"T\","
+	    "\"drive_model\":\"on_demand\",\"config\":{},\"entities\":{\"e\":{\"columns\":{"
+	    "\"id\":{\"type\":\"integer\",\"not_null\":true},\"at\":{\"type\":\"timestamp\"}},"
+	    "\"lists\":[{\"name\":\"new\",\"only_pushed\":true,\"url\":\"https://h/new\","
+	    "\"push\":{\"at\":{\"op\":\">=\",\"query\":\"since\",\"within_s\":3600}}%s},"
+	    "{\"name\":\"all\",\"url\":\"https://h/all\"}]}}}";
+	static const char order[] = ",\"order\":{\"columns\":{\"id\":\"id\"},"
+	    "\"query\":{\"sort\":\"{{order.column}}\"}}";
+	static const struct {
+		const char * order;
+		int is_old, is_ordered;
+		const char * want;
+	} rows[] = { { "", 0, 0, "new" }, { "", 1, 0, "all" },
+	    /* The order was promised. */
+	    { order, 1, 1, "new" }, { order, 1, 0, "all" } };
+	struct plan_order by = { 0, 0 };
+	struct err e = { .msg = "" };
+	struct connector * with;
+	struct manifest * two;
+	struct plan_given g;
+	struct plan * p;
+	struct value v;
+	char text[1024], at[RFC3339_LEN];
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		n = snprintf(text, sizeof(text), doc, rows[i].order);
+#pragma GCC diagnostic pop
+		two = manifest_parse(text, (size_t)n, "two", &e);
+		if (two == NULL)
+			fail_msg("%s", e.msg);
+		with = service_connector(two, "{}", &e);
+		assert_non_null(with);
+		rfc3339_format(clock_wall_ms() - (rows[i].is_old ? 7200000 :
+		    60000), at);
+		v = text_value(at);
+		memset(&g, 0, sizeof(g));
+		g.column = 1;
+		g.op = OP_GE;
+		g.values = &v;
+		g.nvalues = 1;
+		p = plan_new(with, manifest_entity(two, "e"), &g, 1, &by,
+		    (size_t)rows[i].is_ordered, &e);
+		assert_non_null(p);
+		assert_string_equal(p->list->name, rows[i].want);
+		assert_int_equal(p->preds[0].push != NULL, !rows[i].is_old);
+		plan_free(p);
+		connector_unref(with);
+		manifest_unref(two);
+	}
+}
+
 int
 main(void)
 {
@@ -450,6 +513,7 @@ main(void)
 		cmocka_unit_test(test_conflicts),
 		cmocka_unit_test(test_inputs),
 		cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_only_pushed),
 		cmocka_unit_test(test_describe),
 	};
 

@@ -48,7 +48,7 @@ static void
 run(struct run * r, const char * sql, const char * restart,
     const json_t * resume, unsigned pause_every)
 {
-	struct query_sync sync = { restart, resume, on_mark, &marks };
+	struct query_sync sync = { restart, resume, on_mark, NULL, &marks };
 	struct query_opts opts = { .conn = &service_env, .sync = &sync };
 
 	forget();

@@ -360,9 +360,10 @@ static struct request *
 act(const char * name, const char * args, const json_t * lookup,
     struct err * e)
 {
+	struct request_given know = { .lookup = lookup };
 	json_t * a = json_loads(args, 0, NULL);
 	struct request * r = request_action(c, manifest_action(tickets, name),
-	    a, lookup, e);
+	    a, &know, e);
 
 	json_decref(a);
 	return (r);

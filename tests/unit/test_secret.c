@@ -246,7 +246,7 @@ test_resolve(void ** state)
 	assert_int_equal(secrets_resolve(s, "{{secrets.hg}}", &o, &e), -1);
 	assert_non_null(strstr(e.msg, "moltler secrets set hg"));
 	assert_int_equal(secrets_resolve(s, "vault:a#b", &o, &e), -1);
-	assert_non_null(strstr(e.msg, "vault is not configured"));
+	assert_non_null(strstr(e.msg, "the daemon has no Vault"));
 	setenv("TEST_SECRET", "from env", 1);
 	assert_int_equal(secrets_resolve(s, "$env:TEST_SECRET", &o, &e), 0);
 	assert_string_equal(o.p, "from env");

@@ -470,6 +470,30 @@ test_base_url(void ** state)
 	assert_int_equal(go().e.cls, ERR_PERMANENT);
 }
 
+/* What stands in for the token's words is shown until they are known, not asked. */
+static void
+test_base_url_or(void ** state)
+{
+	struct request * r;
+
+	(void)state;
+	with_auth("{'kind': 'token', 'request': {'url': "
+	    "'{{config.url}}/token', 'form': {'a': 'b'}}, 'token': 't', "
+	    "'base_url': 'instance_url', 'lives_s': 60}",
+	    "'base_url': '{{token.base_url}}', 'base_url_or': "
+	    "'{{config.url}}',", NULL);
+	fetch_body = "{\"t\": \"x\", \"instance_url\": \"https://e.test/\"}";
+	r = request();
+	assert_string_equal(r->url, "https://svc.test/test?a=1");
+	request_free(r);
+	assert_int_equal(go().status, 200);
+	assert_int_equal(nseen, 2);
+	assert_non_null(strstr(seen[1].text, "GET https://e.test/test?a=1"));
+	r = request();
+	assert_string_equal(r->url, "https://e.test/test?a=1");
+	request_free(r);
+}
+
 /* OVH's own example. */
 static void
 test_signature(void ** state)
@@ -670,6 +694,7 @@ main(void)
 		T(test_single_flight), T(test_refused_once),
 		T(test_refresh_rule), T(test_failures), T(test_changed_secret),
 		T(test_sealed_and_scrubbed), T(test_base_url),
+		T(test_base_url_or),
 		T(test_signature), T(test_assume_role), T(test_key_in_query),
 		T(test_jwt), T(test_many_entries),
 	};

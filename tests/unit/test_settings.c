@@ -77,8 +77,8 @@ test_faults_name_file_line_and_key(void ** state)
 	static const struct { const char * text, * want; } bad[] = {
 		{ "[daemon]\nlisten = a\nlisen = b\n",
 		  "line 3: unknown key 'lisen' (did you mean 'listen'?)" },
-		{ "[deamon]\nlisten = a\n", "line 1: expected [daemon] or "
-		  "[elasticsearch]; found [deamon]" },
+		{ "[deamon]\nlisten = a\n", "line 1: expected [daemon], "
+		  "[elasticsearch] or [vault]; found [deamon]" },
 		{ "[daemon]\n\n[other]\n", "line 3: expected [daemon]" },
 		{ "[daemon\nlisten = a\n", "line 1: expected [daemon]" },
 		{ "listen = a\n[daemon]\n", "line 1: key 'listen' stands "
@@ -95,6 +95,11 @@ test_faults_name_file_line_and_key(void ** state)
 		  "[elasticsearch] (did you mean 'url'?)" },
 		{ "[elasticsearch]\nlisten = x\n", "line 2: unknown key" },
 		{ "[daemon]\nelasticsearch_url = x\n", "line 2: unknown key" },
+		{ "[vault]\nlisten = x\n", "line 2: unknown key 'listen' in "
+		  "[vault]" },
+		{ "[daemon]\nvault_url = x\n", "line 2: unknown key" },
+		{ "[vault]\ntoken_fil = x\n", "(did you mean 'token_file'?)" },
+		{ "[vault]\ncache = 1ms\n", "line 2: vault_cache must be" },
 		{ "[elasticsearch]\ngzip = yes\n", "line 2: "
 		  "elasticsearch_gzip must be auto, on or off, not 'yes'" },
 		{ "[elasticsearch]\nbatch_bytes = 1\n", "line 2: "
@@ -174,6 +179,45 @@ test_elasticsearch(void ** state)
 		if (strstr(e.msg, bad[i].want) == NULL)
 			fail_msg("said: %s\nwanted: %s", e.msg, bad[i].want);
 		assert_null(strstr(e.msg, "hunter2"));
+	}
+}
+
+static void
+test_vault(void ** state)
+{
+	static const struct { const char * text, * want; } bad[] = {
+		{ "url = vault:8200\ntoken = $env:T", "line 2: [vault]: url "
+		  "must be http" },
+		{ "url = https://v", "there is none" },
+		{ "token = $env:T", "line 2: [vault] has no url" },
+		{ "namespace = a", "line 2: [vault] has no url" },
+		{ "url = https://v\ntoken = $env:T\nrole_id = r", "several" },
+		{ "url = https://v\nrole_id = r\nsecret_id_file = /none",
+		  "line 4: [vault] secret_id_file: cannot read /none" },
+		{ "url = https://v\ntoken_file = /etc/passwd", "line 3: [vault] "
+		  "token_file: others may read /etc/passwd" },
+		{ "url = https://v\ntoken = $env:T\nca_file = /none", "line 4: "
+		  "vault_ca_file: cannot read /none" },
+	};
+	char text[256];
+	size_t i;
+
+	(void)state;
+	/* A token's file may come later. */
+	assert_int_equal(read_text("[vault]\nurl = https://v:8200/\n"
+	    "token_file = /nonexistent\nnamespace = a/b\ncache = 90s\n"), 0);
+	assert_int_equal(settings_check(&c, &e), 0);
+	assert_string_equal(c.vault_namespace, "a/b");
+	assert_int_equal(c.vault_cache_ms, 90000);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		settings_free(&c);
+		assert_int_equal(settings_init(&c, &e), 0);
+		snprintf(text, sizeof(text), "[vault]\n%s\n", bad[i].text);
+		assert_int_equal(read_text(text), 0);
+		assert_int_equal(settings_check(&c, &e), -1);
+		assert_int_equal(e.cls, ERR_CONFIG);
+		if (strstr(e.msg, bad[i].want) == NULL)
+			fail_msg("said: %s\nwanted: %s", e.msg, bad[i].want);
 	}
 }
 
@@ -349,7 +393,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_defaults_are_safe), T(test_file),
 		T(test_faults_name_file_line_and_key), T(test_environment),
-		T(test_long_lines), T(test_elasticsearch), T(test_literal_secrets),
+		T(test_long_lines), T(test_elasticsearch), T(test_vault), T(test_literal_secrets),
 		T(test_where_it_was_set),
 		T(test_what_belongs_together), T(test_egress),
 	};

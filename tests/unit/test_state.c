@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fence.h"
+#include "base/id7.h"
 #include "base/log.h"
 #include "state/state.h"
 #include "redis_server.h"
@@ -620,6 +621,62 @@ test_limit(void ** state)
 	assert_int_equal(fence, 0);
 }
 
+/* ---- actions ---- */
+
+static void
+put_action(const char * id, const char * json, int is_new)
+{
+	json_t * v = json_loads(json, 0, NULL);
+
+	TRY(action_put, id, v, is_new);
+	OK();
+	json_decref(v);
+}
+
+static void
+test_actions(void ** state)
+{
+	char id[5][ID7_LEN], old[ID7_LEN], json[100];
+	int64_t now = clock_wall_ms();
+	int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		id7_make(now + i, id[i]);
+		snprintf(json, sizeof(json), "{\"id\":\"%s\",\"state\":"
+		    "\"intent\",\"n\":%d}", id[i], i);
+		put_action(id[i], json, 1);
+	}
+	put_action(id[1], "{\"state\":\"done\",\"status\":201}", 0);
+	DO(action_get, id[1]);
+	snprintf(json, sizeof(json), "{\"id\":\"%s\",\"n\":1,"
+	    "\"state\":\"done\",\"status\":201}", id[1]);
+	assert_json(value, json);
+	/* Newest first, from any on. */
+	DO(action_list, NULL, 2);
+	assert_int_equal(json_array_size(value), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(value,
+	    0), "n")), 4);
+	DO(action_list, id[2], 10);
+	assert_int_equal(json_array_size(value), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(value,
+	    1), "n")), 0);
+	/* What is not there is not begun by a change. */
+	id7_make(now - STATE_ACTION_MS - 60000, old);
+	put_action(old, "{\"state\":\"done\"}", 0);
+	DO(action_get, old);
+	assert_null(value);
+	/* And what is too old goes. */
+	put_action(old, "{\"n\":9}", 1);
+	for (i = 0; i < 70; i++) {
+		id7_make(now + 10 + i, id[0]);
+		put_action(id[0], "{\"n\":5}", 1);
+	}
+	DO(action_list, NULL, 500);
+	assert_int_equal(json_array_size(value), 75);
+	TRY(action_list, NULL, 500);
+}
+
 static void
 test_nodes(void ** state)
 {
@@ -762,7 +819,7 @@ main(void)
 		T(test_list_is_ordered), T(test_generation), T(test_status),
 		T(test_events), T(test_delete_takes_along), T(test_lease),
 		T(test_lease_expires), T(test_lease_race), T(test_cursor),
-		T(test_cache), T(test_limit), T(test_nodes), T(test_ten_thousand),
+		T(test_cache), T(test_limit), T(test_actions), T(test_nodes), T(test_ten_thousand),
 		T(test_free_in_callback),
 		OWN_TESTS
 	};

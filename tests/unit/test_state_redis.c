@@ -16,6 +16,7 @@
 #include "test_state.h"
 
 static char cli[4096];
+#define ID7 "ffffffff-ffff-7000-8000-000000000000"
 
 #define CLI(args, want) do { \
 	redis_server_cli(&server, cli, sizeof(cli), args); \
@@ -44,6 +45,10 @@ test_keys(void ** state)
 	PUT("sync", "s1", "{\"q\":\"SYNC\"}", 1);
 	CLI("HGET moltler:sync:s1 q", "SYNC");
 	CLI("SMEMBERS moltler:syncs", "s1");
+	CLI("GET moltler:generation", "2");
+	DO_JSON(action_put, "{\"state\":\"intent\",\"attempt\":1}", ID7, v_, 1);
+	CLI("HGET moltler:action:" ID7 " state", "intent");
+	CLI("ZREVRANGE moltler:actions 0 9", ID7);
 	CLI("GET moltler:generation", "2");
 	STATUS("prom-a", "{\"status\":\"ok\",\"last_rows\":7}");
 	EVENT("prom-a", "{\"to\":\"ok\"}");

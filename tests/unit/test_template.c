@@ -1,3 +1,4 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "conn/quote.h"
 #include "conn/template.h"
 
 /* Templates: typed, strict, and quoted for where their values go. */
@@ -27,10 +29,12 @@ setup(void ** state)
 	    "\"variant\", \"variants\": {\"none\": {}, \"bearer\": {\"ref\": "
 	    "{\"type\": \"secret_ref\"}}}}}", 0, NULL);
 	in = json_loads("{\"repo\": \"a/b c\", \"dots\": \"..\", \"dot\": \".\","
-	    "\"empty\": \"\", \"q\": \"say \\\"hi\\\" \\\\ OR project = X\", "
+	    "\"quoted\": \"it's \\\\\", \"empty\": \"\", "
+	    "\"q\": \"say \\\"hi\\\" \\\\ OR project = X\", "
 	    "\"line\": \"a\\r\\nX-Evil: 1\", \"num\": 7, \"real\": 0.25, \"yes\":"
 	    "true, \"no\": null, \"list\": [\"a\", \"b \\\"c\"], \"obj\": {\"k\":"
-	    "\"v\"}, \"big\": \"9007199254740993\", \"two\": \"one\\ntwo\"}", 0,
+	    "\"v\"}, \"big\": \"9007199254740993\", \"two\": \"one\\ntwo\","
+	    "\"star\": \"a*\"}", 0,
 	    NULL);
 	assert_non_null(config);
 	assert_non_null(schema);
@@ -159,6 +163,51 @@ test_languages(void ** state)
 	refuses("{{in.line}}", QUOTE_JQL, "control character");
 	refuses("{{in.line}}", QUOTE_QUERY_STRING, "control character");
 	expands("({{in.obj.k|raw}})", QUOTE_JQL, "(v)");
+	expands("x = {{in.quoted}} AND n > {{in.num}}", QUOTE_SOQL,
+	    "x = 'it\\'s \\\\' AND n > 7");
+	expands("x IN ({{in.list}})", QUOTE_SOQL, "x IN ('a', 'b \"c')");
+	expands("x LIKE {{in.obj.k|prefix}}", QUOTE_SOQL, "x LIKE 'v%'");
+	expands("x LIKE {{in.obj.k|like}}", QUOTE_SOQL, "x LIKE '%v%'");
+	refuses("{{in.line}}", QUOTE_SOQL, "control character");
+	expands("host={{in.q}} n={{in.num}}", QUOTE_SPL,
+	    "host=\"say \\\"hi\\\" \\\\ OR project = X\" n=7");
+	expands("host IN ({{in.list}})", QUOTE_SPL,
+	    "host IN (\"a\", \"b \\\"c\")");
+	refuses("{{in.line}}", QUOTE_SPL, "control character");
+	refuses("host={{in.star}}", QUOTE_SPL, "any text");
+}
+
+/* Numbers of a language that has no exponents. */
+static void
+test_decimals(void ** state)
+{
+	static const struct {
+		double d;
+		const char * want;
+	} cases[] = {
+		{ 0.25, "0.25" }, { -1234.5, "-1234.5" }, { 1e20,
+		"100000000000000000000" }, { -1e-7, "-0.0000001" },
+		{ 0.1, "0.1" }, { 1.5e-5, "0.000015" }, { 1e15,
+		"1000000000000000" },
+	};
+	struct buf b = BUF_INIT(4096);
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		buf_clear(&b);
+		assert_int_equal(quote_decimal(&b, cases[i].d, &e), 0);
+		assert_string_equal(b.p, cases[i].want);
+	}
+	buf_clear(&b);
+	assert_int_equal(quote_decimal(&b, 1.7e308, &e), 0);
+	assert_int_equal(b.len, 309);
+	buf_clear(&b);
+	assert_int_equal(quote_decimal(&b, 5e-324, &e), 0);
+	assert_int_equal(strtod(b.p, NULL) > 0, 1);
+	assert_int_equal(quote_decimal(&b, HUGE_VAL, &e), -1);
+	buf_free(&b);
 }
 
 /* The asker's own words stay within the brackets around them. */
@@ -319,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_languages),
+		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_raw),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_json),

@@ -1,0 +1,92 @@
+#ifndef MOLTLER_CONN_ACTION_INTERNAL_H
+#define MOLTLER_CONN_ACTION_INTERNAL_H
+
+#include "base/id7.h"
+#include "conn/action.h"
+#include "conn/limits.h"
+#include "conn/send.h"
+
+/* What action*.c share. */
+
+enum action_state {
+	ACTION_BEGIN,   /* in the soon queue: nothing was done yet */
+	ACTION_PERMIT,  /* waiting for the budget */
+	ACTION_SENT,    /* waiting for the answer */
+	ACTION_BACKOFF, /* waiting to try again */
+	ACTION_PAUSE,   /* waiting to ask what became of it */
+	ACTION_DONE
+};
+
+/* What is asked of the service. */
+enum action_step {
+	STEP_LOOKUP, /* what the action needs to know first */
+	STEP_ACT,
+	STEP_POLL,   /* what became of it, where it was accepted */
+	STEP_PROBE   /* whether it is there, where nobody knows */
+};
+
+struct action {
+	const struct conn_env * env;
+	struct connector * c;
+	const struct manifest_action * act;
+	json_t * args;
+	json_t * own;          /* {{action.id}} and its like */
+	json_t * lookup;       /* what was found, or NULL */
+	enum action_step step;
+	int acted;             /* it was sent: what was read may be so no more */
+	int judged;            /* the service said what became of it */
+	int open;              /* sent, and nobody knows whether it was done */
+	struct err why;        /* ... because of this */
+	int has_refusal;       /* it was refused after that: */
+	struct err refusal;
+	int resent;            /* it was looked for, was not there, and was sent
+	                          again */
+	enum action_state state;
+	struct request * req;
+	struct send * call;
+	struct limit_wait * permit;
+	struct loop_timer * timer;
+	struct soon soon;
+	unsigned tries;        /* of this step, failed */
+	int64_t deadline_us;
+	void (*on_attempt)(void * arg, unsigned attempt);
+	action_cb * cb;
+	void * arg;
+	struct action_end end;
+};
+
+/**
+ * action_finish(a, answer, status, e): The end; ${a} is gone afterwards.
+ * action_begin(a): The step from its beginning.
+ * action_begin_in(a, ms, waiting): The same later; whether there is time for it.
+ * action_left_ms(a): Until its time is over.
+ */
+void action_finish(struct action * a, const json_t * answer, int status,
+    struct err * e);
+void action_begin(void * a);
+int action_begin_in(struct action * a, int64_t ms, enum action_state waiting);
+int64_t action_left_ms(const struct action * a);
+
+/** action_judge_answer(a, res), action_judge_silence(a, e): What came of the
+ * request, an answer or none; ${a} goes on or is gone. */
+void action_judge_answer(struct action * a, const struct http_res * res);
+void action_judge_silence(struct action * a, const struct err * e);
+
+/** action_judge_again(a, ms): Try the step again in ${ms}; 0: there is no time.
+ * action_judge_retries(a): How often.  action_judge_pause(a): After how long. */
+int action_judge_again(struct action * a, int64_t ms);
+unsigned action_judge_retries(const struct action * a);
+int64_t action_judge_pause(const struct action * a);
+
+/**
+ * action_probe_start(a): Look whether it is there; 0: it cannot be.
+ * action_probe_answer(a, status, body): What was seen (${body} of a good answer; NULL
+ * of one that says that it is not there).
+ * action_probe_failed(a, e): It could not be looked for.
+ */
+int action_probe_start(struct action * a);
+void action_probe_answer(struct action * a, int status, const json_t * body);
+void action_probe_failed(struct action * a, const struct err * e);
+int action_probe_is_missing(const struct manifest_probe * p, int status);
+
+#endif

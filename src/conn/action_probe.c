@@ -1,0 +1,232 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/rfc3339.h"
+#include "conn/action_internal.h"
+#include "conn/json_path.h"
+#include "conn/template.h"
+#include "net/http.h"
+
+/* Whether something was done of which no answer came: by looking at the service. */
+
+#define MUTABLE(j) ((json_t *)(uintptr_t)(j))
+
+int
+action_probe_is_missing(const struct manifest_probe * p, int status)
+{
+	const json_t * v;
+	size_t i;
+
+	json_array_foreach(p->missing, i, v)
+		if (json_integer_value(v) == status)
+			return (1);
+	return (p->missing == NULL && status == 404);
+}
+
+int
+action_probe_start(struct action * a)
+{
+	int64_t ms;
+
+	if (a->act->probe == NULL)
+		return (0);
+	/* What is on its way may still arrive. */
+	ms = a->env->no_pause ? 0 : a->act->probe->after_ms;
+	if (ms >= action_left_ms(a))
+		return (0);
+	a->step = STEP_PROBE;
+	a->tries = 0;
+	return (action_begin_in(a, ms, ACTION_PAUSE));
+}
+
+/* The end: ${what} was found out, and that is not enough. */
+static void
+give_up(struct action * a, const char * what)
+{
+	char url[160];
+	struct err e;
+
+	http_url_safe(url, sizeof(url), a->req->url);
+	err_set(&e, ERR_PERMANENT, "ambiguous", "it may have been done or not: "
+	    "%.160s; %s; look at %s before you send it again", a->why.msg, what,
+	    url);
+	action_finish(a, NULL, 0, &e);
+}
+
+void
+action_probe_failed(struct action * a, const struct err * e)
+{
+	struct err what;
+
+	err_set(&what, e->cls, e->code, "it could not be looked for: %.160s",
+	    e->msg);
+	give_up(a, what.msg);
+}
+
+static json_t *
+at(const char * path, const json_t * v)
+{
+	struct json_path * p = json_path_parse(path, NULL);
+	json_t * out = p ? json_path_get(p, v) : NULL;
+
+	json_path_free(p);
+	return (out);
+}
+
+/* Services take blanks from the end of a text, or put a line's end there. */
+static int
+same_text(const char * a, const char * b)
+{
+	size_t na = strlen(a), nb = strlen(b);
+
+	while (na > 0 && strchr(" \t\r\n", a[na - 1]) != NULL)
+		na--;
+	while (nb > 0 && strchr(" \t\r\n", b[nb - 1]) != NULL)
+		nb--;
+	return (na == nb && memcmp(a, b, na) == 0);
+}
+
+/* Ids are numbers here and texts there. */
+static int
+is_same(const json_t * a, const json_t * b)
+{
+	char num[32];
+
+	if (json_is_integer(a) && json_is_string(b)) {
+		snprintf(num, sizeof(num), "%lld",
+		    (long long)json_integer_value(a));
+		return (strcmp(num, json_string_value(b)) == 0);
+	}
+	if (json_is_string(a) && json_is_integer(b))
+		return (is_same(b, a));
+	if (json_is_string(a) && json_is_boolean(b))
+		return (strcmp(json_string_value(a), json_is_true(b) ? "true" :
+		    "false") == 0);
+	if (json_is_string(a) && json_is_string(b))
+		return (same_text(json_string_value(a), json_string_value(b)));
+	return (json_equal(a, b));
+}
+
+/* Whether the moment ${v} is not before ${least}. */
+static int
+is_since(const json_t * v, const json_t * least)
+{
+	const char * a = json_string_value(v), * b = json_string_value(least);
+	int64_t ms, from;
+	struct err e;
+
+	return (a != NULL && b != NULL &&
+	    rfc3339_parse(a, strlen(a), &ms, &e) == 0 &&
+	    rfc3339_parse(b, strlen(b), &from, &e) == 0 && ms >= from);
+}
+
+struct wanted {
+	json_t * match, * since;
+};
+
+static int
+is_ours(const struct wanted * w, const json_t * record)
+{
+	const char * path;
+	json_t * v;
+
+	json_object_foreach(w->match, path, v)
+		if (!is_same(v, at(path, record)))
+			return (0);
+	json_object_foreach(w->since, path, v)
+		if (!is_since(at(path, record), v))
+			return (0);
+	return (1);
+}
+
+static int
+expand(const struct action * a, const json_t * t, json_t ** out, struct err * e)
+{
+	struct template_env env = { .config = connector_config_parsed(a->c),
+	    .in = a->args, .lookup = a->lookup, .action = a->own };
+
+	*out = t != NULL ? template_json(t, &env, e) : json_object();
+	return (*out == NULL ? -1 : 0);
+}
+
+/* The record that is what was to be done (borrowed); NULL: none is. */
+static const json_t *
+find(const struct action * a, const struct wanted * w, const json_t * body)
+{
+	const json_t * records = a->act->probe->records != NULL ?
+	    json_path_get(a->act->probe->records, body) : body, * v;
+	size_t i;
+
+	if (!json_is_array(records))
+		return (records != NULL && is_ours(w, records) ? records :
+		    NULL);
+	json_array_foreach(records, i, v)
+		if (is_ours(w, v))
+			return (v);
+	return (NULL);
+}
+
+/* It is not there: then it may be sent again, once. */
+static void
+not_there(struct action * a, int status)
+{
+	struct err e;
+
+	if (a->has_refusal) {
+		/* Refused, and not there. */
+		err_set(&e, a->refusal.cls, a->refusal.code, "%s; it was sent "
+		    "before without an answer, but is not there",
+		    a->refusal.msg);
+		a->open = 0;
+		a->judged = 1;
+		a->step = STEP_ACT;
+		action_finish(a, NULL, status, &e);
+		return;
+	}
+	if (a->resent) {
+		give_up(a, "it was sent twice, and is not there");
+		return;
+	}
+	a->resent = 1;
+	a->judged = 0;
+	a->step = STEP_ACT;
+	a->tries = 0;
+	if (action_left_ms(a) > 0) {
+		action_begin(a);
+		return;
+	}
+	a->step = STEP_PROBE;
+	give_up(a, "it is not there, but no time is left to send it again");
+}
+
+void
+action_probe_answer(struct action * a, int status, const json_t * body)
+{
+	const struct manifest_probe * p = a->act->probe;
+	struct wanted w = { NULL, NULL };
+	const json_t * found = NULL, * part;
+	struct err e;
+	json_t * v;
+
+	if (body != NULL && (expand(a, p->match, &w.match, &e) ||
+	    expand(a, p->since, &w.since, &e))) {
+		json_decref(w.match);
+		action_probe_failed(a, &e);
+		return;
+	}
+	if (body != NULL)
+		found = find(a, &w, body);
+	json_decref(w.match);
+	json_decref(w.since);
+	if (found == NULL) {
+		not_there(a, status);
+		return;
+	}
+	part = p->result != NULL ? json_path_get(p->result, found) : found;
+	v = part != NULL ? json_incref(MUTABLE(part)) : json_null();
+	a->judged = 1;
+	action_finish(a, v, status, NULL);
+	json_decref(v);
+}

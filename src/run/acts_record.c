@@ -1,0 +1,237 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/rfc3339.h"
+#include "base/utf8.h"
+#include "run/acts.h"
+
+/* What is written down of an action. */
+
+#define MUTABLE(j) ((json_t *)(uintptr_t)(j))
+#define TEXT_MAX 200    /* longer texts are cut to ... */
+#define TEXT_KEPT 120
+#define TREE_MAX 2000   /* and what is larger as a whole is not kept */
+#define ALL_MAX 16000
+#define DEPTH_MAX 8
+#define HIDDEN "***"
+
+/* Keys whose values are nobody's business. */
+static int
+is_secret_key(const char * key)
+{
+	static const char * const words[] = { "password", "passwd", "secret",
+	    "token", "api_key", "apikey", "private_key", "access_key",
+	    "routing_key", "integration_key", "credential", "passphrase",
+	    "authorization", "signature", "cookie" };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasestr(key, words[i]) != NULL)
+			return (1);
+	return (0);
+}
+
+/* Values that look like what opens doors. */
+static int
+is_secret_text(const char * s)
+{
+	static const char * const begins[] = { "Bearer ", "Basic ", "ghp_",
+	    "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xapp-",
+	    "AKIA", "ASIA", "sk_live_", "sk-", "eyJ", "hvs.", "dt0c01." };
+	size_t i;
+
+	if (strstr(s, "-----BEGIN ") != NULL)
+		return (1);
+	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (strncmp(s, begins[i], strlen(begins[i])) == 0)
+			return (1);
+	return (0);
+}
+
+/* ${s} cut, with what tells whether another is the same. */
+static json_t *
+cut(const char * s, size_t n)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	size_t keep = n < TEXT_KEPT ? n : TEXT_KEPT;
+	unsigned len = 0;
+
+	while (keep > 0 && keep < n && ((unsigned char)s[keep] & 0xc0) == 0x80)
+		keep--;
+	if (!EVP_Digest(s, n, md, &len, EVP_sha256(), NULL) || len < 6)
+		return (NULL);
+	return (json_sprintf("%.*s... (%zu bytes, sha256 %02x%02x%02x%02x%02x"
+	    "%02x)", (int)keep, s, n, md[0], md[1], md[2], md[3], md[4],
+	    md[5]));
+}
+
+static json_t * plain(const json_t * v, int depth);
+
+static json_t *
+plain_tree(const json_t * v, int depth)
+{
+	json_t * out = json_is_array(v) ? json_array() : json_object(), * x;
+	const char * k;
+	size_t i;
+	int bad = 0;
+
+	json_array_foreach(v, i, x)
+		bad |= json_array_append_new(out, plain(x, depth + 1));
+	json_object_foreach(MUTABLE(v), k, x)
+		bad |= json_object_set_new(out, k, is_secret_key(k) ?
+		    json_string(HIDDEN) : plain(x, depth + 1));
+	if (bad) {
+		json_decref(out);
+		return (NULL);
+	}
+	return (out);
+}
+
+static json_t *
+plain(const json_t * v, int depth)
+{
+	const char * s = json_string_value(v);
+	size_t n = json_string_length(v);
+
+	if (s != NULL && (is_secret_text(s) || strlen(s) != n))
+		return (json_string(HIDDEN));
+	if (s != NULL && n > TEXT_MAX)
+		return (cut(s, n));
+	if (depth >= DEPTH_MAX && (json_is_object(v) || json_is_array(v)))
+		return (json_string("..."));
+	if (json_is_object(v) || json_is_array(v))
+		return (plain_tree(v, depth));
+	return (json_deep_copy(MUTABLE(v)));
+}
+
+json_t *
+acts_record_args(const json_t * args)
+{
+	json_t * out = json_object(), * v, * x;
+	size_t all = 0, n;
+	const char * k;
+	char * text;
+
+	json_object_foreach(MUTABLE(args), k, v) {
+		x = is_secret_key(k) ? json_string(HIDDEN) : plain(v, 0);
+		text = x != NULL ? json_dumps(x, JSON_ENCODE_ANY |
+		    JSON_COMPACT) : NULL;
+		n = text != NULL ? strlen(text) : 0;
+		if (n > TREE_MAX) {
+			json_decref(x);
+			x = cut(text, n);
+		}
+		all += n > TREE_MAX ? TEXT_MAX : n;
+		free(text);
+		if (all > ALL_MAX) {
+			json_decref(x);
+			x = json_string("...");
+		}
+		if (x == NULL || json_object_set_new(out, k, x)) {
+			json_decref(out);
+			return (NULL);
+		}
+	}
+	return (out);
+}
+
+const char *
+acts_record_outcome(enum action_outcome what)
+{
+	switch (what) {
+	case OUTCOME_UNSENT:
+		return ("not sent");
+	case OUTCOME_DONE:
+		return ("done");
+	case OUTCOME_SEEN:
+		return ("done (seen)");
+	case OUTCOME_FAILED:
+		return ("failed");
+	case OUTCOME_OPEN:
+		return ("ambiguous");
+	case OUTCOME_ACCEPTED:
+		return ("accepted");
+	}
+	return ("?");
+}
+
+/* What the service calls it; a new reference or NULL. */
+static json_t *
+name_of(const json_t * answer)
+{
+	static const char * const keys[] = { "key", "id", "number", "iid",
+	    "uuid", "ts", "alertId", "sha", "name", "html_url" };
+	const json_t * v = answer;
+	size_t i;
+
+	for (i = 0; json_is_object(answer) && i < sizeof(keys) /
+	    sizeof(keys[0]); i++) {
+		v = json_object_get(answer, keys[i]);
+		if (json_is_string(v) || json_is_integer(v))
+			break;
+	}
+	if (json_is_integer(v))
+		return (json_sprintf("%lld",
+		    (long long)json_integer_value(v)));
+	return (json_is_string(v) && json_string_length(v) > 0 &&
+	    json_string_length(v) < 128 && !is_secret_text(
+	    json_string_value(v)) ? json_incref(MUTABLE(v)) : NULL);
+}
+
+json_t *
+acts_record_end(const struct action_end * end, const json_t * answer,
+    const struct err * e, int64_t ms)
+{
+	char at[RFC3339_LEN];
+	json_t * v, * name = e == NULL ? name_of(answer) : NULL;
+
+	rfc3339_format(clock_wall_ms(), at);
+	v = json_pack("{s:s, s:i, s:I, s:I, s:s}", "state",
+	    acts_record_outcome(end->what), "status", end->status, "attempts",
+	    (json_int_t)end->attempts, "ms", (json_int_t)ms, "ended_at", at);
+	if (v == NULL || (name != NULL && json_object_set(v, "result", name)) ||
+	    (e != NULL && (json_object_set_new(v, "class", json_string(
+	    err_class_name(e->cls))) || json_object_set_new(v, "code",
+	    json_string(e->code)) || json_object_set_new(v, "message",
+	    json_string(e->msg))))) {
+		json_decref(v);
+		v = NULL;
+	}
+	json_decref(name);
+	return (v);
+}
+
+void
+acts_record_show(json_t * v, const char * node, const char * run,
+    int64_t now_ms)
+{
+	const char * state = json_str(v, "state"), * of = json_str(v, "node");
+	const char * by = json_str(v, "run"), * word = state;
+	int ours = of != NULL && strcmp(of, node) == 0;
+
+	if (state != NULL && (strcmp(state, "intent") == 0 ||
+	    strcmp(state, "sent") == 0)) {
+		/* Whoever began it is gone. */
+		word = now_ms > json_int(v, "until_ms", 0) || (ours &&
+		    (by == NULL || strcmp(by, run) != 0)) ? "unknown" :
+		    "under way";
+		if (strcmp(word, "unknown") == 0 &&
+		    json_object_get(v, "message") == NULL)
+			json_object_set_new(v, "message", json_string(
+			    strcmp(state, "sent") == 0 ? "the daemon ended "
+			    "before the service answered: look there" :
+			    "the daemon ended before it was sent, or just "
+			    "after"));
+	}
+	json_object_set_new(v, "outcome", json_string(word ? word : "unknown"));
+	json_object_del(v, "state");
+	json_object_del(v, "run");
+	json_object_del(v, "until_ms");
+}

@@ -1,0 +1,373 @@
+#include "base/buf.h"
+#include "base/rfc3339.h"
+#include "reader_rig.h"
+
+/* Lists that are longer than the service shows, read in windows. */
+
+#define MAX 3000
+#define DAY 86400
+
+/* The service: items by time or the other way round, of which it shows the first
+ * cap of what is asked for. */
+static struct world {
+	int64_t at[MAX];      /* s */
+	size_t n, size, cap;
+	unsigned seed;
+	int by_day;           /* its bounds are whole days */
+	int deaf;             /* it does not look at bounds */
+	int silent;           /* it tells no total unless asked */
+	int full;             /* it has no pages: one answer, that may be full */
+	size_t calls, totals;
+} w;
+
+static unsigned
+roll(unsigned n)
+{
+	w.seed = w.seed * 1103515245 + 12345;
+	return ((w.seed >> 16) % n);
+}
+
+static int64_t
+param(const char * url, const char * key, int64_t dflt)
+{
+	const char * p = strstr(url, key);
+	char text[64], * o = text;
+	int64_t ms;
+
+	if (p == NULL)
+		return (dflt);
+	for (p += strlen(key); *p != '\0' && *p != '&'; p++)
+		if (strncmp(p, "%3A", 3) == 0) {
+			*o++ = ':';
+			p += 2;
+		} else {
+			*o++ = *p;
+		}
+	*o = '\0';
+	if (strchr(text, '-') == NULL)
+		return (strtoll(text, NULL, 10));
+	if (strchr(text, 'T') == NULL)
+		strcat(text, "T00:00:00Z");
+	assert_int_equal(rfc3339_parse(text, strlen(text), &ms, NULL), 0);
+	return (ms / 1000);
+}
+
+static void
+serve(void * arg, const char * url, struct fake_answer * a)
+{
+	struct buf b = BUF_INIT(0);
+	int64_t since = w.deaf ? 0 : param(url, "since=", 0);
+	int64_t until = w.deaf ? INT64_MAX : param(url, "until=", INT64_MAX);
+	size_t from = (size_t)param(url, "o=", 0), k = 0, shown = 0, i, j;
+	int desc = strstr(url, "sort=-at") != NULL;
+	char when[RFC3339_LEN];
+
+	(void)arg;
+	assert_true(from < w.cap);
+	w.calls++;
+	if (w.by_day && until != INT64_MAX)
+		until += DAY - 1;
+	buf_adds(&b, "{\"d\":[");
+	for (i = 0; i < w.n; i++) {
+		j = desc ? w.n - 1 - i : i;
+		if (w.at[j] < since || w.at[j] > until)
+			continue;
+		if (k++ < from || shown == w.size || from + shown == w.cap)
+			continue;
+		rfc3339_format(w.at[j] * 1000, when);
+		buf_addf(&b, "%s{\"id\":%zu,\"at\":\"%s\"}",
+		    shown++ ? "," : "", j, when);
+	}
+	buf_adds(&b, "]");
+	if (!w.silent || strstr(url, "count=1") != NULL) {
+		buf_addf(&b, ",\"total\":%zu", k);
+		w.totals++;
+	}
+	buf_adds(&b, "}");
+	a->body = b.p;
+}
+
+static struct rig *
+rig(const char * split, const char * top)
+{
+	char text[1500], pages[200];
+	struct rig * g;
+
+	if (w.full)
+		snprintf(pages, sizeof(pages), "\"kind\":\"none\","
+		    "\"short_page_ends\":true,\"size\":{\"query\":\"n\","
+		    "\"default\":%zu}", w.size);
+	else
+		snprintf(pages, sizeof(pages), "\"kind\":\"offset\",\"query\":"
+		    "\"o\",\"total\":\"total\",\"short_page_ends\":true,"
+		    "\"cap\":%zu,\"size\":{\"query\":\"n\",\"default\":%zu,"
+		    "\"max\":%zu}", w.cap, w.size, w.size);
+
+	snprintf(text, sizeof(text), "\"items\":{\"key\":[\"id\"],\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"timestamp\","
+	    "\"not_null\":true},\"who\":{\"type\":\"text\",\"input\":true,"
+	    "\"default\":\"me\"}},\"lists\":[{\"needs\":[\"who\"],\"url\":"
+	    "\"/{{in.who}}\",\"records\":"
+	    "\"d\",\"paginate\":{%s},"
+	    "\"push\":{\"at\":[{\"op\":[\">=\",\">\"],\"query\":\"since\",%s},"
+	    "{\"op\":[\"<=\",\"<\"],\"query\":\"until\",%s}]},"
+	    "\"split\":{\"column\":\"at\"%s},"
+	    "\"order\":{\"columns\":{\"at\":\"at\"},"
+	    "\"query\":{\"sort\":\"{{order.minus}}{{order.column}}\"}}}]}",
+	    pages, w.by_day ?
+	    "\"time\":{\"strftime\":\"%Y-%m-%d\"}" : "\"time\":\"iso8601\"",
+	    w.by_day ? "\"time\":{\"strftime\":\"%Y-%m-%d\"}" :
+	    "\"time\":\"iso8601\"", split);
+	g = rig_new(top, text, "{\"cache_ttl\":0}");
+	fake_http_serve(g->http, serve, NULL);
+	return (g);
+}
+
+static void
+make_world(unsigned seed, size_t n, size_t cap)
+{
+	int64_t t = 1500000000;
+	size_t i;
+
+	memset(&w, 0, sizeof(w));
+	w.seed = seed * 7919 + 17;
+	w.n = n;
+	w.cap = cap;
+	w.size = 1 + cap / (2 + roll(4));
+	for (i = 0; i < n; i++) {
+		if (i % (cap - 1) == 0 || roll(3) > 0)
+			/* A bound may let the next second through. */
+			t += 2 + roll(roll(5) == 0 ? 3 * DAY : 90);
+		w.at[i] = t;
+	}
+}
+
+/* Read all, or what lies between; ${sort}: 0 as it comes, 1 rising, -1. */
+static void
+read_items(struct rig * g, int64_t from, int64_t to, int sort, int64_t limit)
+{
+	const struct manifest_entity * ent = manifest_entity(g->m, "items");
+	const struct plan_order by = { 1, sort < 0 };
+	struct value v[2];
+	char text[2][RFC3339_LEN];
+	struct plan_given given[2];
+	struct plan * p;
+	size_t n = 0, i;
+	struct err e;
+
+	memset(v, 0, sizeof(v));
+	for (i = 0; i < 2; i++) {
+		if ((i == 0 ? from : to) < 0)
+			continue;
+		rfc3339_format((i == 0 ? from : to) * 1000, text[i]);
+		v[i].type = VALUE_TEXT;
+		v[i].s = text[i];
+		v[i].len = (uint32_t)strlen(text[i]);
+		given[n].column = 1;
+		given[n].op = i == 0 ? OP_GE : OP_LT;
+		given[n].values = &v[i];
+		given[n++].nvalues = 1;
+	}
+	p = plan_new(g->c, ent, given, n, &by, sort != 0, &e);
+	if (p == NULL)
+		fail_msg("%s", e.msg);
+	p->limit = limit;
+	memset(&g->ctx.st, 0, sizeof(g->ctx.st));
+	rig_open_plan(g, p);
+	rig_all(g);
+}
+
+/* Each item that was asked for came once, in its order. */
+static void
+came(const struct rig * g, int64_t from, int64_t to, int sort)
+{
+	static int seen[MAX];
+	int64_t last = sort < 0 ? INT64_MAX : 0;
+	const char * p = g->rows;
+	size_t i, id;
+	int got;
+
+	if (g->has_failed)
+		fail_msg("%s: %s", g->e.code, g->e.msg);
+	memset(seen, 0, sizeof(seen));
+	while (sscanf(p, "%zu/%*[^ |]%n", &id, &got) == 1) {
+		assert_true(id < w.n);
+		seen[id]++;
+		if (sort != 0 && (sort > 0 ? w.at[id] < last :
+		    w.at[id] > last))
+			fail_msg("%zu is out of order", id);
+		last = w.at[id];
+		p += got;
+		p += *p == ' ' || *p == '|';
+	}
+	assert_int_equal(*p, '\0');
+	for (i = 0; i < w.n; i++)
+		if (seen[i] > 1 || (seen[i] == 0 && (from < 0 ||
+		    w.at[i] >= from) && (to < 0 || w.at[i] < to)))
+			fail_msg("%zu came %d times", i, seen[i]);
+}
+
+static void
+test_windows(void ** state)
+{
+	unsigned seed;
+	struct rig * g;
+	int sort;
+	int64_t from, to;
+
+	(void)state;
+	for (seed = 1; seed <= 120; seed++) {
+		make_world(seed, 20 + seed % 9 * 30, 12 + seed % 4 * 10);
+		w.silent = seed % 5 == 0;
+		if ((w.full = seed % 4 == 1) != 0)
+			w.size = w.cap;
+		g = rig(w.silent ? ",\"query\":{\"count\":\"1\"}" : "", "");
+		g->ahead = seed % 2 == 0;
+		sort = (int)(seed % 3) - 1;
+		from = seed % 7 == 0 ? w.at[w.n / 4] : -1;
+		to = seed % 6 == 0 ? w.at[w.n - w.n / 4] : -1;
+		read_items(g, from, to, sort, -1);
+		if (g->has_failed)
+			fail_msg("seed %u: %s", seed, g->e.msg);
+		came(g, from, to, sort);
+		rig_free(g);
+	}
+}
+
+/* Bounds that are wider than a window give neighbours the same rows. */
+static void
+test_coarse_bounds(void ** state)
+{
+	unsigned seed;
+	struct rig * g;
+
+	(void)state;
+	for (seed = 1; seed <= 40; seed++) {
+		make_world(seed, 200, 60);
+		w.by_day = 1;
+		g = rig("", "");
+		read_items(g, -1, -1, (int)(seed % 3) - 1, -1);
+		/* A day may have too many; then it says so. */
+		if (g->has_failed)
+			assert_string_equal(g->e.code, "page_cap");
+		else
+			came(g, -1, -1, (int)(seed % 3) - 1);
+		rig_free(g);
+	}
+}
+
+static void
+test_what_fits_is_not_split(void ** state)
+{
+	struct rig * g;
+
+	(void)state;
+	make_world(1, 20, 20);
+	w.size = 10;
+	g = rig("", "");
+	read_items(g, -1, -1, 0, -1);
+	came(g, -1, -1, 0);
+	assert_int_equal(w.calls, 2);
+	assert_int_equal(g->ctx.st.total, 20);
+	rig_free(g);
+}
+
+/* Who wants few is not asked to pay for windows, nor is the service to count. */
+static void
+test_limit(void ** state)
+{
+	struct rig * g;
+
+	(void)state;
+	make_world(3, 300, 20);
+	w.size = 5;
+	w.silent = 1;
+	g = rig(",\"query\":{\"count\":\"1\"}", "");
+	read_items(g, -1, -1, 1, 3);
+	assert_false(g->has_failed);
+	assert_int_equal(w.totals, 0);
+	assert_int_equal(w.calls, 1);
+	rig_free(g);
+}
+
+static void
+test_one_moment(void ** state)
+{
+	struct rig * g;
+	size_t i;
+	int full;
+
+	(void)state;
+	for (full = 0; full < 2; full++) {
+		make_world(5, 100, 20);
+		w.full = full;
+		w.size = full ? w.cap : 10;
+		for (i = 0; i < w.n; i++)
+			w.at[i] = 1500000000;
+		g = rig("", "");
+		read_items(g, -1, -1, 0, -1);
+		rig_error(g, ERR_PERMANENT, "page_cap", full ? "it.items: there "
+		    "are more rows than one answer may have, which is 20; "
+		    "narrow it" : "it.items: the service pages no further than "
+		    "offset 20; narrow it");
+		assert_true(w.calls < 80);
+		rig_free(g);
+	}
+}
+
+static void
+test_deaf_service(void ** state)
+{
+	struct rig * g;
+
+	(void)state;
+	make_world(5, 100, 20);
+	w.size = 10;
+	w.deaf = 1;
+	g = rig("", "");
+	read_items(g, -1, -1, 0, -1);
+	rig_error(g, ERR_PERMANENT, "page_cap", "offset 20");
+	assert_true(w.calls < 80);
+	rig_free(g);
+}
+
+/* One that is left while a window is read leaves nothing behind. */
+static void
+test_left(void ** state)
+{
+	const struct manifest_entity * ent;
+	struct rig * g;
+	struct err e;
+	int pages, i;
+
+	(void)state;
+	for (pages = 0; pages < 6; pages++) {
+		make_world(7, 200, 20);
+		w.size = 10;
+		g = rig("", "");
+		ent = manifest_entity(g->m, "items");
+		rig_open_plan(g, plan_new(g->c, ent, NULL, 0, NULL, 0, &e));
+		for (i = 0; i < pages; i++)
+			rig_next(g);
+		g->close_within = pages % 2;
+		rig_begin(g);
+		fake_loop_advance(g->L, 10);
+		rig_free(g);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_coarse_bounds),
+		cmocka_unit_test(test_what_fits_is_not_split),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_one_moment),
+		cmocka_unit_test(test_deaf_service),
+		cmocka_unit_test(test_left),
+	};
+
+	return (cmocka_run_group_tests_name("reader_split", tests, NULL, NULL));
+}

@@ -1,0 +1,197 @@
+/* Incremental syncs over parts that come and go: what is older than the cursor and
+ * lies in a part that is new is read, once. */
+#include "sync/sync_parts.h"
+#include "sync_rig.h"
+
+#define INC ",\"incremental\":\"updated\""
+
+static void
+fill(struct rig * g, size_t n)
+{
+	while (n-- > 0) {
+		rig_add(g);
+		fake_loop_advance(g->L, 1000);
+	}
+	fake_loop_advance(g->L, 60000);
+}
+
+static void
+test_a_part_that_comes_later(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("parts", INC);
+
+	(void)state;
+	fill(g, 60);
+	g->boxes = RIG_BOXES - 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 45);
+	assert_int_equal(json_string_length(rig_cursor(g, d, "parts", "parts")),
+	    12 * (RIG_BOXES - 1));
+	/* All of it is older than the cursor. */
+	g->boxes = RIG_BOXES;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 15);
+	assert_true(rig_same(g, "t-parts"));
+	assert_int_equal(g->res.p.calls, 1 + RIG_BOXES + 3);
+	/* Once is enough. */
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 0);
+	assert_int_equal(g->res.p.calls, 1 + RIG_BOXES);
+	rig_touch(g, 7);
+	rig_run(g, d, 0);
+	assert_int_equal(g->res.p.written, 1);
+	assert_true(rig_same(g, "t-parts"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* One that went and comes again has what it got meanwhile. */
+static void
+test_a_part_that_comes_again(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("parts", INC);
+	size_t i;
+
+	(void)state;
+	fill(g, 40);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 40);
+	g->boxes = RIG_BOXES - 1;
+	/* Of the last box, ... */
+	for (i = 0; i < 40; i++)
+		if (g->items[i].id % RIG_BOXES == RIG_BOXES - 1)
+			rig_touch(g, i);
+	fake_loop_advance(g->L, 60000);
+	/* ... and then of another, so that the cursor goes past them. */
+	rig_touch(g, RIG_BOXES - 1);
+	fake_loop_advance(g->L, 60000);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 1);
+	g->boxes = RIG_BOXES;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-parts"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* A run that fails within the new part leaves it new. */
+static void
+test_a_new_part_that_fails(void ** state)
+{
+	struct rig * g = rig_new("{\"retry_count\":0}");
+	struct sync_def * d = rig_def("parts", INC);
+
+	(void)state;
+	fill(g, 60);
+	g->boxes = RIG_BOXES - 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	g->boxes = RIG_BOXES;
+	g->status = 500;
+	g->status_at = g->pages + 1 + RIG_BOXES + 2;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	g->status = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-parts"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* ---- the set itself ---- */
+
+static json_t *
+in_of(int i)
+{
+	json_t * in = json_pack("{s:i}", "box", i);
+
+	assert_non_null(in);
+	return (in);
+}
+
+static void
+note(struct sync_parts * p, int from, int to)
+{
+	json_t * in;
+	int i;
+
+	for (i = from; i < to; i++) {
+		in = in_of(i);
+		sync_parts_note(p, (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15),
+		    in);
+		json_decref(in);
+	}
+}
+
+static void
+test_set(void ** state)
+{
+	struct sync_parts p;
+	json_t * rec = json_object();
+	const json_t * in;
+	int n;
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	sync_parts_load(&p, rec);
+	note(&p, 0, 100);
+	note(&p, 50, 100);
+	/* Without anything known nothing is new. */
+	assert_null(sync_parts_fresh(&p));
+	assert_int_equal(sync_parts_put(&p, rec), 0);
+	assert_int_equal(json_string_length(json_object_get(rec, "parts")),
+	    12 * 100);
+	sync_parts_free(&p);
+	sync_parts_load(&p, rec);
+	note(&p, 10, 103);
+	for (n = 100; n < 103; n++) {
+		in = sync_parts_fresh(&p);
+		assert_int_equal(json_integer_value(json_object_get(in, "box")),
+		    n);
+	}
+	assert_null(sync_parts_fresh(&p));
+	assert_int_equal(sync_parts_put(&p, rec), 0);
+	assert_int_equal(json_string_length(json_object_get(rec, "parts")),
+	    12 * 93);
+	sync_parts_free(&p);
+	/* Too many that are new: all is read. */
+	sync_parts_load(&p, rec);
+	note(&p, 200, 200 + SYNC_PARTS_FRESH + 1);
+	assert_true(p.too_many);
+	assert_null(sync_parts_fresh(&p));
+	sync_parts_free(&p);
+	/* Too many at all: they are not told apart. */
+	sync_parts_load(&p, rec);
+	note(&p, 0, SYNC_PARTS_MAX + 1);
+	assert_int_equal(sync_parts_put(&p, rec), 0);
+	assert_null(json_object_get(rec, "parts"));
+	sync_parts_free(&p);
+	/* A record of another hand. */
+	json_object_set_new(rec, "parts", json_string("zz"));
+	sync_parts_load(&p, rec);
+	assert_false(p.has_known);
+	sync_parts_free(&p);
+	json_decref(rec);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_part_that_comes_later),
+		cmocka_unit_test(test_a_part_that_comes_again),
+		cmocka_unit_test(test_a_new_part_that_fails),
+		cmocka_unit_test(test_set),
+	};
+
+	return (cmocka_run_group_tests_name("sync_parts", tests, NULL, NULL));
+}
