@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "conn/decode_json.h"
 
-#define RIG_COLUMNS 32
+#define RIG_COLUMNS 64
 
 struct rig {
 	struct manifest_column columns[RIG_COLUMNS];

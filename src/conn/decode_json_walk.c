@@ -1,5 +1,7 @@
 #include "conn/decode_json_walk.h"
 
+#include "base/plain.h"
+
 static int
 is_between(char c)
 {
@@ -19,11 +21,15 @@ skip_string(struct decode_walk * w)
 {
 	int escaped = 0;
 
-	for (w->at++; w->at < w->end && w->s[w->at] != '"'; w->at++)
+	for (w->at++; w->at < w->end; w->at++) {
+		w->at += plain_run(w->s + w->at, w->end - w->at);
+		if (w->at >= w->end || w->s[w->at] == '"')
+			break;
 		if (w->s[w->at] == '\\') {
 			escaped = 1;
 			w->at++;
 		}
+	}
 	w->at++;
 	return (escaped);
 }

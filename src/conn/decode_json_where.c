@@ -48,83 +48,139 @@ text_of(struct decode_json * d, const struct json_token * t, size_t * n)
 	return (s);
 }
 
-/* Which conditions of ${st} are of the key ${t}, as bits. */
-static unsigned
-of_key(struct decode_json * d, const struct path_step * st,
-    const struct json_token * t)
+/* So many paths' conditions are looked at in one walk through a list. */
+#define BATCH 32
+
+/* What is looked for: for each of ${n} the first element that meets it. */
+struct search {
+	const struct decode_where * wheres;
+	size_t n;
+	uint32_t open;             /* bits: not found yet */
+	uint8_t met[BATCH];        /* conditions, as bits: of this element */
+	struct json_token hit[BATCH];
+};
+
+/* Which conditions of what is looked for are about the key ${t}, as bits; whether
+ * there are any. */
+static int
+of_key(struct decode_json * d, const struct search * f,
+    const struct json_token * t, uint8_t * bits)
 {
+	const struct path_step * st;
 	const char * s;
-	unsigned bits = 0;
-	size_t i, n;
+	size_t i, j, n;
+	int any = 0;
 
 	if ((s = text_of(d, t, &n)) == NULL)
 		return (0);
-	for (i = 0; i < st->nconds; i++)
-		if (st->conds[i].key_len == n &&
-		    memcmp(st->conds[i].key, s, n) == 0)
-			bits |= 1U << i;
-	return (bits);
+	for (i = 0; i < f->n; i++) {
+		bits[i] = 0;
+		if (!(f->open & UINT32_C(1) << i))
+			continue;
+		st = f->wheres[i].step;
+		for (j = 0; j < st->nconds; j++)
+			if (st->conds[j].key_len == n &&
+			    memcmp(st->conds[j].key, s, n) == 0)
+				bits[i] |= (uint8_t)(1U << j);
+		any |= bits[i];
+	}
+	return (any);
 }
 
-/* Whether the object ${t} meets all conditions; of equal keys the last counts. */
-static int
-meets(struct decode_json * d, const struct path_step * st,
-    const struct json_token * t)
+/* A member of an element: what it says for all that is looked for; of equal keys
+ * the last counts. */
+static void
+look_at(struct decode_json * d, struct search * f, const struct json_token * key,
+    const struct json_token * value)
+{
+	const struct path_step * st;
+	uint8_t bits[BATCH];
+	const char * s;
+	size_t i, j, n;
+
+	if (!of_key(d, f, key, bits))
+		return;
+	s = text_of(d, value, &n);
+	for (i = 0; i < f->n; i++) {
+		st = f->wheres[i].step;
+		f->met[i] &= (uint8_t)~bits[i];
+		for (j = 0; s != NULL && j < st->nconds; j++)
+			if ((bits[i] & 1U << j) &&
+			    json_path_cond(&st->conds[j], s, n))
+				f->met[i] |= (uint8_t)(1U << j);
+	}
+}
+
+/* Note what the object ${t} is the first to meet. */
+static void
+look_into(struct decode_json * d, struct search * f, const struct json_token * t)
 {
 	struct decode_walk w = { d->body.p, t->at + 1, t->at + t->len };
 	struct json_token key, value;
-	unsigned met = 0, bits;
-	const char * s;
-	size_t i, n;
+	size_t i;
 
-	while (decode_json_walk(&w, &key) && decode_json_walk(&w, &value)) {
-		if ((bits = of_key(d, st, &key)) == 0)
-			continue;
-		met &= ~bits;
-		if ((s = text_of(d, &value, &n)) == NULL)
-			continue;
-		for (i = 0; i < st->nconds; i++)
-			if ((bits & 1U << i) &&
-			    json_path_cond(&st->conds[i], s, n))
-				met |= 1U << i;
-	}
-	return (met == (1U << st->nconds) - 1);
+	memset(f->met, 0, f->n);
+	while (decode_json_walk(&w, &key) && decode_json_walk(&w, &value))
+		look_at(d, f, &key, &value);
+	for (i = 0; i < f->n; i++)
+		if ((f->open & UINT32_C(1) << i) && f->met[i] ==
+		    (1U << f->wheres[i].step->nconds) - 1) {
+			f->hit[i] = *t;
+			f->open &= ~(UINT32_C(1) << i);
+		}
 }
 
-/* The first element that meets them, into ${t}; 0: none. */
-static int
-find(struct decode_json * d, const struct path_step * st, size_t at, size_t end,
-    struct json_token * t)
+/* Go through the list between ${at} and ${end} until all is found. */
+static void
+search(struct decode_json * d, struct search * f, size_t at, size_t end)
 {
 	struct decode_walk w = { d->body.p, at + 1, end };
+	struct json_token t;
 
-	while (decode_json_walk(&w, t) && !d->failed)
-		if (t->kind == TOKEN_TREE && d->body.p[t->at] == '{' &&
-		    meets(d, st, t))
-			return (!d->failed);
-	return (0);
+	while (f->open != 0 && !d->failed && decode_json_walk(&w, &t))
+		if (t.kind == TOKEN_TREE && d->body.p[t.at] == '{')
+			look_into(d, f, &t);
+}
+
+/* Look for what ${f} names, and read what was found. */
+static int
+batch(struct decode_json * d, struct search * f, size_t end)
+{
+	struct decode_frame * frame = &d->frames[d->nframes - 1];
+	uint32_t wanted = 0;
+	size_t i;
+	int rv = 0;
+
+	for (i = 0; i < f->n; i++)
+		if (decode_json_live(d, f->wheres[i].state) != DECODE_DEAD)
+			wanted |= UINT32_C(1) << i;
+	f->open = wanted;
+	search(d, f, frame->start, end);
+	for (i = 0; i < f->n && rv == 0 && !d->failed; i++) {
+		if (!(wanted & ~f->open & UINT32_C(1) << i))
+			continue;
+		/* As if it were a member of the list: it has no place in it. */
+		frame->is_array = 0;
+		d->next = f->wheres[i].state;
+		rv = decode_json_scan_part(d, f->hit[i].at, f->hit[i].at +
+		    f->hit[i].len);
+		frame->is_array = 1;
+	}
+	return (rv || d->failed ? -1 : 0);
 }
 
 int
 decode_json_where(struct decode_json * d, const struct decode_state * st,
     size_t end)
 {
-	struct decode_frame * f = &d->frames[d->nframes - 1];
-	struct json_token t;
-	uint32_t state;
+	struct search f;
 	size_t i;
-	int rv = 0;
 
-	for (i = 0; i < st->nwheres && rv == 0; i++) {
-		state = decode_json_live(d, st->wheres[i].state);
-		if (state == DECODE_DEAD ||
-		    !find(d, st->wheres[i].step, f->start, end, &t))
-			continue;
-		/* As if it were a member of the list: it has no place in it. */
-		f->is_array = 0;
-		d->next = state;
-		rv = decode_json_scan_part(d, t.at, t.at + t.len);
-		f->is_array = 1;
+	for (i = 0; i < st->nwheres; i += f.n) {
+		f.wheres = st->wheres + i;
+		f.n = st->nwheres - i < BATCH ? st->nwheres - i : BATCH;
+		if (batch(d, &f, end))
+			return (-1);
 	}
-	return (rv || d->failed ? -1 : 0);
+	return (0);
 }

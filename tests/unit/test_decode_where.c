@@ -196,6 +196,35 @@ test_deep(void ** state)
 	buf_free(&doc);
 }
 
+/* More of one list than are looked for at once; each is there, or not. */
+static void
+test_many(void ** state)
+{
+	struct buf spec = BUF_INIT(0), doc = BUF_INIT(0), want = BUF_INIT(0);
+	int i;
+
+	(void)state;
+	buf_adds(&doc, "[{\"t\":[");
+	for (i = 0; i < 50; i++) {
+		buf_addf(&spec, "c%d:integer:t[k=n%d].v ", i, i);
+		if (i % 7 != 0)
+			buf_addf(&doc, "{\"v\":%d,\"k\":\"n%d\"},{\"k\":\"n%d\"},", i,
+			    i, i);
+		buf_adds(&want, i > 0 ? "," : "");
+		if (i % 7 != 0)
+			buf_addf(&want, "%d", i);
+		else
+			buf_adds(&want, "NULL");
+	}
+	buf_adds(&doc, "7]}]");
+	buf_adds(&want, ";");
+	spec.p[spec.len - 1] = '\0';
+	column("$", spec.p, doc.p, want.p);
+	buf_free(&spec);
+	buf_free(&doc);
+	buf_free(&want);
+}
+
 static int
 setup(void ** state)
 {
@@ -219,7 +248,8 @@ main(void)
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_keys_again),
 		cmocka_unit_test(test_records),
-		cmocka_unit_test(test_deep)
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_many)
 	};
 
 	return (cmocka_run_group_tests_name("decode_where", tests, setup,
