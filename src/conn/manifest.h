@@ -168,6 +168,7 @@ struct manifest_paginate {
 	const char * size_param;   /* or the language of that; or NULL */
 	int size;                  /* asked for by default */
 	int size_max;
+	int size_min;              /* fewer it will not have */
 	int short_page_ends;       /* fewer raw records than asked for: the last */
 	int64_t offset_cap;        /* offset + size, or so many records by a cursor,
 	                              may not pass it; 0: none */
@@ -339,7 +340,8 @@ struct manifest_entity {
 	const char * complete;
 	const char * complete_input;  /* that entity's input, which is told ... */
 	size_t complete_key;          /* ... the value of this column of ours */
-	size_t complete_own;          /* its rows are ours whose column of these ... */
+	int complete_match;           /* its rows are ours ... */
+	size_t complete_own;          /* ... whose column of these ... */
 	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
 };

@@ -172,6 +172,7 @@ read_match(struct mread * r, struct manifest_entity * ent,
 	if (ent->columns[col].lazy != NULL)
 		mread_fault(r, "match", "must name a column that every row "
 		    "has");
+	ent->complete_match = 1;
 	ent->complete_their = (size_t)their;
 	ent->complete_own = (size_t)col;
 }

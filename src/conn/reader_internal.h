@@ -151,6 +151,8 @@ struct reader_more {
 	struct page * page;        /* the one that is or was completed */
 	size_t from, to, at;       /* its rows that are asked for; how far */
 	struct reader * sub;       /* reads what is more of them */
+	struct reader_match * match; /* what was read, where it is of many; or
+	                              NULL */
 	int has_failed;
 	struct err e;
 };
@@ -190,7 +192,7 @@ struct reader {
 /*
  * reader_complete.c.  begin: once the plan is there.  page: whether the lazy columns
  * of ${p}, which is about to be given, are there: 1; 0: reader_soon() will tell;
- * -1: more.e says why not.  end: nothing is asked for any more.
+ * -1: more.e says why not.  end: nothing is asked for any more, and nothing kept.
  */
 void reader_complete_begin(struct reader * r);
 int reader_complete_page(struct reader * r, struct page * p) MUST_CHECK;

@@ -52,6 +52,28 @@ is_asked_a_row(const struct query_choice * ch)
 	return (ch->inner && !ch->known && ch->h.nasks > 0);
 }
 
+/* What columns cost that the list does not tell. */
+static void
+say_lazy(const struct plan * p, struct buf * out)
+{
+	const struct manifest_entity * ent = p->ent;
+	const char * sep = ", and 1 a row for ";
+	size_t i;
+
+	for (i = 0; i < ent->ncolumns; i++) {
+		if (ent->columns[i].lazy == NULL || !p->wanted[i])
+			continue;
+		if (ent->complete_match) {
+			buf_addf(out, ", and those of %s, for each different "
+			    "%s", ent->complete,
+			    ent->columns[ent->complete_key].name);
+			return;
+		}
+		buf_addf(out, "%s%s", sep, ent->columns[i].name);
+		sep = ", ";
+	}
+}
+
 static void
 say_calls(const struct query_choice * ch, const char * before,
     const struct plan * p, struct buf * out)
@@ -67,6 +89,7 @@ say_calls(const struct query_choice * ch, const char * before,
 		buf_adds(out, "1 a page");
 	if (p->list->partition != NULL)
 		buf_addf(out, ", for each of %s", p->list->partition);
+	say_lazy(p, out);
 	if (is_asked_a_row(ch) && before != NULL)
 		buf_addf(out, ", for each different row of %s", before);
 }

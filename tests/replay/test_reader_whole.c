@@ -120,8 +120,10 @@ static void
 test_matches(void ** state)
 {
 	static char page[16384];
-	static struct fake_answer a = { .body = page };
-	struct rig * g = rig_new("", STATES, "{}");
+	static struct fake_answer a = { .body = page,
+	    .header = "Link: </vms/2>; rel=next" };
+	/* Nothing is kept between statements. */
+	struct rig * g = rig_new("", STATES, "{\"cache_ttl\":0}");
 	size_t n = 0, i;
 
 	(void)state;
@@ -135,8 +137,12 @@ test_matches(void ** state)
 	    "{\"vm\":\"gone\",\"state\":\"off\"},{\"vm\":\"v248\",\"state\":"
 	    "\"off\"}]" });
 	rig_script(g, "/t/states", { .body = "[{\"vm\":\"v1\",\"state\":\"x\"}]" });
-	assert_int_equal(rig_read(g, "vms", ""), 3);
+	/* The second page asks for nothing more. */
+	rig_script(g, "/vms/2", { .body = "[{\"id\":\"V248\",\"sub\":\"s\"},{\"id\":"
+	    "\"v9\",\"sub\":null},{\"id\":null,\"sub\":\"t\"}]" });
+	assert_int_equal(rig_read(g, "vms", ""), 4);
 	assert_int_equal(g->has_failed, 0);
+	assert_non_null(strstr(g->rows, "|V248/s/off v9 /t"));
 	assert_memory_equal(g->rows, "v0/s v1/t/x v2/s/on v3/t ", 25);
 	assert_non_null(strstr(g->rows, " v248/s/off v249/t"));
 	rig_free(g);
