@@ -216,6 +216,10 @@ struct reader_part * reader_parts_next(struct reader * r);
 int reader_parts_ended(const struct reader * r);
 void reader_parts_close(struct reader * r);
 void reader_parts_free(struct reader_part * p);
+/** reader_parts_halve(p): Where several values of an input went in one call that the
+ * service does not answer as a whole: ask for each half of them next, in place of
+ * ${p}.  1: so it will be; 0: there is one; -1: no memory. */
+int reader_parts_halve(struct reader_part * p) MUST_CHECK;
 /** reader_parts_fill(p, page): Put the inputs' values into their columns. */
 int reader_parts_fill(const struct reader_part * p, struct page * page)
     MUST_CHECK;

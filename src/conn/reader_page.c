@@ -317,6 +317,7 @@ judged(struct reader_call * c, const struct http_res * res)
 	enum answer_kind kind;
 	json_t * body;
 	struct err e;
+	int apart;
 
 	r->ctx->st.bytes += res->bytes;
 	if (r->ctx->st.first_ms == 0)
@@ -333,6 +334,16 @@ judged(struct reader_call * c, const struct http_res * res)
 		reader_page_forget(c);
 		reader_call_failed(c, &e);
 		return;
+	}
+	if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP) {
+		if ((apart = reader_parts_halve(c->part)) < 0) {
+			err_nomem(&e, "a partition");
+			reader_call_failed(c, &e);
+		} else if (apart > 0) {
+			reader_call_done(c, NULL);
+		}
+		if (apart != 0)
+			return;
 	}
 	switch (kind) {
 	case ANSWER_OK:

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,6 +294,41 @@ reader_parts_next(struct reader * r)
 	if (!s->has_failed && reader_parts_ended(r))
 		s->has_failed = reader_sync_ended(r, &s->e) != 0;
 	return (NULL);
+}
+
+/* Ask for the values ${from} to ${to} of ${list} next, beside the rest of ${in}. */
+static int
+ask_next(struct reader_source * s, const json_t * in, const char * name,
+    const json_t * list, size_t from, size_t to)
+{
+	json_t * set = json_copy((json_t *)(uintptr_t)in), * some = json_array();
+	int rc = set == NULL || some == NULL;
+
+	for (; from < to && rc == 0; from++)
+		rc = json_array_append(some, json_array_get(list, from));
+	if (rc || json_object_set(set, name, some) ||
+	    json_array_insert(s->inputs, s->at, set))
+		rc = -1;
+	else
+		s->n++;
+	json_decref(some);
+	json_decref(set);
+	return (rc);
+}
+
+int
+reader_parts_halve(struct reader_part * p)
+{
+	const struct manifest_list * l = p->r->plan->list;
+	const char * name = json_string_value(json_array_get(l->needs, 0));
+	const json_t * list = name ? json_object_get(p->in, name) : NULL;
+	size_t n = json_array_size(list);
+
+	/* The marks of a sync count parts. */
+	if (l->batch == 0 || n < 2 || p->r->sync != NULL)
+		return (0);
+	return (ask_next(&p->r->src, p->in, name, list, n / 2, n) ||
+	    ask_next(&p->r->src, p->in, name, list, 0, n / 2) ? -1 : 1);
 }
 
 int

@@ -163,6 +163,21 @@ test_batches(void ** state)
 	rig_read(g, "items", "");
 	rig_error(g, ERR_PERMANENT, "http_200", "b is out");
 	rig_free(g);
+	/* Where one makes the service refuse the whole, the others are told. */
+	g = rig_new("\"errors\":[{\"status\":[404],\"do\":\"empty\"},{\"status\":"
+	    "[200],\"path\":\"[*].error\",\"do\":\"skip\"}],", ents, "{}");
+	rig_script(g, "/items", { .body = "[\"a\",\"b\",\"c\",\"d\"]" });
+	rig_script(g, "/item/a,b", { .body = "[{\"value\":{\"id\":\"a\",\"v\":1}},"
+	    "{\"value\":null,\"error\":\"b is out\"}]" });
+	rig_script(g, "/item/a", { .body = "[{\"value\":{\"id\":\"a\",\"v\":1}}]" });
+	rig_script(g, "/item/b", { .body = "[{\"error\":\"b is out\"}]" });
+	rig_script(g, "/item/c,d", { .status = 404 });
+	rig_script(g, "/item/c", { .status = 404 });
+	rig_script(g, "/item/d", { .body = "[{\"value\":{\"id\":\"d\",\"v\":4}}]" });
+	assert_int_equal(rig_read(g, "items", ""), 7);
+	rig_rows(g, "a/1 b c d/4");
+	assert_int_equal(g->ctx.st.skipped, 2);
+	rig_free(g);
 	/* A comma would make two of one. */
 	g = rig_new(rules, ents, "{}");
 	rig_script(g, "/items", { .body = "[\"a,b\",\"c\"]" });
