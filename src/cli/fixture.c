@@ -216,7 +216,7 @@ fixture_begin(struct fixture_run * run, struct manifest * m, const json_t * fx,
 	    (run->secrets = secrets_new(NULL, e)) == NULL)
 		return (-1);
 	run->env.secrets = run->secrets;
-	run->env.no_pause = 1;
+	run->env.no_pause = !run->live;
 	run->env.limits = limits_new(run->env.loop, NULL);
 	if (run->env.limits == NULL)
 		return (err_nomem(e, "limits"));

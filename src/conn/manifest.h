@@ -276,6 +276,7 @@ struct manifest_probe {
 /* How a service is told that it is the same again. */
 struct manifest_idempotency {
 	const char * header;          /* or ... */
+	const char * query;           /* ... a parameter, or ... */
 	const char * body;            /* ... the path in the body */
 	const char * value;           /* template */
 };

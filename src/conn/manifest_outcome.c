@@ -144,13 +144,15 @@ read_key(struct mread * r, struct manifest_action * act, const json_t * v,
 	if (mread_is_object(r, o, KEYS_IDEMPOTENCY) && (act->idempotency = k =
 	    mread_alloc(r, 1, sizeof(*k))) != NULL) {
 		k->header = mread_str(r, o, "header", 0);
+		k->query = mread_str(r, o, "query", 0);
 		k->body = mread_str(r, o, "body", 0);
 		k->value = mread_template(r, o, "value", 0, &s);
 		if (k->value == NULL)
 			k->value = "{{action.id}}";
-		if ((k->header == NULL) == (k->body == NULL))
-			mread_fault(r, NULL, "needs a header, or a path in the "
-			    "body");
+		if ((k->header != NULL) + (k->query != NULL) +
+		    (k->body != NULL) != 1)
+			mread_fault(r, NULL, "needs a header, or a parameter of "
+			    "the query, or a path in the body");
 		else if (k->body != NULL && (strcmp(act->method, "GET") == 0 ||
 		    (act->body != NULL && !json_is_object(act->body))))
 			mread_fault(r, "body", "goes with a body that is an "

@@ -19,7 +19,7 @@ is_ours(const struct err * e)
 {
 	static const char * const codes[] = { "sql", "no_table", "ambiguous",
 	    "denied", "not_here", "memory", "nomem", "too_big", "sqlite",
-	    "busy", "stopping", "not_yet", NULL };
+	    "busy", "stopping", "not_yet", "journal", NULL };
 
 	return (e->cls == ERR_CANCELLED || is_one(e->code, codes));
 }
@@ -59,7 +59,8 @@ stmt_class_is_service(const struct err * e)
 {
 	static const char * const codes[] = { "deadline", "input",
 	    "max_api_calls", "page_cap", "bad_args", "not_found", "exists",
-	    "misfit", "ambiguous", "disabled", "template", NULL };
+	    "misfit", "ambiguous", "disabled", "template", "accepted",
+	    "failed", NULL };
 
 	return (!is_ours(e) && !is_one(e->code, codes));
 }
