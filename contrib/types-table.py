@@ -16,7 +16,8 @@ HEAD = """# The types, and how each was checked
 Made by `contrib/types-table.py`; do not edit.
 
 Every type: its manifest is without fault or warning; each of its entities has fixtures of a listing and of a failure, and each action one of its
-request (`tests/integration/test_types.py`). Fixtures are written from the services' documentation: they prove that the type does what is
+request (`tests/integration/test_types.py`); and these are played with wrong and expired credentials, the service's own way of limiting, a failure in
+the middle of paging, an empty account, unknown fields and nulls (`test_type_faults.py`). Fixtures are written from the services' documentation: they prove that the type does what is
 meant, not that the service agrees. What more was done:
 
 - **described**: each listing and each action of the fixtures was asked for in SQL of a mock server made of the service's own published
@@ -45,33 +46,33 @@ def types():
     return out
 
 
-def assigned(tree, name):
-    """The value that a module gives to a name, as a syntax tree."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(
-                isinstance(x, ast.Name) and x.id == name
-                for x in node.targets):
-            return node.value
-    return None
-
-
-def words(node):
-    return [x.value for x in ast.walk(node)
-            if isinstance(x, ast.Constant) and isinstance(x.value, str)]
+def root(node):
+    """The name that a statement gives a value to, or changes; or None."""
+    if isinstance(node, ast.Assign):
+        node = node.targets[0]
+    elif isinstance(node, ast.AugAssign):
+        node = node.target
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        node = node.value.func
+    while isinstance(node, (ast.Subscript, ast.Attribute)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def described():
     """Type -> what its description does not agree with, each with why."""
     tree = ast.parse(read("tests", "integration", "test_mock_services.py"))
-    out = {n: [] for n in ast.literal_eval(assigned(tree, "NAMES"))}
-    narrow = assigned(tree, "NARROW")
-    for key, value in zip(narrow.keys, narrow.values):
-        for pair in value.elts:
-            out[key.value].append("`%s`: %s" % tuple(words(pair)[:2]))
-    untold = assigned(tree, "UNTOLD")
-    for key, value in zip(untold.keys, untold.values):
-        out[key.value].append("`%s`: not described" % words(value)[0])
-    return {k: sorted(v) for k, v in out.items()}
+    tree.body = [x for x in tree.body
+                 if root(x) in ("NAMES", "NARROW", "UNTOLD")]
+    said = {"re": re}
+    exec(compile(tree, "test_mock_services.py", "exec"), said)
+    out = {n: [] for n in said["NAMES"]}
+    for name in out:
+        out[name] = ["`%s`: %s" % pair for pair in said["NARROW"].get(name, ())]
+        if name in said["UNTOLD"]:
+            out[name].append("`%s`: not described" %
+                             said["UNTOLD"][name].pattern)
+    return out
 
 
 def first_sentence(test):

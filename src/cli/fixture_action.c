@@ -56,8 +56,11 @@ fixture_action(struct fixture_run * run)
 	if (act == NULL || (args = action_args(run->c, act,
 	    json_object_get(run->fx, "args"), &run->err)) == NULL)
 		return (-1);
-	if (run->live)
+	if (run->live) {
+		/* A service may know an old id, and do nothing. */
+		o.id = NULL;
 		o.timeout_ms = TIMEOUT_LIVE_MS;
+	}
 	a = action_start(&run->env, run->c, act, args, &o, on_answer,
 	    run);
 	if (a == NULL) {

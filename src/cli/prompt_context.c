@@ -18,8 +18,10 @@ WORDS(at_start, "ALTER", "BEGIN", "CONNECTOR_EXEC", "CREATE", "DESCRIBE",
     "DROP", "EXEC", "EXPLAIN", "PAUSE", "RESUME", "RUN", "SELECT", "SET",
     "SHOW", "SYNC", "TEST", "VALUES", "WITH");
 WORDS(after_create, "CONNECTOR", "OR REPLACE CONNECTOR");
-WORDS(after_show, "CONNECTOR", "CONNECTORS", "SECRETS", "SYNC", "SYNCS",
+WORDS(after_show, "ACTION", "ACTIONS", "CONNECTOR", "CONNECTORS", "SECRETS", "SYNC", "SYNCS",
     "TARGETS", "TYPES");
+WORDS(after_actions, "FOR", "LIMIT");
+WORDS(only_limit, "LIMIT");
 WORDS(after_drop, "CONNECTOR", "SECRET", "SYNC");
 WORDS(only_connector, "CONNECTOR");
 WORDS(only_secret, "SECRET");
@@ -413,6 +415,13 @@ in_statement(struct look * k)
 		c->dot = 1;
 		if (n == 1)
 			c->want = PROMPT_WANT_CONNECTORS;
+	} else if (token_is(l, f, "SHOW") && token_is(l, f + 1, "ACTIONS")) {
+		if (n == 2)
+			add_words(c, after_actions);
+		else if (n == 3 && token_is(l, f + 2, "FOR"))
+			c->want = PROMPT_WANT_CONNECTORS;
+		else if (n == 4)
+			add_words(c, only_limit);
 	} else if (token_is(l, f + 1, "SECRET")) {
 		if (token_is(l, f, "DROP") && n == 2)
 			c->want = PROMPT_WANT_SECRETS;

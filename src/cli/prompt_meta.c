@@ -107,6 +107,13 @@ do_types(struct prompt * p, const char * arg)
 }
 
 static void
+do_actions(struct prompt * p, const char * arg)
+{
+	(void)arg;
+	run_text(p, "SHOW ACTIONS LIMIT 20");
+}
+
+static void
 do_syncs(struct prompt * p, const char * arg)
 {
 	(void)arg;
@@ -305,6 +312,7 @@ static const struct meta {
 	    do_connect },
 	{ "\\d", "[NAME]", "the connectors; or what is in a connector, a type, "
 	    "NAME.ENTITY or a target", do_describe },
+	{ "\\da", "", "what was done last", do_actions },
 	{ "\\ds", "", "the syncs", do_syncs },
 	{ "\\dt", "", "the types", do_types },
 	{ "\\e", "", "edit what was typed in $VISUAL, $EDITOR or vi", do_edit },
@@ -341,7 +349,7 @@ do_help(struct prompt * p, const char * arg)
 	puts("\n  SELECT ... FROM CONNECTOR.ENTITY     ask a service\n"
 	    "  EXPLAIN SELECT ...                   what would be asked of it\n"
 	    "  SYNC CONNECTOR NAME.ENTITY TO TARGET keep it; SCHEDULE '...' again\n"
-	    "  SHOW CONNECTORS | SYNCS | TARGETS | TYPES | SECRETS\n"
+	    "  SHOW CONNECTORS | SYNCS | TARGETS | TYPES | SECRETS | ACTIONS\n"
 	    "  DESCRIBE TYPE | NAME.ENTITY          what it holds\n"
 	    "  CREATE CONNECTOR NAME TYPE 'TYPE' CONFIG {...}\n"
 	    "  TEST CONNECTOR NAME                  whether it answers\n"

@@ -54,7 +54,9 @@ complain(struct record * r, const struct err * e)
 	    "recv", "tls", NULL };
 	size_t i;
 
-	screen_complain(r->scr, "%s", e->msg);
+	screen_complain(r->scr, "%s%s", e->msg, strcmp(e->code,
+	    "bad_config") == 0 ? "; give it as --set KEY=VALUE, a secret as "
+	    "--set KEY='$env:NAME'" : "");
 	if (interrupt_seen())
 		return (EXIT_CODE_INTERRUPTED);
 	if (strcmp(e->code, "token") == 0 && e->cls == ERR_TRANSIENT)
@@ -251,25 +253,6 @@ fill_in(struct record * r, const struct tried * t)
 		json_object_set(r->fx, "result", t->got);
 }
 
-/* Numbers with as few digits as say the same. */
-static char *
-text_of(const json_t * fx)
-{
-	char * text = json_dumps(fx, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-	json_t * back = text != NULL ? json_loads(text, 0, NULL) : NULL;
-	char * longer;
-
-	if (!json_equal(back, fx)) {
-		free(text);
-		text = json_dumps(fx, JSON_INDENT(2));
-	}
-	json_decref(back);
-	if (text != NULL && (longer = realloc(text, strlen(text) + 2)) !=
-	    NULL)
-		text = strcat(longer, "\n");
-	return (text);
-}
-
 /* Play what the file will hold; 0, or -1 with what differed. */
 static int
 prove(const struct record * r, const char * text, struct buf * why)
@@ -337,7 +320,7 @@ make_fixture(struct record * r)
 	}
 	drop_fickle(r, &t);
 	fill_in(r, &t);
-	text = text_of(r->fx);
+	text = record_text(r->fx);
 	if (text == NULL || r->scrub.failed)
 		screen_complain(r->scr, "out of memory");
 	else if (prove(r, text, &why))

@@ -39,6 +39,9 @@ size_t record_no_secrets(json_t * fx);
 json_t * record_cut(const struct manifest * m, const char * entity,
     const json_t * responses, size_t rows, size_t * cut);
 
+/** record_text(fx): ${fx} as the file's text, to be freed; NULL: no memory. */
+char * record_text(const json_t * fx);
+
 /** record_look(fx): Say on stdout where it may hold what concerns people. */
 void record_look(const json_t * fx);
 

@@ -77,6 +77,39 @@ add_json(struct record_scrub * s, const char * p, size_t n)
 	buf_wipe(&b);
 }
 
+/* As in XML and HTML, with or without its quotes, and as in CSV. */
+static void
+add_marked(struct record_scrub * s, const char * p, size_t n)
+{
+	static const struct {
+		char c;
+		const char * as[3];
+	} marks[] = { { '&', { "&amp;", "&amp;", "&" } },
+	    { '<', { "&lt;", "&lt;", "<" } }, { '>', { "&gt;", "&gt;", ">" } },
+	    { '"', { "\"", "&quot;", "\"\"" } },
+	    { '\'', { "'", "&apos;", "'" } } };
+	struct buf b = BUF_INIT(VALUE_MAX_BYTES * 6 + 1);
+	size_t i, j, how;
+
+	for (how = 0; how < 3; how++) {
+		buf_clear(&b);
+		buf_reserve(&b, n * 6);
+		for (i = 0; i < n; i++) {
+			for (j = 0; j < 5 && marks[j].c != p[i]; j++)
+				;
+			if (j < 5)
+				buf_adds(&b, marks[j].as[how]);
+			else
+				buf_addc(&b, p[i]);
+		}
+		if (b.failed)
+			s->failed = 1;
+		else
+			add_form(s, b.p, b.len, 0);
+	}
+	buf_wipe(&b);
+}
+
 /* Within base64 a value begins at one of three places of a group; the characters
  * that it alone decides are looked for. */
 static void
@@ -158,6 +191,7 @@ record_scrub_add(struct record_scrub * s, const char * p, size_t n)
 	add_percent(s, p, n, 0);
 	add_percent(s, p, n, 1);
 	add_json(s, p, n);
+	add_marked(s, p, n);
 	add_base64(s, p, n);
 	add_members(s, p, n);
 }

@@ -22,7 +22,7 @@ struct record_scrub {
 };
 
 /** record_scrub_add(s, p, n): Look for these bytes, also percent-encoded, escaped
- * as in JSON and inside base64; and where they are a JSON object for its members
+ * as in JSON, XML or CSV, and inside base64; and where they are a JSON object for its members
  * that are called a key, secret, token or password.  Those of less than 6 are too common to be looked
  * for within a text; they go where they are all of it. */
 void record_scrub_add(struct record_scrub * s, const char * p, size_t n);

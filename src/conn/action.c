@@ -118,7 +118,7 @@ action_begin_in(struct action * a, int64_t ms, enum action_state waiting)
 	    action_begin, a)) == NULL)
 		return (0);
 	enter(a, waiting);
-	loop_timer_start(a->timer, ms);
+	loop_timer_start(a->timer, a->env->no_pause ? 0 : ms);
 	return (1);
 }
 

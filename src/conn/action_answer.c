@@ -103,6 +103,14 @@ action_answer_result(const struct manifest_action * act, const json_t * body,
 		    "row cannot hold it");
 		return (NULL);
 	}
+	/* Where the path fans out it is all that is there. */
+	if (act->result != NULL && act->result->neach > 0) {
+		if ((v = json_path_all(act->result, body)) == NULL) {
+			err_nomem(e, "an action's result");
+			return (NULL);
+		}
+		return (v);
+	}
 	if (act->result != NULL)
 		part = json_path_get(act->result, body);
 	v = part != NULL ? json_incref(MUTABLE(part)) : json_null();

@@ -234,6 +234,22 @@ lint_auth(struct mread * r, const struct manifest_action * act)
 		    "{\"kind\": \"none\"}");
 }
 
+/* What was there before is not what was done. */
+static void
+lint_probe(struct mread * r, const struct manifest_action * act)
+{
+	const struct manifest_probe * p = act->probe;
+	size_t at;
+
+	if (p == NULL)
+		return;
+	at = mread_enter(r, "probe");
+	if (p->match == NULL && p->since == NULL)
+		mread_warn(r, NULL, "has neither match nor since: whatever is "
+		    "there, of whoever, is taken for what was done");
+	mread_leave(r, at);
+}
+
 static void
 lint_entity(struct mread * r, const struct manifest_entity * ent)
 {
@@ -257,6 +273,7 @@ lint_entity(struct mread * r, const struct manifest_entity * ent)
 			    "it does it twice, unless the service is known to "
 			    "see that");
 		lint_auth(r, &ent->actions[i]);
+		lint_probe(r, &ent->actions[i]);
 		mread_leave(r, sub);
 	}
 	mread_leave(r, at);

@@ -33,6 +33,7 @@ struct request {
 	/* What a signature is made of: name -> text with references as above; or
 	 * NULL. */
 	json_t * proof;
+	int is_refused;        /* also with what was fetched anew for it */
 	char * token_key;      /* what has to be fetched before it is sent
 	                          (token.h), or NULL */
 	size_t nbase;          /* so much of ${url} is where the token says the

@@ -332,8 +332,7 @@ begin(struct send * s, struct err * e)
 static int
 is_refused(const struct send * s, const struct http_res * res)
 {
-	if (s->is_second || res == NULL || res->status / 100 == 2 ||
-	    res->status == 304)
+	if (res == NULL || res->status / 100 == 2 || res->status == 304)
 		return (0);
 	return (res->status == 401 || answer_refused(s->r->c->m, res));
 }
@@ -353,11 +352,14 @@ static void
 on_answer(void * arg, const struct http_res * res, const struct err * e)
 {
 	struct send * s = arg;
+	int refused;
 
 	s->call = NULL;
 	if (!s->o.uncounted)
 		call_counts_answer(s->env->counts, s->r->c->m->type, res, e);
-	if (!is_refused(s, res) || !drop_refused(s)) {
+	refused = is_refused(s, res);
+	if (!refused || s->is_second || !drop_refused(s)) {
+		s->r->is_refused = refused;
 		finish(s, res, e);
 		return;
 	}
@@ -427,5 +429,6 @@ send_judged(const struct conn_env * env, const struct request * r,
 		return;
 	}
 	token_refused(env->tokens, r, 0);
-	e->cls = ERR_TRANSIENT;
+	/* What was fetched a moment ago is refused, too: so will the next be. */
+	e->cls = r->is_refused ? ERR_CONFIG : ERR_TRANSIENT;
 }

@@ -79,6 +79,9 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 	case FILTER_QUERY:
 		rc = quote_query_string(&out, text->p, text->len, x->path, e);
 		break;
+	case FILTER_SOQL:
+		rc = quote_entity(&out, text->p, text->len, x->path, e);
+		break;
 	case FILTER_URL:
 		quote_percent(&out, text->p, text->len, "");
 		break;
@@ -183,7 +186,8 @@ place(const struct template_expr * x, const json_t * v,
 	/* The manifest's own words, and what is quoted already. */
 	int own = strncmp(x->path, "order", 5) == 0 ||
 	    x->filter == FILTER_JQL || x->filter == FILTER_QUERY ||
-	    x->filter == FILTER_RAW || !json_is_string(v);
+	    x->filter == FILTER_RAW || x->filter == FILTER_SOQL ||
+	    !json_is_string(v);
 
 	switch (quote) {
 	case QUOTE_TEXT:

@@ -14,7 +14,7 @@
  * that path, and a value that is missing is an error, never an empty string.
  * Roots: config, in, value, order, now, now_s, now_ms, lookup, answer and header (of
  * the request before: where to ask what became of an action), and in auth sections
- * what is known only when a request is sent.  Filters: |jql, |query
+ * what is known only when a request is sent.  Filters: |jql, |query, |soql
  * (quoted as the language wants), |url, |number, |adf, |raw (clauses in the
  * language's own words; brackets and quotes must close), |path (several segments
  * of a URL's path, with the '/' between them), |key (the same, empty ones too),

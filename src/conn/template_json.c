@@ -161,7 +161,8 @@ string(const char * t, const struct template_env * env, struct err * e)
 	    x.filter == FILTER_JQL || x.filter == FILTER_QUERY ||
 	    x.filter == FILTER_URL || x.filter == FILTER_RAW ||
 	    x.filter == FILTER_PATH || x.filter == FILTER_KEY || x.filter == FILTER_BASE64 ||
-	    x.filter == FILTER_LIKE)
+	    x.filter == FILTER_LIKE || x.filter == FILTER_PREFIX ||
+	    x.filter == FILTER_SOQL)
 		return (text_of(t, env, e));
 	if ((v = template_eval(&x, env)) == NULL) {
 		(void)template_missing(x.path, e);

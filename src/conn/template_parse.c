@@ -12,7 +12,7 @@
 /* What stands in a template, and what that stands for. */
 
 static const char * const filters[] = { "", "jql", "query", "url", "number",
-	"adf", "raw", "path", "base64", "like", "prefix", "key" };
+	"adf", "raw", "path", "base64", "like", "prefix", "key", "soql" };
 #define NFILTERS (sizeof(filters) / sizeof(filters[0]))
 
 static int
@@ -30,7 +30,7 @@ filter_of(struct template_expr * x, const char * name, const char * t,
 	near = json_nearest(name, filters + 1, NFILTERS - 1);
 	return (err_set(e, ERR_CONFIG, "template", "'%.100s': there is no filter "
 	    "'%.32s'%s%s%s; known are jql, query, url, number, adf, raw, path, "
-	    "base64, like, prefix, key", t, name,
+	    "base64, like, prefix, key, soql", t, name,
 	    near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : ""));
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include <libxml/parser.h>
+/* Out of memory is ours to report, not uthash's to exit on. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/buf.h"
@@ -15,6 +17,8 @@
 #define NODES_MAX ((size_t)1 << 20)
 #define NAMES_MAX 10000
 #define PIECE ((size_t)1 << 20)
+/* So much of a token that is not whole is looked at again with each piece. */
+#define PENDING_SMALL ((size_t)16 << 10)
 
 /* Memory of an unusual page is not kept for the usual ones. */
 #define KEEP ((size_t)4 << 20)
@@ -43,7 +47,8 @@ struct xml_tree {
 	uint32_t * tail;         /* ... and the last child that has it */
 	size_t nnames, names_cap;
 	struct buf text;
-	size_t bytes;
+	struct buf held;    /* bytes that libxml2 does not have yet */
+	size_t bytes;       /* from the first that is no blank on */
 	struct open open[XML_TREE_DEPTH];
 	size_t depth;
 	int failed;
@@ -133,10 +138,15 @@ name_id(struct xml_tree * t, char mark, const char * s)
 	}
 	n->len = (uint32_t)len;
 	memcpy(n->s, key, len);
+	HASH_ADD(hh, t->names, s, len, n);
+	if (n->hh.tbl == NULL) {
+		free(n);
+		fail_memory(t);
+		return (-1);
+	}
 	n->id = (uint32_t)t->nnames++;
 	t->by_id[n->id] = n;
 	t->stamp[n->id] = 0;
-	HASH_ADD(hh, t->names, s, len, n);
 	return (n->id);
 }
 
@@ -410,8 +420,10 @@ xml_tree_new(void)
 {
 	struct xml_tree * t = calloc(1, sizeof(*t));
 
-	if (t != NULL)
+	if (t != NULL) {
 		t->text.max = TEXT_MAX;
+		t->held.max = BYTES_MAX;
+	}
 	return (t);
 }
 
@@ -437,6 +449,7 @@ reset(struct xml_tree * t)
 	if (t->text.cap > KEEP)
 		buf_free(&t->text);
 	buf_clear(&t->text);
+	buf_free(&t->held);
 	if (t->nodes_cap * sizeof(*t->nodes) > KEEP) {
 		free(t->nodes);
 		t->nodes = NULL;
@@ -455,6 +468,7 @@ xml_tree_free(struct xml_tree * t)
 		return;
 	reset(t);
 	buf_free(&t->text);
+	buf_free(&t->held);
 	free(t->nodes);
 	free(t->by_id);
 	free(t->stamp);
@@ -496,19 +510,65 @@ xml_tree_begin(struct xml_tree * t)
 	return (0);
 }
 
-int
-xml_tree_feed(struct xml_tree * t, const char * p, size_t n)
+/* How many bytes libxml2 has of a token that is not whole. */
+static size_t
+pending(const struct xml_tree * t)
+{
+	const xmlParserInput * in = t->ctxt->input;
+
+	return (in != NULL && in->end > in->cur ? (size_t)(in->end - in->cur) :
+	    0);
+}
+
+static void
+parse(struct xml_tree * t, const char * p, size_t n)
 {
 	size_t take;
 
-	if (n > BYTES_MAX - t->bytes)
-		fail_size(t, "the page is larger than 32 MiB");
-	else
-		t->bytes += n;
 	for (; n > 0 && !t->failed; p += take, n -= take) {
 		take = n < PIECE ? n : PIECE;
 		xmlParseChunk(t->ctxt, p, (int)take, 0);
 	}
+}
+
+/* All that was held goes on as one piece. */
+static void
+release(struct xml_tree * t)
+{
+	if (t->held.len > 0 && !t->failed)
+		xmlParseChunk(t->ctxt, t->held.p, (int)t->held.len, 0);
+	buf_clear(&t->held);
+}
+
+int
+xml_tree_feed(struct xml_tree * t, const char * p, size_t n)
+{
+	size_t wait;
+
+	/* Nothing may stand before an XML declaration, but for some a blank line
+	 * does. */
+	while (t->bytes == 0 && n > 0 && strchr(" \t\r\n", *p) != NULL &&
+	    *p != '\0') {
+		p++;
+		n--;
+	}
+	if (n > BYTES_MAX - t->bytes)
+		fail_size(t, "the page is larger than 32 MiB");
+	else
+		t->bytes += n;
+	if (t->failed)
+		return (-1);
+	/* libxml2 reads a long attribute anew with each piece: it is given as
+	 * much again as it has of it. */
+	wait = pending(t);
+	if (wait <= PENDING_SMALL && t->held.len == 0) {
+		parse(t, p, n);
+		return (t->failed ? -1 : 0);
+	}
+	if (buf_add(&t->held, p, n))
+		fail_memory(t);
+	else if (t->held.len >= wait)
+		release(t);
 	return (t->failed ? -1 : 0);
 }
 
@@ -520,6 +580,7 @@ xml_tree_end(struct xml_tree * t, struct err * e)
 		    "the page is empty, not XML");
 		t->failed = 1;
 	}
+	release(t);
 	if (!t->failed)
 		xmlParseChunk(t->ctxt, NULL, 0, 1);
 	if (!t->failed && (!t->ctxt->wellFormed || t->depth > 0 ||

@@ -20,7 +20,7 @@ t = Tap()
 SECRET = "s3cr/et+va\"lue=é"
 TOKEN = "fetched.token-0123456789"
 tmp = tempfile.mkdtemp(prefix="moltler-record-")
-seen = []
+seen, once = [], []
 hung, release = threading.Event(), threading.Event()
 
 
@@ -31,6 +31,8 @@ def forms(value):
             "percent": "https://x/?t=" + quote(value, safe=""),
             "lower": quote(value, safe="").replace("%2F", "%2f"),
             "basic": "Basic " + base64.b64encode(b"bob:" + raw).decode(),
+            "xml": "<a>%s</a>" % value.replace('"', "&quot;"),
+            "csv": '1,"%s"' % value.replace('"', '""'),
             "base64": base64.b64encode(raw).decode(),
             "base64url": base64.urlsafe_b64encode(b"u:" + raw).decode(),
             value: "as a key", "deep": [[{"x": [value]}]]}
@@ -63,6 +65,11 @@ class Api(http.server.BaseHTTPRequestHandler):
                                      "instance_url": base})
         if self.path == "/token":
             return self.answer(200, {"access_token": TOKEN, "expires_in": 900})
+        if self.path == "/slow":
+            return self.answer(202, {"job": "j1"}, headers=[("X-Where", "j1")])
+        if self.path == "/once":
+            once.append(self.headers["X-Once"])
+            return self.answer(200, {"id": 8})
         self.answer(201, {"id": 7, "said": json.loads(body)})
 
     def do_GET(self):
@@ -95,6 +102,12 @@ class Api(http.server.BaseHTTPRequestHandler):
             release.wait(20)
             self.close_connection = True
             return None
+        if url.path == "/xml":
+            return self.answer(200, ("<r><i><id>1</id><t>%s</t></i><i><id>2</id>"
+                                     "</i></r>" % TOKEN).encode(), "text/xml")
+        if url.path == "/jobs/j1":
+            said = len([x for x in seen if x[1] == self.path]) > 2
+            return self.answer(200, {"state": "done" if said else "running"})
         if url.path == "/bytes":
             return self.answer(200, b'{"items": [{"id": "\xff\xfe"}]}')
         self.answer(404, {"message": "no such thing"})
@@ -137,7 +150,12 @@ MANIFEST = {
         "plain": dict(entity("/plain", NONE), actions={"make": {
             "args": {"name": {"type": "string", "required": True}},
             "method": "POST", "url": "/made", "body": {
-                "name": "{{in.name}}", "key": "{{config.key}}"}}}),
+                "name": "{{in.name}}", "key": "{{config.key}}"}},
+            "slow": {"method": "POST", "url": "/slow", "poll": {
+                "url": "/jobs/{{answer.job}}", "every_ms": 100,
+                "until": {"state": ["done"]}}},
+            "once": {"method": "POST", "url": "/once", "idempotency":
+                     {"header": "X-Once", "value": "{{action.id}}"}}}),
         "whole": entity("/whole", {"kind": "offset", "query": "at",
                                    "cap": 100, "short_page_ends": True,
                                    "size": {"query": "n", "default": 6}}),
@@ -145,6 +163,7 @@ MANIFEST = {
         "busy": dict(entity("/busy", NONE),
                      retry={"count": 2, "base_ms": 10}),
         "bytes": entity("/bytes", NONE),
+        "xml": dict(entity("/xml", NONE, "i[*]"), decode="xml"),
         "gone": entity("/gone", NONE), "hangs": entity("/hangs", NONE),
         "told": entity("/told/{{in.repo}}", NONE, needs=["repo"])}}
 os.mkdir(os.path.join(tmp, "mine"))
@@ -177,7 +196,8 @@ for key, name in (("$env:THE_SECRET", "by reference"), (SECRET, "literally")):
     whole = text + json.dumps(json.loads(text), ensure_ascii=False)
     left = [f for v in (SECRET, TOKEN) for f in (
         v, quote(v, safe=""), quote(v, safe="").lower(), json.dumps(v)[1:-1],
-        json.dumps(v, ensure_ascii=False)[1:-1],
+        json.dumps(v, ensure_ascii=False)[1:-1], v.replace('"', "&quot;"),
+        json.dumps(v.replace('"', '""'), ensure_ascii=False)[1:-1],
         base64.b64encode(v.encode()).decode()[:-4],
         base64.b64encode(b"bob:" + v.encode()).decode()[8:-4],
         base64.urlsafe_b64encode(b"u:" + v.encode()).decode()[4:-4])
@@ -226,11 +246,28 @@ fx = json.loads(fixture("plain.make"))
 t.eq([rc, fx["exchanges"][0]["request"]["body"], fx["result"]["said"]["key"]],
      [0, {"name": "x", "key": "fixture-secret"}, "fixture-secret"],
      "an action; its secret is out of both")
+rc, out = record("--action", "plain.slow", "--yes")
+fx = json.loads(fixture("plain.slow"))
+t.eq([rc, [e["response"].get("status", 200) for e in fx["exchanges"]],
+      fx["result"]], [0, [202, 200, 200, 200], {"state": "done"}],
+     "one that is waited for")
+rc, out = record("--entity", "xml")
+fx = json.loads(fixture("xml"))
+t.eq([rc, [r[0] for r in fx["rows"]], fx["exchanges"][0]["response"]],
+     [0, [1, 2], {"headers": {"Content-Type": "text/xml"}, "body":
+                  "<r><i><id>1</id><t>fixture-secret</t></i><i><id>2</id></i>"
+                  "</r>"}], "XML")
+for i in range(2):
+    rc, out = record("--action", "plain.once", "--yes", "--force")
+    t.ok(rc == 0, "one that is sent with an id", out)
+sent = json.loads(fixture("plain.once"))["exchanges"][0]["request"]["headers"]
+t.ok(len({*once, sent["X-Once"]}) == 3, "which is another each time, and not "
+     "the fixture's", (once, sent))
 rc, out = record("--entity", "gone", "--fails")
 t.eq([rc, json.loads(fixture("gone"))["error"]],
      [0, {"class": "permanent", "code": "http_404"}], "an error that is wanted")
 rc, out = moltler("test", "mine")
-t.ok(rc == 0 and "# 7 passed, 0 failed" in out, "all of them play", out)
+t.ok(rc == 0 and "# 10 passed, 0 failed" in out, "all of them play", out)
 
 # ---- where the token says where the service is; credentials that are a file ----
 os.mkdir(os.path.join(tmp, "based"))

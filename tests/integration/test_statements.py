@@ -155,7 +155,8 @@ s.forget()
 rows = run("EXPLAIN CONNECTOR_EXEC gh.issues.create({\"title\": \"New\", -- x\n"
            '"labels": ["automated"]});')
 row = rows[0]
-t.ok(len(rows) == 1 and row["method"] == "POST" and
+t.ok(len(rows) == 2 and row["method"] == "POST" and
+     rows[1]["method"] == "GET" and
      row["url"].endswith("/repos/acme/web/issues") and
      json.loads(row["body"]) == {"title": "New", "labels": ["automated"]} and
      "ghp_good" not in json.dumps(row) and "GH_TOKEN" in row["headers"],
@@ -181,11 +182,11 @@ e = fails("EXEC hg.issues.create({})")
 t.ok(e["code"] == "not_found" and e["message"].startswith("line 1, column 6:"),
      "no such connector", e)
 t.eq(s.calls(), [], "nothing was sent")
-s.fail[ISSUES] = [(500, {}, {"message": "oops"})]
+s.fail[ISSUES] = [(422, {}, {"message": "oops"})]
 t.eq(run("BEGIN TRY EXEC gh.issues.create({title: 'x'}); CATCH THEN "
          "EXEC gh.issues.create({title: error.code}); END TRY; END")[0]["title"],
      run("BEGIN TRY EXEC gh.nope.nope(); CATCH THEN EXEC gh.issues.create("
-         "title => error.class); END TRY; END") and "http_500",
+         "title => error.class); END TRY; END") and "invalid",
      "error.* as an argument")
 t.eq(json.loads(s.calls(ISSUES)[-1][3])["title"], "config_error",
      "and error.class")

@@ -3,7 +3,8 @@
 A type has `denied`, `expired` and `limited`: an answer, the class of the error that
 it is, words that a person must read in it, or its code.  `soon` are the headers by
 which the service says that a second's wait is enough; None where it never does.
-`broken` is a fault of the server where that is no 500.  A type that is missing
+`broken` is a fault of the server where that is no 500, `ended` the word of a token
+that is over where it is not `expired`.  A type that is missing
 here fails the test.
 """
 
@@ -205,6 +206,74 @@ FAULTS = {
             "the request because too many requests have been received"}},
             x_ms_ratelimit_remaining_subscription_reads="0"), "transient",
             code="rate_limit"),
+        "soon": RETRY,
+    },
+    "aws": {
+        "denied": said(answer(403, """<?xml version="1.0" encoding="UTF-8"?>
+<Response><Errors><Error><Code>AuthFailure</Code><Message>AWS was not able to
+validate the provided access credentials</Message></Error></Errors></Response>
+""", content_type="text/xml"), "config", "secret_key"),
+        "expired": said(answer(403, """<ErrorResponse><Error><Code>ExpiredToken
+</Code><Message>The security token included in the request is expired</Message>
+</Error></ErrorResponse>""", content_type="text/xml"), "config",
+                        "the session has ended"),
+        "limited": said(answer(503, """<Response><Errors><Error><Code>
+RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error>
+</Errors></Response>""", content_type="text/xml"), "transient",
+                        code="rate_limit"),
+        "soon": None,
+    },
+    "ovh": {
+        "denied": said(answer(400, {"errorCode": "INVALID_SIGNATURE",
+                                    "message": "Invalid signature"}), "config",
+                       "application_secret"),
+        "expired": said(answer(403, {"errorCode": "NOT_CREDENTIAL", "message":
+                                     "This credential does not exist"}),
+                        "config", "its validity is over"),
+        # Of OAuth, whose tokens end by themselves.
+        "ended": answer(401, {"message": "Token expired"}),
+        "limited": said(answer(429, {"message": "Too many requests"}),
+                        "transient", code="rate_limit"),
+        "soon": RETRY,
+    },
+    "salesforce": {
+        "denied": said(answer(403, [{"errorCode": "API_DISABLED_FOR_ORG",
+                                     "message": "no API here"}]), "config",
+                       "API Enabled"),
+        "expired": said(answer(401, [{"errorCode": "INVALID_SESSION_ID",
+                                      "message": "Session expired or invalid"}
+                                     ]), "config", "sign in anew"),
+        "limited": said(answer(403, [{
+            "errorCode": "REQUEST_LIMIT_EXCEEDED", "message":
+                "TotalRequests Limit exceeded."}]), "transient",
+            code="rate_limit"),
+        "soon": RETRY,
+    },
+    "splunk": {
+        "denied": said(answer(403, {"messages": [{
+            "type": "WARN", "text": "insufficient permission"}]}), "config",
+            "capability"),
+        "expired": said(answer(401, {"messages": [{
+            "type": "WARN", "text": "call not properly authenticated"}]}),
+            "config", "does not accept these credentials"),
+        "limited": said(answer(503, {"messages": [{
+            "type": "FATAL", "text": "Search not executed: The maximum number "
+            "of concurrent historical searches has been reached."}]}),
+            "transient", code="rate_limit"),
+        "soon": RETRY,
+    },
+    "teams": {
+        "denied": said(answer(403, {"error": {
+            "code": "Forbidden", "message": "Missing role permissions on the "
+            "request. API requires one of 'Channel.ReadBasic.All'"}}),
+            "config", "lacks a permission"),
+        "expired": said(answer(401, {"error": {
+            "code": "InvalidAuthenticationToken", "message":
+                "Lifetime validation failed, the token is expired."}}),
+            "config", "does not accept the token"),
+        "limited": said(answer(429, {"error": {
+            "code": "TooManyRequests", "message": "Please retry again later."
+        }}), "transient", code="rate_limit"),
         "soon": RETRY,
     },
     "zendesk": {

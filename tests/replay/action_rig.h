@@ -93,7 +93,7 @@ is_over(void * arg)
 	return (calls > 0);
 }
 
-static struct action *
+__attribute__((unused)) static struct action *
 begin(const char * name)
 {
 	const struct manifest_action * act = manifest_action(
@@ -107,7 +107,7 @@ begin(const char * name)
 	return (a);
 }
 
-static void
+__attribute__((unused)) static void
 act(const char * name)
 {
 	begin(name);

@@ -22,6 +22,9 @@ static const char files_manifest[] =
 " 'raw': {'method': 'GET', 'url': '/raw', 'decode': 'text'},"
 " 'part': {'method': 'GET', 'url': '/part', 'base64': 'content', 'result': 'file'},"
 " 'json': {'method': 'GET', 'url': '/json'},"
+" 'xml': {'method': 'GET', 'url': '/x', 'decode': 'xml', 'result': 'set.i[*]'},"
+" 'csv': {'method': 'GET', 'url': '/c', 'decode': 'csv'},"
+" 'ndjson': {'method': 'GET', 'url': '/n', 'decode': 'ndjson', 'result': '[a=2].a'},"
 " 'commit': {'method': 'POST', 'url': '/src',"
 "  'args': {'path': {'type': 'string'}, 'text': {'type': 'string'}, 'to': {'type': 'any'},"
 "   'n': {'type': 'integer'}, 'why': {'type': 'string'}},"
@@ -171,6 +174,18 @@ test_base64(void ** state)
 	BECOMES("part", "{}", "null");
 }
 
+static void
+test_others(void ** state)
+{
+	(void)state;
+	BECOMES("xml", "<R><set><i><k>1</k></i></set></R>", "[{\"k\":\"1\"}]");
+	BECOMES("xml", "<R><set/></R>", "[]");
+	BECOMES("xml", "<R>", "[]");
+	BECOMES("xml", "", "[]");
+	BECOMES("csv", "a,b\n1,2\n", "[{\"a\":\"1\",\"b\":\"2\"}]");
+	BECOMES("ndjson", "{\"a\":1}\n{\"a\":2}\n", "2");
+}
+
 int
 main(void)
 {
@@ -179,6 +194,7 @@ main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_others),
 	};
 
 	return (cmocka_run_group_tests_name("action_answer", tests, setup,

@@ -137,6 +137,39 @@ test_words(void ** state)
 	manifest_unref(m);
 }
 
+#define XML "Content-Type: text/xml;charset=UTF-8\n"
+#define EC2(code, msg) "<Response><Errors><Error><Code>" code "</Code><Message>" \
+	msg "</Message></Error></Errors></Response>"
+
+static void
+test_xml(void ** state)
+{
+	(void)state;
+	parse("\"errors\":[{\"path\":\"Errors.Error[Code=Throttled].Message\",\"do\":"
+	    "\"rate_limited\",\"wait_s\":5},{\"path\":\"Errors.Error[*].Code\","
+	    "\"equals\":\"AuthFailure\",\"do\":\"refresh\"}],"
+	    "\"error_text\":[\"Errors.Error.Message\",\"Message\"],");
+	assert_int_equal(judge(400, XML, EC2("Throttled", "too fast"), NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 5000);
+	assert_int_equal(judge(401, XML, EC2("AuthFailure", "no"), NULL),
+	    ANSWER_ERROR);
+	assert_string_equal(e.code, "token_refused");
+	/* By its first bytes, where no header says so. */
+	assert_int_equal(judge(404, "", "\n<?xml version=\"1.0\"?><Error><Message>no "
+	    "such key</Message></Error>", NULL), ANSWER_ERROR);
+	has("the service answered 404: no such key");
+	/* What is bad is shown as nothing; HTML is none. */
+	assert_int_equal(judge(500, XML, "<Error><Message>cut", NULL),
+	    ANSWER_ERROR);
+	assert_string_equal(e.code, "http_500");
+	assert_int_equal(judge(500, "Content-Type: text/html\n", "<html><Message>x"
+	    "</Message></html>", NULL), ANSWER_ERROR);
+	assert_int_equal(judge(500, XML, "<!DOCTYPE r [<!ENTITY a \"b\">]><r>"
+	    "<Message>&a;</Message></r>", NULL), ANSWER_ERROR);
+	manifest_unref(m);
+}
+
 static void
 test_rules(void ** state)
 {
@@ -271,6 +304,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usual), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_xml),
 		cmocka_unit_test(test_rules), cmocka_unit_test(test_budget),
 	};
 

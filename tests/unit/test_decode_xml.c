@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -226,6 +227,8 @@ test_texts(void ** state)
 	    "'{\"#text\":[\"a\",\"c\"],\"i\":[\"b\",\"d\"]}';");
 	columns("b", "x:text", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>"
 	    "<r><b><x>\xe9</x></b></r>", "'é';");
+	columns("b", "x:text", "\r\n <?xml version=\"1.0\"?><r><b><x>1</x></b></r>\n",
+	    "'1';");
 	columns("b", "x:text", "\xef\xbb\xbf<r><!-- c --><b><?pi x?><x>1</x></b>"
 	    "</r>", "'1';");
 }
@@ -279,6 +282,45 @@ test_refused(void ** state)
 	refused_once(b.p, b.len, "too_big", "larger than 32 MiB");
 	buf_free(&b);
 #undef R
+}
+
+/* What is long costs its length, not its square. */
+static void
+test_long(void ** state)
+{
+	static const char * const parts[][3] = {
+		{ "<r><b x=\"", "aaaa>aaaaa", "\"><x>1</x></b></r>" },
+		{ "<r><!--", "- > -- x>", "--><b><x>1</x></b></r>" },
+		{ "<r>", "&aaaaaaaaaaaaaaa", "</r>" }
+	};
+	struct buf b = BUF_INIT(0);
+	struct decode_body body;
+	struct timespec from, to;
+	struct page * p;
+	struct err e;
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	begin(&r, "b", "x:integer");
+	rig_plan(&r);
+	for (i = 0; i < 3; i++) {
+		buf_clear(&b);
+		buf_adds(&b, parts[i][0]);
+		while (b.len < (size_t)4 << 20)
+			buf_adds(&b, parts[i][1]);
+		buf_adds(&b, parts[i][2]);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+		if (decode(&r, b.p, b.len, 1000, &p, &body, &e) == 0) {
+			assert_int_equal(p->nrows, 1);
+			page_unref(p);
+		} else
+			assert_string_equal(e.code, "xml");
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		assert_true(to.tv_sec - from.tv_sec < 2);
+	}
+	rig_free(&r);
+	buf_free(&b);
 }
 
 /* Error bodies and actions: a tree in the shape that paths ask for. */
@@ -342,6 +384,7 @@ main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_trees)
 	};
 

@@ -573,6 +573,8 @@ static const struct {
 	  "\"b\"}}"), "$.entities.e.actions.a.result", "leads to nothing" },
 	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"safe_to_retry\":true}}"),
 	  "$.entities.e.actions.a.safe_to_retry", "with POST" },
+	{ DMORE("", ",\"actions\":{\"a\":{" URL ",\"probe\":{" URL "}}}"),
+	  "$.entities.e.actions.a.probe", "whatever is there" },
 	{ DMORE(SIGNED, ",\"actions\":{\"a\":{" URL "}}"),
 	  "$.entities.e.actions.a.auth", "not signed" },
 	{ DMORE(SIGNED, ",\"actions\":{\"a\":{" URL ",\"auth\":{\"kind\":"

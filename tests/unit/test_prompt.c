@@ -253,6 +253,8 @@ test_names(void ** state)
 	expect_completion("TEST CONNECTOR ji^", "TEST CONNECTOR jira^");
 	expect_completion("DROP CONNECTOR IF EXISTS ji^",
 	    "DROP CONNECTOR IF EXISTS jira^");
+	expect_completion("SHOW ACTIONS FOR ji^", "SHOW ACTIONS FOR jira^");
+	expect_completion("SHOW ACTIONS F^", "SHOW ACTIONS FOR ^");
 	expect_completion("SHOW CONNECTOR ji^", "SHOW CONNECTOR jira^");
 	expect_completion("DESCRIBE gith^",
 	    "DESCRIBE github^!github_org github");

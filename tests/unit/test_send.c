@@ -341,6 +341,11 @@ test_refresh_rule(void ** state)
 	assert_int_equal(e.cls, ERR_TRANSIENT);
 	go();
 	assert_int_equal(nfetch, 2);
+	/* One that was refused with a new token, too. */
+	r->is_refused = 1;
+	err_set(&e, ERR_CONFIG, "token_refused", "no");
+	send_judged(&env, r, &e);
+	assert_int_equal(e.cls, ERR_CONFIG);
 	request_free(r);
 }
 

@@ -169,6 +169,8 @@ test_languages(void ** state)
 	expands("x LIKE {{in.obj.k|prefix}}", QUOTE_SOQL, "x LIKE 'v%'");
 	expands("x LIKE {{in.obj.k|like}}", QUOTE_SOQL, "x LIKE '%v%'");
 	refuses("{{in.line}}", QUOTE_SOQL, "control character");
+	expands("x = {{in.quoted|soql}}", QUOTE_SOQL, "x = 'it\\'s \\\\'");
+	expands("x = {{in.quoted|soql}}", QUOTE_TEXT, "x = 'it\\'s \\\\'");
 	expands("host={{in.q}} n={{in.num}}", QUOTE_SPL,
 	    "host=\"say \\\"hi\\\" \\\\ OR project = X\" n=7");
 	expands("host IN ({{in.list}})", QUOTE_SPL,
@@ -317,6 +319,8 @@ test_json(void ** state)
 	becomes("[\"{{in.gone}}\"]", NULL);
 	becomes("\"{{in.gone}}\"", NULL);
 	becomes("\"{{in.obj}}\"", "{\"k\": \"v\"}");
+	becomes("\"{{in.obj.k|prefix}}\"", "\"v%\"");
+	becomes("\"{{in.obj.k|soql}}\"", "\"'v'\"");
 	becomes("{\"a\": \"{{in.no}}\"}", "{\"a\": null}");
 	becomes("\"{{in.big|number}}\"", "9007199254740993");
 	becomes("\"{{in.q|number}}\"", NULL);
