@@ -168,6 +168,7 @@ struct manifest_paginate {
 	const char * size_param;   /* or the language of that; or NULL */
 	int size;                  /* asked for by default */
 	int size_max;
+	int size_min;              /* fewer it will not have */
 	int short_page_ends;       /* fewer raw records than asked for: the last */
 	int64_t offset_cap;        /* offset + size, or so many records by a cursor,
 	                              may not pass it; 0: none */

@@ -267,7 +267,8 @@ lint_entity(struct mread * r, const struct manifest_entity * ent)
 	at = mread_enter(r, "actions");
 	for (i = 0; i < ent->nactions; i++) {
 		sub = mread_enter(r, ent->actions[i].name);
-		if (ent->actions[i].safe_to_retry &&
+		/* Where all is told by forms, POST says nothing. */
+		if (ent->actions[i].safe_to_retry && !r->m->form_numbered &&
 		    strcmp(ent->actions[i].method, "POST") == 0)
 			mread_warn(r, "safe_to_retry", "with POST: sent twice "
 			    "it does it twice, unless the service is known to "

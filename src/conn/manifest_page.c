@@ -94,6 +94,7 @@ read_size(struct mread * r, struct manifest_paginate * p, const json_t * list,
 		p->size_max = (int)mread_int(r, size, "max", 0, 1, 1000000);
 		p->size = (int)mread_int(r, size, "default", p->size_max, 1,
 		    1000000);
+		p->size_min = (int)mread_int(r, size, "min", 0, 1, 1000000);
 		if (p->size_max == 0)
 			p->size_max = p->size;
 		if (p->size == 0)
@@ -102,6 +103,9 @@ read_size(struct mread * r, struct manifest_paginate * p, const json_t * list,
 		else if (p->size > p->size_max)
 			mread_fault(r, "default", "is more than max (%d)",
 			    p->size_max);
+		else if (p->size < p->size_min)
+			mread_fault(r, "default", "is less than min (%d)",
+			    p->size_min);
 	}
 	mread_leave(r, at);
 }

@@ -53,7 +53,7 @@ static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
 static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
-    NULL };
+    "min", NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };

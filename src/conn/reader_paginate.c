@@ -32,6 +32,8 @@ reader_paginate_begin(struct reader_part * p)
 		want = plan->limit > 0 ? plan->limit : 1;
 	if (most > 0 && want > most)
 		want = most;
+	if (want > 0 && want < pg->size_min)
+		want = pg->size_min;
 	p->size = want > INT32_MAX ? INT32_MAX : (int)want;
 }
 

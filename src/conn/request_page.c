@@ -392,7 +392,9 @@ size_of(const struct plan * p, const struct page_pos * pos)
 	if (size <= 0)
 		size = p->c->opt.batch_size > 0 ? p->c->opt.batch_size :
 		    g->size;
-	return (g->size_max > 0 && size > g->size_max ? g->size_max : size);
+	if (g->size_max > 0 && size > g->size_max)
+		size = g->size_max;
+	return (size > 0 && size < g->size_min ? g->size_min : size);
 }
 
 static int
@@ -403,7 +405,8 @@ set_position(struct request_build * b, const struct plan * p,
 	int64_t size = size_of(p, pos);
 	json_t * cursor;
 
-	if (size > 0 && g->size_where != IN_CLAUSE && set_number(b, g->size_where, g->size_param, size, e))
+	if (size > 0 && g->size_where != IN_CLAUSE &&
+	    set_number(b, g->size_where, g->size_param, size, e))
 		return (-1);
 	switch (g->kind) {
 	case PAGE_OFFSET:

@@ -42,14 +42,15 @@ check_quoted(int which, const char * s, size_t n)
 {
 	static int (* const fn[])(struct buf *, const char *, size_t,
 	    const char *, struct err *) = { quote_jql, quote_entity,
-	    quote_selector, quote_query_string };
+	    quote_selector, quote_query_string, quote_spl };
 	static const char marks[][2] = { { '"', '\\' }, { '\'', '\\' },
-	    { '"', '~' }, { '"', '\\' } };
+	    { '"', '~' }, { '"', '\\' }, { '"', '\\' } };
 	struct buf b = BUF_INIT(1 << 20);
 	struct err e;
 
 	if (fn[which](&b, s, n, "x", &e) != 0) {
-		CHECK(quote_has_control(s, n));
+		CHECK(quote_has_control(s, n) || (which == 4 &&
+		    memchr(s, '*', n) != NULL));
 	} else if (which == 3 && b.len > 0 && b.p[0] != '"') {
 		CHECK(b.len == n && memcmp(b.p, s, n) == 0 && s[0] != '-');
 		for (; n > 0; n--)
@@ -57,6 +58,7 @@ check_quoted(int which, const char * s, size_t n)
 			    NULL);
 	} else {
 		CHECK(!quote_has_control(s, n));
+		CHECK(which != 4 || memchr(s, '*', n) == NULL);
 		reads_as(&b, marks[which][0], marks[which][1], s, n);
 	}
 	buf_free(&b);
@@ -120,15 +122,18 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t n)
 	if (n == 0 || n > 65536)
 		return (0);
 	n--;
-	switch (data[0] % 6) {
+	switch (data[0] % 7) {
 	case 4:
 		check_balanced(s, n);
 		break;
 	case 5:
 		check_decimal(s, n);
 		break;
+	case 6:
+		check_quoted(4, s, n);
+		break;
 	default:
-		check_quoted(data[0] % 6, s, n);
+		check_quoted(data[0] % 7, s, n);
 	}
 	return (0);
 }

@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 """The type aws against moto, which plays Amazon: moto_server in MOLTLER_MOTO (the
-program) or PATH.  It looks at no signature: tests/unit/test_sigv4.c has those."""
+program) or PATH.  It looks at no signature: what stands between checks them."""
 import base64
+import hashlib
+import hmac
 import http.client
+import http.server
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import zipfile
@@ -65,6 +70,105 @@ class Moto:
         self.proc.kill()
         self.proc.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def quoted(s):
+    return urllib.parse.quote(s, safe="-_.~")
+
+
+def canonical(method, target, headers, signed, body, service):
+    """What AWS makes of a request that arrived, to compare its signature."""
+    path, _, query = target.partition("?")
+    if service == "s3":
+        path = "/".join(quoted(urllib.parse.unquote(p))
+                        for p in path.split("/"))
+    else:
+        path = "/".join(map(quoted, path.split("/")))
+    params = sorted((quoted(k), quoted(v)) for k, v in urllib.parse.parse_qsl(
+        query.replace("+", "%2B"), keep_blank_values=True))
+    lines = ["%s:%s\n" % (h, " ".join(headers[h].split())) for h in signed]
+    return "\n".join([method, path, "&".join("%s=%s" % p for p in params),
+                      "".join(lines), ";".join(signed),
+                      headers.get("x-amz-content-sha256", sha(body))])
+
+
+class Gate:
+    """Before moto: forwards what is signed as AWS wants it, and keeps the rest."""
+
+    def __init__(self, moto, secrets):
+        self.bad, self.services = [], {}
+        self.secrets = secrets      # by access key
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _do(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length")
+                                           or 0))
+                outer.look(self, body)
+                c = http.client.HTTPConnection("127.0.0.1", moto.port,
+                                               timeout=30)
+                c.request(self.command, self.path, body or None,
+                          {k: v for k, v in self.headers.items()
+                           if k.lower() not in ("host", "content-length")})
+                r = c.getresponse()
+                out = r.read()
+                c.close()
+                outer.learn(out.decode("utf-8", "replace"))
+                self.send_response(r.status)
+                for k, v in r.getheaders():
+                    if k.lower() in ("content-type", "etag") or \
+                            k.lower().startswith("x-amz"):
+                        self.send_header(k, v)
+                if r.status != 204:
+                    self.send_header("Content-Length", str(len(out)))
+                self.end_headers()
+                self.wfile.write(out)
+            do_GET = do_POST = do_PUT = do_DELETE = _do
+
+            def log_message(self, *a):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *a: None
+        self.url = "http://127.0.0.1:%d" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def learn(self, out):
+        """The keys of a role."""
+        m = re.search("<AccessKeyId>(.*?)<.*<SecretAccessKey>(.*?)<", out, re.S)
+        if m:
+            self.secrets[m.group(1)] = m.group(2)
+
+    def look(self, h, body):
+        headers = {k.lower(): v for k, v in h.headers.items()}
+        m = re.match("AWS4-HMAC-SHA256 Credential=([^/]*)/(.*?), "
+                     "SignedHeaders=(.*?), Signature=([0-9a-f]{64})$",
+                     headers.get("authorization", ""))
+        if not m or m.group(1) not in self.secrets:
+            return self.bad.append((h.command, h.path, "no signature"))
+        day, region, service, _ = m.group(2).split("/")
+        signed = m.group(3).split(";")
+        self.services.setdefault(service, set()).add(region)
+        text = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], m.group(2),
+                          sha(canonical(h.command, h.path, headers, signed,
+                                        body, service).encode())])
+        key = ("AWS4" + self.secrets[m.group(1)]).encode()
+        for part in (day, region, service, "aws4_request", text):
+            key = hmac.new(key, part.encode(), "sha256").digest()
+        if key.hex() != m.group(4) or "host" not in signed or \
+                headers.get("x-amz-content-sha256", sha(body)) != sha(body):
+            self.bad.append((h.command, h.path, body[:300], m.group(0)))
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def ec2(region, action, **more):
@@ -144,10 +248,11 @@ if not wait(moto.up, 30, 0.1):
 seed_instances()
 seed_functions()
 seed_alarms()
+gate = Gate(moto, {"AKIATEST": "s3cr3t"})
 d = Daemon(env={"AWS_FIXTURE": "s3cr3t"})
 CONF = ('{"access_key": "AKIATEST", "secret_key": "$env:AWS_FIXTURE", "region": '
         '"%s", "regions": ["%s", "%s"], "endpoint": "%s"}'
-        % (EAST, EAST, WEST, moto.url))
+        % (EAST, EAST, WEST, gate.url))
 d.query("CREATE CONNECTOR aws TYPE 'aws' CONFIG %s OPTIONS "
         '{"cache_ttl": 0, "batch_size": 5}' % CONF)
 t.ok(q("TEST CONNECTOR aws")[0].get("ok"), "the test call", q(
@@ -327,6 +432,11 @@ for n in (1, 2):
 got = q("SYNC CONNECTOR aws.s3_objects TO sqlite:things WHERE bucket = 'tide'")
 same(q("SELECT count(*) AS n FROM things"), [{"n": len(KEYS) - 6}],
      "objects are synced", got)
+t.ok(not gate.bad, "all is signed as AWS wants it", gate.bad[:3])
+t.eq({k: sorted(v) for k, v in gate.services.items()},
+     {"ec2": [WEST, EAST], "lambda": [WEST, EAST], "monitoring": [WEST, EAST],
+      "s3": [EAST], "sts": [EAST]}, "for its service and region")
 t.ok(not [x for x in d.log if "s3cr3t" in x], "no log has the secret")
 t.eq(d.close(), 0, "the daemon ends well")
+gate.close()
 moto.close()

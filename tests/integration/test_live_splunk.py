@@ -285,6 +285,15 @@ t.eq(d.query("SELECT count(*) AS n FROM events")[0]["n"], 3005,
      "and then what came since")
 t.eq(len(SEEN) - n, 1, "in one search")
 
+SYNC = "SYNC CONNECTOR own.search TO late INCREMENTAL ON _indextime"
+d.query(SYNC)
+EVENTS.append(event(4000, (T0 + 5) * 1000))
+EVENTS[-1]["_indextime"] = str(int(time.time()))
+n = len(SEEN)
+d.query(SYNC)
+t.eq((d.query("SELECT count(*) AS n FROM late")[0]["n"], len(SEEN) - n),
+     (3006, 1), "what happened long ago and came late, by its _indextime")
+
 # ---- Graph ----
 d.query("CREATE CONNECTOR ms TYPE 'teams' CONFIG {\"auth\": {\"type\": \"token\""
         ', "token": "$env:K"}, "graph_url": "%s"} OPTIONS {"cache_ttl": 0}' %

@@ -25,7 +25,8 @@ NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
 PRISM = os.path.join(NODE, ".bin", "prism")
 NAMES = ("github", "jira", "datadog", "pagerduty", "bitbucket", "opsgenie",
          "zendesk", "hubspot", "slack", "grafana", "newrelic", "dynatrace",
-         "scaleway", "ovh", "gcp", "aws")
+         "scaleway", "ovh", "gcp", "aws",
+         "splunk", "teams")
 if not SPECS or not os.path.isfile(os.path.join(SPECS, "github.json")):
     Tap.skip_all("MOLTLER_SPECS names no folder with API descriptions")
 if not have("node") or not os.path.exists(PRISM):
@@ -37,9 +38,10 @@ BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
         "zendesk": "api_url", "hubspot": "api_url", "slack": "api_url",
         "grafana": "url", "newrelic": "api_url",
         "dynatrace": "environment_url", "scaleway": "api_url",
-        "ovh": "api_url", "gcp": "compute_url", "aws": "endpoint"}
+        "ovh": "api_url", "gcp": "compute_url", "aws": "endpoint",
+        "splunk": "url", "teams": "graph_url"}
 # What the connector's URL holds behind the host.
-PREFIX = {"bitbucket": "/2.0", "slack": "/api"}
+PREFIX = {"bitbucket": "/2.0", "slack": "/api", "teams": "/v1.0"}
 # Where a description is narrower than the service: a part of the request, and why.
 NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description "
                       "says date-time")],
@@ -57,7 +59,10 @@ NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description 
           "aws": [("/functions/arn", "functions take any JSON, the "
                    "description an object")],
           "scaleway": [("/regions/region/", "its example of a namespace is in "
-                        "no region")]}
+                        "no region")],
+          "splunk": [("POST /services/collector/event", "another host's, which "
+                      "wants a token of its own"),
+                     ("/dispatch", "it has no body for it, and the docs have")]}
 # Calls that a description does not speak of at all.
 UNTOLD = {"zendesk": re.compile(r"/job_statuses/"),
           "opsgenie": re.compile(r"/alerts/requests/"),
@@ -65,7 +70,9 @@ UNTOLD = {"zendesk": re.compile(r"/job_statuses/"),
           "gcp": re.compile(r"/v2/projects/.*/operations/"),
           "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$"),
           # Of objects it has the listing alone.
-          "aws": re.compile(r"^/tide/")}
+          "aws": re.compile(r"^/tide/"),
+          # The teams of one user, and what became of a channel.
+          "teams": re.compile(r"/users/|/operations")}
 
 
 def plain_sorts(body):
@@ -77,15 +84,7 @@ def plain_sorts(body):
 
 
 REWRITE = {"hubspot": plain_sorts}
-# Splunk and Microsoft Graph.
-NAMES += ("splunk", "teams")
-BASE.update(splunk="url", teams="graph_url")
-PREFIX["teams"] = "/v1.0"
-NARROW["splunk"] = [("POST /services/collector/event", "another host's, which "
-                     "wants a token of its own"),
-                    ("/dispatch", "it has no body for it, and the docs have")]
-# Members of one user, and what became of a channel.
-UNTOLD["teams"] = re.compile(r"/users/|/operations")
+# Descriptions that are called otherwise.
 CALLED = {"teams": "microsoft_teams"}
 
 

@@ -33,7 +33,7 @@ static const char cloud[] = "{'format': 1, 'type': 'cloud', 'title': 'Cloud',"
 "  'headers': {'Content-Type': 'application/x-www-form-urlencoded'},"
 "  'body': {'Action': 'List', 'Filter': [], 'Since': '{{now-3600}}'},"
 "  'paginate': {'kind': 'cursor', 'body': 'Next', 'from': 'next',"
-"   'size': {'body': 'Max', 'default': 1000}},"
+"   'size': {'body': 'Max', 'default': 1000, 'min': 5}},"
 "  'push': {"
 "   'id': {'op': ['=', 'in'], 'many': 'repeat', 'most': 2, 'body': 'Filter',"
 "    'add': {'Name': 'id', 'Value': '{{value}}'}},"
@@ -56,15 +56,19 @@ static const char cloud[] = "{'format': 1, 'type': 'cloud', 'title': 'Cloud',"
 
 static struct manifest * m;
 static const struct manifest_entity * machines;
+static int batch_size;
 
 static struct connector *
 connect_to(const char * config)
 {
 	json_t * cfg = json_loads(config, 0, NULL);
 	struct err e = { .msg = "" };
-	struct connector * c = connector_new(m, "id-1", "cl", cfg, NULL, &e);
+	json_t * opts = batch_size ? json_pack("{s:i}", "batch_size",
+	    batch_size) : NULL;
+	struct connector * c = connector_new(m, "id-1", "cl", cfg, opts, &e);
 
 	json_decref(cfg);
+	json_decref(opts);
 	if (c == NULL)
 		fail_msg("%s", e.msg);
 	return (c);
@@ -194,6 +198,11 @@ test_hosts(void ** state)
 	    "https://run.east.cloud.example/", HEAD TAIL "&Max=1000");
 	asks("{\"regions\": [\"east\"]}", "region", OP_EQ, south, 1, NULL, NULL,
 	    "https://run.south.cloud.example/", HEAD TAIL "&Max=1000");
+	batch_size = 2;
+	asks("{}", NULL, 0, NULL, 0, NULL, NULL, NORTH, HEAD TAIL "&Max=5");
+	batch_size = 6;
+	asks("{}", NULL, 0, NULL, 0, NULL, NULL, NORTH, HEAD TAIL "&Max=6");
+	batch_size = 0;
 	asks("{\"endpoint\": \"http://127.0.0.1:9/x/\"}", "region", OP_EQ,
 	    south, 1, NULL, NULL, "http://127.0.0.1:9/x/", HEAD TAIL
 	    "&Max=1000");
