@@ -128,7 +128,7 @@ def unanswered(a):
     if "idempotency" in a:
         k = a["idempotency"]
         said.append("Where no answer comes it is sent again under the same "
-                    "`%s`." % k.get("header") or k.get("query") or k["body"])
+                    "`%s`." % (k.get("header") or k.get("query") or k["body"]))
     if "probe" in a:
         p = a["probe"]
         what = ["`%s`" % k for k in p.get("match", {})]

@@ -275,9 +275,8 @@ struct manifest_probe {
 
 /* How a service is told that it is the same again. */
 struct manifest_idempotency {
-	const char * header;          /* or ... */
-	const char * query;           /* ... a parameter, or ... */
-	const char * body;            /* ... the path in the body */
+	enum param_where where;       /* IN_HEADER, IN_QUERY or IN_BODY */
+	const char * name;            /* of the header, parameter or path */
 	const char * value;           /* template */
 };
 

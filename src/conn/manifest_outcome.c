@@ -134,26 +134,36 @@ static void
 read_key(struct mread * r, struct manifest_action * act, const json_t * v,
     struct mread_scope s)
 {
+	static const struct {
+		const char * key;
+		enum param_where where;
+	} places[] = { { "header", IN_HEADER }, { "query", IN_QUERY },
+	    { "body", IN_BODY } };
 	const json_t * o = json_object_get(v, "idempotency");
 	struct manifest_idempotency * k;
-	size_t at;
+	size_t at, i, n = 0;
 
 	if (o == NULL)
 		return;
 	at = mread_enter(r, "idempotency");
 	if (mread_is_object(r, o, KEYS_IDEMPOTENCY) && (act->idempotency = k =
 	    mread_alloc(r, 1, sizeof(*k))) != NULL) {
-		k->header = mread_str(r, o, "header", 0);
-		k->query = mread_str(r, o, "query", 0);
-		k->body = mread_str(r, o, "body", 0);
+		for (i = 0; i < 3; i++) {
+			if (json_object_get(o, places[i].key) == NULL)
+				continue;
+			n++;
+			k->where = places[i].where;
+			k->name = mread_str(r, o, places[i].key, 1);
+		}
 		k->value = mread_template(r, o, "value", 0, &s);
 		if (k->value == NULL)
 			k->value = "{{action.id}}";
-		if ((k->header != NULL) + (k->query != NULL) +
-		    (k->body != NULL) != 1)
-			mread_fault(r, NULL, "needs a header, or a parameter of "
+		if (k->name == NULL)
+			k->name = "";
+		if (n != 1)
+			mread_fault(r, NULL, "needs a header, a parameter of "
 			    "the query, or a path in the body");
-		else if (k->body != NULL && (strcmp(act->method, "GET") == 0 ||
+		else if (k->where == IN_BODY && (strcmp(act->method, "GET") == 0 ||
 		    (act->body != NULL && !json_is_object(act->body))))
 			mread_fault(r, "body", "goes with a body that is an "
 			    "object");

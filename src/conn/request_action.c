@@ -39,10 +39,7 @@ set_key(struct request_build * b, const struct manifest_idempotency * k,
 	json_decref(t);
 	if (v == NULL)
 		return (err_prefix(e, "idempotency"));
-	if (k->query != NULL)
-		return (request_build_set(b, IN_QUERY, k->query, v, e));
-	return (request_build_set(b, k->header ? IN_HEADER : IN_BODY,
-	    k->header ? k->header : k->body, v, e));
+	return (request_build_set(b, k->where, k->name, v, e));
 }
 
 struct request *

@@ -287,7 +287,8 @@ test_actions_of_the_whole(void ** state)
 	assert_non_null(a->result);
 	assert_true(a->safe_to_retry);
 	assert_non_null(a->poll);
-	assert_string_equal(a->idempotency->body, "key");
+	assert_int_equal(a->idempotency->where, IN_BODY);
+	assert_string_equal(a->idempotency->name, "key");
 	assert_non_null(a->probe->since);
 	assert_int_equal(a->poll->every_ms, 500);
 	assert_int_equal(json_object_size(a->poll->failed), 2);
