@@ -222,9 +222,8 @@ on_written(void * arg, json_t * v, const struct err * e)
 
 static json_t *
 intent_of(const struct act * a, const struct manifest_entity * ent,
-    const struct act_who * who)
+    const struct act_who * who, int64_t now)
 {
-	int64_t now = clock_wall_ms();
 	char at[RFC3339_LEN];
 
 	rfc3339_format(now, at);
@@ -245,6 +244,7 @@ acts_start(struct acts * A, const struct conn_env * env, struct connector * c,
     void * arg)
 {
 	struct act * a = calloc(1, sizeof(*a));
+	int64_t now = clock_wall_ms();
 	json_t * intent;
 
 	if (a == NULL)
@@ -257,13 +257,13 @@ acts_start(struct acts * A, const struct conn_env * env, struct connector * c,
 	a->t0_us = clock_mono_us();
 	a->cb = cb;
 	a->arg = arg;
-	id7_make(clock_wall_ms(), a->id);
+	id7_make(now, a->id);
 	a->next = A->head;
 	a->prevp = &A->head;
 	if (a->next != NULL)
 		a->next->prevp = &a->next;
 	A->head = a;
-	intent = a->args != NULL ? intent_of(a, ent, who) : NULL;
+	intent = a->args != NULL ? intent_of(a, ent, who, now) : NULL;
 	if (intent == NULL) {
 		act_free(a);
 		return (NULL);

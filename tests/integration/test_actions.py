@@ -245,8 +245,10 @@ for kind, fault, name, conn, out, th in runs:
 
 # ---- what is written down ----
 rows = d.query("SHOW ACTIONS LIMIT 500")
-t.eq((len(rows), [x["at"] for x in rows]), (
-    64, sorted((x["at"] for x in rows), reverse=True)), "all of them, newest first")
+moments = [datetime.datetime.fromisoformat(x["at"].replace("Z", "+00:00"))
+           for x in rows]
+t.eq((len(rows), moments), (64, sorted(moments, reverse=True)),
+     "all of them, newest first")
 status, page = d.get("/v1/actions?limit=10&connector=github_well")
 t.eq((status, len(page["items"]), page["next"]), (200, 4, None), "of one connector")
 seen, after = [], ""
