@@ -26,7 +26,7 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
 enum { DONE, DONE_LOST, DONE_502, LOST, GONE_502, BUSY, REFUSED, UNREACHED,
 	NMAKES };
 /* ... and to a look. */
-enum { SEES, FORBIDDEN, AWAY, STALE, NLOOKS };
+enum { SEES, FORBIDDEN, AWAY, PAGE, UNDATED, STALE, NLOOKS };
 
 static int makes[2], looks[2]; /* the last for ever */
 static unsigned nmade, nlooked, things;
@@ -106,6 +106,15 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		/* Somebody's, of long ago. */
 		a->body = strdup("{\"things\": [{\"name\": \"x\", \"at\": "
 		    "\"2023-11-14T22:00:00Z\"}]}");
+		break;
+	case PAGE:
+		/* A login page: it says nothing of what is there. */
+		a->ctype = "text/html";
+		a->body = strdup("<html>Sign in</html>");
+		break;
+	case UNDATED:
+		a->body = strdup(things > 0 ? "{\"things\": [{\"name\": \"x\", "
+		    "\"id\": 7, \"at\": \"today\"}]}" : "{\"things\": []}");
 		break;
 	case FORBIDDEN:
 		a->status = 403;
