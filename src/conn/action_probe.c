@@ -48,6 +48,7 @@ give_up(struct action * a, const char * what)
 	char url[160];
 	struct err e;
 
+	a->told = 1;
 	http_url_safe(url, sizeof(url), a->req->url);
 	err_set(&e, ERR_PERMANENT, "ambiguous", "it may have been done or not: "
 	    "%.160s; %s; look at %s before you send it again", a->why.msg, what,
