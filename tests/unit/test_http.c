@@ -581,6 +581,41 @@ test_connections_are_reused(void ** state)
 	}
 }
 
+/* How many requests the service has read. */
+static int
+requests_seen(void)
+{
+	struct got g = get("port", "/stats");
+	json_t * j = json_loads(g.body, 0, NULL);
+	int n = (int)json_integer_value(json_object_get(j, "requests"));
+
+	json_decref(j);
+	return (n);
+}
+
+/* On a kept connection that breaks, a request is sent again; what must not be has one
+ * of its own. */
+static void
+test_once(void ** state)
+{
+	struct http_req r = { .method = "POST", .body = "x", .body_len = 1,
+	    .url = url_at("port", "/reset") };
+	struct got g;
+	int before, once;
+
+	(void)state;
+	for (once = 0; once < 2; once++) {
+		before = requests_seen();
+		memset(&g, 0, sizeof(g));
+		r.once = once != 0;
+		assert_non_null(http_start(H, &r, on_done, &g));
+		run_until(&g.calls, 1);
+		assert_false(g.ok);
+		/* The look afterwards is one, too. */
+		assert_int_equal(requests_seen() - before - 1, once ? 1 : 2);
+	}
+}
+
 static void
 start_get(struct got * g, const char * url)
 {
@@ -656,7 +691,8 @@ main(void)
 		T(test_secrets_stay_out_of_messages), T(test_failures_by_name),
 		T(test_timeouts_say_where), T(test_tls), T(test_unix_socket),
 		T(test_body_limits), T(test_on_data), T(test_err_from_http),
-		T(test_connections_are_reused), T(test_no_descriptor_left),
+		T(test_connections_are_reused), T(test_once),
+		T(test_no_descriptor_left),
 		T(test_many_hosts),
 	};
 
