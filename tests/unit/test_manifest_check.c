@@ -445,6 +445,8 @@ static const struct {
 	  "$.entities.e.actions.do.probe.match", "any record" },
 	{ ACT(",\"idempotency\":{}"), "$.entities.e.actions.do.idempotency",
 	  "needs a header" },
+	{ ACT(",\"idempotency\":{\"header\":\"A\",\"when\":{\"b\":[1]}}"),
+	  "$.entities.e.actions.do.idempotency.when.b", "is no argument" },
 	{ ACT(",\"idempotency\":{\"header\":\"A\",\"body\":\"b\"}"),
 	  "$.entities.e.actions.do.idempotency", "needs a header" },
 	/* the test call */
