@@ -273,6 +273,8 @@ window_plan(struct reader_part * part, size_t col, struct err * e)
 		p->wanted[col] = 1;
 		p->limit = of->limit;
 		p->now_ms = of->now_ms;
+		/* What cannot be sent, or is sorted here, is nothing it knows of. */
+		p->exact &= of->exact;
 	}
 	return (p);
 }

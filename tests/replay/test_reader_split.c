@@ -17,6 +17,7 @@ static struct world {
 	int deaf;             /* it does not look at bounds */
 	int silent;           /* it tells no total unless asked */
 	int full;             /* it has no pages: one answer, that may be full */
+	int vague;            /* not all that is asked can be sent */
 	size_t calls, totals;
 } w;
 
@@ -172,6 +173,8 @@ read_items(struct rig * g, int64_t from, int64_t to, int sort, int64_t limit)
 	if (p == NULL)
 		fail_msg("%s", e.msg);
 	p->limit = limit;
+	if (w.vague)
+		p->exact = 0;
 	memset(&g->ctx.st, 0, sizeof(g->ctx.st));
 	rig_open_plan(g, p);
 	rig_all(g);
@@ -290,6 +293,26 @@ test_limit(void ** state)
 	rig_free(g);
 }
 
+/* Rows that are left out here do not count for the LIMIT: windows are read whole. */
+static void
+test_limit_of_others(void ** state)
+{
+	struct rig * g;
+	int full;
+
+	(void)state;
+	for (full = 0; full < 2; full++) {
+		make_world(3, 300, 20);
+		w.full = full;
+		w.size = full ? w.cap : 5;
+		w.vague = 1;
+		g = rig("", "");
+		read_items(g, -1, -1, full ? -1 : 0, 3);
+		came(g, -1, -1, full ? -1 : 0);
+		rig_free(g);
+	}
+}
+
 static void
 test_one_moment(void ** state)
 {
@@ -364,6 +387,7 @@ main(void)
 		cmocka_unit_test(test_coarse_bounds),
 		cmocka_unit_test(test_what_fits_is_not_split),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_of_others),
 		cmocka_unit_test(test_one_moment),
 		cmocka_unit_test(test_deaf_service),
 		cmocka_unit_test(test_left),
