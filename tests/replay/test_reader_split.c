@@ -18,7 +18,7 @@ static struct world {
 	int silent;           /* it tells no total unless asked */
 	int full;             /* it has no pages: one answer, that may be full */
 	int vague;            /* not all that is asked can be sent */
-	size_t calls, totals;
+	size_t calls, totals, mores;
 } w;
 
 static unsigned
@@ -64,6 +64,15 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	char when[RFC3339_LEN];
 
 	(void)arg;
+	if (strstr(url, "/all") != NULL) {
+		a->body = strdup("[{\"id\":\"a\"},{\"id\":\"b\"}]");
+		return;
+	}
+	if (strstr(url, "/more/") != NULL) {
+		w.mores++;
+		a->body = strdup("{\"v\":\"x\"}");
+		return;
+	}
 	assert_true(from < w.cap);
 	w.calls++;
 	if (w.by_day && until != INT64_MAX)
@@ -354,6 +363,68 @@ test_deaf_service(void ** state)
 	rig_free(g);
 }
 
+static size_t
+rows_of(const struct rig * g)
+{
+	size_t n = g->rows[0] != '\0', i;
+
+	for (i = 0; g->rows[i] != '\0'; i++)
+		n += g->rows[i] == ' ' || g->rows[i] == '|';
+	return (n);
+}
+
+/* Each part is read in its own windows. */
+static void
+test_of_parts(void ** state)
+{
+	static const char ents[] = "\"all\":{\"columns\":{\"id\":{\"type\":"
+	    "\"text\"}},\"lists\":[{\"url\":\"/all\",\"paginate\":{"
+	    "\"kind\":\"none\"}}]},\"items\":{\"key\":[\"id\"],\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"timestamp\","
+	    "\"not_null\":true},\"who\":{\"type\":\"text\",\"input\":true,"
+	    "\"path\":\"who\"},\"lazy\":{\"type\":\"text\",\"lazy\":\"v\"}},"
+	    "\"complete\":{\"over\":\"more\",\"bind\":{\"id\":\"id\"}},"
+	    "\"lists\":[{%s,\"records\":"
+	    "\"d\",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\",\"total\":"
+	    "\"total\",\"cap\":20,\"size\":{\"query\":\"n\",\"default\":10,"
+	    "\"max\":10}},\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"since\","
+	    "\"time\":\"iso8601\"},{\"op\":\"<\",\"query\":\"until\","
+	    "\"time\":\"iso8601\"}]},\"split\":{\"column\":\"at\"}}]},"
+	    "\"more\":{\"hidden\":true,\"columns\":{\"id\":{\"type\":"
+	    "\"integer\",\"input\":true},\"v\":{\"type\":\"text\"}},\"lists\":["
+	    "{\"needs\":[\"id\"],\"url\":\"/more/{{in.id}}\"}]}";
+	static const char * const lists[] = {
+	    "\"url\":\"/{{in.who}}\",\"partition\":{\"over\":\"all\","
+	    "\"bind\":{\"who\":\"id\"}}",
+	    "\"url\":\"/{{in.who}}\",\"needs\":[\"who\"],\"batch\":5" };
+	static const char * const wheres[] = { "", "who=in:a,b" };
+	char text[2000];
+	struct plan * p;
+	struct rig * g;
+	size_t i, lazy;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), ents, lists[i]);
+		for (lazy = 0; lazy < 2; lazy++) {
+			make_world(3, 60, 20);
+			w.size = 10;
+			g = rig_new("", text, "{\"cache_ttl\":0}");
+			fake_http_serve(g->http, serve, NULL);
+			p = rig_plan(g, "items", wheres[i]);
+			p->wanted[3] = (uint8_t)lazy;
+			rig_open_plan(g, p);
+			rig_all(g);
+			if (g->has_failed)
+				fail_msg("%s", g->e.msg);
+			assert_int_equal(rows_of(g), i == 0 ? 120 : 60);
+			/* What completes a row is asked for once. */
+			assert_int_equal(w.mores, lazy ? rows_of(g) : 0);
+			rig_free(g);
+		}
+	}
+}
+
 /* One that is left while a window is read leaves nothing behind. */
 static void
 test_left(void ** state)
@@ -390,6 +461,7 @@ main(void)
 		cmocka_unit_test(test_limit_of_others),
 		cmocka_unit_test(test_one_moment),
 		cmocka_unit_test(test_deaf_service),
+		cmocka_unit_test(test_of_parts),
 		cmocka_unit_test(test_left),
 	};
 
