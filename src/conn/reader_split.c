@@ -72,14 +72,19 @@ cut(const struct plan * p, size_t col, int64_t lo, int64_t hi, int64_t * mid)
 {
 	int is_time = p->ent->columns[col].type == COLUMN_TIMESTAMP;
 	int64_t unit = is_time ? SECOND : 1;
+	uint64_t width;
 
 	if (lo == NONE_BELOW)
 		lo = !is_time ? 0 : hi > OLDEST_MS ? OLDEST_MS : 0;
 	if (hi == NONE_ABOVE)
 		hi = is_time ? p->now_ms + NEWEST_MS : INT64_C(1) << 53;
-	if (hi <= lo || hi - lo < 2 * unit)
+	if (hi <= lo)
 		return (-1);
-	*mid = (lo + (hi - lo) / 2) / unit * unit;
+	/* All numbers there are, are more than one of them says. */
+	width = (uint64_t)hi - (uint64_t)lo;
+	if (width < (uint64_t)(2 * unit))
+		return (-1);
+	*mid = (lo + (int64_t)(width / 2)) / unit * unit;
 	return (*mid > lo && *mid < hi ? 0 : -1);
 }
 

@@ -17,6 +17,7 @@ static struct world {
 	int deaf;             /* it does not look at bounds */
 	int silent;           /* it tells no total unless asked */
 	int full;             /* it has no pages: one answer, that may be full */
+	int by_id;            /* its bounds are of ids */
 	int vague;            /* not all that is asked can be sent */
 	size_t calls, totals, mores;
 } w;
@@ -45,7 +46,7 @@ param(const char * url, const char * key, int64_t dflt)
 			*o++ = *p;
 		}
 	*o = '\0';
-	if (strchr(text, '-') == NULL)
+	if (strchr(text, '-') == NULL || text[0] == '-')
 		return (strtoll(text, NULL, 10));
 	if (strchr(text, 'T') == NULL)
 		strcat(text, "T00:00:00Z");
@@ -60,6 +61,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	int64_t since = w.deaf ? 0 : param(url, "since=", 0);
 	int64_t until = w.deaf ? INT64_MAX : param(url, "until=", INT64_MAX);
 	size_t from = (size_t)param(url, "o=", 0), k = 0, shown = 0, i, j;
+	int64_t at;
 	int desc = strstr(url, "sort=-at") != NULL;
 	char when[RFC3339_LEN];
 
@@ -80,7 +82,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	buf_adds(&b, "{\"d\":[");
 	for (i = 0; i < w.n; i++) {
 		j = desc ? w.n - 1 - i : i;
-		if (w.at[j] < since || w.at[j] > until)
+		at = w.by_id ? (int64_t)j : w.at[j];
+		if (at < since || at > until)
 			continue;
 		if (k++ < from || shown == w.size || from + shown == w.cap)
 			continue;
@@ -373,6 +376,41 @@ rows_of(const struct rig * g)
 	return (n);
 }
 
+/* Whole numbers, as far as there are any. */
+static void
+test_numbers(void ** state)
+{
+	static const char ents[] = "\"items\":{\"key\":[\"id\"],\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"}},\"lists\":[{\"url\":\"/\",\"records\":"
+	    "\"d\",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\",\"total\":"
+	    "\"total\",\"cap\":20,\"size\":{\"query\":\"n\",\"default\":10,"
+	    "\"max\":10}},\"push\":{\"id\":[{\"op\":\">=\",\"query\":\"since\"},{"
+	    "\"op\":\"<=\",\"query\":\"until\"}]},\"split\":{\"column\":\"id\"}}]}";
+	struct value v[2] = { { .type = VALUE_INT, .i = INT64_MIN / 8 * 7 },
+	    { .type = VALUE_INT, .i = INT64_MAX / 8 * 7 } };
+	struct plan_given given[2] = { { 0, OP_GE, &v[0], 1 },
+	    { 0, OP_LE, &v[1], 1 } };
+	struct rig * g;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	for (n = 0; n <= 2; n++) {
+		make_world(3, 60, 20);
+		w.size = 10;
+		w.by_id = 1;
+		g = rig_new("", ents, "{\"cache_ttl\":0}");
+		fake_http_serve(g->http, serve, NULL);
+		rig_open_plan(g, plan_new(g->c, manifest_entity(g->m, "items"),
+		    given, n, NULL, 0, &e));
+		rig_all(g);
+		if (g->has_failed)
+			fail_msg("%s", g->e.msg);
+		assert_int_equal(rows_of(g), 60);
+		rig_free(g);
+	}
+}
+
 /* Each part is read in its own windows. */
 static void
 test_of_parts(void ** state)
@@ -461,6 +499,7 @@ main(void)
 		cmocka_unit_test(test_limit_of_others),
 		cmocka_unit_test(test_one_moment),
 		cmocka_unit_test(test_deaf_service),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_of_parts),
 		cmocka_unit_test(test_left),
 	};
