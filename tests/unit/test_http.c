@@ -324,6 +324,9 @@ test_failures_by_name(void ** state)
 		    .url = url_at(cases[i].port, cases[i].path) });
 		assert_failed(&g, cases[i].cls, cases[i].code);
 		assert_non_null(strstr(g.e.msg, "127.0.0.1"));
+		/* Where the service can have seen it, that is not denied. */
+		assert_int_equal(g.e.unsent, strcmp(cases[i].port, "port") != 0 &&
+		    strcmp(cases[i].port, "silent") != 0);
 		/* The client is none the worse for it. */
 		g = get("port", "/ok");
 		assert_status(&g, 200);
@@ -342,6 +345,7 @@ test_timeouts_say_where(void ** state)
 	    .url = url_at("port", "/never") });
 	assert_failed(&g, ERR_TRANSIENT, "timeout");
 	assert_non_null(strstr(g.e.msg, "waiting for the answer"));
+	assert_int_equal(g.e.unsent, 0);
 	assert_true(clock_mono_us() - t0 >= 200000);
 	assert_true(clock_mono_us() - t0 < 2000000);
 	g = fetch((struct http_req){ .timeout_ms = 200,
@@ -351,10 +355,12 @@ test_timeouts_say_where(void ** state)
 	    .connect_timeout_ms = 100, .url = url_at("full", "/") });
 	assert_failed(&g, ERR_TRANSIENT, "timeout");
 	assert_non_null(strstr(g.e.msg, "connecting"));
+	assert_int_equal(g.e.unsent, 1);
 	g = fetch((struct http_req){ .timeout_ms = 150,
 	    .url = url_at("full", "/") });
 	assert_failed(&g, ERR_TRANSIENT, "timeout");
 	assert_non_null(strstr(g.e.msg, "connect"));
+	assert_int_equal(g.e.unsent, 1);
 }
 
 static void
