@@ -39,8 +39,8 @@ action_judge_pause(const struct action * a)
 static int
 never_sent(const struct err * e)
 {
-	static const char * const codes[] = { "connect", "resolve",
-	    "queue_full", "nomem", "token" };
+	static const char * const codes[] = { "connect", "connect_timeout",
+	    "resolve", "queue_full", "nomem", "token", "secret" };
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -103,6 +103,18 @@ was_open(const struct action * a, struct err * e)
 	    "been done then (%.100s)", e->msg, a->why.msg);
 }
 
+/* "Try again" is what nobody should who does not know. */
+static void
+cut_remedy(struct err * e)
+{
+	char * p = e->msg, * last = NULL;
+
+	while ((p = strstr(p, "; ")) != NULL)
+		last = p++;
+	if (last != NULL)
+		*last = '\0';
+}
+
 /* No answer came. */
 void
 action_judge_silence(struct action * a, const struct err * he)
@@ -117,6 +129,7 @@ action_judge_silence(struct action * a, const struct err * he)
 	if (a->step == STEP_ACT && sent && e.cls == ERR_TRANSIENT &&
 	    strcmp(a->req->method, "GET") != 0) {
 		a->why = e;
+		cut_remedy(&a->why);
 		a->open = 1;
 	}
 	if (e.cls == ERR_TRANSIENT && a->tries < action_judge_retries(a) &&
@@ -127,9 +140,10 @@ action_judge_silence(struct action * a, const struct err * he)
 		action_probe_failed(a, &e);
 	else if (a->step == STEP_ACT && ((e.cls == ERR_TRANSIENT && sent &&
 	    (!is_harmless(a) || a->act->probe != NULL)) ||
-	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0))
+	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0)) {
+		cut_remedy(&e);
 		left_open(a, 0, &e);
-	else
+	} else
 		action_finish(a, NULL, 0, &e);
 }
 
