@@ -89,6 +89,18 @@ left_open(struct action * a, int status, struct err * e)
 	action_finish(a, NULL, status, e);
 }
 
+/* "Try again" is what nobody should who does not know. */
+static void
+cut_remedy(struct err * e)
+{
+	char * p = e->msg, * last = NULL;
+
+	while ((p = strstr(p, "; ")) != NULL)
+		last = p++;
+	if (last != NULL)
+		*last = '\0';
+}
+
 /* No answer came. */
 void
 action_judge_silence(struct action * a, const struct err * he)
@@ -103,6 +115,7 @@ action_judge_silence(struct action * a, const struct err * he)
 	if (a->step == STEP_ACT && sent && e.cls == ERR_TRANSIENT &&
 	    strcmp(a->req->method, "GET") != 0) {
 		a->why = e;
+		cut_remedy(&a->why);
 		a->open = 1;
 	}
 	if (e.cls == ERR_TRANSIENT && a->tries < action_judge_retries(a) &&
@@ -113,9 +126,10 @@ action_judge_silence(struct action * a, const struct err * he)
 		action_probe_failed(a, &e);
 	else if (a->step == STEP_ACT && ((e.cls == ERR_TRANSIENT && sent &&
 	    (!is_same_again(a) || a->act->probe != NULL)) ||
-	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0))
+	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0)) {
+		cut_remedy(&e);
 		left_open(a, 0, &e);
-	else if (a->step != STEP_ACT || !a->open || !action_probe_start(a))
+	} else if (a->step != STEP_ACT || !a->open || !action_probe_start(a))
 		action_finish(a, NULL, 0, &e);
 }
 
