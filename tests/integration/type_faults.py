@@ -117,7 +117,7 @@ FAULTS = {
                                x_ratelimit_limit="50",
                                x_ratelimit_reset="{us+3600}"), "transient",
                         code="rate_limit"),
-        "soon": RETRY,
+        "soon": {"x-ratelimit-reset": "{us+1}"},
     },
     "pagerduty": {
         "denied": said(answer(401, {"error": {"message":
