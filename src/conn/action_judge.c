@@ -89,6 +89,18 @@ left_open(struct action * a, int status, struct err * e)
 	action_finish(a, NULL, status, e);
 }
 
+/* "Try again" is what nobody should who does not know. */
+static void
+cut_remedy(struct err * e)
+{
+	char * p = e->msg, * last = NULL;
+
+	while ((p = strstr(p, "; ")) != NULL)
+		last = p++;
+	if (last != NULL)
+		*last = '\0';
+}
+
 /* No answer came. */
 void
 action_judge_silence(struct action * a, const struct err * he)
@@ -106,6 +118,7 @@ action_judge_silence(struct action * a, const struct err * he)
 	}
 	if (sent && !reads) {
 		a->why = e;
+		cut_remedy(&a->why);
 		a->open = 1;
 	}
 	/* Reading changes nothing: what failed has failed. */
@@ -116,9 +129,10 @@ action_judge_silence(struct action * a, const struct err * he)
 		return;
 	if (a->step == STEP_PROBE)
 		action_probe_failed(a, &e);
-	else if (sent && (!is_same_again(a) || a->act->probe != NULL))
+	else if (sent && (!is_same_again(a) || a->act->probe != NULL)) {
+		cut_remedy(&e);
 		left_open(a, 0, &e);
-	else if (a->step != STEP_ACT || !a->open || !action_probe_start(a))
+	} else if (a->step != STEP_ACT || !a->open || !action_probe_start(a))
 		action_finish(a, NULL, 0, &e);
 }
 

@@ -37,6 +37,19 @@ stage(const struct http_call * c, char * buf, size_t n)
 	return (buf);
 }
 
+/* What never got there may be sent again whatever it does: no byte of a request
+ * leaves before the connection is ready for it. */
+static const char *
+late_code(const struct http_call * c)
+{
+	curl_off_t ready = 0;
+
+	if (c->ez != NULL)
+		curl_easy_getinfo(c->ez->curl, CURLINFO_PRETRANSFER_TIME_T,
+		    &ready);
+	return (c->status != 0 || ready != 0 ? "timeout" : "connect_timeout");
+}
+
 static const char *
 shown(const struct http_call * c, char * buf, size_t n)
 {
@@ -66,13 +79,13 @@ http_err_deadline(struct http_call * c)
 	c->failed = 1;
 	shown(c, what, sizeof(what));
 	if (c->state == CALL_QUEUED)
-		err_set(&c->err, ERR_TRANSIENT, "timeout", "%s: not started "
+		err_set(&c->err, ERR_TRANSIENT, late_code(c), "%s: not started "
 		    "within %lld ms, other calls to %s run or wait; raise its "
 		    "limits or ask it less often", what,
 		    (long long)c->req.queue_timeout_ms, c->host->name);
 	else
-		err_set(&c->err, ERR_TRANSIENT, "timeout", "%s: not done within "
-		    "%lld ms (%s); raise the timeout or look at the server",
+		err_set(&c->err, ERR_TRANSIENT, late_code(c), "%s: not done "
+		    "within %lld ms (%s); raise the timeout or look at the server",
 		    what, (long long)c->req.timeout_ms,
 		    stage(c, where, sizeof(where)));
 	c->err.unsent = is_unsent(c);
@@ -149,7 +162,7 @@ err_curl(struct http_call * c, CURLcode rc)
 	}
 	switch ((int)rc) {
 	case CURLE_OPERATION_TIMEDOUT:
-		err_set(&c->err, ERR_TRANSIENT, "timeout", "%s: not connected "
+		err_set(&c->err, ERR_TRANSIENT, late_code(c), "%s: not connected "
 		    "within %lld ms (%s); is the server up and reachable?",
 		    what, (long long)c->req.connect_timeout_ms,
 		    stage(c, where, sizeof(where)));

@@ -353,12 +353,12 @@ test_timeouts_say_where(void ** state)
 	assert_non_null(strstr(g.e.msg, "reading the answer"));
 	g = fetch((struct http_req){ .timeout_ms = 5000,
 	    .connect_timeout_ms = 100, .url = url_at("full", "/") });
-	assert_failed(&g, ERR_TRANSIENT, "timeout");
+	assert_failed(&g, ERR_TRANSIENT, "connect_timeout");
 	assert_non_null(strstr(g.e.msg, "connecting"));
 	assert_int_equal(g.e.unsent, 1);
 	g = fetch((struct http_req){ .timeout_ms = 150,
 	    .url = url_at("full", "/") });
-	assert_failed(&g, ERR_TRANSIENT, "timeout");
+	assert_failed(&g, ERR_TRANSIENT, "connect_timeout");
 	assert_non_null(strstr(g.e.msg, "connect"));
 	assert_int_equal(g.e.unsent, 1);
 }
