@@ -16,6 +16,8 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
     "\"e\": {\"key\": [\"id\"], \"columns\": {\"id\": {\"type\": \"integer\"}}, \"lists\": "
     "[{\"url\": \"" HOST "/e\"}], \"actions\": {\"plain\": {\"method\": \"POST\", \"url\": "
     "\"" HOST "/make\"}, "
+    "\"again\": {\"method\": \"DELETE\", \"url\": \"" HOST "/make\", "
+    "\"safe_to_retry\": true}, "
     "\"read\": {\"method\": \"GET\", \"url\": \"" HOST "/make\"}, "
     "\"probed\": {\"method\": \"POST\", \"url\": \"" HOST "/make\", \"success\": [201], "
     "\"probe\": {\"url\": \"" HOST "/things\", \"records\": \"things\", \"match\": {\"name\": "
@@ -260,6 +262,10 @@ test_without(void ** state)
 	assert_int_equal(ended.what, OUTCOME_FAILED);
 	play("plain", UNREACHED, SEES, UNREACHED, SEES);
 	assert_int_equal(ended.what, OUTCOME_UNSENT);
+	/* Deleted without an answer, and then there is none to delete. */
+	play("again", LOST, SEES, REFUSED, SEES);
+	assert_int_equal(ended.what, OUTCOME_OPEN);
+	assert_text(why.msg, "may have been done then");
 	/* What only reads has failed, and that is all. */
 	play("read", LOST, SEES, GARBLED, SEES);
 	assert_int_equal(ended.what, OUTCOME_FAILED);
