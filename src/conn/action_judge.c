@@ -215,8 +215,8 @@ succeeded(struct action * a, const json_t * body, int status)
 static void
 start_poll(struct action * a, const json_t * body, const struct http_res * res)
 {
-	struct request_given given = { .lookup = a->lookup, .answer = body,
-	    .res = res, .url = a->req->url };
+	struct request_given given = { .lookup = a->lookup, .own = a->own,
+	    .answer = body, .res = res, .url = a->req->url };
 	struct request * r;
 	struct err e;
 

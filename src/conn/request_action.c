@@ -190,6 +190,7 @@ request_poll(struct connector * c, const struct manifest_action * act,
 	    e) == 0;
 
 	b.env.lookup = given->lookup;
+	b.env.action = given->own;
 	b.env.answer = given->answer;
 	b.env.header = headers;
 	if (ok && headers == NULL)

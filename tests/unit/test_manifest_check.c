@@ -430,6 +430,8 @@ static const struct {
 	  "expected" },
 	{ ACT(",\"lookup\":{\"url\":\"x\"}"),
 	  "$.entities.e.actions.do.lookup.value", "is missing" },
+	{ ACT(",\"lookup\":{\"url\":\"/{{action.id}}\",\"value\":\"a\"}"),
+	  "$.entities.e.actions.do.lookup.url", "action" },
 	{ ACT(",\"poll\":{}"), "$.entities.e.actions.do.poll.url",
 	  "is missing" },
 	{ ACT(",\"query\":{\"a\":\"{{answer.x}}\"}"),
