@@ -76,17 +76,19 @@ at(const char * path, const json_t * v)
 	return (out);
 }
 
-/* Services take blanks from the end of a text, or put a line's end there. */
+/* Services take blanks from the end of a text, or put a line's end there, and end
+ * lines in a way of their own. */
 static int
 same_text(const char * a, const char * b)
 {
-	size_t na = strlen(a), nb = strlen(b);
-
-	while (na > 0 && strchr(" \t\r\n", a[na - 1]) != NULL)
-		na--;
-	while (nb > 0 && strchr(" \t\r\n", b[nb - 1]) != NULL)
-		nb--;
-	return (na == nb && memcmp(a, b, na) == 0);
+	for (;; a++, b++) {
+		a += strspn(a, "\r");
+		b += strspn(b, "\r");
+		if (*a != *b || *a == '\0')
+			break;
+	}
+	return (a[strspn(a, " \t\r\n")] == '\0' &&
+	    b[strspn(b, " \t\r\n")] == '\0');
 }
 
 /* Ids are numbers here and texts there. */

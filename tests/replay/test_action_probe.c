@@ -21,7 +21,7 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
     "\"read\": {\"method\": \"GET\", \"url\": \"" HOST "/make\"}, "
     "\"probed\": {\"method\": \"POST\", \"url\": \"" HOST "/make\", \"success\": [201], "
     "\"probe\": {\"url\": \"" HOST "/things\", \"records\": \"things\", \"match\": {\"name\": "
-    "\"x\"}, \"since\": {\"at\": \"{{action.since}}\"}, \"result\": \"id\"}}, "
+    "\"x\\r\\ny\"}, \"since\": {\"at\": \"{{action.since}}\"}, \"result\": \"id\"}}, "
     "\"keyed\": {\"method\": \"POST\", \"url\": \"" HOST "/make\", \"idempotency\": "
     "{\"header\": \"Idempotency-Key\"}}}}}, \"test\": {\"url\": \"" HOST "/me\"}}";
 
@@ -109,13 +109,13 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	switch (looks[nlooked++ > 0]) {
 	case SEES:
 		rfc3339_format(made_ms, at);
-		snprintf(body, sizeof(body), "{\"things\": [{\"name\": \"y\"}"
-		    ", {\"name\": \"x\", \"id\": 7, \"at\": \"%s\"}]}", at);
+		snprintf(body, sizeof(body), "{\"things\": [{\"name\": \"x\\nyy\"}"
+		    ", {\"name\": \"x\"}, {\"name\": \"x\\ny \\n\", \"id\": 7, \"at\": \"%s\"}]}", at);
 		a->body = strdup(things > 0 ? body : "{\"things\": []}");
 		break;
 	case STALE:
 		/* Somebody's, of long ago. */
-		a->body = strdup("{\"things\": [{\"name\": \"x\", \"at\": "
+		a->body = strdup("{\"things\": [{\"name\": \"x\\ny\", \"at\": "
 		    "\"2023-11-14T22:00:00Z\"}]}");
 		break;
 	case PAGE:
@@ -124,7 +124,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->body = strdup("<html>Sign in</html>");
 		break;
 	case UNDATED:
-		a->body = strdup(things > 0 ? "{\"things\": [{\"name\": \"x\", "
+		a->body = strdup(things > 0 ? "{\"things\": [{\"name\": \"x\\ny\", "
 		    "\"id\": 7, \"at\": \"today\"}]}" : "{\"things\": []}");
 		break;
 	case FORBIDDEN:
