@@ -363,6 +363,9 @@ static const struct {
 	/* order, partition */
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split.column",
 	  "needs a push of >=" },
+	{ LIST(",\"push\":{\"id\":[{\"op\":\">=\",\"query\":\"a\"},{\"op\":"
+	  "\"<\",\"query\":\"b\"}]},\"split\":{\"column\":\"id\"}"),
+	  L ".split.column", "must be not_null" },
 	{ LIST(",\"split\":{\"column\":\"title\"}"), L ".split.column",
 	  "must be a timestamp" },
 	{ LIST(",\"split\":{\"colum\":\"at\"}"), L ".split.colum",
