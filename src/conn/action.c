@@ -95,8 +95,9 @@ action_finish(struct action * a, const json_t * answer, int status,
 	if (e != NULL) {
 		if (a->step == STEP_POLL && !a->judged)
 			accepted(a, e);
+		/* Also "there is none": the first may have deleted it. */
 		else if (end.what == OUTCOME_OPEN && !a->told &&
-		    !a->act->safe_to_retry)
+		    (!a->act->safe_to_retry || a->judged))
 			err_set(e, e->cls, e->code, "%s; but it was sent "
 			    "before, and may have been done then (%.100s)",
 			    e->msg, a->why.msg);

@@ -106,27 +106,30 @@ void
 action_judge_silence(struct action * a, const struct err * he)
 {
 	struct err e = *he;
-	int sent = !e.unsent;
+	int reads = strcmp(a->req->method, "GET") == 0;
+	/* What is no answer, or too large for one, tells no more than none. */
+	int sent = a->step == STEP_ACT && !e.unsent && (e.cls ==
+	    ERR_TRANSIENT || strcmp(e.code, "protocol") == 0 ||
+	    strcmp(e.code, "too_big") == 0);
 
 	if (a->step == STEP_POLL && e.cls == ERR_TRANSIENT) {
 		pause_poll(a, 0);
 		return;
 	}
-	if (a->step == STEP_ACT && sent && e.cls == ERR_TRANSIENT &&
-	    strcmp(a->req->method, "GET") != 0) {
+	if (sent && !reads) {
 		a->why = e;
 		cut_remedy(&a->why);
 		a->open = 1;
 	}
+	/* Reading changes nothing: what failed has failed. */
+	a->judged = sent && reads;
 	if (e.cls == ERR_TRANSIENT && a->tries < action_judge_retries(a) &&
 	    (!sent || is_harmless(a)) && action_judge_again(a,
 	    action_judge_pause(a)))
 		return;
 	if (a->step == STEP_PROBE)
 		action_probe_failed(a, &e);
-	else if (a->step == STEP_ACT && ((e.cls == ERR_TRANSIENT && sent &&
-	    (!is_same_again(a) || a->act->probe != NULL)) ||
-	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0)) {
+	else if (sent && (!is_same_again(a) || a->act->probe != NULL)) {
 		cut_remedy(&e);
 		left_open(a, 0, &e);
 	} else if (a->step != STEP_ACT || !a->open || !action_probe_start(a))
@@ -212,8 +215,8 @@ succeeded(struct action * a, const json_t * body, int status)
 static void
 start_poll(struct action * a, const json_t * body, const struct http_res * res)
 {
-	struct request_given given = { .lookup = a->lookup, .answer = body,
-	    .res = res, .url = a->req->url };
+	struct request_given given = { .lookup = a->lookup, .own = a->own,
+	    .answer = body, .res = res, .url = a->req->url };
 	struct request * r;
 	struct err e;
 

@@ -278,6 +278,8 @@ struct manifest_idempotency {
 	enum param_where where;       /* IN_HEADER, IN_QUERY or IN_BODY */
 	const char * name;            /* of the header, parameter or path */
 	const char * value;           /* template */
+	const json_t * when;          /* argument -> the values that it goes
+	                                 with; NULL: always */
 };
 
 struct manifest_action {

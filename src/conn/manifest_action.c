@@ -196,8 +196,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	int how;
 	static const char * const methods[] = { "GET", "POST", "PUT", "PATCH",
 	    "DELETE", NULL };
-	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW |
-	    ROOT_ACTION };
+	struct mread_scope s = { .roots = ROOT_CONFIG | ROOT_IN | ROOT_NOW };
 
 	act->method = "POST";
 	if (!mread_is_object(r, v, KEYS_ACTION))
@@ -206,6 +205,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	act->description = mread_str(r, v, "description", 0);
 	act->method = mread_method(r, v, methods, "POST");
 	read_lookup(r, act, v, &s);
+	s.roots |= ROOT_ACTION;
 	if (act->lookup != NULL)
 		s.roots |= ROOT_LOOKUP;
 	act->url = mread_url(r, v, "url", 1, &s);

@@ -130,6 +130,27 @@ read_probe(struct mread * r, struct manifest_action * act, const json_t * v,
 	mread_leave(r, at);
 }
 
+/* argument -> values */
+static const json_t *
+read_when(struct mread * r, const json_t * v, const struct mread_scope * s)
+{
+	const json_t * when = mread_map(r, v, "when", 0), * x;
+	const char * arg;
+	size_t at;
+
+	if (when == NULL)
+		return (NULL);
+	at = mread_enter(r, "when");
+	json_object_foreach((json_t *)(uintptr_t)when, arg, x) {
+		if (json_object_get(s->inputs, arg) == NULL)
+			mread_fault(r, arg, "is no argument of the action");
+		if (json_array_size(x) == 0)
+			mread_fault(r, arg, "must be an array of values");
+	}
+	mread_leave(r, at);
+	return (when);
+}
+
 static void
 read_key(struct mread * r, struct manifest_action * act, const json_t * v,
     struct mread_scope s)
@@ -156,6 +177,7 @@ read_key(struct mread * r, struct manifest_action * act, const json_t * v,
 			k->name = mread_str(r, o, places[i].key, 1);
 		}
 		k->value = mread_template(r, o, "value", 0, &s);
+		k->when = read_when(r, o, &s);
 		if (k->value == NULL)
 			k->value = "{{action.id}}";
 		if (k->name == NULL)

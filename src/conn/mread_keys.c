@@ -76,7 +76,7 @@ static const char * const lookup_keys[] = { "url", "records", "match",
 static const char * const probe_keys[] = { "method", "url", "query", "body",
     "records", "match", "since", "missing", "result", "after_ms", NULL };
 static const char * const idempotency_keys[] = { "header", "query", "body", "value",
-    NULL };
+    "when", NULL };
 static const char * const poll_keys[] = { "when", "url", "base", "every_ms",
     "until", "status", "pending", "failed", "error_text", "result", NULL };
 

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -24,6 +25,25 @@ usual_headers(struct request_build * b, const char * url, struct err * e)
 	return (request_build_headers(b, c->m->headers, e));
 }
 
+/* Whether the arguments are such as have a key. */
+static int
+has_key(const struct manifest_idempotency * k, const json_t * args)
+{
+	const json_t * values, * v;
+	const char * arg;
+	size_t i;
+	int found;
+
+	json_object_foreach((json_t *)(uintptr_t)k->when, arg, values) {
+		found = 0;
+		json_array_foreach(values, i, v)
+			found |= json_equal(v, json_object_get(args, arg));
+		if (!found)
+			return (0);
+	}
+	return (1);
+}
+
 /* What tells the service that it is the same again. */
 static int
 set_key(struct request_build * b, const struct manifest_idempotency * k,
@@ -31,7 +51,7 @@ set_key(struct request_build * b, const struct manifest_idempotency * k,
 {
 	json_t * t, * v;
 
-	if (k == NULL)
+	if (k == NULL || !has_key(k, b->env.in))
 		return (0);
 	if ((t = json_string(k->value)) == NULL)
 		return (err_nomem(e, "a request"));
@@ -170,6 +190,7 @@ request_poll(struct connector * c, const struct manifest_action * act,
 	    e) == 0;
 
 	b.env.lookup = given->lookup;
+	b.env.action = given->own;
 	b.env.answer = given->answer;
 	b.env.header = headers;
 	if (ok && headers == NULL)

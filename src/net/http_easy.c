@@ -142,6 +142,10 @@ set_common(struct http * H, struct http_easy * ez)
 	SET(URL, "http://localhost/");
 	SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(ACCEPT_ENCODING, "gzip");
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* A file of authorities that is replaced counts at once, not in a day. */
+	SET(CA_CACHE_TIMEOUT, 0L);
+#endif
 #undef SET
 	ez->dns_ttl = -1;
 	ez->compress = 1;

@@ -13,15 +13,20 @@
 
 #define TIMEOUT_MS 30000
 #define GRACE_MS 30000   /* until one that does not end is called unknown */
+/* What could not be written down is kept, and tried so often. */
+#define OWED_MAX 1000
+#define OWED_MS 10000
+#define OWED_TRIES 360
 
 enum act_state {
 	ACT_WRITING, /* its intent */
 	ACT_DOING,
 	ACT_ENDING,  /* what became of it is being written */
+	ACT_OWED,    /* that failed, and is tried again; who asked was told */
 	ACT_OVER
 };
 static const char * const state_names[] = { "writing", "doing", "ending",
-	"over" };
+	"owed", "over" };
 
 struct act {
 	struct acts * A;
@@ -42,6 +47,9 @@ struct act {
 	json_t * answer;
 	struct err e;
 	int failed;
+	int64_t ms;            /* how long it took */
+	struct loop_timer * timer;
+	unsigned tries;        /* to write that down */
 };
 
 static void
@@ -58,6 +66,7 @@ act_free(struct act * a)
 	*a->prevp = a->next;
 	if (a->next != NULL)
 		a->next->prevp = a->prevp;
+	loop_timer_free(a->timer);
 	connector_unref(a->c);
 	json_decref(a->args);
 	json_decref(a->answer);
@@ -85,9 +94,9 @@ count(struct acts * A, const char * type, enum action_outcome what)
 	k->n = 1;
 }
 
-/* The end; ${a} is gone afterwards. */
+/* The end for who asked; unless something is ${owed}, ${a} is gone afterwards. */
 static void
-finish(struct act * a)
+tell(struct act * a, int owed)
 {
 	action_cb * cb = a->cb;
 	struct action_end end = a->end;
@@ -96,41 +105,78 @@ finish(struct act * a)
 	int failed = a->failed, alone = a->alone;
 	void * arg = a->arg;
 
-	enter(a, ACT_OVER);
+	enter(a, owed ? ACT_OWED : ACT_OVER);
 	count(a->A, a->c->m->type, end.what);
-	act_free(a);
+	a->alone = 1;
+	if (!owed)
+		act_free(a);
 	if (!alone)
 		cb(arg, failed ? NULL : answer, &end, failed ? &e : NULL);
 	json_decref(answer);
 }
 
-/* ---- the end ---- */
-
 static void
-on_outcome(void * arg, json_t * v, const struct err * e)
+finish(struct act * a)
 {
-	struct act * a = arg;
-
-	(void)v;
-	/* What was done was done: it is said all the same. */
-	if (e != NULL)
-		log_event(LOG_ERROR, "action_not_written", LOG_S("action",
-		    a->id), LOG_S("connector", a->c->name), LOG_S("outcome",
-		    acts_record_outcome(a->end.what)), LOG_E(e));
-	finish(a);
+	tell(a, 0);
 }
+
+/* ---- the end ---- */
 
 static void
 write_end(struct act * a, state_cb * cb, void * arg)
 {
 	struct state * s = a->A->state;
 	json_t * v = acts_record_end(&a->end, a->answer, a->failed ? &a->e :
-	    NULL, (clock_mono_us() - a->t0_us) / 1000);
+	    NULL, a->ms);
 	json_t * none = v == NULL ? json_object() : NULL;
 
 	s->ops->action_put(s, a->id, v != NULL ? v : none, 0, cb, arg);
 	json_decref(v);
 	json_decref(none);
+}
+
+static void on_outcome(void * arg, json_t * v, const struct err * e);
+
+static void
+write_again(void * arg)
+{
+	write_end(arg, on_outcome, arg);
+}
+
+/* Whether ${a} is kept until the state is there again. */
+static int
+is_owed(struct act * a, const struct err * e)
+{
+	if (e == NULL || e->cls != ERR_TRANSIENT || ++a->tries > OWED_TRIES ||
+	    (a->state != ACT_OWED && a->A->nowed >= OWED_MAX) ||
+	    (a->timer == NULL && (a->timer = loop_timer_new(a->A->L,
+	    write_again, a)) == NULL))
+		return (0);
+	loop_timer_start(a->timer, OWED_MS);
+	return (1);
+}
+
+static void
+on_outcome(void * arg, json_t * v, const struct err * e)
+{
+	struct act * a = arg;
+	int owed = is_owed(a, e);
+
+	(void)v;
+	if (e != NULL && (a->state != ACT_OWED || !owed))
+		log_event(LOG_ERROR, "action_not_written", LOG_S("action",
+		    a->id), LOG_S("connector", a->c->name), LOG_S("outcome",
+		    acts_record_outcome(a->end.what)), LOG_S("then", owed ?
+		    "it is tried again" : "that is lost"), LOG_E(e));
+	/* What was done was done: it is said all the same. */
+	if (a->state != ACT_OWED) {
+		a->A->nowed += owed != 0;
+		tell(a, owed);
+	} else if (!owed) {
+		a->A->nowed--;
+		act_free(a);
+	}
 }
 
 static void
@@ -141,6 +187,7 @@ on_done(void * arg, const json_t * answer, const struct action_end * end,
 
 	a->action = NULL;
 	a->end = *end;
+	a->ms = (clock_mono_us() - a->t0_us) / 1000;
 	a->answer = json_incref((json_t *)(uintptr_t)answer);
 	if (e != NULL) {
 		a->failed = 1;
@@ -334,6 +381,8 @@ acts_free(struct acts * A)
 			    "was stopped");
 			write_end(a, NULL, NULL);
 			action_cancel(a->action);
+		} else if (a->state == ACT_OWED) {
+			write_end(a, NULL, NULL);
 		}
 		act_free(a);
 	}

@@ -20,6 +20,7 @@ struct acts {
 	const char * node;
 	char run[ID7_LEN];     /* this process */
 	struct act * head;
+	unsigned nowed;        /* whose end could not be written yet */
 	struct acts_look * looks;
 	struct acts_count counts[ACTS_KINDS_MAX];
 	size_t ncounts;

@@ -336,7 +336,8 @@ acts_record_show(json_t * v, const char * node, const char * run,
 		    json_object_get(v, "message") == NULL)
 			json_object_set_new(v, "message", json_string(
 			    strcmp(state, "sent") == 0 ? "the daemon ended "
-			    "before the service answered: look there" :
+			    "before the service answered, or could not write "
+			    "that down: look there" :
 			    "the daemon ended before it was sent, or just "
 			    "after"));
 	}

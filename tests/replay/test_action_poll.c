@@ -27,6 +27,8 @@ const char manifest[] = HEAD
     "\"team\": {\"method\": \"POST\", \"url\": \"/teams\", \"poll\": {\"url\": "
     " \"{{header.Location}}\", \"base\": \"{{config.url}}\", \"until\": {\"status\": "
     " [\"succeeded\"]}}}, "
+    "\"ours\": {\"method\": \"POST\", \"url\": \"/ours\", \"poll\": {\"url\": "
+    " \"/of/{{action.id}}\", \"until\": {\"ok\": [true]}}}, "
     "\"plain\": {\"method\": \"POST\", \"url\": \"/plain\", \"poll\": {\"url\": "
     " \"{{header.Location}}\"}}}}}, \"test\": {\"url\": \"/me\"}}";
 
@@ -101,6 +103,12 @@ test_first_answer(void ** state)
 	act("start");
 	assert_string_equal(why.code, "accepted");
 	assert_text(why.msg, "did not say where to ask");
+	/* Asked for under a name that we gave it. */
+	ANSWERS("/v1/ours", JSON(202, ""));
+	act("ours");
+	assert_string_equal(why.code, "accepted");
+	assert_text(fake_http_request(H, NULL, fake_http_requests(H, NULL) -
+	    1)->url, HOST "/v1/of/");
 }
 
 static void

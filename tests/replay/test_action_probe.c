@@ -16,6 +16,9 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
     "\"e\": {\"key\": [\"id\"], \"columns\": {\"id\": {\"type\": \"integer\"}}, \"lists\": "
     "[{\"url\": \"" HOST "/e\"}], \"actions\": {\"plain\": {\"method\": \"POST\", \"url\": "
     "\"" HOST "/make\"}, "
+    "\"again\": {\"method\": \"DELETE\", \"url\": \"" HOST "/make\", "
+    "\"safe_to_retry\": true}, "
+    "\"read\": {\"method\": \"GET\", \"url\": \"" HOST "/make\"}, "
     "\"probed\": {\"method\": \"POST\", \"url\": \"" HOST "/make\", \"success\": [201], "
     "\"probe\": {\"url\": \"" HOST "/things\", \"records\": \"things\", \"match\": {\"name\": "
     "\"x\"}, \"since\": {\"at\": \"{{action.since}}\"}, \"result\": \"id\"}}, "
@@ -23,8 +26,8 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
     "{\"header\": \"Idempotency-Key\"}}}}}, \"test\": {\"url\": \"" HOST "/me\"}}";
 
 /* What happens to a sending. */
-enum { DONE, DONE_LOST, DONE_502, LOST, GONE_502, BUSY, REFUSED, UNREACHED,
-	NMAKES };
+enum { DONE, DONE_LOST, DONE_502, GARBLED, LOST, GONE_502, BUSY, REFUSED,
+	UNREACHED, NMAKES };
 /* ... and to a look. */
 enum { SEES, FORBIDDEN, AWAY, PAGE, UNDATED, STALE, NLOOKS };
 
@@ -47,7 +50,7 @@ make(struct fake_answer * a)
 	nmade++;
 	a->delay_ms = 50;
 	a->ctype = "application/json";
-	if (is_unique && things > 0 && how <= DONE_502)
+	if (is_unique && things > 0 && how <= GARBLED)
 		how = REFUSED;
 	switch (how) {
 	case DONE:
@@ -57,6 +60,13 @@ make(struct fake_answer * a)
 		made_ms = clock_wall_ms() / 1000 * 1000;
 		a->status = how == DONE ? 201 : 502;
 		a->body = strdup("{\"id\": 7}");
+		return;
+	case GARBLED:
+		if (p == NULL || things == 0)
+			things++;
+		made_ms = clock_wall_ms() / 1000 * 1000;
+		a->err_code = "too_big";
+		a->err_cls = ERR_PERMANENT;
 		return;
 	case DONE_LOST:
 		/* A key that was seen is no second thing. */
@@ -252,6 +262,15 @@ test_without(void ** state)
 	assert_int_equal(ended.what, OUTCOME_FAILED);
 	play("plain", UNREACHED, SEES, UNREACHED, SEES);
 	assert_int_equal(ended.what, OUTCOME_UNSENT);
+	/* Deleted without an answer, and then there is none to delete. */
+	play("again", LOST, SEES, REFUSED, SEES);
+	assert_int_equal(ended.what, OUTCOME_OPEN);
+	assert_text(why.msg, "may have been done then");
+	/* What only reads has failed, and that is all. */
+	play("read", LOST, SEES, GARBLED, SEES);
+	assert_int_equal(ended.what, OUTCOME_FAILED);
+	assert_string_equal(why.code, "too_big");
+	assert_null(strstr(why.msg, "may have been done"));
 }
 
 static void

@@ -154,6 +154,8 @@ test_written(void ** state)
 static void
 test_state_away(void ** state)
 {
+	struct act * left;
+
 	(void)state;
 	ANSWERS("/make", { .status = 201, .body = "{}" });
 	fake_state_away(store[0], 1);
@@ -181,10 +183,22 @@ test_state_away(void ** state)
 	fake_state_away(store[0], 1);
 	until_done();
 	assert_int_equal(ended.what, OUTCOME_DONE);
-	fake_state_away(store[0], 0);
 	outcome(1, "under way");
-	fake_loop_advance(L, 70000);
-	outcome(1, "unknown");
+	/* ... and it is written as soon as that can be. */
+	fake_loop_advance(L, 25000);
+	fake_state_away(store[0], 0);
+	fake_loop_advance(L, 10000);
+	outcome(1, "done");
+	assert_int_equal(calls, 1);
+	assert_int_equal(json_int(newest(1), "ms", 0), 500);
+	/* One that nobody waits for, and the daemon ends meanwhile. */
+	ANSWERS("/make", { .status = 201, .delay_ms = 500, .body = "{}" });
+	left = do_it("{}");
+	fake_loop_advance(L, 100);
+	acts_leave(left);
+	fake_state_away(store[0], 1);
+	fake_loop_advance(L, 40000);
+	assert_int_equal(calls, 0);
 }
 
 /* A daemon that is gone: another sees it when its time is over, itself at once. */

@@ -364,10 +364,24 @@ test_timeouts_say_where(void ** state)
 }
 
 static void
+copy_file(const char * from, const char * to)
+{
+	FILE * in = fopen(from, "r"), * out = fopen(to, "w");
+	int c;
+
+	assert_true(in != NULL && out != NULL);
+	while ((c = getc(in)) != EOF)
+		putc(c, out);
+	fclose(in);
+	fclose(out);
+}
+
+static void
 test_tls(void ** state)
 {
 	struct http_req r = { .url = url_at("tls", "/ok"),
 	    .ca_file = fault_path(&server, "ca") };
+	char file[64];
 	struct got g;
 
 	(void)state;
@@ -398,6 +412,18 @@ test_tls(void ** state)
 	r.ca_file = "/nonexistent/ca.pem";
 	g = fetch(r);
 	assert_failed(&g, ERR_PERMANENT, "tls");
+	/* A file that is replaced is read anew. */
+	snprintf(file, sizeof(file), "/tmp/moltler-test-ca-%d", (int)getpid());
+	r.url = url_at("tls", "/ok");
+	r.ca_file = file;
+	r.once = 1;
+	copy_file(fault_path(&server, "ca"), file);
+	g = fetch(r);
+	assert_status(&g, 200);
+	copy_file("/dev/null", file);
+	g = fetch(r);
+	assert_failed(&g, ERR_PERMANENT, "tls");
+	unlink(file);
 	/* Plain HTTP on a TLS port and the other way round. */
 	g = fetch((struct http_req){ .insecure = 1, .timeout_ms = 2000,
 	    .url = "https://127.0.0.1:1/" });

@@ -433,6 +433,8 @@ static const struct {
 	  "expected" },
 	{ ACT(",\"lookup\":{\"url\":\"x\"}"),
 	  "$.entities.e.actions.do.lookup.value", "is missing" },
+	{ ACT(",\"lookup\":{\"url\":\"/{{action.id}}\",\"value\":\"a\"}"),
+	  "$.entities.e.actions.do.lookup.url", "action" },
 	{ ACT(",\"poll\":{}"), "$.entities.e.actions.do.poll.url",
 	  "is missing" },
 	{ ACT(",\"query\":{\"a\":\"{{answer.x}}\"}"),
@@ -452,6 +454,8 @@ static const struct {
 	  "$.entities.e.actions.do.probe.match", "any record" },
 	{ ACT(",\"idempotency\":{}"), "$.entities.e.actions.do.idempotency",
 	  "needs a header" },
+	{ ACT(",\"idempotency\":{\"header\":\"A\",\"when\":{\"b\":[1]}}"),
+	  "$.entities.e.actions.do.idempotency.when.b", "is no argument" },
 	{ ACT(",\"idempotency\":{\"header\":\"A\",\"body\":\"b\"}"),
 	  "$.entities.e.actions.do.idempotency", "needs a header" },
 	/* the test call */
