@@ -82,6 +82,9 @@ play_file(struct tally * t, struct manifest * m, const char * file)
 	    (doc = json_parse(text.p, text.len, file, &e)) == NULL) {
 		buf_adds(&why, e.msg);
 		say_test(t, 1, m->type, base, NULL, &why);
+	} else if (json_is_array(doc) && json_array_size(doc) == 0) {
+		buf_adds(&why, "there is no fixture in it");
+		say_test(t, 1, m->type, base, NULL, &why);
 	} else if (json_is_array(doc)) {
 		json_array_foreach(doc, i, one) {
 			buf_clear(&why);
