@@ -114,6 +114,16 @@ for name in ("github", "gh"):
          [r["required"] for r in rows if r["name"] == "token"] and
          any(r["name"] == "issues.create" for r in rows), "DESCRIBE " + name,
          rows[:5])
+rows = {r["name"]: r for r in run("DESCRIBE prometheus")}
+t.ok("bearer" in rows["auth.type"]["description"] and
+     rows["auth.token_ref"]["type"] == "secret_ref" and
+     rows["auth.token_ref"]["required"] == "yes" and
+     "(default 5000)" in rows["timeout_ms"]["description"] and
+     rows["endpoint"]["required"] == "unless api_url",
+     "DESCRIBE tells variants, defaults and what may do instead", rows)
+rows = {r["name"]: r for r in run("DESCRIBE salesforce")}
+t.ok("one of client_credentials, jwt" in rows["auth"]["description"],
+     "and what words there are", rows["auth"])
 rows = {r["column"]: r for r in run("DESCRIBE gh.issues")}
 t.ok("=" in rows["state"]["pushdown"] and rows["state"]["type"] == "text" and
      "input" in rows["repo"]["description"].lower() and
