@@ -229,6 +229,11 @@ t.ok("hunter2" not in json.dumps(e), "a value without quotes is not shown", e)
 # ---- scripts ----
 t.eq(run("BEGIN SELECT 1 AS a; SHOW TYPES; SELECT 2 AS b, 'x' AS c; END"),
      [{"b": 2, "c": "x"}], "the last statement's result")
+for sql in ("EXEC gh.issues.create({title: error.message})",
+            "EXPLAIN EXEC gh.issues.create(title => error.code)",
+            "ALTER CONNECTOR gh SET CONFIG {org: error.class}"):
+    t.ok("known only in CATCH" in fails(sql)["message"],
+         "no empty text for what is not known: " + sql, fails(sql))
 t.eq(run("BEGIN TRY SELECT 1 AS a; CATCH THEN SELECT 2; END TRY; END;"),
      [{"a": 1}], "TRY that goes well")
 boom()
