@@ -60,6 +60,17 @@ shown(const struct http_call * c, char * buf, size_t n)
 	return (buf);
 }
 
+/* Whether it was surely not sent: curl counts from when it has begun to. */
+static int
+is_unsent(const struct http_call * c)
+{
+	curl_off_t ready = 0;
+
+	return (c->status == 0 && (c->ez == NULL ||
+	    (curl_easy_getinfo(c->ez->curl, CURLINFO_PRETRANSFER_TIME_T,
+	    &ready) == CURLE_OK && ready == 0)));
+}
+
 void
 http_err_deadline(struct http_call * c)
 {
@@ -77,6 +88,7 @@ http_err_deadline(struct http_call * c)
 		    "within %lld ms (%s); raise the timeout or look at the server",
 		    what, (long long)c->req.timeout_ms,
 		    stage(c, where, sizeof(where)));
+	c->err.unsent = is_unsent(c);
 }
 
 static int
@@ -135,13 +147,12 @@ err_abort(struct http_call * c, const char * what)
 	return (err_prefix(&c->err, "%s", what));
 }
 
-void
-http_err_curl(struct http_call * c, CURLcode rc)
+static void
+err_curl(struct http_call * c, CURLcode rc)
 {
 	const char * why = c->ez->errbuf;
 	char what[232], where[64];
 
-	c->failed = 1;
 	shown(c, what, sizeof(what));
 	if (why[0] == '\0')
 		why = curl_easy_strerror(rc);
@@ -201,6 +212,14 @@ http_err_curl(struct http_call * c, CURLcode rc)
 	/* What is left is an answer that is no HTTP. */
 	err_set(&c->err, ERR_PERMANENT, "protocol", "%s: the answer is not "
 	    "valid HTTP (%s); does an HTTP server listen there?", what, why);
+}
+
+void
+http_err_curl(struct http_call * c, CURLcode rc)
+{
+	c->failed = 1;
+	err_curl(c, rc);
+	c->err.unsent = is_unsent(c);
 }
 
 int64_t

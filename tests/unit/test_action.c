@@ -57,8 +57,12 @@ play(void * arg, const struct http_req * req, struct http_played * a,
 	    req->body_len || memcmp(s->body, req->body, req->body_len) != 0)))
 		return (err_set(e, ERR_PERMANENT, "script", "unlike: %s",
 		    asked));
-	if (s->status == 0)
-		return (err_set(e, ERR_TRANSIENT, s->answer, "it broke; try again"));
+	if (s->status == 0) {
+		err_set(e, ERR_TRANSIENT, s->answer, "it broke; try again");
+		e->unsent = strcmp(s->answer, "timeout") != 0 &&
+		    strcmp(s->answer, "recv") != 0;
+		return (-1);
+	}
 	headers[0] = s->header;
 	memset(a, 0, sizeof(*a));
 	a->status = s->status;
