@@ -159,4 +159,6 @@ t.ok(rc == 1 and "$.type" in out and "columns" in out,
      "every fault is named by its path", out)
 t.eq(moltler("check", os.path.join(tmp, "none.json"))[0], 1, "no such file")
 t.eq(moltler()[0], 2, "no word is a usage error")
+rc, out = moltler("chekc", "x")
+t.ok(rc == 2 and "manifest chekc" in out, "nor is a wrong one, which is named", out)
 shutil.rmtree(tmp)
