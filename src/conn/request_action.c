@@ -47,7 +47,6 @@ request_action(struct connector * c, const struct manifest_action * act,
     const json_t * args, const struct request_given * given, struct err * e)
 {
 	struct request_build b;
-	struct request * r;
 	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
 	    e) == 0;
 
@@ -66,10 +65,7 @@ request_action(struct connector * c, const struct manifest_action * act,
 	    request_build_body(&b, act->body, e) == 0 &&
 	    set_key(&b, act->idempotency, e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;
-	r = request_build_end(&b, act->method, ok, e);
-	if (r == NULL)
-		err_prefix(e, "%s: %s", c->name, act->name);
-	return (r);
+	return (request_build_end(&b, act->method, ok, e));
 }
 
 struct request *
@@ -90,8 +86,7 @@ request_lookup(struct connector * c, const struct manifest_action * act,
 	    request_build_timeout(&b, NULL, e) == 0;
 	r = request_build_end(&b, "GET", ok, e);
 	if (r == NULL)
-		err_prefix(e, "%s: %s, what it has to look up first", c->name,
-		    act->name);
+		err_prefix(e, "what it has to look up first");
 	return (r);
 }
 
@@ -185,8 +180,7 @@ request_poll(struct connector * c, const struct manifest_action * act,
 	r = request_build_end(&b, "GET", ok, e);
 	json_decref(headers);
 	if (r == NULL)
-		err_prefix(e, "%s: %s, asking what became of it", c->name,
-		    act->name);
+		err_prefix(e, "asking what became of it");
 	return (r);
 }
 
@@ -211,7 +205,6 @@ request_probe(struct connector * c, const struct manifest_action * act,
 	    request_build_timeout(&b, NULL, e) == 0;
 	r = request_build_end(&b, p->method, ok, e);
 	if (r == NULL)
-		err_prefix(e, "%s: %s, looking whether it was done", c->name,
-		    act->name);
+		err_prefix(e, "looking whether it was done");
 	return (r);
 }

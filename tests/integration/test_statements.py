@@ -229,6 +229,10 @@ t.ok("hunter2" not in json.dumps(e), "a value without quotes is not shown", e)
 # ---- scripts ----
 t.eq(run("BEGIN SELECT 1 AS a; SHOW TYPES; SELECT 2 AS b, 'x' AS c; END"),
      [{"b": 2, "c": "x"}], "the last statement's result")
+for sql in ("", "EXPLAIN "):
+    e = fails(sql + "EXEC gh.issues.create({title: 'x', repo: '..'})")
+    t.ok(e["message"].startswith("gh: create: url: "),
+         sql + "an argument that cannot be sent", e)
 for sql in ("EXEC gh.issues.create({title: error.message})",
             "EXPLAIN EXEC gh.issues.create(title => error.code)",
             "ALTER CONNECTOR gh SET CONFIG {org: error.class}"):
