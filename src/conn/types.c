@@ -185,8 +185,9 @@ load_dir(struct loading * l, const char * dir, struct err * e)
 
 	if ((d = opendir(dir)) == NULL)
 		return (err_set(e, ERR_CONFIG, "manifest",
-		    "cannot open the types directory %s: %s", dir,
-		    strerror(errno)));
+		    "cannot open the types directory %s: %s; the setting %s "
+		    "says where it is", dir, strerror(errno), l->dir == 0 ?
+		    "types_dir" : "connectors"));
 	while (rc == 0 && (de = readdir(d)) != NULL)
 		if (de->d_name[0] != '.' && de->d_type != DT_REG)
 			rc = load_one(l, dir, de->d_name, e);

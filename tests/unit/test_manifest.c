@@ -123,6 +123,8 @@ static const struct {
 	  "\"token_ref\":\"x {{secrets.a}}\"}}", "must be a reference" },
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
 	  "\"token_ref\":\"$env:\"}}", "must be a reference" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"$env:A B\"}}", "must be a reference" },
 	{ "{\"a\":1,\"b\":2}", "config.a is not known; config.b is not known; "
 	  "config.endpoint is missing" },
 	{ "[]", "config must be an object" },
@@ -340,6 +342,13 @@ static const struct {
 	{ "{\"token\":\"hunter2\"}", NULL },
 	{ "{\"token\":\"hun\"}", "token must have 4 to" },
 	{ "{\"token\":\"$env:T\"}", NULL },
+	{ "{\"token\":\"$env:\"}", "token seems a reference" },
+	{ "{\"token\":\"${env:TOKEN}\"}", "token seems a reference" },
+	{ "{\"token\":\"$env:A B\"}", "token seems a reference" },
+	{ "{\"token\":\"{{secret.x}}\"}", "token seems a reference" },
+	{ "{\"token\":\"Vault:secret/app#x\"}", "token seems a reference" },
+	{ "{\"token\":\"vault:secret/app\"}", "token seems a reference" },
+	{ "{\"token\":\"$ecret{{x}}\"}", NULL },
 	{ "{\"token\":7}", "token must be a string" },
 	{ "{\"auth\":{\"type\":\"k\"}}", "auth.key is missing" },
 	{ "{\"auth\":{\"type\":\"k\",\"key\":\"hunter2\"}}", NULL },
