@@ -29,7 +29,8 @@ static const char * const limits_keys[] = { "rate", "burst", "concurrency",
 static const char * const limit_header_keys[] = { "limit", "remaining",
     "reset", "reset_unit", "usage", "reserve", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
-    "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
+    "equals", "contains", "do", "then", "class", "code", "message", "wait_s",
+    NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
     "headers", "service", "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",

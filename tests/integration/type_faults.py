@@ -117,7 +117,8 @@ FAULTS = {
                                x_ratelimit_limit="50",
                                x_ratelimit_reset="{us+3600}"), "transient",
                         code="rate_limit"),
-        "soon": {"x-ratelimit-reset": "{us+1}"},
+        "soon": {"retry-after": "1", "x-ratelimit-remaining": None,
+                 "x-ratelimit-reset": None},
     },
     "pagerduty": {
         "denied": said(answer(401, {"error": {"message":

@@ -200,6 +200,8 @@ static const struct {
 	  "is missing" },
 	{ TOP("\"errors\":[{\"do\":\"retry\",\"class\":\"config\"}],"),
 	  "$.errors[0].class", "goes with" },
+	{ TOP("\"errors\":[{\"do\":\"fail\",\"then\":\"skip\"}],"),
+	  "$.errors[0].then", "goes with" },
 	{ TOP("\"errors\":[{\"do\":\"retry\",\"equals\":1}],"),
 	  "$.errors[0].equals", "needs a path" },
 	{ TOP("\"error_text\":[\"a[\"],"), "$.error_text[0]", "expected" },
