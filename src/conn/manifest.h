@@ -344,6 +344,8 @@ struct manifest_entity {
 	size_t complete_own;          /* ... whose column of these ... */
 	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
+	size_t deleted;               /* less 1 the column that says that the
+	                                 service has deleted it; 0: none */
 };
 
 /* REFRESH: the token is refused; another is fetched. */

@@ -35,7 +35,7 @@ static const char * const test_keys[] = { "entity", "url", "method", "body",
     "headers", "service", "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
     "key", "columns", "lists", "explode", "drop_if", "keep_if", "decode", "retry",
-    "service", "cursor", "complete", "actions", NULL };
+    "service", "cursor", "deleted", "complete", "actions", NULL };
 static const char * const keep_keys[] = { "path", "contains", NULL };
 static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };

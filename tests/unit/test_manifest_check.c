@@ -224,6 +224,8 @@ static const struct {
 	  "from 0 to 10" },
 	{ ENT(",\"cursor\":{\"column\":\"tags\",\"order\":\"asc\"}"),
 	  "$.entities.e.cursor.column", "a cursor is" },
+	{ ENT(",\"deleted\":\"title\""), "$.entities.e.deleted",
+	  "a boolean or a timestamp" },
 	{ ENT(",\"cursor\":{\"column\":\"title\",\"order\":\"asc\"}"),
 	  "$.entities.e.cursor.column", "a cursor is" },
 	{ ENT(",\"cursor\":{\"column\":\"id\"}"), "$.entities.e.cursor.order",
