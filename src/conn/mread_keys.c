@@ -58,7 +58,8 @@ static const char * const size_keys[] = { "query", "body", "clause", "default", 
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
-static const char * const strftime_keys[] = { "strftime", NULL };
+static const char * const strftime_keys[] = { "strftime", "zone", NULL };
+static const char * const strptime_keys[] = { "strptime", "zone", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
@@ -105,6 +106,7 @@ static const struct {
 	[KEYS_SIZE] = { "size", size_keys },
 	[KEYS_PUSH] = { "push", push_keys },
 	[KEYS_STRFTIME] = { "strftime", strftime_keys },
+	[KEYS_STRPTIME] = { "strptime", strptime_keys },
 	[KEYS_CLAUSE] = { "clause", clause_keys },
 	[KEYS_ORDER] = { "order", order_keys },
 	[KEYS_PARTITION] = { "partition", partition_keys },

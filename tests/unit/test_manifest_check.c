@@ -243,6 +243,15 @@ static const struct {
 	  "$.entities.e.columns.a.path", "expected" },
 	{ COL("\"a\":{\"type\":\"integer\",\"path\":\"x[*].y\"}"),
 	  "$.entities.e.columns.a.path", "several values" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\"}}"),
+	  "$.entities.e.columns.a.time.zone", "is missing" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\","
+	  "\"zone\":\"CET\"}}"), "$.entities.e.columns.a.time.zone", "+02:00" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F %z\","
+	  "\"zone\":\"Z\"}}"), "$.entities.e.columns.a.time.zone", "is said by" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%s\","
+	  "\"zone\":\"Z\"}}"), "$.entities.e.columns.a.time.strptime",
+	  "cannot be read" },
 	{ COL("\"a\":{\"type\":\"text\",\"time\":\"epoch_s\"}"),
 	  "$.entities.e.columns.a.time", "goes with type timestamp" },
 	{ COL("\"a\":{\"type\":\"map\",\"as\":\"text\"}"),
