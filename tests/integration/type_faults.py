@@ -117,6 +117,8 @@ FAULTS = {
                                x_ratelimit_limit="50",
                                x_ratelimit_reset="{us+3600}"), "transient",
                         code="rate_limit"),
+        # The reset itself is played by the type's fixtures: its time would have
+        # passed here.
         "soon": {"retry-after": "1", "x-ratelimit-remaining": None,
                  "x-ratelimit-reset": None},
     },
