@@ -36,7 +36,8 @@ WORDS(after_type, "CONFIG");
 WORDS(after_object, "OPTIONS");
 WORDS(after_explain, "CONNECTOR_EXEC", "QUERY PLAN", "SELECT", "SYNC", "WITH");
 WORDS(after_begin, "CONNECTOR_EXEC", "SELECT", "TRY", "WITH");
-WORDS(options, "batch_size", "ca_file", "cache_ttl", "max_api_calls",
+WORDS(options, "batch_size", "ca_file", "cache_ttl", "client_cert",
+    "client_key", "max_api_calls",
     "rate_limit", "rate_limit_burst", "retention", "retry_count",
     "sync_interval", "timeout_seconds", "tls_verify");
 WORDS(classes, "auth_error", "config_error", "connector_error", "OTHERS",

@@ -333,6 +333,7 @@ judge(const struct manifest * m, const struct http_res * res,
 {
 	const struct manifest_error * r;
 	struct answer_budget b;
+	enum answer_kind k;
 	size_t i;
 
 	for (i = 0; i < m->nerrors; i++) {
@@ -346,8 +347,10 @@ judge(const struct manifest * m, const struct http_res * res,
 			return (ANSWER_SKIP);
 		case DO_RATE_LIMITED:
 			return (rate_limited(m, res, body, url, now_ms, r, e));
-		case DO_FAIL:
 		case DO_RETRY:
+			k = by_rule(m, r, res, body, url, e);
+			return (r->then_skip ? ANSWER_RETRY_SKIP : k);
+		case DO_FAIL:
 		case DO_REFRESH:
 			return (by_rule(m, r, res, body, url, e));
 		}

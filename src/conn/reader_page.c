@@ -411,6 +411,16 @@ judged(struct reader_call * c, const struct http_res * res)
 		skipped(c, res);
 		reader_call_done(c, NULL);
 		break;
+	case ANSWER_RETRY_SKIP:
+		reader_page_forget(c);
+		/* Where a run went on it is tried again by the next one. */
+		if (c->part->resumes)
+			reader_call_failed(c, &e);
+		else if (!reader_call_retry(c, &e)) {
+			skipped(c, res);
+			reader_call_done(c, NULL);
+		}
+		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);
 		reader_page_forget(c);

@@ -166,7 +166,8 @@ test_options_and_names(void ** state)
 	    "{\"retention\":\"soon\"}", "{\"retention\":5}",
 	    "{\"timeout_seconds\":0}", "{\"batch_size\":0}", "[]",
 	    "{\"ca_file\":\"ca.pem\"}", "{\"ca_file\":1}",
-	    "{\"tls_verify\":\"no\"}",
+	    "{\"tls_verify\":\"no\"}", "{\"client_cert\":\"me.pem\"}",
+	    "{\"client_key\":\"/me.key\"}",
 	    "{\"ca_file\":\"/ca.pem\",\"tls_verify\":false}" };
 	static const char * const bad_names[] = { "", "1a", "a-b", "a b",
 	    "a.b", "\xc3\xa9" };
