@@ -229,6 +229,8 @@ def select(opt):
             d.start()
             d.connect("fast", web.port)
         ds[2].fill(opt.connectors)
+        ds[2].stop()
+        ds[2].start()
         body = {"sql": query.FEW % "fast"}
         us = [[], [], []]
         for r in range(opt.rounds + 1):
