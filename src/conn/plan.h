@@ -140,9 +140,9 @@ int plan_move(struct plan * p, size_t col, const struct value * v,
 int plan_ordered(const struct plan * p, size_t col);
 int plan_is_bound(const struct plan_pred * d, size_t col);
 
-/** plan_describe(p, out): What is pushed and in which words, for EXPLAIN: a text
- * such as "state = 'open' as state=open, ORDER BY created_at DESC".  What stays
- * is the asker's to say. */
-void plan_describe(const struct plan * p, struct buf * out);
+/** plan_describe(p, out, rest): What is pushed and in which words, for EXPLAIN: a text
+ * such as "state = 'open' as state=open, ORDER BY created_at DESC".  What of that
+ * which was handed down stays nevertheless, for its value, is put at ${rest}'s end. */
+void plan_describe(const struct plan * p, struct buf * out, struct buf * rest);
 
 #endif

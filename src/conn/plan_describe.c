@@ -44,7 +44,7 @@ add_sql(struct buf * out, const struct value * v)
 }
 
 static void
-add_pred(struct buf * out, const struct plan * p, const struct plan_pred * d)
+add_name(struct buf * out, const struct plan * p, const struct plan_pred * d)
 {
 	size_t i;
 
@@ -52,6 +52,14 @@ add_pred(struct buf * out, const struct plan * p, const struct plan_pred * d)
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (words[i].op == d->op)
 			buf_addf(out, " %s", words[i].word);
+}
+
+static void
+add_pred(struct buf * out, const struct plan * p, const struct plan_pred * d)
+{
+	size_t i;
+
+	add_name(out, p, d);
 	if (d->nvalues == 0)
 		return;
 	buf_adds(out, d->op == OP_IN ? " (" : " ");
@@ -120,14 +128,18 @@ add_how(struct buf * out, const struct plan_pred * d)
 }
 
 void
-plan_describe(const struct plan * p, struct buf * out)
+plan_describe(const struct plan * p, struct buf * out, struct buf * rest)
 {
 	const char * sep = "";
 	size_t i;
 
 	for (i = 0; i < p->npreds; i++) {
-		if (p->preds[i].sent == NULL)
+		if (p->preds[i].sent == NULL) {
+			if (rest->len > 0)
+				buf_adds(rest, ", ");
+			add_name(rest, p, &p->preds[i]);
 			continue;
+		}
 		buf_adds(out, sep);
 		add_pred(out, p, &p->preds[i]);
 		add_how(out, &p->preds[i]);

@@ -154,9 +154,9 @@ fill(struct query_live * v, const struct query_choice * ch, size_t number,
 	buf_addf(&l->text[C_ENTITY], "%s.%s", en->c->name, en->ent->name);
 	if (say_request(en, p, &l->text[C_REQUEST], e))
 		goto fail;
-	plan_describe(p, &l->text[C_PUSHED]);
 	if (ch->local.len > 0)
 		buf_add(&l->text[C_LOCAL], ch->local.p, ch->local.len);
+	plan_describe(p, &l->text[C_PUSHED], &l->text[C_LOCAL]);
 	say_order(v, ch, &l->text[C_ORDER]);
 	if (ch->limit >= 0)
 		buf_addf(&l->text[C_LIMIT], "%lld rows%s",

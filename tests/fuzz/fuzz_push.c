@@ -386,7 +386,7 @@ check_request(const struct plan * p, const json_t * in)
 	if (r->body != NULL)
 		check_jql(r->body, p, in);
 	request_show(r, &shown);
-	plan_describe(p, &shown);
+	plan_describe(p, &shown, &shown);
 	buf_free(&shown);
 	request_free(r);
 }

@@ -1,5 +1,7 @@
 """Azure and Google Cloud as a person asks them, against fakes that page, want a
-token, accept what they do later, and say when something is missing."""
+token, accept what they do later, and say when something is missing; GitHub, asked as
+an app."""
+import base64
 import http.server
 import json
 import os
@@ -68,6 +70,9 @@ class Cloud(http.server.BaseHTTPRequestHandler):
         parts = u.path.split("/")
         if u.path in ("/t.example/oauth2/v2.0/token", "/token"):
             out = {"access_token": "tok", "expires_in": 3599}
+        elif u.path == "/app/installations/41/access_tokens":
+            status, out = 201, {"token": "tok",
+                                "expires_at": "2099-01-01T00:00:00Z"}
         elif self.headers.get("Authorization") != "Bearer tok":
             status, out = 401, {"error": {"code": "x", "message": "who?"}}
         elif u.path == "/subscriptions":
@@ -85,6 +90,8 @@ class Cloud(http.server.BaseHTTPRequestHandler):
             if after is not None:
                 out["nextLink"] = BASE + self.path.split("&$skip")[0] + \
                     "&$skip=%d" % after
+        elif u.path == "/orgs/acme/repos":
+            out = [{"id": 1, "name": "web", "owner": {"login": "acme"}}]
         elif "/aggregated/" in u.path:
             out = instances()
         else:
@@ -184,5 +191,17 @@ try:
          out["error_message"], "gcp: a project there is not", out)
 except RuntimeError as e:
     t.ok(False, "gcp: a project there is not", e)
+
+# ---- a GitHub App, whose key is PEM alone ----
+d.query("CREATE CONNECTOR gh TYPE 'github' CONFIG %s" % json.dumps(
+    {"auth": "app", "client_id": "Iv1", "installation_id": "41", "org": "acme",
+     "private_key": key, "api_url": BASE}))
+t.eq(ask("SELECT name FROM gh.repos"), [{"name": "web"}], "github: as an app")
+words = [c[2][7:].split(".") for c in calls if "/access_tokens" in c[1]]
+head, claims = [json.loads(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
+                for x in words[0][:2]] if words else ({}, {})
+t.ok(head.get("alg") == "RS256" and claims.get("iss") == "Iv1" and
+     claims["exp"] - claims["iat"] == 600,
+     "github: by a signed assertion, of ten minutes", calls)
 t.eq(d.close(), 0, "the daemon ends well")
 server.shutdown()

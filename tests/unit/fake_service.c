@@ -299,12 +299,13 @@ say_value(struct buf * b, const struct value * v)
 }
 
 void
-plan_describe(const struct plan * p, struct buf * out)
+plan_describe(const struct plan * p, struct buf * out, struct buf * rest)
 {
 	static const char * const ops[OP_COUNT] = { "=", "!=", " IN ", "<", "<=",
 	    ">", ">=", " LIKE ", " HAS ", " CONTAINS ", " NULL", " NOT NULL" };
 	size_t i, k;
 
+	(void)rest;
 	for (i = 0; i < p->npreds; i++) {
 		for (k = 0; !(p->preds[i].op >> k & 1); k++)
 			continue;
@@ -480,7 +481,7 @@ add_log(const struct plan * p)
 	struct buf b = BUF_INIT(0);
 
 	buf_addf(&b, "%s ", p->ent->name);
-	plan_describe(p, &b);
+	plan_describe(p, &b, &b);
 	if (p->limit >= 0)
 		buf_addf(&b, " LIMIT %lld%s", (long long)p->limit,
 		    p->exact ? " exact" : "");

@@ -423,7 +423,7 @@ test_orders(void ** state)
 static void
 test_describe(void ** state)
 {
-	struct buf b = BUF_INIT(1024);
+	struct buf b = BUF_INIT(1024), rest = BUF_INIT(1024);
 	struct plan * p;
 
 	(void)state;
@@ -431,10 +431,13 @@ test_describe(void ** state)
 	where(issues, "state", OP_EQ, text_value("open"));
 	where(issues, "title", OP_SUBSTR, text_value("%x%"));
 	where(issues, "id", OP_EQ, int_value(4));
+	where(issues, "kind", OP_EQ, text_value("Bug"));
 	p = plan(issues);
-	plan_describe(p, &b);
+	plan_describe(p, &b, &rest);
 	assert_string_equal(b.p, "repo = 'o''r' as input, state = 'open' as "
 	    "state=open, title LIKE '%x%' as q=...");
+	assert_string_equal(rest.p, "id =, kind =");
+	buf_free(&rest);
 	buf_free(&b);
 	plan_free(p);
 }
