@@ -497,6 +497,18 @@ test_bad_types_of_users_are_left_out(void ** state)
 	    "\"text\"}}}}}");
 	t = types_reload(dirs, 2, NULL, &e);
 	assert_string_equal(types_get(t, "t")->title, "Mine");
+	/* What did not change is the same one, and only that. */
+	t2 = types_reload(dirs, 2, t, &e);
+	assert_ptr_equal(types_get(t2, "t"), types_get(t, "t"));
+	types_free(t2);
+	write_file(path, "{\"format\":1,\"type\":\"t\",\"title\":\"Nine\","
+	    "\"drive_model\":\"on_demand\",\"config\":{},\"entities\":{\"e\":{"
+	    "\"lists\":[{\"url\":\"http://h/\"}],\"columns\":{\"a\":{\"type\":"
+	    "\"text\"}}}}}");
+	t2 = types_reload(dirs, 2, t, &e);
+	assert_string_equal(types_get(t2, "t")->title, "Nine");
+	assert_string_equal(types_get(t, "t")->title, "Mine");
+	types_free(t2);
 	write_file(path, "nonsense");
 	t2 = types_reload(dirs, 2, t, &e);
 	assert_string_equal(types_get(t2, "t")->title, "Mine");
