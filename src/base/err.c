@@ -46,6 +46,7 @@ err_set(struct err * e, enum err_class cls, const char * code,
 	snprintf(kept, sizeof(kept), "%s", code);
 	e->cls = cls;
 	e->retry_after_ms = -1;
+	e->unsent = 0;
 	memcpy(e->code, kept, sizeof(kept));
 	set_msg(e, msg, n);
 	return (-1);

@@ -16,12 +16,14 @@ enum err_class {
  * ${code} is a short stable word ("timeout", "http_503", "parse"); ${msg} names
  * the thing, the place and the remedy, holds no secret and ends without a dot;
  * it is always valid UTF-8.
- * ${retry_after_ms} is what a peer asked us to wait, or -1.
+ * ${retry_after_ms} is what a peer asked us to wait, or -1.  ${unsent} is set where
+ * it is sure that nothing of a request left us.
  */
 struct err {
 	enum err_class cls;
 	char code[32];
 	int64_t retry_after_ms;
+	int unsent;
 	char msg[480];
 };
 

@@ -95,6 +95,11 @@ action_finish(struct action * a, const json_t * answer, int status,
 	if (e != NULL) {
 		if (a->step == STEP_POLL && !a->judged)
 			accepted(a, e);
+		else if (end.what == OUTCOME_OPEN && !a->told &&
+		    !a->act->safe_to_retry)
+			err_set(e, e->cls, e->code, "%s; but it was sent "
+			    "before, and may have been done then (%.100s)",
+			    e->msg, a->why.msg);
 		secret_scrub(a->env->secrets, a->c->config, e);
 		err_prefix(e, "%s: %s", a->c->name, a->act->name);
 	}

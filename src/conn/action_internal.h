@@ -37,6 +37,7 @@ struct action {
 	int judged;            /* the service said what became of it */
 	int open;              /* sent, and nobody knows whether it was done */
 	struct err why;        /* ... because of this */
+	int told;              /* ... and the error says so */
 	int has_refusal;       /* it was refused after that: */
 	struct err refusal;
 	int resent;            /* it was looked for, was not there, and was sent

@@ -35,27 +35,20 @@ action_judge_pause(const struct action * a)
 	    (uint32_t)(clock_mono_us() * 2654435761)));
 }
 
-/* Whether nothing can have reached the service. */
+/* However often it is done, it is the same. */
 static int
-never_sent(const struct err * e)
+is_same_again(const struct action * a)
 {
-	static const char * const codes[] = { "connect", "resolve",
-	    "queue_full", "nomem", "token" };
-	size_t i;
-
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (strcmp(e->code, codes[i]) == 0)
-			return (1);
-	return (0);
+	return (a->act->safe_to_retry || strcmp(a->req->method, "GET") == 0);
 }
 
-/* Asking does no harm; acting may. */
+/* Asking does no harm; acting may.  A key is this action's: who begins it anew has
+ * another. */
 static int
 is_harmless(const struct action * a)
 {
-	return (a->step != STEP_ACT || a->act->safe_to_retry ||
-	    a->act->idempotency != NULL ||
-	    strcmp(a->req->method, "GET") == 0);
+	return (a->step != STEP_ACT || a->act->idempotency != NULL ||
+	    is_same_again(a));
 }
 
 /* Not yet: ask later. */
@@ -84,6 +77,7 @@ left_open(struct action * a, int status, struct err * e)
 	a->why = *e;
 	if (action_probe_start(a))
 		return;
+	a->told = 1;
 	if (status == 0)
 		err_set(e, ERR_PERMANENT, "ambiguous", "it may have been done "
 		    "or not: %s; look at the service before you send it again",
@@ -95,12 +89,16 @@ left_open(struct action * a, int status, struct err * e)
 	action_finish(a, NULL, status, e);
 }
 
-/* What was sent before may have been done. */
+/* "Try again" is what nobody should who does not know. */
 static void
-was_open(const struct action * a, struct err * e)
+cut_remedy(struct err * e)
 {
-	err_set(e, e->cls, e->code, "%s; but it was sent before, and may have "
-	    "been done then (%.100s)", e->msg, a->why.msg);
+	char * p = e->msg, * last = NULL;
+
+	while ((p = strstr(p, "; ")) != NULL)
+		last = p++;
+	if (last != NULL)
+		*last = '\0';
 }
 
 /* No answer came. */
@@ -108,7 +106,7 @@ void
 action_judge_silence(struct action * a, const struct err * he)
 {
 	struct err e = *he;
-	int sent = !never_sent(&e);
+	int sent = !e.unsent;
 
 	if (a->step == STEP_POLL && e.cls == ERR_TRANSIENT) {
 		pause_poll(a, 0);
@@ -117,6 +115,7 @@ action_judge_silence(struct action * a, const struct err * he)
 	if (a->step == STEP_ACT && sent && e.cls == ERR_TRANSIENT &&
 	    strcmp(a->req->method, "GET") != 0) {
 		a->why = e;
+		cut_remedy(&a->why);
 		a->open = 1;
 	}
 	if (e.cls == ERR_TRANSIENT && a->tries < action_judge_retries(a) &&
@@ -126,10 +125,11 @@ action_judge_silence(struct action * a, const struct err * he)
 	if (a->step == STEP_PROBE)
 		action_probe_failed(a, &e);
 	else if (a->step == STEP_ACT && ((e.cls == ERR_TRANSIENT && sent &&
-	    (!is_harmless(a) || a->act->probe != NULL)) ||
-	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0))
+	    (!is_same_again(a) || a->act->probe != NULL)) ||
+	    strcmp(e.code, "protocol") == 0 || strcmp(e.code, "too_big") == 0)) {
+		cut_remedy(&e);
 		left_open(a, 0, &e);
-	else
+	} else if (a->step != STEP_ACT || !a->open || !action_probe_start(a))
 		action_finish(a, NULL, 0, &e);
 }
 
@@ -168,7 +168,7 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 		return;
 	}
 	a->judged = a->step == STEP_ACT;
-	if (open && (!is_harmless(a) || a->act->probe != NULL)) {
+	if (open && (!is_same_again(a) || a->act->probe != NULL)) {
 		left_open(a, status, e);
 		return;
 	}
@@ -178,7 +178,6 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 		a->refusal = *e;
 		if (action_probe_start(a))
 			return;
-		was_open(a, e);
 	}
 	action_finish(a, NULL, status, e);
 }

@@ -48,6 +48,7 @@ give_up(struct action * a, const char * what)
 	char url[160];
 	struct err e;
 
+	a->told = 1;
 	http_url_safe(url, sizeof(url), a->req->url);
 	err_set(&e, ERR_PERMANENT, "ambiguous", "it may have been done or not: "
 	    "%.160s; %s; look at %s before you send it again", a->why.msg, what,
@@ -109,36 +110,45 @@ is_same(const json_t * a, const json_t * b)
 	return (json_equal(a, b));
 }
 
+/* What a look says of a record, or of all of them. */
+enum sight {
+	SIGHT_OTHER,  /* not ours; of all: it is not there */
+	SIGHT_UNCLEAR,
+	SIGHT_OURS
+};
+
 /* Whether the moment ${v} is not before ${least}. */
-static int
+static enum sight
 is_since(const json_t * v, const json_t * least)
 {
 	const char * a = json_string_value(v), * b = json_string_value(least);
 	int64_t ms, from;
 	struct err e;
 
-	return (a != NULL && b != NULL &&
-	    rfc3339_parse(a, strlen(a), &ms, &e) == 0 &&
-	    rfc3339_parse(b, strlen(b), &from, &e) == 0 && ms >= from);
+	if (a == NULL || b == NULL || rfc3339_parse(a, strlen(a), &ms, &e) ||
+	    rfc3339_parse(b, strlen(b), &from, &e))
+		return (SIGHT_UNCLEAR);
+	return (ms >= from ? SIGHT_OURS : SIGHT_OTHER);
 }
 
 struct wanted {
 	json_t * match, * since;
 };
 
-static int
+static enum sight
 is_ours(const struct wanted * w, const json_t * record)
 {
+	enum sight all = SIGHT_OURS, one;
 	const char * path;
 	json_t * v;
 
 	json_object_foreach(w->match, path, v)
 		if (!is_same(v, at(path, record)))
-			return (0);
+			return (SIGHT_OTHER);
 	json_object_foreach(w->since, path, v)
-		if (!is_since(at(path, record), v))
-			return (0);
-	return (1);
+		if ((one = is_since(at(path, record), v)) < all)
+			all = one;
+	return (all);
 }
 
 static int
@@ -151,21 +161,30 @@ expand(const struct action * a, const json_t * t, json_t ** out, struct err * e)
 	return (*out == NULL ? -1 : 0);
 }
 
-/* The record that is what was to be done (borrowed); NULL: none is. */
-static const json_t *
-find(const struct action * a, const struct wanted * w, const json_t * body)
+/* The record that is what was to be done (borrowed).  An answer without records is
+ * a page for people, say: that tells nothing. */
+static enum sight
+find(const struct action * a, const struct wanted * w, const json_t * body,
+    const json_t ** found)
 {
 	const json_t * records = a->act->probe->records != NULL ?
 	    json_path_get(a->act->probe->records, body) : body, * v;
+	enum sight all = SIGHT_OTHER, one;
 	size_t i;
 
+	if (json_is_object(records)) {
+		*found = records;
+		return (is_ours(w, records));
+	}
 	if (!json_is_array(records))
-		return (records != NULL && is_ours(w, records) ? records :
-		    NULL);
+		return (json_is_null(records) && records != body ? SIGHT_OTHER :
+		    SIGHT_UNCLEAR);
 	json_array_foreach(records, i, v)
-		if (is_ours(w, v))
-			return (v);
-	return (NULL);
+		if ((one = is_ours(w, v)) > all) {
+			all = one;
+			*found = v;
+		}
+	return (all);
 }
 
 /* It is not there: then it may be sent again, once. */
@@ -207,6 +226,7 @@ action_probe_answer(struct action * a, int status, const json_t * body)
 	const struct manifest_probe * p = a->act->probe;
 	struct wanted w = { NULL, NULL };
 	const json_t * found = NULL, * part;
+	enum sight sight = SIGHT_OTHER;
 	struct err e;
 	json_t * v;
 
@@ -217,11 +237,17 @@ action_probe_answer(struct action * a, int status, const json_t * body)
 		return;
 	}
 	if (body != NULL)
-		found = find(a, &w, body);
+		sight = find(a, &w, body, &found);
 	json_decref(w.match);
 	json_decref(w.since);
-	if (found == NULL) {
+	if (sight == SIGHT_OTHER) {
 		not_there(a, status);
+		return;
+	}
+	if (sight == SIGHT_UNCLEAR) {
+		give_up(a, found == NULL ? "it was looked for, but the answer "
+		    "holds no records" : "there is one like it, but when that "
+		    "was made cannot be read");
 		return;
 	}
 	part = p->result != NULL ? json_path_get(p->result, found) : found;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"
@@ -370,7 +371,7 @@ header_number(const struct http_res * res, const char * name)
 	if (v == NULL)
 		return (-1);
 	d = strtod(v, &end);
-	if (end == v || !isfinite(d) || d < 0 || d > 1e15)
+	if (end == v || !isfinite(d) || d < 0 || d > 1e16)
 		return (-1);
 	return ((int64_t)ceil(d));
 }
@@ -419,6 +420,13 @@ reset_of(const struct manifest_limits * l, const struct http_res * res,
 		break;
 	case RESET_EPOCH_MS:
 		ms = n;
+		break;
+	case RESET_EPOCH_US:
+		ms = n < 0 ? -1 : n / 1000;
+		break;
+	case RESET_DURATION:
+		/* "1m30s" */
+		ms = duration_parse(v, strlen(v), &ms, &e) ? -1 : now_ms + ms;
 		break;
 	case RESET_ISO8601:
 		if (rfc3339_parse(v, strlen(v), &ms, &e))

@@ -189,6 +189,21 @@ end_field(struct csv_json * c)
 	return (rv);
 }
 
+/* The first line is done.  Words that say why there is no table are no header. */
+static int
+end_header(struct csv_json * c)
+{
+	size_t i = 0;
+
+	while (i < c->ncolumns && !c->columns[i].asked)
+		i++;
+	if (i == c->ncolumns)
+		return (fail(c, "the header has none of the columns that are "
+		    "looked for"));
+	c->has_header = 1;
+	return (0);
+}
+
 static int
 end_line(struct csv_json * c)
 {
@@ -198,10 +213,8 @@ end_line(struct csv_json * c)
 		return (0);
 	if (end_field(c))
 		return (-1);
-	if (!c->has_header) {
-		c->has_header = 1;
-		return (0);
-	}
+	if (!c->has_header)
+		return (end_header(c));
 	if (c->at < c->ncolumns)
 		return (fail(c, "fewer fields than the header has"));
 	c->at = 0;

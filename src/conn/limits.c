@@ -493,7 +493,8 @@ limits_learn(struct limits * l, const struct connector * c,
 		return;
 	s->budget = *b;
 	s->is_known = 1;
-	if (b->remaining == 0 && b->reset_ms > 0)
+	if (b->remaining >= 0 && b->remaining <= c->m->limits.reserve &&
+	    b->reset_ms > 0)
 		block(s, b->reset_ms - clock_wall_ms());
 }
 

@@ -370,7 +370,8 @@ struct manifest_error {
 	                               long; 0: 60 s */
 };
 
-enum reset_unit { RESET_DELTA_S, RESET_EPOCH_S, RESET_EPOCH_MS, RESET_ISO8601 };
+enum reset_unit { RESET_DELTA_S, RESET_EPOCH_S, RESET_EPOCH_MS, RESET_EPOCH_US,
+	RESET_ISO8601, RESET_DURATION };
 
 struct manifest_limits {
 	double rate;                /* requests a second; 0: no bound */
@@ -381,6 +382,7 @@ struct manifest_limits {
 	const char * reset;
 	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
+	int64_t reserve;            /* so many calls are left to others */
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */
 };

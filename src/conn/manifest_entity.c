@@ -69,10 +69,9 @@ read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 		name = mread_str(r, cur, "column", 1);
 		c = name ? manifest_column_of(r, "column", ent, name) : -1;
 		if (c >= 0 && ent->columns[c].type != COLUMN_TIMESTAMP &&
-		    ent->columns[c].type != COLUMN_INTEGER &&
-		    ent->columns[c].type != COLUMN_TEXT)
-			mread_fault(r, "column", "a cursor is a timestamp, an "
-			    "integer or text");
+		    ent->columns[c].type != COLUMN_INTEGER)
+			mread_fault(r, "column", "a cursor is a timestamp or "
+			    "an integer: of texts nobody knows which is later");
 		mread_word(r, cur, "order", orders, -1);
 		mread_int(r, cur, "lag_s", 0, 0, 86400);
 		mread_int(r, cur, "lookback_s", 0, 0, 31536000);

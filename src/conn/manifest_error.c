@@ -159,7 +159,7 @@ static void
 read_limit_headers(struct mread * r, const json_t * v)
 {
 	static const char * const units[] = { "delta_s", "epoch_s",
-	    "epoch_ms", "iso8601", NULL };
+	    "epoch_ms", "epoch_us", "iso8601", "duration", NULL };
 	const json_t * h = json_object_get(v, "headers");
 	struct manifest_limits * l = &r->m->limits;
 	size_t at;
@@ -174,6 +174,11 @@ read_limit_headers(struct mread * r, const json_t * v)
 		l->usage = mread_str(r, h, "usage", 0);
 		l->unit = (enum reset_unit)mread_word(r, h, "reset_unit",
 		    units, RESET_DELTA_S);
+		l->reserve = mread_int(r, h, "reserve", 0, 0, 1000000);
+		if (l->reserve > 0 && ((l->remaining == NULL &&
+		    l->usage == NULL) || l->reset == NULL))
+			mread_fault(r, "reserve", "needs reset and remaining: "
+			    "nothing else says when to stop and go on");
 	}
 	mread_leave(r, at);
 }

@@ -307,7 +307,7 @@ lint_limits(struct mread * r)
 		mread_warn(r, "reset_unit", "is missing: %s is taken for "
 		    "seconds from now", l->reset);
 	else if (is_duration(l->reset) && (l->unit == RESET_EPOCH_S ||
-	    l->unit == RESET_EPOCH_MS))
+	    l->unit == RESET_EPOCH_MS || l->unit == RESET_EPOCH_US))
 		mread_warn(r, "reset_unit", "%s sounds like seconds from now, "
 		    "not like a moment", l->reset);
 	mread_leave(r, sub);

@@ -27,7 +27,7 @@ static const char * const sign_keys[] = { "algorithm", "encoding", "key",
 static const char * const limits_keys[] = { "rate", "burst", "concurrency",
     "scope", "headers", NULL };
 static const char * const limit_header_keys[] = { "limit", "remaining",
-    "reset", "reset_unit", "usage", NULL };
+    "reset", "reset_unit", "usage", "reserve", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",

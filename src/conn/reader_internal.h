@@ -218,7 +218,8 @@ void reader_parts_close(struct reader * r);
 void reader_parts_free(struct reader_part * p);
 /** reader_parts_halve(p): Where several values of an input went in one call that the
  * service does not answer as a whole: ask for each half of them next, in place of
- * ${p}.  1: so it will be; 0: there is one; -1: no memory. */
+ * ${p}.  1: so it will be; 0: there is one, or a page of them came; -1: no memory.  A
+ * sync's mark of what came after the halves leads nowhere: it counts parts. */
 int reader_parts_halve(struct reader_part * p) MUST_CHECK;
 /** reader_parts_fill(p, page): Put the inputs' values into their columns. */
 int reader_parts_fill(const struct reader_part * p, struct page * page)

@@ -324,8 +324,8 @@ reader_parts_halve(struct reader_part * p)
 	const json_t * list = name ? json_object_get(p->in, name) : NULL;
 	size_t n = json_array_size(list);
 
-	/* The marks of a sync count parts. */
-	if (l->batch == 0 || n < 2 || p->r->sync != NULL)
+	/* Rows that came of them already would come again. */
+	if (l->batch == 0 || n < 2 || p->number > 0)
 		return (0);
 	return (ask_next(&p->r->src, p->in, name, list, n / 2, n) ||
 	    ask_next(&p->r->src, p->in, name, list, 0, n / 2) ? -1 : 1);

@@ -72,14 +72,19 @@ cut(const struct plan * p, size_t col, int64_t lo, int64_t hi, int64_t * mid)
 {
 	int is_time = p->ent->columns[col].type == COLUMN_TIMESTAMP;
 	int64_t unit = is_time ? SECOND : 1;
+	uint64_t width;
 
 	if (lo == NONE_BELOW)
 		lo = !is_time ? 0 : hi > OLDEST_MS ? OLDEST_MS : 0;
 	if (hi == NONE_ABOVE)
 		hi = is_time ? p->now_ms + NEWEST_MS : INT64_C(1) << 53;
-	if (hi <= lo || hi - lo < 2 * unit)
+	if (hi <= lo)
 		return (-1);
-	*mid = (lo + (hi - lo) / 2) / unit * unit;
+	/* All numbers there are, are more than one of them says. */
+	width = (uint64_t)hi - (uint64_t)lo;
+	if (width < (uint64_t)(2 * unit))
+		return (-1);
+	*mid = (lo + (int64_t)(width / 2)) / unit * unit;
 	return (*mid > lo && *mid < hi ? 0 : -1);
 }
 
@@ -200,6 +205,7 @@ fill(struct question * q, const struct reader_part * part, size_t col)
 	const struct plan * p = part->r->plan;
 	const struct reader_split * s = part->split;
 	const struct plan_pred * d;
+	const json_t * in;
 	const char * name;
 	unsigned op;
 	json_t * v;
@@ -208,8 +214,8 @@ fill(struct question * q, const struct reader_part * part, size_t col)
 
 	for (i = 0; i < p->npreds; i++) {
 		d = &p->preds[i];
-		if (d->column == col || json_object_get(part->in,
-		    p->ent->columns[d->column].name) != NULL)
+		in = json_object_get(part->in, p->ent->columns[d->column].name);
+		if (d->column == col || (in != NULL && !json_is_array(in)))
 			continue;
 		q->given[q->n].column = d->column;
 		q->given[q->n].op = d->op;
@@ -217,7 +223,8 @@ fill(struct question * q, const struct reader_part * part, size_t col)
 		q->given[q->n++].nvalues = d->nvalues;
 	}
 	json_object_foreach(part->in, name, v)
-		if ((at = manifest_column(p->ent, name)) >= 0)
+		if (!json_is_array(v) &&
+		    (at = manifest_column(p->ent, name)) >= 0)
 			add_input(q, (size_t)at, v);
 	if (s->from != NONE_BELOW)
 		add_bound(q, p, col, OP_GE, s->from);
@@ -227,12 +234,16 @@ fill(struct question * q, const struct reader_part * part, size_t col)
 	}
 }
 
-/* Whether both bounds go down, and the order: else a window is no narrower. */
+/* Whether both bounds go down, and the order: else a window is no narrower.  Another
+ * list must be one of the part alone. */
 static int
 is_window(const struct plan * p, const struct plan * of, size_t col)
 {
 	size_t i;
 
+	if (p->list != of->list && (p->list->partition != NULL ||
+	    of->list->batch > 0))
+		return (0);
 	for (i = 0; i < p->npreds; i++)
 		if (p->preds[i].column == col && p->preds[i].push == NULL)
 			return (0);
@@ -246,6 +257,7 @@ window_plan(struct reader_part * part, size_t col, struct err * e)
 	size_t n = of->npreds + json_object_size(part->in) + 2;
 	struct question q;
 	struct plan * p = NULL;
+	size_t i;
 
 	memset(&q, 0, sizeof(q));
 	q.given = calloc(n, sizeof(*q.given));
@@ -271,13 +283,36 @@ window_plan(struct reader_part * part, size_t col, struct err * e)
 	if (p != NULL) {
 		memcpy(p->wanted, of->wanted, of->ent->ncolumns);
 		p->wanted[col] = 1;
+		/* Rows are completed once, when they are given. */
+		for (i = 0; i < of->ent->ncolumns; i++)
+			p->wanted[i] &= of->ent->columns[i].lazy == NULL;
 		p->limit = of->limit;
 		p->now_ms = of->now_ms;
+		/* What cannot be sent, or is sorted here, is nothing it knows of. */
+		p->exact &= of->exact;
 	}
 	return (p);
 }
 
 /* ---- reading ---- */
+
+/* A window of the same list has what its part was begun with, wherever that came
+ * from. */
+static int
+set_inputs(const struct reader_part * part, struct reader * sub, struct err * e)
+{
+	json_t * inputs;
+
+	if (sub->plan->list != part->r->plan->list)
+		return (0);
+	if ((inputs = json_pack("[O]", part->in)) == NULL)
+		return (err_nomem(e, "a window"));
+	json_decref(sub->src.inputs);
+	sub->src.inputs = inputs;
+	sub->src.n = 1;
+	sub->src.ent = NULL;
+	return (0);
+}
 
 static int
 open_window(struct reader_part * part, struct err * e)
@@ -290,7 +325,8 @@ open_window(struct reader_part * part, struct err * e)
 	s->from = upper ? s->mid : s->lo;
 	s->to = upper ? s->hi : s->mid;
 	if ((p = window_plan(part, r->plan->list->split - 1, e)) ==
-	    NULL || (s->sub = reader_open(r->env, p, r->ctx, e)) == NULL)
+	    NULL || (s->sub = reader_open(r->env, p, r->ctx, e)) == NULL ||
+	    set_inputs(part, s->sub, e))
 		return (-1);
 	s->sub->depth = r->depth + 1;
 	s->sub->is_window = 1;

@@ -84,12 +84,18 @@ finish(struct send * s, const struct http_res * res, const struct err * e)
 	cb(arg, res, e != NULL ? &copy : NULL);
 }
 
+/* Nothing was sent, or what was sent was refused. */
+static void
+fail(struct send * s)
+{
+	s->e.unsent = 1;
+	finish(s, NULL, &s->e);
+}
+
 static void
 on_failed(void * arg)
 {
-	struct send * s = arg;
-
-	finish(s, NULL, &s->e);
+	fail(arg);
 }
 
 static void
@@ -235,7 +241,7 @@ on_late(void * arg)
 	s->wait = NULL;
 	vault_wait_cancel(s->secret);
 	s->secret = NULL;
-	finish(s, NULL, &s->e);
+	fail(s);
 }
 
 static int
@@ -257,7 +263,7 @@ on_secret(void * arg)
 	s->secret = NULL;
 	loop_timer_stop(s->timer);
 	if (begin(s, &s->e))
-		finish(s, NULL, &s->e);
+		fail(s);
 }
 
 /* Send it; where Vault has to be asked before, do that. */
@@ -288,9 +294,9 @@ on_token(void * arg, const struct token_value * t, const struct err * e)
 	s->wait = NULL;
 	loop_timer_stop(s->timer);
 	if (e != NULL)
-		finish(s, NULL, e);
-	else if (sign_and_send(s, t, &s->e))
-		finish(s, NULL, &s->e);
+		s->e = *e;
+	if (e != NULL || sign_and_send(s, t, &s->e))
+		fail(s);
 }
 
 static int
@@ -365,7 +371,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	}
 	s->is_second = 1;
 	if (begin(s, &s->e))
-		finish(s, NULL, &s->e);
+		fail(s);
 }
 
 /* ---- the object ---- */

@@ -335,6 +335,7 @@ http_start(struct http * H, const struct http_req * req, http_cb * cb,
 	c->queued_us = clock_mono_us();
 	if (prepare(c, req)) {
 		c->failed = 1;
+		c->err.unsent = 1;
 		c->start_us = c->end_us = c->queued_us;
 		http_call_done(c);
 		return (c);

@@ -149,8 +149,8 @@ void http_free(struct http * H);
 /**
  * http_start(H, req, cb, arg):
  * Send ${req} (copied, but for a body that stays) and call ${cb} once.  Immediate failures also come
- * through ${cb}.  Errors: Transient "timeout" (also in our queue, looking the
- * name up or connecting), "connect", "resolve", "recv", "queue_full", "nomem";
+ * through ${cb}.  Errors: Transient "timeout", "connect_timeout" (in our
+ * queue, looking the name up or connecting: nothing was sent), "connect", "resolve", "recv", "queue_full", "nomem";
  * Permanent "tls", "too_big", "bad_url", "bad_header", "bad_method",
  * "protocol"; Config "egress".  Redirects are not followed: the 3xx is the
  * answer.  Deadlines are met up to 17 ms late.  A request on a kept connection

@@ -250,6 +250,7 @@ start(struct http_call * c, int lookup, int64_t now)
 	c->failed = 1;
 	if (c->err.code[0] == '\0')
 		err_nomem(&c->err, "an HTTP transfer");
+	c->err.unsent = 1;
 	if (c->ez != NULL)
 		http_easy_drop(c->ez);
 	c->ez = NULL;

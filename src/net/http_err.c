@@ -37,6 +37,19 @@ stage(const struct http_call * c, char * buf, size_t n)
 	return (buf);
 }
 
+/* What never got there may be sent again whatever it does: no byte of a request
+ * leaves before the connection is ready for it. */
+static const char *
+late_code(const struct http_call * c)
+{
+	curl_off_t ready = 0;
+
+	if (c->ez != NULL)
+		curl_easy_getinfo(c->ez->curl, CURLINFO_PRETRANSFER_TIME_T,
+		    &ready);
+	return (c->status != 0 || ready != 0 ? "timeout" : "connect_timeout");
+}
+
 static const char *
 shown(const struct http_call * c, char * buf, size_t n)
 {
@@ -47,6 +60,17 @@ shown(const struct http_call * c, char * buf, size_t n)
 	return (buf);
 }
 
+/* Whether it was surely not sent: curl counts from when it has begun to. */
+static int
+is_unsent(const struct http_call * c)
+{
+	curl_off_t ready = 0;
+
+	return (c->status == 0 && (c->ez == NULL ||
+	    (curl_easy_getinfo(c->ez->curl, CURLINFO_PRETRANSFER_TIME_T,
+	    &ready) == CURLE_OK && ready == 0)));
+}
+
 void
 http_err_deadline(struct http_call * c)
 {
@@ -55,15 +79,16 @@ http_err_deadline(struct http_call * c)
 	c->failed = 1;
 	shown(c, what, sizeof(what));
 	if (c->state == CALL_QUEUED)
-		err_set(&c->err, ERR_TRANSIENT, "timeout", "%s: not started "
+		err_set(&c->err, ERR_TRANSIENT, late_code(c), "%s: not started "
 		    "within %lld ms, other calls to %s run or wait; raise its "
 		    "limits or ask it less often", what,
 		    (long long)c->req.queue_timeout_ms, c->host->name);
 	else
-		err_set(&c->err, ERR_TRANSIENT, "timeout", "%s: not done within "
-		    "%lld ms (%s); raise the timeout or look at the server",
+		err_set(&c->err, ERR_TRANSIENT, late_code(c), "%s: not done "
+		    "within %lld ms (%s); raise the timeout or look at the server",
 		    what, (long long)c->req.timeout_ms,
 		    stage(c, where, sizeof(where)));
+	c->err.unsent = is_unsent(c);
 }
 
 static int
@@ -122,13 +147,12 @@ err_abort(struct http_call * c, const char * what)
 	return (err_prefix(&c->err, "%s", what));
 }
 
-void
-http_err_curl(struct http_call * c, CURLcode rc)
+static void
+err_curl(struct http_call * c, CURLcode rc)
 {
 	const char * why = c->ez->errbuf;
 	char what[232], where[64];
 
-	c->failed = 1;
 	shown(c, what, sizeof(what));
 	if (why[0] == '\0')
 		why = curl_easy_strerror(rc);
@@ -138,7 +162,7 @@ http_err_curl(struct http_call * c, CURLcode rc)
 	}
 	switch ((int)rc) {
 	case CURLE_OPERATION_TIMEDOUT:
-		err_set(&c->err, ERR_TRANSIENT, "timeout", "%s: not connected "
+		err_set(&c->err, ERR_TRANSIENT, late_code(c), "%s: not connected "
 		    "within %lld ms (%s); is the server up and reachable?",
 		    what, (long long)c->req.connect_timeout_ms,
 		    stage(c, where, sizeof(where)));
@@ -188,6 +212,14 @@ http_err_curl(struct http_call * c, CURLcode rc)
 	/* What is left is an answer that is no HTTP. */
 	err_set(&c->err, ERR_PERMANENT, "protocol", "%s: the answer is not "
 	    "valid HTTP (%s); does an HTTP server listen there?", what, why);
+}
+
+void
+http_err_curl(struct http_call * c, CURLcode rc)
+{
+	c->failed = 1;
+	err_curl(c, rc);
+	c->err.unsent = is_unsent(c);
 }
 
 int64_t

@@ -215,6 +215,6 @@ query_cluster_clash(struct query * q, const struct sql_name * nm,
 	    "tables of this node and indexes of the cluster: write sqlite:%.80s "
 	    "or es:%.80s", name, name, name);
 	if (e != NULL)
-		memcpy(e->code, "ambiguous", sizeof("ambiguous"));
+		memcpy(e->code, "ambiguous_name", sizeof("ambiguous_name"));
 	return (-1);
 }

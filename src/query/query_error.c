@@ -119,8 +119,8 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 	}
 	if (e != NULL)
 		snprintf(e->code, sizeof(e->code), "%s",
-		    tab.found == 2 ? "ambiguous" : tab.found == 3 ? "not_here" :
-		    "no_table");
+		    tab.found == 2 ? "ambiguous_name" : tab.found == 3 ?
+		    "not_here" : "no_table");
 	return (-1);
 }
 

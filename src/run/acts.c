@@ -145,6 +145,8 @@ on_done(void * arg, const json_t * answer, const struct action_end * end,
 	if (e != NULL) {
 		a->failed = 1;
 		a->e = *e;
+		/* Services cite what they were sent. */
+		json_decref(acts_record_args(a->args, &a->e));
 	}
 	log_event(LOG_INFO, "action", LOG_S("action", a->id),
 	    LOG_S("connector", a->c->name), LOG_S("name", a->act->name),
@@ -232,7 +234,7 @@ intent_of(const struct act * a, const struct manifest_entity * ent,
 	    who->user, "peer", who->peer, "request_id", who->request_id,
 	    "connector", a->c->name, "type", a->c->m->type, "entity",
 	    ent->name, "action", a->act->name, "args",
-	    acts_record_args(a->args), "node", a->A->node, "run", a->A->run,
+	    acts_record_args(a->args, NULL), "node", a->A->node, "run", a->A->run,
 	    "until_ms", (json_int_t)(now + timeout_of(a->c) + GRACE_MS),
 	    "state", "intent", "attempts", (json_int_t)0));
 }

@@ -63,9 +63,10 @@ void acts_each(const struct acts * A, void (*each)(void * arg,
 
 /* acts_record.c */
 
-/** acts_record_args(args): What of an action's arguments is written down: long texts cut,
- * with their length and hash, and nothing that looks like a secret. */
-json_t * acts_record_args(const json_t * args);
+/** acts_record_args(args, e): What of an action's arguments is written down: long texts
+ * cut, with their length and hash, and nothing that looks like a secret, nor the values
+ * of variables; what is hidden goes also out of the message of ${e} (or NULL). */
+json_t * acts_record_args(const json_t * args, struct err * e);
 
 /** acts_record_outcome(what): The word for it. */
 const char * acts_record_outcome(enum action_outcome what);

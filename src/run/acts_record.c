@@ -21,15 +21,17 @@
 #define ALL_MAX 16000
 #define DEPTH_MAX 8
 #define HIDDEN "***"
+#define KEY_MAX 24
+#define SCRUB_MIN 6     /* shorter texts are too common to be looked for */
 
 /* Keys whose values are nobody's business. */
 static int
 is_secret_key(const char * key)
 {
-	static const char * const words[] = { "password", "passwd", "secret",
-	    "token", "api_key", "apikey", "private_key", "access_key",
-	    "routing_key", "integration_key", "credential", "passphrase",
-	    "authorization", "signature", "cookie" };
+	static const char * const words[] = { "pass", "pwd", "secret", "token",
+	    "api_key", "apikey", "private_key", "access_key", "routing_key",
+	    "integration_key", "credential", "authorization", "signature",
+	    "cookie" };
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -38,21 +40,90 @@ is_secret_key(const char * key)
 	return (0);
 }
 
+/* Variables of programs: their names tell nothing of what they hold. */
+static int
+holds_variables(const char * key)
+{
+	static const char * const names[] = { "variables", "environment", "env",
+	    "environment_variables", "headers" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(key, names[i]) == 0)
+			return (1);
+	return (0);
+}
+
+/* As scheme://name:password@host. */
+static int
+has_login(const char * s)
+{
+	const char * at, * name;
+
+	while ((s = strstr(s, "://")) != NULL) {
+		s += 3;
+		name = s;
+		at = s + strcspn(s, "@/ \t\r\n\"'<>");
+		if (*at == '@' && memchr(name, ':', (size_t)(at - name)) != NULL)
+			return (1);
+	}
+	return (0);
+}
+
 /* Values that look like what opens doors. */
 static int
 is_secret_text(const char * s)
 {
-	static const char * const begins[] = { "Bearer ", "Basic ", "ghp_",
+	static const char * const begins[] = { "Basic ", "AKIA", "ASIA", "sk-",
+	    "eyJ" };
+	static const char * const holds[] = { "-----BEGIN ", "Bearer ", "ghp_",
 	    "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xapp-",
-	    "AKIA", "ASIA", "sk_live_", "sk-", "eyJ", "hvs.", "dt0c01." };
+	    "sk_live_", "hvs.", "dt0c01.", "glsa_",
+	    "hooks.slack.com/services/" };
 	size_t i;
 
-	if (strstr(s, "-----BEGIN ") != NULL)
-		return (1);
 	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
 		if (strncmp(s, begins[i], strlen(begins[i])) == 0)
 			return (1);
-	return (0);
+	for (i = 0; i < sizeof(holds) / sizeof(holds[0]); i++)
+		if (strstr(s, holds[i]) != NULL)
+			return (1);
+	return (has_login(s));
+}
+
+/* Take ${s} out of what is said of ${e}, too. */
+static void
+scrub_text(const char * s, struct err * e)
+{
+	size_t n = strlen(s), nhidden = strlen(HIDDEN);
+	char * p = e->msg;
+
+	if (n < SCRUB_MIN)
+		return;
+	while ((p = strstr(p, s)) != NULL) {
+		memmove(p + nhidden, p + n, strlen(p + n) + 1);
+		memcpy(p, HIDDEN, nhidden);
+		p += nhidden;
+	}
+}
+
+/* What stands for ${v}, which nobody is to see. */
+static json_t *
+hidden(const json_t * v, struct err * e)
+{
+	const json_t * x;
+	const char * k;
+	size_t i;
+
+	if (e != NULL && json_is_string(v))
+		scrub_text(json_string_value(v), e);
+	json_array_foreach(MUTABLE(v), i, x)
+		if (e != NULL)
+			json_decref(hidden(x, e));
+	json_object_foreach(MUTABLE(v), k, x)
+		if (e != NULL)
+			json_decref(hidden(x, e));
+	return (json_string(HIDDEN));
 }
 
 /* ${s} cut, with what tells whether another is the same. */
@@ -72,21 +143,47 @@ cut(const char * s, size_t n)
 	    md[5]));
 }
 
-static json_t * plain(const json_t * v, int depth);
+/* Where a value stands. */
+struct place {
+	int depth;
+	int in_variables;
+	struct err * e;  /* to be scrubbed, or NULL */
+};
+
+static json_t * plain(const json_t * v, struct place at);
+
+static int
+is_tree(const json_t * v)
+{
+	return (json_is_object(v) || json_is_array(v));
+}
 
 static json_t *
-plain_tree(const json_t * v, int depth)
+member(const char * key, const json_t * v, struct place at)
+{
+	int is_name = strcasecmp(key, "key") == 0 ||
+	    strcasecmp(key, "name") == 0;
+
+	if (is_secret_key(key) || (at.in_variables && !is_name && !is_tree(v)))
+		return (hidden(v, at.e));
+	at.in_variables |= holds_variables(key);
+	return (plain(v, at));
+}
+
+static json_t *
+plain_tree(const json_t * v, struct place at)
 {
 	json_t * out = json_is_array(v) ? json_array() : json_object(), * x;
 	const char * k;
 	size_t i;
 	int bad = 0;
 
+	at.depth++;
 	json_array_foreach(v, i, x)
-		bad |= json_array_append_new(out, plain(x, depth + 1));
+		bad |= json_array_append_new(out, at.in_variables &&
+		    !is_tree(x) ? hidden(x, at.e) : plain(x, at));
 	json_object_foreach(MUTABLE(v), k, x)
-		bad |= json_object_set_new(out, k, is_secret_key(k) ?
-		    json_string(HIDDEN) : plain(x, depth + 1));
+		bad |= json_object_set_new(out, k, member(k, x, at));
 	if (bad) {
 		json_decref(out);
 		return (NULL);
@@ -94,25 +191,35 @@ plain_tree(const json_t * v, int depth)
 	return (out);
 }
 
+/* A text that is JSON: as what it says. */
 static json_t *
-plain(const json_t * v, int depth)
+plain_text(const char * s, size_t n, struct place at)
 {
-	const char * s = json_string_value(v);
-	size_t n = json_string_length(v);
+	json_t * v = at.depth < DEPTH_MAX && (*s == '{' || *s == '[') ?
+	    json_loadb(s, n, 0, NULL) : NULL, * out;
 
-	if (s != NULL && (is_secret_text(s) || strlen(s) != n))
-		return (json_string(HIDDEN));
-	if (s != NULL && n > TEXT_MAX)
-		return (cut(s, n));
-	if (depth >= DEPTH_MAX && (json_is_object(v) || json_is_array(v)))
-		return (json_string("..."));
-	if (json_is_object(v) || json_is_array(v))
-		return (plain_tree(v, depth));
+	if (v == NULL)
+		return (is_secret_text(s) || strlen(s) != n ? json_string(HIDDEN)
+		    : n > TEXT_MAX ? cut(s, n) : json_stringn(s, n));
+	out = plain_tree(v, at);
+	json_decref(v);
+	return (out);
+}
+
+static json_t *
+plain(const json_t * v, struct place at)
+{
+	if (json_is_string(v))
+		return (plain_text(json_string_value(v), json_string_length(v),
+		    at));
+	if (is_tree(v))
+		return (at.depth >= DEPTH_MAX ? json_string("...") :
+		    plain_tree(v, at));
 	return (json_deep_copy(MUTABLE(v)));
 }
 
 json_t *
-acts_record_args(const json_t * args)
+acts_record_args(const json_t * args, struct err * e)
 {
 	json_t * out = json_object(), * v, * x;
 	size_t all = 0, n;
@@ -120,7 +227,7 @@ acts_record_args(const json_t * args)
 	char * text;
 
 	json_object_foreach(MUTABLE(args), k, v) {
-		x = is_secret_key(k) ? json_string(HIDDEN) : plain(v, 0);
+		x = member(k, v, (struct place){ .e = e });
 		text = x != NULL ? json_dumps(x, JSON_ENCODE_ANY |
 		    JSON_COMPACT) : NULL;
 		n = text != NULL ? strlen(text) : 0;
@@ -177,6 +284,9 @@ name_of(const json_t * answer)
 		if (json_is_string(v) || json_is_integer(v))
 			break;
 	}
+	/* A key of "ABC-12", but none that opens doors. */
+	if (i == 0 && json_string_length(v) > KEY_MAX)
+		v = json_object_get(answer, "id");
 	if (json_is_integer(v))
 		return (json_sprintf("%lld",
 		    (long long)json_integer_value(v)));

@@ -17,8 +17,8 @@ is_one(const char * code, const char * const * codes)
 static int
 is_ours(const struct err * e)
 {
-	static const char * const codes[] = { "sql", "no_table", "ambiguous",
-	    "denied", "not_here", "memory", "nomem", "too_big", "sqlite",
+	static const char * const codes[] = { "sql", "no_table",
+	    "ambiguous_name", "denied", "not_here", "memory", "nomem", "too_big", "sqlite",
 	    "busy", "stopping", "not_yet", "journal", NULL };
 
 	return (e->cls == ERR_CANCELLED || is_one(e->code, codes));
@@ -30,7 +30,8 @@ stmt_class(const struct err * e)
 	static const char * const auth[] = { "auth", "http_401", "http_403",
 	    "secret", NULL };
 	static const char * const rate[] = { "rate_limit", "http_429", NULL };
-	static const char * const late[] = { "timeout", "deadline", NULL };
+	static const char * const late[] = { "timeout", "connect_timeout",
+	    "deadline", NULL };
 
 	if (is_ours(e))
 		return (CLASS_OTHERS);

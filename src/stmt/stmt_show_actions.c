@@ -4,18 +4,11 @@
 
 #include "base/json.h"
 #include "stmt/stmt_internal.h"
+#include "stmt/stmt_pages.h"
 
 /* SHOW ACTIONS [FOR connector] [LIMIT n]: newest first, some at a time.
  * SHOW ACTION 'id'. */
 #define DEFAULT_LIMIT 100
-#define AT_ONCE 500
-
-struct show {
-	int asking, over;
-	size_t left;     /* to be shown */
-	char * after;    /* the last one of the page before, or NULL */
-	json_t * items;  /* of a page, to be shown */
-};
 
 /* Who asked, as far as it is known: what the client says, and where it is. */
 static json_t *
@@ -44,52 +37,9 @@ item_row(const json_t * o)
 }
 
 static void
-on_list(void * arg, json_t * v, const struct err * e)
+ask(struct stmt_run * r, const char * after, size_t n, state_cb * cb)
 {
-	struct stmt_run * r = arg;
-	struct show * s = r->own;
-	const char * next;
-
-	if (stmt_back(r))
-		return;
-	s->asking = 0;
-	if (e != NULL) {
-		stmt_fail(r, e);
-		return;
-	}
-	s->items = json_incref(json_object_get(v, "items"));
-	next = json_str(v, "next");
-	free(s->after);
-	s->after = next == NULL ? NULL : strdup(next);
-	s->left -= json_array_size(s->items);
-	s->over = s->after == NULL || s->left == 0;
-	stmt_more(r);
-}
-
-static int
-more(struct stmt_run * r)
-{
-	struct show * s = r->own;
-	const json_t * o;
-	size_t i;
-
-	if (s->items != NULL) {
-		json_array_foreach(s->items, i, o)
-			json_array_append_new(r->rows, item_row(o));
-		json_decref(s->items);
-		s->items = NULL;
-		if (json_array_size(r->rows) > 0)
-			return (1);
-	}
-	if (s->over)
-		return (0);
-	if (!s->asking) {
-		s->asking = 1;
-		stmt_wait(r);
-		acts_list(r->env->acts, r->ast->name.s, s->after,
-		    s->left < AT_ONCE ? s->left : AT_ONCE, on_list, r);
-	}
-	return (-1);
+	acts_list(r->env->acts, r->ast->name.s, after, n, cb, r);
 }
 
 static void
@@ -99,9 +49,9 @@ start_all(struct stmt_run * r)
 	    "outcome", "status", "result", "message", "attempts", "ms", "TEXT",
 	    "TIMESTAMP", "TEXT", "TEXT", "TEXT", "INTEGER", "TEXT", "TEXT",
 	    "INTEGER", "INTEGER" };
+	static const struct stmt_pages pages = { ask, item_row, 10, cols };
 	json_int_t limit = r->ast->args != NULL ?
 	    json_integer_value(r->ast->args) : DEFAULT_LIMIT;
-	struct show * s;
 	struct err e;
 
 	if (limit < 0 || (r->ast->args != NULL &&
@@ -111,27 +61,7 @@ start_all(struct stmt_run * r)
 		stmt_fail(r, &e);
 		return;
 	}
-	if ((r->own = s = calloc(1, sizeof(*s))) == NULL) {
-		err_nomem(&e, "a statement");
-		stmt_fail(r, &e);
-		return;
-	}
-	s->left = (size_t)limit;
-	s->over = limit == 0;
-	r->more = more;
-	stmt_rows(r, 10, cols, json_array(), NULL);
-}
-
-static void
-end_all(struct stmt_run * r)
-{
-	struct show * s = r->own;
-
-	if (s == NULL)
-		return;
-	free(s->after);
-	json_decref(s->items);
-	free(s);
+	stmt_pages_start(r, &pages, (size_t)limit);
 }
 
 static void
@@ -159,7 +89,8 @@ start_one(struct stmt_run * r)
 }
 
 const struct stmt_entry stmt_show_actions_entry = {
-	AST_SHOW_ACTIONS, "show_actions", 0, start_all, NULL, NULL, end_all
+	AST_SHOW_ACTIONS, "show_actions", 0, start_all, NULL, NULL,
+	stmt_pages_end
 };
 const struct stmt_entry stmt_show_action_entry = {
 	AST_SHOW_ACTION, "show_action", 0, start_one, NULL, NULL, NULL

@@ -5,15 +5,9 @@
 #include "base/json.h"
 #include "stmt/any_sync.h"
 #include "stmt/stmt_internal.h"
+#include "stmt/stmt_pages.h"
 
-/* SHOW SYNCS: by id, some at a time, as there may be very many.  SHOW SYNC id. */
-#define AT_ONCE 500
-
-struct show {
-	int asking, over;
-	char * after;    /* the last one of the page before, or NULL */
-	json_t * items;  /* of a page, to be shown */
-};
+/* SHOW SYNCS: by id.  SHOW SYNC id. */
 
 static json_t *
 every(json_int_t ms)
@@ -43,50 +37,9 @@ item_row(const json_t * o)
 }
 
 static void
-on_list(void * arg, json_t * v, const struct err * e)
+ask(struct stmt_run * r, const char * after, size_t n, syncs_cb * cb)
 {
-	struct stmt_run * r = arg;
-	struct show * s = r->own;
-	const char * next;
-
-	if (stmt_back(r))
-		return;
-	s->asking = 0;
-	if (e != NULL) {
-		stmt_fail(r, e);
-		return;
-	}
-	s->items = json_incref(json_object_get(v, "items"));
-	next = json_str(v, "next");
-	free(s->after);
-	s->after = next == NULL ? NULL : strdup(next);
-	s->over = s->after == NULL;
-	stmt_more(r);
-}
-
-static int
-more(struct stmt_run * r)
-{
-	struct show * s = r->own;
-	const json_t * o;
-	size_t i;
-
-	if (s->items != NULL) {
-		json_array_foreach(s->items, i, o)
-			json_array_append_new(r->rows, item_row(o));
-		json_decref(s->items);
-		s->items = NULL;
-		if (json_array_size(r->rows) > 0)
-			return (1);
-	}
-	if (s->over)
-		return (0);
-	if (!s->asking) {
-		s->asking = 1;
-		stmt_wait(r);
-		any_sync_list(r->env, s->after, AT_ONCE, on_list, r);
-	}
-	return (-1);
+	any_sync_list(r->env, after, n, cb, r);
 }
 
 static void
@@ -96,27 +49,9 @@ start_all(struct stmt_run * r)
 	    "target", "schedule", "status", "verdict", "last_run", "rows",
 	    "next_run", "node", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
 	    "TEXT", "TIMESTAMP", "INTEGER", "TIMESTAMP", "TEXT" };
-	struct err e;
+	static const struct stmt_pages pages = { ask, item_row, 11, cols };
 
-	if ((r->own = calloc(1, sizeof(struct show))) == NULL) {
-		err_nomem(&e, "a statement");
-		stmt_fail(r, &e);
-		return;
-	}
-	r->more = more;
-	stmt_rows(r, 11, cols, json_array(), NULL);
-}
-
-static void
-end_all(struct stmt_run * r)
-{
-	struct show * s = r->own;
-
-	if (s == NULL)
-		return;
-	free(s->after);
-	json_decref(s->items);
-	free(s);
+	stmt_pages_start(r, &pages, SIZE_MAX);
 }
 
 static void
@@ -153,7 +88,8 @@ start_one(struct stmt_run * r)
 }
 
 const struct stmt_entry stmt_show_syncs_entry = {
-	AST_SHOW_SYNCS, "show_syncs", 0, start_all, NULL, NULL, end_all
+	AST_SHOW_SYNCS, "show_syncs", 0, start_all, NULL, NULL,
+	stmt_pages_end
 };
 const struct stmt_entry stmt_show_sync_entry = {
 	AST_SHOW_SYNC, "show_sync", 0, start_one, NULL, NULL, NULL

@@ -113,6 +113,7 @@ sync_plan_fill(struct sync_leg * l, const json_t * in)
 {
 	const char * name;
 	const json_t * v;
+	size_t i;
 	int n = l->r->d->where != NULL;
 
 	if (build(l, NULL, ORDER_NONE))
@@ -120,8 +121,15 @@ sync_plan_fill(struct sync_leg * l, const json_t * in)
 	json_object_foreach((json_t *)(uintptr_t)in, name, v) {
 		buf_adds(&l->sql, n++ > 0 ? " AND " : " WHERE ");
 		add_name(&l->sql, name);
-		buf_adds(&l->sql, " = ");
-		add_literal(&l->sql, v);
+		/* Several may go in one call. */
+		buf_adds(&l->sql, " IN (");
+		for (i = 0; i < json_array_size(v); i++) {
+			buf_adds(&l->sql, i > 0 ? ", " : "");
+			add_literal(&l->sql, json_array_get(v, i));
+		}
+		if (!json_is_array(v))
+			add_literal(&l->sql, v);
+		buf_addc(&l->sql, ')');
 	}
 	return (l->sql.failed ? -1 : 0);
 }

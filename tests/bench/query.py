@@ -47,6 +47,13 @@ def aim(what, value, limit, unit=""):
     AIMS.append((what, value, limit, unit, value <= limit))
 
 
+def verdict():
+    say("\n%-34s %9s %9s" % ("", "is", "aim"))
+    for what, value, limit, unit, met in AIMS:
+        say("%-34s %9.3f %9.2f %-3s %s" % (what, value, limit, unit,
+                                           "" if met else "MISSED"))
+
+
 def record(n, rnd):
     words = ("disk full node latency alert pager retry queue cache deploy "
              "rollback quota token lease shard index cursor").split()
@@ -411,10 +418,7 @@ def main():
                     end(part.proc)
             if m is not None:
                 m.close()
-    say("\n%-34s %9s %9s" % ("", "is", "aim"))
-    for what, value, limit, unit, met in AIMS:
-        say("%-34s %9.3f %9.2f %-3s %s" % (what, value, limit, unit,
-                                           "" if met else "MISSED"))
+    verdict()
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ refused("SELECT id FROM w.plain a JOIN w.plain b ON a.id = b.id WHERE "
         "a.how = 'good' AND b.how = 'good'", "sql", "ambiguous")
 refused("SELECT how FROM w.plain, w2.plain WHERE how = 'good'", "sql",
         "ambiguous")
-refused("SELECT id FROM plain", ("no_table", "sql", "ambiguous"), "plain")
+refused("SELECT id FROM plain", ("no_table", "sql", "ambiguous_name"), "plain")
 refused("SELECT id FROM w.plain", ("needs", "inputs", "input", "sql",
                                    "no_list"), "how")
 refused("", "sql")

@@ -197,6 +197,7 @@ fail(struct fake_call * c, enum err_class cls, const char * code)
 {
 	c->failed = 1;
 	err_set(&c->err, cls, code, "GET %s: %s", c->url, code);
+	c->err.unsent = strcmp(code, "connect") == 0;
 	end(c);
 }
 

@@ -299,7 +299,7 @@ test_args_are_cut(void ** state)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	v = json_pack("{s:s, s:[s]}", "body", text, "list", "AKIAXXXX");
-	out = acts_record_args(v);
+	out = acts_record_args(v, NULL);
 	assert_text(json_str(out, "body"), "(2999 bytes, sha256 ");
 	assert_true(strlen(json_str(out, "body")) < 200);
 	assert_string_equal(json_string_value(json_array_get(json_object_get(out,
@@ -318,12 +318,45 @@ test_args_are_cut(void ** state)
 			json_object_set_new(o, text, json_integer(i));
 		}
 	}
-	out = acts_record_args(v);
+	out = acts_record_args(v, NULL);
 	assert_non_null(out);
 	assert_int_equal(json_object_size(out), 200);
 	assert_string_equal(json_str(out, "k199"), "...");
 	json_decref(out);
 	json_decref(v);
+}
+
+/* Secrets where nobody told that they are. */
+static void
+test_hidden(void ** state)
+{
+	const char * text;
+
+	(void)state;
+	ANSWERS("/make", { .status = 422, .ctype = "application/json", .body =
+	    "{\"message\": \"bad value v-secret, and pw-secret\"}" });
+	do_it("{\"name\": \"{\\\"db_pwd\\\": \\\"pw-secret\\\", \\\"x\\\": 1}\", "
+	    "\"more\": {\"a\": \"postgres://me:p-secret@db/x\", \"variables\": "
+	    "[{\"key\": \"DEPLOY\", \"value\": \"v-secret\", \"secured\": true}], \"env\": [\"A=e-secret\"], "
+	    "\"Environment\": {\"Variables\": {\"DB\": \"d-secret\"}}, \"b\": "
+	    "\"see https://hooks.slack.com/services/T/B/s-secret\", \"c\": "
+	    "\"http://a.test/x@y:z\"}}");
+	until_done();
+	assert_int_equal(ended.what, OUTCOME_FAILED);
+	assert_text(why.msg, "bad value ***, and ***");
+	newest(0);
+	text = json_dumps(seen, 0);
+	if (strstr(text, "-secret") != NULL)
+		fail_msg("%s", text);
+	assert_text(text, "\"DEPLOY\"");
+	assert_text(text, "a.test/x@y");
+	free((char *)(uintptr_t)text);
+	/* What the service made, and gave the key of. */
+	ANSWERS("/make", { .status = 201, .body = "{\"id\": 7, \"key\": "
+	    "\"0123456789abcdef0123456789abcdef\"}" });
+	do_it("{}");
+	until_done();
+	assert_string_equal(json_str(newest(0), "result"), "7");
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -333,7 +366,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_written), T(test_state_away), T(test_crash),
-		T(test_stopped), T(test_leave), T(test_list),
+		T(test_hidden), T(test_stopped), T(test_leave), T(test_list),
 		T(test_args_are_cut),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,6 +218,31 @@ test_learnt(void ** state)
 	rig_free(g);
 }
 
+/* Of what the service lets through the last is left to others. */
+static void
+test_reserve(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"headers\":{\"remaining\":\"R\","
+	    "\"reset\":\"T\",\"reset_unit\":\"delta_s\",\"reserve\":20}},",
+	    ITEMS, "{}");
+	struct answer_budget b = { 100, 21, RIG_START + 30000 };
+	struct taker t[2];
+
+	(void)state;
+	limits_learn(g->env.limits, g->c, &b);
+	take(g, &t[0], 0);
+	fake_loop_settle(g->L);
+	assert_int_equal(t[0].calls, 1);
+	b.remaining = 20;
+	limits_learn(g->env.limits, g->c, &b);
+	take(g, &t[1], 0);
+	fake_loop_advance(g->L, 29990);
+	assert_int_equal(t[1].calls, 0);
+	fake_loop_advance(g->L, 20);
+	assert_int_equal(t[1].calls, 1);
+	rig_free(g);
+}
+
 static void
 test_shared(void ** state)
 {
@@ -293,7 +318,8 @@ main(void)
 		cmocka_unit_test(test_rate), cmocka_unit_test(test_rate_changes),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cancelled),
-		cmocka_unit_test(test_learnt), cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_learnt), cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_scope),
 	};
 

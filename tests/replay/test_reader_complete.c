@@ -178,6 +178,20 @@ test_batches(void ** state)
 	rig_rows(g, "a/1 b c d/4");
 	assert_int_equal(g->ctx.st.skipped, 2);
 	rig_free(g);
+	/* What came of them before is not asked for again. */
+	g = rig_new("\"errors\":[{\"status\":[409],\"do\":\"skip\"}],",
+	    "\"more\":{\"columns\":{\"id\":{\"type\":\"text\",\"input\":true,"
+	    "\"path\":\"id\"}},\"lists\":[{\"needs\":[\"id\"],\"batch\":2,\"url\":"
+	    "\"/item/{{in.id}}\",\"paginate\":{\"kind\":\"link\"}}]}", "{}");
+	rig_script(g, "/item/a,b", { .body = "[{\"id\":\"a\"},{\"id\":\"b\"}]",
+	    .header = "Link: </2>; rel=next" });
+	rig_script(g, "/2", { .status = 409 });
+	rig_script(g, "/item/a", { .body = "[{\"id\":\"a\"}]" });
+	rig_script(g, "/item/b", { .body = "[{\"id\":\"b\"}]" });
+	assert_int_equal(rig_read(g, "more", "id=in:a,b"), 2);
+	rig_rows(g, "a b");
+	assert_int_equal(g->ctx.st.skipped, 1);
+	rig_free(g);
 	/* A comma would make two of one. */
 	g = rig_new(rules, ents, "{}");
 	rig_script(g, "/items", { .body = "[\"a,b\",\"c\"]" });

@@ -17,7 +17,9 @@ static struct world {
 	int deaf;             /* it does not look at bounds */
 	int silent;           /* it tells no total unless asked */
 	int full;             /* it has no pages: one answer, that may be full */
-	size_t calls, totals;
+	int by_id;            /* its bounds are of ids */
+	int vague;            /* not all that is asked can be sent */
+	size_t calls, totals, mores;
 } w;
 
 static unsigned
@@ -44,7 +46,7 @@ param(const char * url, const char * key, int64_t dflt)
 			*o++ = *p;
 		}
 	*o = '\0';
-	if (strchr(text, '-') == NULL)
+	if (strchr(text, '-') == NULL || text[0] == '-')
 		return (strtoll(text, NULL, 10));
 	if (strchr(text, 'T') == NULL)
 		strcat(text, "T00:00:00Z");
@@ -59,10 +61,20 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	int64_t since = w.deaf ? 0 : param(url, "since=", 0);
 	int64_t until = w.deaf ? INT64_MAX : param(url, "until=", INT64_MAX);
 	size_t from = (size_t)param(url, "o=", 0), k = 0, shown = 0, i, j;
+	int64_t at;
 	int desc = strstr(url, "sort=-at") != NULL;
 	char when[RFC3339_LEN];
 
 	(void)arg;
+	if (strstr(url, "/all") != NULL) {
+		a->body = strdup("[{\"id\":\"a\"},{\"id\":\"b\"}]");
+		return;
+	}
+	if (strstr(url, "/more/") != NULL) {
+		w.mores++;
+		a->body = strdup("{\"v\":\"x\"}");
+		return;
+	}
 	assert_true(from < w.cap);
 	w.calls++;
 	if (w.by_day && until != INT64_MAX)
@@ -70,7 +82,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	buf_adds(&b, "{\"d\":[");
 	for (i = 0; i < w.n; i++) {
 		j = desc ? w.n - 1 - i : i;
-		if (w.at[j] < since || w.at[j] > until)
+		at = w.by_id ? (int64_t)j : w.at[j];
+		if (at < since || at > until)
 			continue;
 		if (k++ < from || shown == w.size || from + shown == w.cap)
 			continue;
@@ -172,6 +185,8 @@ read_items(struct rig * g, int64_t from, int64_t to, int sort, int64_t limit)
 	if (p == NULL)
 		fail_msg("%s", e.msg);
 	p->limit = limit;
+	if (w.vague)
+		p->exact = 0;
 	memset(&g->ctx.st, 0, sizeof(g->ctx.st));
 	rig_open_plan(g, p);
 	rig_all(g);
@@ -290,6 +305,26 @@ test_limit(void ** state)
 	rig_free(g);
 }
 
+/* Rows that are left out here do not count for the LIMIT: windows are read whole. */
+static void
+test_limit_of_others(void ** state)
+{
+	struct rig * g;
+	int full;
+
+	(void)state;
+	for (full = 0; full < 2; full++) {
+		make_world(3, 300, 20);
+		w.full = full;
+		w.size = full ? w.cap : 5;
+		w.vague = 1;
+		g = rig("", "");
+		read_items(g, -1, -1, full ? -1 : 0, 3);
+		came(g, -1, -1, full ? -1 : 0);
+		rig_free(g);
+	}
+}
+
 static void
 test_one_moment(void ** state)
 {
@@ -331,6 +366,103 @@ test_deaf_service(void ** state)
 	rig_free(g);
 }
 
+static size_t
+rows_of(const struct rig * g)
+{
+	size_t n = g->rows[0] != '\0', i;
+
+	for (i = 0; g->rows[i] != '\0'; i++)
+		n += g->rows[i] == ' ' || g->rows[i] == '|';
+	return (n);
+}
+
+/* Whole numbers, as far as there are any. */
+static void
+test_numbers(void ** state)
+{
+	static const char ents[] = "\"items\":{\"key\":[\"id\"],\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"}},\"lists\":[{\"url\":\"/\",\"records\":"
+	    "\"d\",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\",\"total\":"
+	    "\"total\",\"cap\":20,\"size\":{\"query\":\"n\",\"default\":10,"
+	    "\"max\":10}},\"push\":{\"id\":[{\"op\":\">=\",\"query\":\"since\"},{"
+	    "\"op\":\"<=\",\"query\":\"until\"}]},\"split\":{\"column\":\"id\"}}]}";
+	struct value v[2] = { { .type = VALUE_INT, .i = INT64_MIN / 8 * 7 },
+	    { .type = VALUE_INT, .i = INT64_MAX / 8 * 7 } };
+	struct plan_given given[2] = { { 0, OP_GE, &v[0], 1 },
+	    { 0, OP_LE, &v[1], 1 } };
+	struct rig * g;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	for (n = 0; n <= 2; n++) {
+		make_world(3, 60, 20);
+		w.size = 10;
+		w.by_id = 1;
+		g = rig_new("", ents, "{\"cache_ttl\":0}");
+		fake_http_serve(g->http, serve, NULL);
+		rig_open_plan(g, plan_new(g->c, manifest_entity(g->m, "items"),
+		    given, n, NULL, 0, &e));
+		rig_all(g);
+		if (g->has_failed)
+			fail_msg("%s", g->e.msg);
+		assert_int_equal(rows_of(g), 60);
+		rig_free(g);
+	}
+}
+
+/* Each part is read in its own windows. */
+static void
+test_of_parts(void ** state)
+{
+	static const char ents[] = "\"all\":{\"columns\":{\"id\":{\"type\":"
+	    "\"text\"}},\"lists\":[{\"url\":\"/all\",\"paginate\":{"
+	    "\"kind\":\"none\"}}]},\"items\":{\"key\":[\"id\"],\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"timestamp\","
+	    "\"not_null\":true},\"who\":{\"type\":\"text\",\"input\":true,"
+	    "\"path\":\"who\"},\"lazy\":{\"type\":\"text\",\"lazy\":\"v\"}},"
+	    "\"complete\":{\"over\":\"more\",\"bind\":{\"id\":\"id\"}},"
+	    "\"lists\":[{%s,\"records\":"
+	    "\"d\",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\",\"total\":"
+	    "\"total\",\"cap\":20,\"size\":{\"query\":\"n\",\"default\":10,"
+	    "\"max\":10}},\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"since\","
+	    "\"time\":\"iso8601\"},{\"op\":\"<\",\"query\":\"until\","
+	    "\"time\":\"iso8601\"}]},\"split\":{\"column\":\"at\"}}]},"
+	    "\"more\":{\"hidden\":true,\"columns\":{\"id\":{\"type\":"
+	    "\"integer\",\"input\":true},\"v\":{\"type\":\"text\"}},\"lists\":["
+	    "{\"needs\":[\"id\"],\"url\":\"/more/{{in.id}}\"}]}";
+	static const char * const lists[] = {
+	    "\"url\":\"/{{in.who}}\",\"partition\":{\"over\":\"all\","
+	    "\"bind\":{\"who\":\"id\"}}",
+	    "\"url\":\"/{{in.who}}\",\"needs\":[\"who\"],\"batch\":5" };
+	static const char * const wheres[] = { "", "who=in:a,b" };
+	char text[2000];
+	struct plan * p;
+	struct rig * g;
+	size_t i, lazy;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), ents, lists[i]);
+		for (lazy = 0; lazy < 2; lazy++) {
+			make_world(3, 60, 20);
+			w.size = 10;
+			g = rig_new("", text, "{\"cache_ttl\":0}");
+			fake_http_serve(g->http, serve, NULL);
+			p = rig_plan(g, "items", wheres[i]);
+			p->wanted[3] = (uint8_t)lazy;
+			rig_open_plan(g, p);
+			rig_all(g);
+			if (g->has_failed)
+				fail_msg("%s", g->e.msg);
+			assert_int_equal(rows_of(g), i == 0 ? 120 : 60);
+			/* What completes a row is asked for once. */
+			assert_int_equal(w.mores, lazy ? rows_of(g) : 0);
+			rig_free(g);
+		}
+	}
+}
+
 /* One that is left while a window is read leaves nothing behind. */
 static void
 test_left(void ** state)
@@ -364,8 +496,11 @@ main(void)
 		cmocka_unit_test(test_coarse_bounds),
 		cmocka_unit_test(test_what_fits_is_not_split),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_of_others),
 		cmocka_unit_test(test_one_moment),
 		cmocka_unit_test(test_deaf_service),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_of_parts),
 		cmocka_unit_test(test_left),
 	};
 

@@ -1,6 +1,7 @@
 /* Incremental syncs over parts that come and go: what is older than the cursor and
  * lies in a part that is new is read, once. */
 #include "sync/sync_parts.h"
+#include "sync/sync_run_internal.h"
 #include "sync_rig.h"
 
 #define INC ",\"incremental\":\"updated\""
@@ -183,6 +184,35 @@ test_set(void ** state)
 	json_decref(rec);
 }
 
+/* What asks for a part whole; several values of an input may be one part. */
+static void
+test_statement(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("parts", INC);
+	const struct manifest_column * cols[1];
+	struct sync_run r = { .d = d, .c = g->c };
+	struct sync_leg l;
+	json_t * in = json_pack("{s:[s,i,s]}", "box", "b'1", 2, "b3");
+
+	(void)state;
+	memset(&l, 0, sizeof(l));
+	l.r = &r;
+	l.ent = manifest_entity(g->m, "parts");
+	cols[0] = &l.ent->columns[0];
+	l.cols = cols;
+	l.ncols = 1;
+	assert_int_equal(sync_plan_fill(&l, in), 0);
+	assert_non_null(strstr(l.sql.p, " WHERE \"box\" IN ('b''1', 2, 'b3')"));
+	json_object_set_new(in, "box", json_string("b"));
+	assert_int_equal(sync_plan_fill(&l, in), 0);
+	assert_non_null(strstr(l.sql.p, " WHERE \"box\" IN ('b')"));
+	buf_free(&l.sql);
+	json_decref(in);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 int
 main(void)
 {
@@ -190,6 +220,7 @@ main(void)
 		cmocka_unit_test(test_a_part_that_comes_later),
 		cmocka_unit_test(test_a_part_that_comes_again),
 		cmocka_unit_test(test_a_new_part_that_fails),
+		cmocka_unit_test(test_statement),
 		cmocka_unit_test(test_set),
 	};
 

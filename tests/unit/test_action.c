@@ -57,8 +57,12 @@ play(void * arg, const struct http_req * req, struct http_played * a,
 	    req->body_len || memcmp(s->body, req->body, req->body_len) != 0)))
 		return (err_set(e, ERR_PERMANENT, "script", "unlike: %s",
 		    asked));
-	if (s->status == 0)
-		return (err_set(e, ERR_TRANSIENT, s->answer, "it broke"));
+	if (s->status == 0) {
+		err_set(e, ERR_TRANSIENT, s->answer, "it broke; try again");
+		e->unsent = strcmp(s->answer, "timeout") != 0 &&
+		    strcmp(s->answer, "recv") != 0;
+		return (-1);
+	}
 	headers[0] = s->header;
 	memset(a, 0, sizeof(*a));
 	a->status = s->status;
@@ -298,6 +302,7 @@ static void
 test_ambiguous(void ** state)
 {
 	static const char * const open[] = { "timeout", "recv" };
+	static const char * const unsent[] = { "connect_timeout", "secret" };
 	size_t i;
 
 	(void)state;
@@ -305,6 +310,7 @@ test_ambiguous(void ** state)
 		PLAY(CREATE, { NULL, NULL, 0, open[i], NULL });
 		assert_string_equal(error.code, "ambiguous");
 		assert_non_null(strstr(error.msg, "may have been done or not"));
+		assert_null(strstr(error.msg, "try again"));
 	}
 	PLAY(CREATE, { NULL, NULL, 502, "", NULL });
 	assert_non_null(strstr(error.msg, "may have been done all the same"));
@@ -315,6 +321,11 @@ test_ambiguous(void ** state)
 	PLAY(CREATE, { NULL, NULL, 0, "connect", NULL },
 	    { NULL, NULL, 0, "connect", NULL });
 	assert_string_equal(error.code, "connect");
+	for (i = 0; i < 2; i++) {
+		PLAY(CREATE, { NULL, NULL, 0, unsent[i], NULL },
+		    { NULL, NULL, 0, unsent[i], NULL });
+		assert_string_equal(error.code, unsent[i]);
+	}
 	/* And so is what does no harm. */
 	PLAY("alert", "{\"text\": \"t\"}", { NULL, NULL, 0, "timeout", NULL },
 	    { "https://other.example/alert", "{\"key\":\"sesame\",\"text\":"

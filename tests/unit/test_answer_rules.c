@@ -244,6 +244,10 @@ test_budget(void ** state)
 		{ "epoch_ms", "1700000100500", INT64_C(1700000100500) },
 		{ "iso8601", "2023-11-14T22:13:50Z", NOW + 30000 },
 		{ "iso8601", "soon", -1 },
+		{ "epoch_us", "1700000100500000", INT64_C(1700000100500) },
+		{ "duration", "1m30s", NOW + 90000 },
+		{ "duration", "250ms", NOW + 250 },
+		{ "duration", "90", -1 },
 		{ "delta_s", "-1", -1 },
 		{ "delta_s", "1e99", -1 },
 		/* An epoch read as seconds to wait lies in no budget's reach. */

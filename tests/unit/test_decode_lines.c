@@ -185,6 +185,9 @@ test_bad_csv(void ** state)
 	refused(DECODE_CSV, "a,b\r1", "csv", "carriage return");
 	refused(DECODE_CSV, "a,b,a\n", "csv", "line 1: the header has a column twice");
 	refused(DECODE_CSV, "a\n\xff\n", "csv", "line 2: this is not UTF-8");
+	refused(DECODE_CSV, "The quota is used up, try later\n", "csv", "line 1: the "
+	    "header has none of the columns");
+	refused(DECODE_CSV, "\n", "csv", "line 1: the header has none");
 	refused(DECODE_CSV, "<!doctype html>\n", "csv", "HTML");
 	refused(DECODE_CSV, "{\"error\":\"x\"}", "csv", "line 1");
 	for (i = 0; i < 4097; i++)

@@ -324,6 +324,9 @@ test_failures_by_name(void ** state)
 		    .url = url_at(cases[i].port, cases[i].path) });
 		assert_failed(&g, cases[i].cls, cases[i].code);
 		assert_non_null(strstr(g.e.msg, "127.0.0.1"));
+		/* Where the service can have seen it, that is not denied. */
+		assert_int_equal(g.e.unsent, strcmp(cases[i].port, "port") != 0 &&
+		    strcmp(cases[i].port, "silent") != 0);
 		/* The client is none the worse for it. */
 		g = get("port", "/ok");
 		assert_status(&g, 200);
@@ -342,6 +345,7 @@ test_timeouts_say_where(void ** state)
 	    .url = url_at("port", "/never") });
 	assert_failed(&g, ERR_TRANSIENT, "timeout");
 	assert_non_null(strstr(g.e.msg, "waiting for the answer"));
+	assert_int_equal(g.e.unsent, 0);
 	assert_true(clock_mono_us() - t0 >= 200000);
 	assert_true(clock_mono_us() - t0 < 2000000);
 	g = fetch((struct http_req){ .timeout_ms = 200,
@@ -349,12 +353,14 @@ test_timeouts_say_where(void ** state)
 	assert_non_null(strstr(g.e.msg, "reading the answer"));
 	g = fetch((struct http_req){ .timeout_ms = 5000,
 	    .connect_timeout_ms = 100, .url = url_at("full", "/") });
-	assert_failed(&g, ERR_TRANSIENT, "timeout");
+	assert_failed(&g, ERR_TRANSIENT, "connect_timeout");
 	assert_non_null(strstr(g.e.msg, "connecting"));
+	assert_int_equal(g.e.unsent, 1);
 	g = fetch((struct http_req){ .timeout_ms = 150,
 	    .url = url_at("full", "/") });
-	assert_failed(&g, ERR_TRANSIENT, "timeout");
+	assert_failed(&g, ERR_TRANSIENT, "connect_timeout");
 	assert_non_null(strstr(g.e.msg, "connect"));
+	assert_int_equal(g.e.unsent, 1);
 }
 
 static void
@@ -575,6 +581,41 @@ test_connections_are_reused(void ** state)
 	}
 }
 
+/* How many requests the service has read. */
+static int
+requests_seen(void)
+{
+	struct got g = get("port", "/stats");
+	json_t * j = json_loads(g.body, 0, NULL);
+	int n = (int)json_integer_value(json_object_get(j, "requests"));
+
+	json_decref(j);
+	return (n);
+}
+
+/* On a kept connection that breaks, a request is sent again; what must not be has one
+ * of its own. */
+static void
+test_once(void ** state)
+{
+	struct http_req r = { .method = "POST", .body = "x", .body_len = 1,
+	    .url = url_at("port", "/reset") };
+	struct got g;
+	int before, once;
+
+	(void)state;
+	for (once = 0; once < 2; once++) {
+		before = requests_seen();
+		memset(&g, 0, sizeof(g));
+		r.once = once != 0;
+		assert_non_null(http_start(H, &r, on_done, &g));
+		run_until(&g.calls, 1);
+		assert_false(g.ok);
+		/* The look afterwards is one, too. */
+		assert_int_equal(requests_seen() - before - 1, once ? 1 : 2);
+	}
+}
+
 static void
 start_get(struct got * g, const char * url)
 {
@@ -650,7 +691,8 @@ main(void)
 		T(test_secrets_stay_out_of_messages), T(test_failures_by_name),
 		T(test_timeouts_say_where), T(test_tls), T(test_unix_socket),
 		T(test_body_limits), T(test_on_data), T(test_err_from_http),
-		T(test_connections_are_reused), T(test_no_descriptor_left),
+		T(test_connections_are_reused), T(test_once),
+		T(test_no_descriptor_left),
 		T(test_many_hosts),
 	};
 

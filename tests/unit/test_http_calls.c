@@ -394,7 +394,7 @@ test_queue_timeout(void ** state)
 	r.timeout_ms = 900;
 	assert_non_null(http_start(H, &r, on_done, &d));
 	run_until(&b.calls, 1);
-	assert_failed(&b, ERR_TRANSIENT, "timeout");
+	assert_failed(&b, ERR_TRANSIENT, "connect_timeout");
 	assert_non_null(strstr(b.e.msg, "not started"));
 	assert_int_equal(a.calls, 0);
 	run_until(&d.calls, 1);
@@ -554,7 +554,7 @@ test_a_hanging_lookup_holds_nothing(void ** state)
 	/* Neither its deadline, nor cancelling, nor freeing waits for it. */
 	t0 = clock_mono_us();
 	run_until(&g.calls, 1);
-	assert_failed(&g, ERR_TRANSIENT, "timeout");
+	assert_failed(&g, ERR_TRANSIENT, "connect_timeout");
 	assert_non_null(strstr(g.e.msg, "looking the name up"));
 	c = start(&k, named("slow.example", "/ok"));
 	run_for_ms(50);

@@ -259,7 +259,7 @@ test_did_you_mean(void ** state)
 	assert_error("SELECT now()", ERR_PERMANENT, "sql",
 	    "line 1, column 8: no function now(); here it is datetime('now')\n"
 	    "  SELECT now()\n         ^");
-	assert_error("SELECT * FROM dup", ERR_PERMANENT, "ambiguous",
+	assert_error("SELECT * FROM dup", ERR_PERMANENT, "ambiguous_name",
 	    "line 1, column 15: dup is in several databases (shop, prod): put "
 	    "one and a dot before it\n  SELECT * FROM dup\n                ^");
 }

@@ -635,6 +635,7 @@ test_sent_with(void ** state)
 	assert_int_equal(e.cls, ERR_TRANSIENT);
 	assert_non_null(strstr(e.msg, "resolve: waiting for Vault"));
 	assert_int_equal(fake.calls, 0);
+	assert_int_equal(e.unsent, 1);
 	/* Vault says no. */
 	fake.is_down = 0;
 	fake.denies = 1;
