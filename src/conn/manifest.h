@@ -122,6 +122,8 @@ struct manifest_push {
 	int loose;             /* the service may send more than was asked: no
 	                          smaller pages for a LIMIT */
 	int caps;              /* using it makes ${list}->max_rows apply */
+	const char * range;    /* between the bounds of both sides, sent as one;
+	                          NULL: they are not */
 };
 
 /* A clause language: one text put together of what is pushed. */

@@ -317,6 +317,12 @@ read_rule(struct mread * r, const struct manifest_entity * ent,
 		mread_fault(r, "most", "goes with in");
 	read_time(r, c, p, v);
 	read_with(r, p, v, s);
+	if ((p->range = mread_str(r, v, "range", 0)) != NULL &&
+	    (p->where == IN_CLAUSE || c->type != COLUMN_TIMESTAMP ||
+	    (p->time != TIME_ISO8601 && p->time != TIME_STRFTIME) || (p->ops & (OP_GE | OP_GT)) == 0 ||
+	    (p->ops & (OP_LE | OP_LT)) == 0))
+		mread_fault(r, "range", "goes with bounds of both sides, of a "
+		    "time that is a text, in a parameter");
 	p->loose = mread_bool(r, v, "loose");
 	p->caps = mread_bool(r, v, "caps");
 	if (p->caps && list->max_rows == 0)

@@ -57,7 +57,8 @@ static const char * const size_keys[] = { "query", "body", "clause", "default", 
     "min", NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
-    "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
+    "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps",
+    "range", NULL };
 static const char * const strftime_keys[] = { "strftime", "zone", NULL };
 static const char * const strptime_keys[] = { "strptime", "zone", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",

@@ -41,6 +41,13 @@ plan_push_same(const struct manifest_push * a, const struct manifest_push * b)
 }
 
 int
+plan_push_joins(const struct manifest_push * rule, unsigned a, unsigned b)
+{
+	return (rule->range != NULL && ((a & (OP_GE | OP_GT)) != 0) !=
+	    ((b & (OP_GE | OP_GT)) != 0));
+}
+
+int
 plan_push_never(const struct plan_pred * p)
 {
 	size_t i;

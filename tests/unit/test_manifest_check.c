@@ -133,6 +133,8 @@ static const struct {
 	  "has no meaning here" },
 	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"most\":3}}"),
 	  L ".push.title.most", "goes with in" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\">=\",\"query\":\"t\",\"range\":\"..\"}}"),
+	  L ".push.at.range", "bounds of both sides" },
 	{ LIST(",\"push\":{\"at\":{\"op\":\"like_prefix\",\"query\":\"t\"}}"),
 	  L ".push.at.pattern", "is missing" },
 	{ COL("\"id\":{\"type\":\"text\",\"as\":\"pairs\"}"),

@@ -249,7 +249,7 @@ test_pushes_of_the_whole(void ** state)
 	assert_string_equal(p[5].pattern, "^[a-z]+$");
 	assert_true(l[0].only_pushed && l[0].order_body != NULL);
 	p = l[1].pushes;
-	assert_int_equal(l[1].npushes, 6);
+	assert_int_equal(l[1].npushes, 7);
 	assert_int_equal(p[0].ops, OP_EQ);
 	assert_non_null(p[0].values);
 	assert_int_equal(p[1].ops, OP_CONTAINS);
@@ -262,6 +262,7 @@ test_pushes_of_the_whole(void ** state)
 	assert_non_null(p[4].with);
 	assert_int_equal(p[5].time, TIME_STRFTIME);
 	assert_string_equal(p[5].own.format, "%Y-%m-%d %H:%M");
+	assert_string_equal(p[6].range, "..");
 	manifest_unref(m);
 }
 
