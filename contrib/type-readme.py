@@ -80,6 +80,8 @@ def entity(name, ent):
     out += table(("column", "type", "", "pushed down"), rows)
     if ent.get("key"):
         out += "\nKey: %s." % ", ".join("`%s`" % k for k in ent["key"])
+    if ent.get("deleted"):
+        out += " Deleted where `%s` says so (a sync's `deletes`)." % ent["deleted"]
     ways = []
     for x in ent["lists"]:
         w = "`%s`" % re.sub(r"{{(?:in\.|config\.)?(\w+)[^}]*}}", r"{\1}", x["url"])

@@ -35,7 +35,7 @@ rig_path(const char * s)
 
 /*
  * ${spec}: columns as "name:type[:path]" parted by blanks; types are those of a
- * manifest, "epoch_s" and "epoch_ms" for timestamps so written, "adf" for a
+ * manifest, "epoch_s", "epoch_ms", "epoch_us", "own" and "ownz" for timestamps so written, "adf" for a
  * document's text and "input" for an input without a path.
  */
 static inline void
@@ -64,6 +64,15 @@ rig_columns(struct rig * r, const char * spec)
 			c->time = type[6] == 's' ? TIME_EPOCH_S : TIME_EPOCH_MS;
 			if (strcmp(type, "epoch_ms") == 0)
 				c->time = TIME_EPOCH_MS;
+			if (strcmp(type, "epoch_us") == 0)
+				c->time = TIME_EPOCH_US;
+		}
+		if (strncmp(type, "own", 3) == 0) {
+			c->type = COLUMN_TIMESTAMP;
+			c->time = TIME_STRFTIME;
+			c->own.format = type[3] == 'z' ?
+			    "%d/%b/%Y %H:%M:%S %z" : "%d/%b/%Y %H:%M:%S";
+			c->own.zone_ms = type[3] == 'z' ? 0 : 7200000;
 		}
 		c->text = strcmp(type, "adf") == 0;
 		c->is_input = strcmp(type, "input") == 0;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "cli/fixture_diff.h"
+#include "cli/fixture_form.h"
 #include "cli/fixture_internal.h"
 #include "cli/fixture_peer.h"
 #include "cli/interrupt.h"
@@ -249,8 +250,13 @@ fixture_play(struct manifest * m, const json_t * fx, struct buf * why)
 	struct fixture_how how = { .play = fixture_peer_play,
 	    .play_arg = &peer };
 	struct fixture_run run;
+	struct err e;
 	int rc;
 
+	if (fixture_form_check(fx, &e)) {
+		buf_adds(why, e.msg);
+		return (-1);
+	}
 	peer.exchanges = json_object_get(fx, "exchanges");
 	if (fixture_begin(&run, m, fx, &how, why) || fixture_act(&run))
 		rc = check_error(&run, &run.err);

@@ -82,6 +82,9 @@ play_file(struct tally * t, struct manifest * m, const char * file)
 	    (doc = json_parse(text.p, text.len, file, &e)) == NULL) {
 		buf_adds(&why, e.msg);
 		say_test(t, 1, m->type, base, NULL, &why);
+	} else if (json_is_array(doc) && json_array_size(doc) == 0) {
+		buf_adds(&why, "there is no fixture in it");
+		say_test(t, 1, m->type, base, NULL, &why);
 	} else if (json_is_array(doc)) {
 		json_array_foreach(doc, i, one) {
 			buf_clear(&why);
@@ -144,7 +147,13 @@ manifest_cmd_run(struct screen * scr, int n, char ** args)
 	    strcmp(args[0], "--help") == 0 || strcmp(args[0], "-h") == 0)) {
 		puts(usage);
 	} else {
-		screen_complain(scr, "%s", usage);
+		if (n > 0 && strcmp(args[0], "check") != 0 &&
+		    strcmp(args[0], "test") != 0)
+			screen_complain(scr, "there is no command \"manifest "
+			    "%s\"\n%s", args[0], usage);
+		else
+			screen_complain(scr, "%s%s\n%s", n > 0 ? args[0] :
+			    "manifest", n > 0 ? " of what?" : " what?", usage);
 		return (EXIT_CODE_USAGE);
 	}
 	if (fflush(stdout)) {

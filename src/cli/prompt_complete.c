@@ -234,9 +234,9 @@ prompt_complete(const struct prompt_source * src, const char * s,
 		return (-1);
 	g.quote = c.quote;
 	add_wanted(&g, src, &c);
-	/* TYPE without its quote yet: it comes with the name. */
-	if (c.quote == '\'' && (c.word == 0 || s[c.word - 1] != '\''))
-		buf_addc(&out->insert, '\'');
+	/* A type or a key without its quote yet: it comes with the name. */
+	if (c.quote != 0 && (c.word == 0 || s[c.word - 1] != c.quote))
+		buf_addc(&out->insert, c.quote);
 	return (finish(&g));
 }
 

@@ -36,7 +36,8 @@ WORDS(after_type, "CONFIG");
 WORDS(after_object, "OPTIONS");
 WORDS(after_explain, "CONNECTOR_EXEC", "QUERY PLAN", "SELECT", "SYNC", "WITH");
 WORDS(after_begin, "CONNECTOR_EXEC", "SELECT", "TRY", "WITH");
-WORDS(options, "batch_size", "ca_file", "cache_ttl", "max_api_calls",
+WORDS(options, "batch_size", "ca_file", "cache_ttl", "client_cert",
+    "client_key", "max_api_calls",
     "rate_limit", "rate_limit_burst", "retention", "retry_count",
     "sync_interval", "timeout_seconds", "tls_verify");
 WORDS(classes, "auth_error", "config_error", "connector_error", "OTHERS",
@@ -331,6 +332,33 @@ in_select(struct look * k)
 	}
 }
 
+/* A key of CONFIG or OPTIONS, with quotes or without. */
+static void
+object_key(struct look * k)
+{
+	const struct token_list * l = &k->head;
+	struct prompt_context * c = k->c;
+	size_t i, f = first_word(l), n = l->n;
+
+	c->quote = '"';
+	for (i = n; i-- > f; ) {
+		if (!token_is(l, i, "{") || i == 0)
+			continue;
+		if (token_is(l, i - 1, "OPTIONS"))
+			add_words(c, prompt_sync_options(l, f) != NULL ?
+			    prompt_sync_options(l, f) : options);
+		else if (token_is(l, i - 1, "CONFIG"))
+			c->want = PROMPT_WANT_CONFIG;
+		break;
+	}
+	for (i = f; i + 1 < n; i++) {
+		if (token_is(l, i, "TYPE") && l->t[i + 1].kind == TOKEN_STRING)
+			copy_name(l, i + 1, c->b);
+		else if (token_is(l, i, "CONNECTOR") && is_name(l, i + 1))
+			copy_name(l, i + 1, c->a);
+	}
+}
+
 /* CREATE, ALTER, DROP, SHOW, TEST ... of a connector.  ${f} is the first
  * word, ${n} how many words there are from it. */
 static void
@@ -340,7 +368,9 @@ in_connector(struct look * k, size_t f, size_t n)
 	struct prompt_context * c = k->c;
 	size_t last = f + n - 1;
 
-	if (token_is(l, last, "CONNECTOR") || token_is(l, last, "EXISTS")) {
+	if (token_is(l, last, "{") || token_is(l, last, ","))
+		object_key(k);
+	else if (token_is(l, last, "CONNECTOR") || token_is(l, last, "EXISTS")) {
 		if (token_is(l, f, "CREATE")) {
 			if (token_is(l, last, "CONNECTOR"))
 				add_words(c, if_not_exists);
@@ -440,7 +470,7 @@ in_text(struct look * k, char quote)
 {
 	const struct token_list * l = &k->head;
 	struct prompt_context * c = k->c;
-	size_t i, f = first_word(l), n = l->n;
+	size_t n = l->n;
 
 	c->quote = quote;
 	if (n == 0)
@@ -450,25 +480,9 @@ in_text(struct look * k, char quote)
 			c->want = PROMPT_WANT_TYPES;
 		return;
 	}
-	if (quote != '"' || (!token_is(l, n - 1, "{") &&
-	    !token_is(l, n - 1, ",")))
-		return;
-	for (i = n; i-- > f; ) {
-		if (!token_is(l, i, "{") || i == 0)
-			continue;
-		if (token_is(l, i - 1, "OPTIONS"))
-			add_words(c, prompt_sync_options(l, f) != NULL ?
-			    prompt_sync_options(l, f) : options);
-		else if (token_is(l, i - 1, "CONFIG"))
-			c->want = PROMPT_WANT_CONFIG;
-		break;
-	}
-	for (i = f; i + 1 < n; i++) {
-		if (token_is(l, i, "TYPE") && l->t[i + 1].kind == TOKEN_STRING)
-			copy_name(l, i + 1, c->b);
-		else if (token_is(l, i, "CONNECTOR") && is_name(l, i + 1))
-			copy_name(l, i + 1, c->a);
-	}
+	if (quote == '"' && (token_is(l, n - 1, "{") ||
+	    token_is(l, n - 1, ",")))
+		object_key(k);
 }
 
 /* The tokens of the statement: of its part before the cursor where the whole

@@ -241,7 +241,11 @@ pick(struct prompt_names * n, const json_t * rows, size_t take, int where,
 			if (equal == (*is == '!'))
 				continue;
 		}
-		json_array_append_new(n->list, json_string(cell(row, take)));
+		/* "auth.type": a key of what another holds. */
+		if (strcmp(is, "config") != 0 ||
+		    strchr(cell(row, take), '.') == NULL)
+			json_array_append_new(n->list,
+			    json_string(cell(row, take)));
 	}
 	return (n->list);
 }

@@ -105,19 +105,70 @@ rule_matches(const struct manifest_error * r, const struct http_res * res,
 	return (r->contains == NULL || holds(res, body, at, r->contains));
 }
 
+/* Whether it looks into the body of a good answer. */
+static int
+is_body_rule(const struct manifest_error * r)
+{
+	if (r->path == NULL && r->contains == NULL)
+		return (0);
+	return (r->status == NULL ? r->path != NULL :
+	    status_matches(r->status, 200) || status_matches(r->status, 201));
+}
+
 int
 answer_has_body_rules(const struct manifest * m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nerrors; i++)
+		if (is_body_rule(&m->errors[i]))
+			return (1);
+	return (0);
+}
+
+/* Whether ${key} stands somewhere in quotes. */
+static int
+has_key(const char * s, size_t n, const char * key, size_t len)
+{
+	const char * at = s, * end = s + n;
+
+	while ((at = memmem(at, (size_t)(end - at), key, len)) != NULL) {
+		if (at > s && at[-1] == '"' && at + len < end &&
+		    at[len] == '"')
+			return (1);
+		at++;
+	}
+	return (0);
+}
+
+static int
+has_keys(const struct json_path * p, const char * s, size_t n)
+{
+	const struct path_step * st;
+	size_t i, k;
+
+	for (i = 0; i < p->n; i++) {
+		st = &p->steps[i];
+		if (st->kind == PATH_KEY && !has_key(s, n, st->key, st->len))
+			return (0);
+		for (k = 0; st->kind == PATH_WHERE && k < st->nconds; k++)
+			if (!has_key(s, n, st->conds[k].key,
+			    st->conds[k].key_len))
+				return (0);
+	}
+	return (1);
+}
+
+int
+answer_may_match(const struct manifest * m, const char * s, size_t n)
 {
 	const struct manifest_error * r;
 	size_t i;
 
 	for (i = 0; i < m->nerrors; i++) {
 		r = &m->errors[i];
-		if (r->path == NULL && r->contains == NULL)
-			continue;
-		if (r->status == NULL ? r->path != NULL :
-		    status_matches(r->status, 200) ||
-		    status_matches(r->status, 201))
+		if (is_body_rule(r) && (r->path == NULL ||
+		    has_keys(r->path, s, n)))
 			return (1);
 	}
 	return (0);
@@ -282,6 +333,7 @@ judge(const struct manifest * m, const struct http_res * res,
 {
 	const struct manifest_error * r;
 	struct answer_budget b;
+	enum answer_kind k;
 	size_t i;
 
 	for (i = 0; i < m->nerrors; i++) {
@@ -295,8 +347,10 @@ judge(const struct manifest * m, const struct http_res * res,
 			return (ANSWER_SKIP);
 		case DO_RATE_LIMITED:
 			return (rate_limited(m, res, body, url, now_ms, r, e));
-		case DO_FAIL:
 		case DO_RETRY:
+			k = by_rule(m, r, res, body, url, e);
+			return (r->then_skip ? ANSWER_RETRY_SKIP : k);
+		case DO_FAIL:
 		case DO_REFRESH:
 			return (by_rule(m, r, res, body, url, e));
 		}

@@ -13,7 +13,7 @@
  * what its headers say of the budget.
  */
 enum answer_kind { ANSWER_OK, ANSWER_ERROR, ANSWER_RATE_LIMITED, ANSWER_EMPTY,
-	ANSWER_SKIP, ANSWER_NOT_MODIFIED };
+	ANSWER_SKIP, ANSWER_RETRY_SKIP, ANSWER_NOT_MODIFIED };
 
 /* What the headers say; -1 where they do not. */
 struct answer_budget {
@@ -26,7 +26,8 @@ struct answer_budget {
  * Judge ${res}; ${body} is a JSON body already read, or NULL (error bodies are
  * read here).  For all but OK, EMPTY, SKIP and NOT_MODIFIED ${e} is filled: codes
  * "http_<status>", "rate_limit" (transient, retry_after_ms filled) or the
- * rule's; the message names ${url} (made safe), the service's own words and what
+ * rule's; RETRY_SKIP is an error, but a part that stays so is left out); the message
+ * names ${url} (made safe), the service's own words and what
  * to do.
  */
 enum answer_kind answer_judge(const struct manifest * m,
@@ -43,6 +44,10 @@ int answer_refused(const struct manifest * m, const struct http_res * res);
 
 /** answer_has_body_rules(m): Whether a good answer's body has to be looked at. */
 int answer_has_body_rules(const struct manifest * m);
+
+/** answer_may_match(m, s, n): Whether one of these rules may find something in the
+ * JSON at ${s}: the keys of its path stand there.  For what is large. */
+int answer_may_match(const struct manifest * m, const char * s, size_t n);
 
 /** answer_budget(m, res, now_ms, b): Read the limit headers. */
 void answer_budget(const struct manifest * m, const struct http_res * res,

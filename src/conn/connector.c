@@ -32,8 +32,9 @@ static const struct number_option {
 };
 
 static const char * const options_known[] = { "batch_size", "ca_file",
-    "cache_ttl", "max_api_calls", "rate_limit", "rate_limit_burst", "retention",
-    "retry_count", "sync_interval", "timeout_seconds", "tls_verify" };
+    "cache_ttl", "client_cert", "client_key", "max_api_calls", "rate_limit",
+    "rate_limit_burst", "retention", "retry_count", "sync_interval",
+    "timeout_seconds", "tls_verify" };
 #define NKNOWN (sizeof(options_known) / sizeof(*options_known))
 
 __attribute__((format(printf, 2, 3))) static void
@@ -106,19 +107,35 @@ get_duration(const json_t * o, const char * key, int64_t * ms, struct buf * b)
 		fault(b, "options.%s: %.180s", key, why.msg);
 }
 
-/* Whom to trust.  Whether the file is there is seen when it is used: a connector
- * is not lost because a file is away for a while. */
+/* Whether the file is there is seen when it is used: a connector is not lost
+ * because a file is away for a while. */
 static void
-check_tls(const json_t * o, struct buf * b)
+check_file(const json_t * o, const char * key, const char * holds,
+    struct buf * b)
 {
-	const json_t * v = json_object_get(o, "ca_file");
+	const json_t * v = json_object_get(o, key);
 	const char * s = json_string_value(v);
 
 	if (v != NULL && (s == NULL || s[0] != '/' ||
 	    json_string_length(v) > MAX_FILE ||
 	    strlen(s) != json_string_length(v)))
-		fault(b, "options.ca_file must be the whole path of a file with "
-		    "certificates (PEM) on the daemon's machine");
+		fault(b, "options.%s must be the whole path of a file with %s "
+		    "(PEM) on the daemon's machine", key, holds);
+}
+
+/* Whom to trust, and who we are. */
+static void
+check_tls(const json_t * o, struct buf * b)
+{
+	const char * s = json_string_value(json_object_get(o, "ca_file"));
+	const json_t * v;
+
+	check_file(o, "ca_file", "certificates", b);
+	check_file(o, "client_cert", "our certificate", b);
+	check_file(o, "client_key", "its key", b);
+	if (json_object_get(o, "client_key") != NULL &&
+	    json_object_get(o, "client_cert") == NULL)
+		fault(b, "options.client_key needs client_cert");
 	v = json_object_get(o, "tls_verify");
 	if (v != NULL && !json_is_boolean(v))
 		fault(b, "options.tls_verify must be true or false");
@@ -146,6 +163,14 @@ check_options(const json_t * o, struct connector_options * opt, struct err * e)
 }
 
 static int
+take_file(const json_t * o, const char * key, char ** out)
+{
+	const char * s = json_string_value(json_object_get(o, key));
+
+	return (s != NULL && (*out = strdup(s)) == NULL ? -1 : 0);
+}
+
+static int
 parse_options(const json_t * o, struct connector_options * opt,
     struct err * e)
 {
@@ -170,8 +195,9 @@ parse_options(const json_t * o, struct connector_options * opt,
 	opt->max_api_calls = json_int(o, "max_api_calls", 0);
 	opt->batch_size = json_int(o, "batch_size", 0);
 	opt->insecure = json_is_false(json_object_get(o, "tls_verify"));
-	if (json_object_get(o, "ca_file") != NULL && (opt->ca_file = strdup(
-	    json_string_value(json_object_get(o, "ca_file")))) == NULL)
+	if (take_file(o, "ca_file", &opt->ca_file) ||
+	    take_file(o, "client_cert", &opt->client_cert) ||
+	    take_file(o, "client_key", &opt->client_key))
 		return (err_nomem(e, "a connector"));
 	return (0);
 }
@@ -251,6 +277,8 @@ connector_unref(struct connector * c)
 	free(c->config);
 	free(c->options);
 	free(c->opt.ca_file);
+	free(c->opt.client_cert);
+	free(c->opt.client_key);
 	free(c->token_base);
 	free(c);
 }

@@ -20,6 +20,7 @@ struct connector_options {
 	int64_t max_api_calls; /* of one statement; 0: not said */
 	int64_t batch_size;    /* rows; 0: the manifest's page size */
 	char * ca_file;        /* trust this alone; NULL: the system's */
+	char * client_cert, * client_key; /* who we are; or NULL */
 	int insecure;          /* do not check the service's certificate */
 };
 

@@ -225,6 +225,22 @@ decode_json_feed(struct decode_json * d, const char * p, size_t n)
 	    decode_json_take(d, p, n));
 }
 
+const char *
+decode_json_text(const struct decode_json * d, size_t * n)
+{
+	*n = d->body.len;
+	switch (d->plan->ent->decode) {
+	case DECODE_JSON:
+	case DECODE_NDJSON:
+		return (d->body.p);
+	case DECODE_XML:
+	case DECODE_CSV:
+	case DECODE_OPENMETRICS:
+		break;
+	}
+	return (NULL);
+}
+
 /* Whether the page is an object: what is none says nothing of records. */
 static int
 is_object(const struct decode_json * d)

@@ -59,6 +59,9 @@ void decode_json_free(struct decode_json * d); /* NULL is a no-op */
 int decode_json_begin(struct decode_json * d, struct decode_plan * plan,
     const uint8_t * wanted);
 int decode_json_feed(struct decode_json * d, const char * p, size_t n);
+/** decode_json_text(d, n): Before _end: what came so far, where that is JSON (of lines
+ * a list without its end); NULL: it is not. */
+const char * decode_json_text(const struct decode_json * d, size_t * n);
 int decode_json_end(struct decode_json * d, struct page ** page,
     struct decode_body * body, struct err * e) MUST_CHECK;
 

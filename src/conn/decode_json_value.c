@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/rfc3339.h"
 #include "conn/decode_pairs.h"
@@ -211,9 +212,10 @@ parse_loose(const char * s, size_t n, int64_t * ms)
 int
 decode_value_time(const char * s, size_t n, enum time_format how, int64_t * ms)
 {
-	if (how == TIME_EPOCH_S || how == TIME_EPOCH_MS) {
-		if (decode_value_integer(s, n, how == TIME_EPOCH_S ? 3 : 0,
-		    ms) >= 0)
+	if (how == TIME_EPOCH_S || how == TIME_EPOCH_MS ||
+	    how == TIME_EPOCH_US) {
+		if (decode_value_integer(s, n, how == TIME_EPOCH_S ? 3 :
+		    how == TIME_EPOCH_MS ? 0 : -3, ms) >= 0)
 			return (0);
 	}
 	if (n >= 20 && rfc3339_parse(s, n, ms, NULL) == 0)
@@ -299,6 +301,31 @@ is_usual(const char * s, size_t n)
 	    (s[5] != '0' || s[6] != '0') && (s[8] != '0' || s[9] != '0'));
 }
 
+/* A time in the service's own words; 0 or -1. */
+static int
+own_time(const struct manifest_time * own, const char * s, size_t n,
+    int64_t * ms)
+{
+	char text[128];
+	const char * end;
+	struct tm tm;
+	long off;
+
+	if (n >= sizeof(text))
+		return (-1);
+	memcpy(text, s, n);
+	text[n] = '\0';
+	memset(&tm, 0, sizeof(tm));
+	tm.tm_mday = 1;
+	end = strptime(text, own->format, &tm);
+	if (end == NULL || *end != '\0' || strlen(text) != n)
+		return (-1);
+	/* %z, else the zone is said apart: one of them is nothing. */
+	off = tm.tm_gmtoff;
+	*ms = ((int64_t)timegm(&tm) - off) * 1000 - own->zone_ms;
+	return (0);
+}
+
 /* A timestamp: as rfc3339_format() writes it, in place if it is so already. */
 static int
 set_time(const struct manifest_column * c, const char * s,
@@ -308,7 +335,8 @@ set_time(const struct manifest_column * c, const char * s,
 	size_t len, at = made->len;
 	int64_t ms;
 
-	if (is_usual(s, n) || decode_value_time(s, n, c->time, &ms))
+	if (is_usual(s, n) || (c->time == TIME_STRFTIME ? own_time(&c->own, s,
+	    n, &ms) : decode_value_time(s, n, c->time, &ms)))
 		return (1);
 	rfc3339_format(ms, out);
 	len = strlen(out);

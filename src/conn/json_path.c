@@ -20,7 +20,7 @@ refuse(const struct in * in, const char * want)
 	    "path '%.200s': %s expected at byte %zu", in->s, want, in->i));
 }
 
-/* A new step at the end of ${p}, or NULL: it has too many already. */
+/* A new step at the end of ${p}, until the next; NULL: it has too many already. */
 static struct path_step *
 add_step(struct in * in, struct json_path * p, enum path_step_kind kind)
 {
@@ -32,7 +32,14 @@ add_step(struct in * in, struct json_path * p, enum path_step_kind kind)
 		    JSON_PATH_MAX);
 		return (NULL);
 	}
-	st = p->steps + p->n++;
+	/* Most have one or two, and there are thousands of paths. */
+	if ((st = realloc(p->steps, (p->n + 1) * sizeof(*st))) == NULL) {
+		err_nomem(in->e, "a path");
+		return (NULL);
+	}
+	p->steps = st;
+	st += p->n++;
+	memset(st, 0, sizeof(*st));
 	st->kind = kind;
 	p->neach += kind == PATH_EACH || kind == PATH_VALUES;
 	return (st);
@@ -208,9 +215,7 @@ json_path_parse(const char * s, struct err * e)
 	struct in in = { s, 0, e };
 	struct json_path * p;
 
-	if ((p = calloc(1, sizeof(*p))) == NULL ||
-	    (p->steps = calloc(JSON_PATH_MAX, sizeof(*p->steps))) == NULL) {
-		free(p);
+	if ((p = calloc(1, sizeof(*p))) == NULL) {
 		err_nomem(e, "a path");
 		return (NULL);
 	}
@@ -324,7 +329,7 @@ static int
 walk(const struct json_path * p, size_t at, const json_t * v,
     found_cb * found, void * arg)
 {
-	const struct path_step * st = p->steps + at;
+	const struct path_step * st;
 	json_t * sub;
 	size_t i;
 	void * it;
@@ -336,6 +341,7 @@ walk(const struct json_path * p, size_t at, const json_t * v,
 		 * references in it. */
 		return (found(arg, (json_t *)(uintptr_t)v));
 	}
+	st = p->steps + at;
 	switch (st->kind) {
 	case PATH_KEY:
 		/* Until jansson 2.14 a key is a C string. */

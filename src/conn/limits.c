@@ -104,25 +104,29 @@ limits_free(struct limits * l)
 	free(l);
 }
 
+/* It is kept with the connector; each call asks for it several times. */
+static const json_t *
+config_of(const struct connector * c)
+{
+	return (connector_config_parsed((struct connector *)(uintptr_t)c));
+}
+
 /* The key of who shares ${c}'s budget. */
 static void
 scope_key(const struct connector * c, char key[KEY_MAX])
 {
 	struct template_env env = { .schema = c->m->config };
 	struct buf b = BUF_INIT(KEY_MAX);
-	json_t * config;
 
 	snprintf(key, KEY_MAX, "%s", c->id);
 	if (c->m->limits.scope == NULL)
 		return;
-	config = connector_config(c);
-	env.config = config;
-	if (config != NULL && buf_addf(&b, "%s:", c->m->type) == 0 &&
+	env.config = config_of(c);
+	if (env.config != NULL && buf_addf(&b, "%s:", c->m->type) == 0 &&
 	    template_expand(c->m->limits.scope, &env, QUOTE_NONE, &b,
 	    NULL) == 0)
 		snprintf(key, KEY_MAX, "%s", b.p);
 	buf_free(&b);
-	json_decref(config);
 }
 
 /* As people find it in the shared state: by the host that is asked. */
@@ -135,14 +139,13 @@ shared_key(const struct connector * c, const char * key, char out[KEY_MAX])
 	    ent->nlists > 0 ? ent->lists[0].url : "", * host;
 	struct template_env env = { .schema = m->config };
 	struct buf b = BUF_INIT(KEY_MAX);
-	json_t * config = connector_config(c);
 	size_t n;
 
-	env.config = config;
-	if (config != NULL && m->base_url_or != NULL &&
+	env.config = config_of(c);
+	if (env.config != NULL && m->base_url_or != NULL &&
 	    !template_knows(t, &env))
 		t = m->base_url_or;
-	if (config == NULL || template_expand(t, &env, QUOTE_URL, &b, NULL))
+	if (env.config == NULL || template_expand(t, &env, QUOTE_URL, &b, NULL))
 		buf_clear(&b);
 	host = b.p != NULL ? strstr(b.p, "://") : NULL;
 	host = host != NULL ? host + 3 : "";
@@ -152,7 +155,6 @@ shared_key(const struct connector * c, const char * key, char out[KEY_MAX])
 	snprintf(out, KEY_MAX, "%.*s:%.250s", n < 250 ? (int)n : 250, host,
 	    m->limits.scope != NULL ? key : c->name);
 	buf_free(&b);
-	json_decref(config);
 }
 
 static struct scope *

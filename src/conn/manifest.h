@@ -30,7 +30,14 @@ enum column_type {
 };
 
 /* How a service writes a time. */
-enum time_format { TIME_ISO8601, TIME_EPOCH_S, TIME_EPOCH_MS, TIME_STRFTIME };
+enum time_format { TIME_ISO8601, TIME_EPOCH_S, TIME_EPOCH_MS, TIME_EPOCH_US,
+	TIME_STRFTIME };
+
+/* A format of the service's own, of TIME_STRFTIME. */
+struct manifest_time {
+	const char * format;   /* as strptime() and strftime() take it */
+	int64_t zone_ms;       /* what it shows is so much later than UTC */
+};
 
 /* Which value a column that is no list takes where its path fans out. */
 enum column_pick { PICK_FIRST, PICK_MAX, PICK_MIN };
@@ -43,6 +50,7 @@ struct manifest_column {
 	enum column_type type;
 	struct json_path * path;    /* in a record; NULL: an input's echo */
 	enum time_format time;      /* of a timestamp */
+	struct manifest_time own;
 	enum column_pick pick;      /* of a path that fans out, which one */
 	int text;                   /* a document (Atlassian's) taken as its text */
 	int pairs;                  /* a list of names with values taken as a map */
@@ -105,7 +113,7 @@ struct manifest_push {
 	enum push_many many;   /* an IN list, or several CONTAINS */
 	size_t most;           /* no more values than these; 0: any */
 	enum time_format time;
-	const char * strftime; /* for TIME_STRFTIME */
+	struct manifest_time own;
 	int64_t widen_ms;      /* the bound is moved outwards by so much */
 	int64_t round_ms;      /* and outwards to a multiple of this; 0: 1 s */
 	int64_t within_ms;     /* used only for a time not longer ago; 0: any */
@@ -114,6 +122,8 @@ struct manifest_push {
 	int loose;             /* the service may send more than was asked: no
 	                          smaller pages for a LIMIT */
 	int caps;              /* using it makes ${list}->max_rows apply */
+	const char * range;    /* between the bounds of both sides, sent as one;
+	                          NULL: they are not */
 };
 
 /* A clause language: one text put together of what is pushed. */
@@ -346,6 +356,8 @@ struct manifest_entity {
 	size_t complete_own;          /* ... whose column of these ... */
 	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
+	size_t deleted;               /* less 1 the column that says that the
+	                                 service has deleted it; 0: none */
 };
 
 /* REFRESH: the token is refused; another is fetched. */
@@ -363,6 +375,8 @@ struct manifest_error {
 	const char * contains;      /* within the body's text (case ignored), or
 	                               NULL */
 	enum error_do what;         /* SKIP: this partition */
+	int then_skip;              /* of DO_RETRY: the partition, once all tries
+	                               are used */
 	enum err_class cls;         /* of DO_FAIL */
 	const char * code;          /* or NULL: "http_<status>" */
 	const char * message;       /* what to do next, or NULL */

@@ -1,4 +1,5 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,7 +11,7 @@
 static const char * const type_words[] = { "text", "integer", "real",
     "boolean", "timestamp", "list", "map", NULL };
 static const char * const time_words[] = { "iso8601", "epoch_s", "epoch_ms",
-    NULL };
+    "epoch_us", NULL };
 
 static void
 read_text(struct mread * r, struct manifest_column * c, const json_t * v)
@@ -89,6 +90,56 @@ read_path(struct mread * r, const struct manifest_entity * ent,
 		    "and a column of one");
 }
 
+/* "Z", "+02:00". */
+static int
+read_zone(const char * s, int64_t * ms)
+{
+	int h, m, end = 0;
+
+	if (strcmp(s, "Z") == 0)
+		return (0);
+	if ((s[0] != '+' && s[0] != '-') || strlen(s) != 6 ||
+	    strspn(s + 1, "0123456789:") != 5 || s[3] != ':' ||
+	    sscanf(s + 1, "%2d:%2d%n", &h, &m, &end) != 2 || end != 5 ||
+	    h > 14 || m > 59)
+		return (-1);
+	*ms = (s[0] == '-' ? -1 : 1) * (int64_t)(h * 60 + m) * 60000;
+	return (0);
+}
+
+void
+manifest_time_read(struct mread * r, const json_t * v, enum mread_kind keys,
+    struct manifest_time * t)
+{
+	const char * key = keys == KEYS_STRPTIME ? "strptime" : "strftime";
+	size_t at = mread_enter(r, "time");
+	const char * zone, * f;
+	int says;
+
+	t->zone_ms = 0;
+	t->format = "";
+	if (mread_is_object(r, v, keys) &&
+	    (f = mread_str(r, v, key, 1)) != NULL) {
+		t->format = f;
+		says = strstr(f, "%z") != NULL;
+		zone = mread_str(r, v, "zone", 0);
+		if (zone != NULL && read_zone(zone, &t->zone_ms))
+			mread_fault(r, "zone", "must be Z or an offset such as "
+			    "+02:00");
+		if (says && zone != NULL)
+			mread_fault(r, "zone", "is said by %%z");
+		if (keys == KEYS_STRPTIME && !says && zone == NULL)
+			mread_fault(r, "zone", "is missing: what clock does the "
+			    "service write by? (Z: UTC)");
+		/* Those go by this machine's clock, or are not read at all. */
+		if (keys == KEYS_STRPTIME && (strstr(f, "%s") != NULL ||
+		    strstr(f, "%Z") != NULL))
+			mread_fault(r, key, "%%s and %%Z cannot be read: use "
+			    "epoch_s, or %%z and zone");
+	}
+	mread_leave(r, at);
+}
+
 static void
 read_column(struct mread * r, const struct manifest_entity * ent,
     struct manifest_column * c, const json_t * v)
@@ -102,8 +153,13 @@ read_column(struct mread * r, const struct manifest_entity * ent,
 	i = mread_word(r, v, "type", type_words, -1);
 	c->type = (enum column_type)(i < 0 ? COLUMN_TEXT : i);
 	c->type_name = type_words[c->type];
-	i = mread_word(r, v, "time", time_words, TIME_ISO8601);
-	c->time = (enum time_format)i;
+	if (json_is_object(json_object_get(v, "time"))) {
+		c->time = TIME_STRFTIME;
+		manifest_time_read(r, json_object_get(v, "time"),
+		    KEYS_STRPTIME, &c->own);
+	} else
+		c->time = (enum time_format)mread_word(r, v, "time",
+		    time_words, TIME_ISO8601);
 	if (json_object_get(v, "time") != NULL && c->type != COLUMN_TIMESTAMP)
 		mread_fault(r, "time", "goes with type timestamp");
 	c->not_null = mread_bool(r, v, "not_null");

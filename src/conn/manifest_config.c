@@ -166,6 +166,18 @@ apply_integer(const json_t * f, const char * path, const char * key,
 		fault_values(faults, path, key, values);
 }
 
+/* What was meant as a reference must not be kept and sent as a literal. */
+static int
+seems_ref(const char * s)
+{
+	size_t n = strlen(s);
+
+	return (strncasecmp(s, "vault:", 6) == 0 ||
+	    strncasecmp(s, "$env:", 5) == 0 ||
+	    strncasecmp(s, "${env:", 6) == 0 || (n > 4 &&
+	    strncmp(s, "{{", 2) == 0 && strcmp(s + n - 2, "}}") == 0));
+}
+
 /* What was given may be the secret itself: no message repeats it. */
 static void
 apply_string(const json_t * f, const char * path, const char * key,
@@ -191,9 +203,9 @@ apply_string(const json_t * f, const char * path, const char * key,
 		    "secret itself", path, key, "");
 	else if (strncmp(type, "secret", 6) == 0 && secret_is_ref(s))
 		return;
-	else if (strcmp(type, "secret") == 0 && strncmp(s, "vault:", 6) == 0)
-		fault(faults, "begins as a reference to Vault, which is "
-		    "vault:PATH#KEY", path, key, "");
+	else if (strcmp(type, "secret") == 0 && seems_ref(s))
+		fault(faults, "seems a reference; those are {{secrets.NAME}}, "
+		    "$env:NAME and vault:PATH#KEY", path, key, "");
 	else if ((json_int_t)strlen(s) < min || (json_int_t)strlen(s) > max)
 		fault(faults, "must have ", path, key, range);
 	else if (values != NULL && !is_one_of(v, values))

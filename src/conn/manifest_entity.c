@@ -80,6 +80,25 @@ read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	mread_leave(r, at);
 }
 
+/* Which column says that a row is one no more. */
+static void
+read_deleted(struct mread * r, struct manifest_entity * ent, const json_t * v)
+{
+	const char * name = mread_str(r, v, "deleted", 0);
+	const struct manifest_column * col;
+	int c;
+
+	if (name == NULL || (c = manifest_column_of(r, "deleted", ent,
+	    name)) < 0)
+		return;
+	col = &ent->columns[c];
+	if ((col->type != COLUMN_BOOLEAN && col->type != COLUMN_TIMESTAMP) ||
+	    col->lazy != NULL || (col->is_input && col->path == NULL))
+		mread_fault(r, "deleted", "must be a boolean or a timestamp "
+		    "that every record has");
+	ent->deleted = (size_t)c + 1;
+}
+
 /* What records must say to be rows. */
 static void
 read_keep(struct mread * r, struct manifest_entity * ent, const json_t * v)
@@ -143,6 +162,7 @@ read_shape(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	manifest_column_read(r, ent, v);
 	read_key(r, ent, v);
 	read_cursor(r, ent, v);
+	read_deleted(r, ent, v);
 	read_retry(r, ent, v);
 }
 

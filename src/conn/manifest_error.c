@@ -63,12 +63,17 @@ read_what(struct mread * r, struct manifest_error * x, const json_t * v)
 {
 	static const char * const does[] = { "fail", "retry", "rate_limited",
 	    "empty", "skip", "refresh", NULL };
+	static const char * const thens[] = { "skip", NULL };
 	static const char * const classes[] = { "transient", "permanent",
 	    "config", NULL };
 	int i;
 
 	i = mread_word(r, v, "do", does, -1);
 	x->what = i < 0 ? DO_FAIL : (enum error_do)i;
+	x->then_skip = json_object_get(v, "then") != NULL &&
+	    mread_word(r, v, "then", thens, -1) == 0;
+	if (x->then_skip && x->what != DO_RETRY)
+		mread_fault(r, "then", "goes with \"do\": \"retry\"");
 	i = mread_word(r, v, "class", classes, 1);
 	x->cls = i == 0 ? ERR_TRANSIENT : i == 2 ? ERR_CONFIG : ERR_PERMANENT;
 	if (json_object_get(v, "class") != NULL && x->what != DO_FAIL)

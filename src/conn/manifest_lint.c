@@ -1,8 +1,8 @@
+#include <glob.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "conn/manifest_parts.h"
@@ -370,14 +370,17 @@ lint_fixtures(struct mread * r, const char * file)
 	const char * slash = strrchr(file, '/');
 	size_t n = slash != NULL ? (size_t)(slash - file) + 1 : 0;
 	char path[4096];
+	glob_t g;
 
 	/* Only of a type in its folder. */
 	if (strcmp(file + n, "manifest.json") != 0 || n > 4000)
 		return;
-	snprintf(path, sizeof(path), "%.*sfixtures", (int)n, file);
-	if (access(path, F_OK) != 0)
-		mread_warn(r, NULL, "has no fixtures/: nothing shows that it "
-		    "still does what it did");
+	snprintf(path, sizeof(path), "%.*sfixtures/*.json", (int)n, file);
+	if (glob(path, GLOB_NOSORT, NULL, &g) != 0)
+		mread_warn(r, NULL, "has no fixtures/*.json: nothing shows "
+		    "that it still does what it did");
+	else
+		globfree(&g);
 }
 
 void

@@ -203,6 +203,9 @@ read_split(struct mread * r, const struct manifest_entity * ent,
 		else if (!has_bounds(list, (size_t)c))
 			mread_fault(r, "column", "needs a push of >= and one "
 			    "of < or <= in this list");
+		else if (!ent->columns[c].not_null)
+			mread_fault(r, "column", "must be not_null: a row "
+			    "without a value is in no window");
 		else
 			list->split = (size_t)c + 1;
 	}

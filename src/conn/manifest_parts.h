@@ -27,6 +27,11 @@ void manifest_error_free(struct manifest * m);
 void manifest_entity_read(struct mread * r, const json_t * doc);
 void manifest_entity_free(struct manifest_entity * ent);
 
+/** manifest_time_read(r, v, keys, t): The object ${v} at "time": a format of the
+ * service's own, with ${keys} KEYS_STRPTIME (to read) or KEYS_STRFTIME (to write). */
+void manifest_time_read(struct mread * r, const json_t * v, enum mread_kind keys,
+    struct manifest_time * t);
+
 /** manifest_column_read(r, ent, v): An entity's columns; manifest_column_of(r,
  * key, ent, name): the index of a column named at ${key}, -1 (a fault). */
 void manifest_column_read(struct mread * r, struct manifest_entity * ent,

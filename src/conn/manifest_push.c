@@ -221,11 +221,11 @@ read_time(struct mread * r, const struct manifest_column * c,
     struct manifest_push * p, const json_t * v)
 {
 	static const char * const words[] = { "iso8601", "epoch_s",
-	    "epoch_ms", NULL };
+	    "epoch_ms", "epoch_us", NULL };
 	static const char * const only_times[] = { "time", "widen_s",
 	    "round_s", "within_s" };
 	const json_t * t = json_object_get(v, "time");
-	size_t at, i;
+	size_t i;
 
 	p->time = c->time;
 	p->widen_ms = (int64_t)(1000 * mread_num(r, v, "widen_s", 0, 0,
@@ -239,17 +239,13 @@ read_time(struct mread * r, const struct manifest_column * c,
 			if (json_object_get(v, only_times[i]) != NULL)
 				mread_fault(r, only_times[i], "goes with a "
 				    "timestamp");
-	if (!json_is_object(t)) {
-		p->time = (enum time_format)mread_word(r, v, "time", words,
-		    (int)c->time);
-		return;
-	}
-	at = mread_enter(r, "time");
-	if (mread_is_object(r, t, KEYS_STRFTIME)) {
+	p->own = c->own;
+	if (json_is_object(t)) {
 		p->time = TIME_STRFTIME;
-		p->strftime = mread_str(r, t, "strftime", 1);
-	}
-	mread_leave(r, at);
+		manifest_time_read(r, t, KEYS_STRFTIME, &p->own);
+	} else if (t != NULL)
+		p->time = (enum time_format)mread_word(r, v, "time", words,
+		    -1);
 }
 
 /* Parameters that go along; null takes a default of the list away. */
@@ -321,6 +317,12 @@ read_rule(struct mread * r, const struct manifest_entity * ent,
 		mread_fault(r, "most", "goes with in");
 	read_time(r, c, p, v);
 	read_with(r, p, v, s);
+	if ((p->range = mread_str(r, v, "range", 0)) != NULL &&
+	    (p->where == IN_CLAUSE || c->type != COLUMN_TIMESTAMP ||
+	    (p->time != TIME_ISO8601 && p->time != TIME_STRFTIME) || (p->ops & (OP_GE | OP_GT)) == 0 ||
+	    (p->ops & (OP_LE | OP_LT)) == 0))
+		mread_fault(r, "range", "goes with bounds of both sides, of a "
+		    "time that is a text, in a parameter");
 	p->loose = mread_bool(r, v, "loose");
 	p->caps = mread_bool(r, v, "caps");
 	if (p->caps && list->max_rows == 0)

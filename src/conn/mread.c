@@ -21,39 +21,41 @@ is_plain(const char * key)
 	return (p > key);
 }
 
-static size_t
-append(struct mread * r, const char * fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Put text behind the path; what does not fit is cut. */
-static size_t
-append(struct mread * r, const char * fmt, ...)
+/* Put ${n} bytes behind the path; what does not fit is cut.  Each step down does
+ * so, hence no printf. */
+static void
+append(struct mread * r, const char * s, size_t n)
 {
-	size_t at = r->len;
-	va_list ap;
-	int n;
+	size_t room = sizeof(r->path) - 1 - r->len;
 
-	va_start(ap, fmt);
-	n = vsnprintf(r->path + at, sizeof(r->path) - at, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		r->len = (size_t)n < sizeof(r->path) - at ? at + (size_t)n :
-		    sizeof(r->path) - 1;
-	return (at);
+	if (n > room)
+		n = room;
+	memcpy(r->path + r->len, s, n);
+	r->len += n;
+	r->path[r->len] = '\0';
 }
 
 size_t
 mread_enter(struct mread * r, const char * key)
 {
-	if (is_plain(key))
-		return (append(r, ".%.80s", key));
-	return (append(r, "[\"%.80s\"]", key));
+	int plain = is_plain(key);
+	size_t at = r->len;
+
+	append(r, plain ? "." : "[\"", plain ? 1 : 2);
+	append(r, key, strnlen(key, 80));
+	if (!plain)
+		append(r, "\"]", 2);
+	return (at);
 }
 
 size_t
 mread_enter_index(struct mread * r, size_t i)
 {
-	return (append(r, "[%zu]", i));
+	char s[32];
+	size_t at = r->len;
+
+	append(r, s, (size_t)snprintf(s, sizeof(s), "[%zu]", i));
+	return (at);
 }
 
 void

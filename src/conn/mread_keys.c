@@ -29,12 +29,13 @@ static const char * const limits_keys[] = { "rate", "burst", "concurrency",
 static const char * const limit_header_keys[] = { "limit", "remaining",
     "reset", "reset_unit", "usage", "reserve", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
-    "equals", "contains", "do", "class", "code", "message", "wait_s", NULL };
+    "equals", "contains", "do", "then", "class", "code", "message", "wait_s",
+    NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
     "headers", "service", "expect", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
     "key", "columns", "lists", "explode", "drop_if", "keep_if", "decode", "retry",
-    "service", "cursor", "complete", "actions", NULL };
+    "service", "cursor", "deleted", "complete", "actions", NULL };
 static const char * const keep_keys[] = { "path", "contains", NULL };
 static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
@@ -56,8 +57,10 @@ static const char * const size_keys[] = { "query", "body", "clause", "default", 
     "min", NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
-    "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps", NULL };
-static const char * const strftime_keys[] = { "strftime", NULL };
+    "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps",
+    "range", NULL };
+static const char * const strftime_keys[] = { "strftime", "zone", NULL };
+static const char * const strptime_keys[] = { "strptime", "zone", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
@@ -104,6 +107,7 @@ static const struct {
 	[KEYS_SIZE] = { "size", size_keys },
 	[KEYS_PUSH] = { "push", push_keys },
 	[KEYS_STRFTIME] = { "strftime", strftime_keys },
+	[KEYS_STRPTIME] = { "strptime", strptime_keys },
 	[KEYS_CLAUSE] = { "clause", clause_keys },
 	[KEYS_ORDER] = { "order", order_keys },
 	[KEYS_PARTITION] = { "partition", partition_keys },

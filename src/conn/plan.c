@@ -123,8 +123,10 @@ plan_taken(const struct plan * p, size_t n, const struct manifest_push * rule,
 	for (i = 0; i < n; i++)
 		if (p->preds[i].push != NULL &&
 		    plan_push_same(p->preds[i].push, rule) &&
-		    !(p->preds[i].push == rule && op == OP_CONTAINS &&
-		    p->preds[i].op == OP_CONTAINS && rule->many != MANY_ONE))
+		    !(p->preds[i].push == rule &&
+		    ((op == OP_CONTAINS && p->preds[i].op == OP_CONTAINS &&
+		    rule->many != MANY_ONE) ||
+		    plan_push_joins(rule, p->preds[i].op, op))))
 			return (1);
 	return (0);
 }

@@ -236,8 +236,9 @@ rule_of(const struct manifest_list * list, const struct plan_ask * ask,
 				    shape->asks[j].column &&
 				    (list->pushes[k].ops & shape->asks[j].op) &&
 				    plan_push_same(&list->pushes[k], r) &&
-				    !(k == i && ask->op == OP_CONTAINS &&
-				    r->many != MANY_ONE);
+				    !(k == i && ((ask->op == OP_CONTAINS &&
+				    r->many != MANY_ONE) || plan_push_joins(r,
+				    shape->asks[j].op, ask->op)));
 		if (!clash)
 			return (r);
 	}

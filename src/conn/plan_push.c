@@ -41,6 +41,13 @@ plan_push_same(const struct manifest_push * a, const struct manifest_push * b)
 }
 
 int
+plan_push_joins(const struct manifest_push * rule, unsigned a, unsigned b)
+{
+	return (rule->range != NULL && ((a & (OP_GE | OP_GT)) != 0) !=
+	    ((b & (OP_GE | OP_GT)) != 0));
+}
+
+int
 plan_push_never(const struct plan_pred * p)
 {
 	size_t i;
@@ -110,9 +117,9 @@ static int64_t
 unit_of(const struct manifest_push * rule)
 {
 	int64_t unit = rule->round_ms, least = 1000;
-	const char * f = rule->strftime;
+	const char * f = rule->own.format;
 
-	if (rule->time == TIME_EPOCH_MS)
+	if (rule->time == TIME_EPOCH_MS || rule->time == TIME_EPOCH_US)
 		least = 1;
 	if (rule->time == TIME_STRFTIME && f != NULL) {
 		if (strstr(f, "%S") == NULL && strstr(f, "%T") == NULL &&
@@ -134,19 +141,21 @@ time_json(const struct manifest_push * rule, int64_t ms)
 {
 	char s[128];
 	struct tm tm;
-	time_t t = (time_t)(floor_to(ms, 1000) / 1000);
+	time_t t = (time_t)(floor_to(ms + rule->own.zone_ms, 1000) / 1000);
 
 	switch (rule->time) {
 	case TIME_EPOCH_S:
 		return (json_integer(floor_to(ms, 1000) / 1000));
 	case TIME_EPOCH_MS:
 		return (json_integer(ms));
+	case TIME_EPOCH_US:
+		return (json_integer(ms * 1000));
 	case TIME_STRFTIME:
-		if (rule->strftime == NULL || gmtime_r(&t, &tm) == NULL)
+		if (rule->own.format == NULL || gmtime_r(&t, &tm) == NULL)
 			return (NULL);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		if (strftime(s, sizeof(s), rule->strftime, &tm) == 0)
+		if (strftime(s, sizeof(s), rule->own.format, &tm) == 0)
 			return (NULL);
 #pragma GCC diagnostic pop
 		return (json_string(s));
@@ -157,10 +166,18 @@ time_json(const struct manifest_push * rule, int64_t ms)
 	return (json_string(s));
 }
 
+/* Where the unit begins that ${ms} is in: days are those of the rule's zone. */
+static int64_t
+floor_in(const struct manifest_push * rule, int64_t ms)
+{
+	return (floor_to(ms + rule->own.zone_ms, unit_of(rule)) -
+	    rule->own.zone_ms);
+}
+
 static int64_t
 lower_ms(const struct manifest_push * rule, int64_t ms)
 {
-	return (floor_to(ms - rule->widen_ms, unit_of(rule)));
+	return (floor_in(rule, ms - rule->widen_ms));
 }
 
 int
@@ -194,7 +211,7 @@ static json_t *
 time_value(const struct manifest_push * rule, unsigned op,
     const struct value * v, int * exact)
 {
-	int64_t ms, was, unit = unit_of(rule);
+	int64_t ms, was;
 
 	if (time_of(v, &ms))
 		return (NULL);
@@ -206,12 +223,12 @@ time_value(const struct manifest_push * rule, unsigned op,
 		*exact &= ms == was && op == OP_GE;
 	} else if (op & OPS_UPPER) {
 		ms += rule->widen_ms;
-		ms = op == OP_LE || floor_to(ms, unit) != ms ?
-		    floor_to(ms, unit) + unit : ms;
+		ms = op == OP_LE || floor_in(rule, ms) != ms ?
+		    floor_in(rule, ms) + unit_of(rule) : ms;
 		/* Whether the service lets through the bound itself is not
 		 * said. */
 		*exact = 0;
-	} else if (rule->widen_ms != 0 || floor_to(ms, unit) != ms) {
+	} else if (rule->widen_ms != 0 || floor_in(rule, ms) != ms) {
 		return (NULL);
 	}
 	if (ms < MIN_MS || ms > MAX_MS)

@@ -43,4 +43,8 @@ int plan_push_never(const struct plan_pred * p);
 int plan_push_same(const struct manifest_push * a,
     const struct manifest_push * b);
 
+/** plan_push_joins(rule, a, b): Whether the ops ${a} and ${b} are bounds of both
+ * sides that ${rule} sends as one. */
+int plan_push_joins(const struct manifest_push * rule, unsigned a, unsigned b);
+
 #endif

@@ -232,15 +232,29 @@ again_in(struct reader_call * c, int64_t ms)
 	return (0);
 }
 
+static unsigned
+retries(const struct plan * p)
+{
+	return (p->c->opt.retry_count >= 0 ? (unsigned)p->c->opt.retry_count :
+	    p->ent->retry_count);
+}
+
+int
+reader_call_retry(struct reader_call * c, const struct err * e)
+{
+	if (c->tries >= retries(c->part->r->plan))
+		return (0);
+	reader_call_failed(c, e);
+	return (1);
+}
+
 void
 reader_call_failed(struct reader_call * c, const struct err * e)
 {
 	const struct plan * p = c->part->r->plan;
-	unsigned retries = p->c->opt.retry_count >= 0 ?
-	    (unsigned)p->c->opt.retry_count : p->ent->retry_count;
 	int64_t wait;
 
-	if (e->cls == ERR_TRANSIENT && c->tries < retries) {
+	if (e->cls == ERR_TRANSIENT && c->tries < retries(p)) {
 		wait = backoff_ms(c->tries, p->ent->retry_base_ms > 0 ?
 		    p->ent->retry_base_ms : RETRY_BASE_MS, RETRY_MAX_MS,
 		    arc4random());

@@ -288,6 +288,9 @@ void reader_call_cancel(struct reader_call * c);
 void reader_call_send(struct reader_call * c);
 /** reader_call_failed(c, e): An attempt failed: again, or the end of it. */
 void reader_call_failed(struct reader_call * c, const struct err * e);
+/** reader_call_retry(c, e): The same, but 0 where all tries are used: the caller
+ * goes on. */
+int reader_call_retry(struct reader_call * c, const struct err * e);
 /** reader_call_limited(c, e): The service said later. */
 void reader_call_limited(struct reader_call * c, const struct err * e);
 /** reader_call_done(c, a): It is over, well (${a} NULL: no rows). */

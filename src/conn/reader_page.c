@@ -209,12 +209,38 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	buf_free(&link);
 }
 
+/* The same of one that is too large to be copied: a tree is made of it only where a
+ * rule may match. */
+static json_t *
+large_body(const struct reader_call * c)
+{
+	const struct plan * p = c->part->r->plan;
+	struct buf b = BUF_INIT(0);
+	json_t * v = NULL;
+	const char * s;
+	size_t n;
+
+	if (c->decoder == NULL || (s = decode_json_text(c->decoder, &n)) ==
+	    NULL || !answer_may_match(p->c->m, s, n))
+		return (NULL);
+	if (p->ent->decode != DECODE_NDJSON)
+		return (json_loadb(s, n, JSON_DECODE_ANY, NULL));
+	buf_add(&b, s, n);
+	if (buf_addc(&b, ']') == 0)
+		v = json_loadb(b.p, b.len, 0, NULL);
+	buf_free(&b);
+	return (v);
+}
+
 /* A good answer's body, where a rule looks into it. */
 static json_t *
 ruled_body(const struct reader_call * c, const struct http_res * res)
 {
-	if (!c->part->r->has_body_rules || res->status / 100 != 2 ||
-	    c->body.failed || c->body.len == 0)
+	if (!c->part->r->has_body_rules || res->status / 100 != 2)
+		return (NULL);
+	if (c->body.failed)
+		return (large_body(c));
+	if (c->body.len == 0)
 		return (NULL);
 	return (answer_body_read(c->part->r->plan->c->m, NULL,
 	    c->part->r->plan->ent->decode, c->body.p, c->body.len));
@@ -384,6 +410,16 @@ judged(struct reader_call * c, const struct http_res * res)
 	case ANSWER_SKIP:
 		skipped(c, res);
 		reader_call_done(c, NULL);
+		break;
+	case ANSWER_RETRY_SKIP:
+		reader_page_forget(c);
+		/* Where a run went on it is tried again by the next one. */
+		if (c->part->resumes)
+			reader_call_failed(c, &e);
+		else if (!reader_call_retry(c, &e)) {
+			skipped(c, res);
+			reader_call_done(c, NULL);
+		}
 		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);

@@ -67,7 +67,6 @@ request_action(struct connector * c, const struct manifest_action * act,
     const json_t * args, const struct request_given * given, struct err * e)
 {
 	struct request_build b;
-	struct request * r;
 	int ok = request_build_begin(&b, c, connector_config_parsed(c), args,
 	    e) == 0;
 
@@ -86,10 +85,7 @@ request_action(struct connector * c, const struct manifest_action * act,
 	    request_build_body(&b, act->body, e) == 0 &&
 	    set_key(&b, act->idempotency, e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;
-	r = request_build_end(&b, act->method, ok, e);
-	if (r == NULL)
-		err_prefix(e, "%s: %s", c->name, act->name);
-	return (r);
+	return (request_build_end(&b, act->method, ok, e));
 }
 
 struct request *
@@ -110,8 +106,7 @@ request_lookup(struct connector * c, const struct manifest_action * act,
 	    request_build_timeout(&b, NULL, e) == 0;
 	r = request_build_end(&b, "GET", ok, e);
 	if (r == NULL)
-		err_prefix(e, "%s: %s, what it has to look up first", c->name,
-		    act->name);
+		err_prefix(e, "what it has to look up first");
 	return (r);
 }
 
@@ -206,8 +201,7 @@ request_poll(struct connector * c, const struct manifest_action * act,
 	r = request_build_end(&b, "GET", ok, e);
 	json_decref(headers);
 	if (r == NULL)
-		err_prefix(e, "%s: %s, asking what became of it", c->name,
-		    act->name);
+		err_prefix(e, "asking what became of it");
 	return (r);
 }
 
@@ -232,7 +226,6 @@ request_probe(struct connector * c, const struct manifest_action * act,
 	    request_build_timeout(&b, NULL, e) == 0;
 	r = request_build_end(&b, p->method, ok, e);
 	if (r == NULL)
-		err_prefix(e, "%s: %s, looking whether it was done", c->name,
-		    act->name);
+		err_prefix(e, "looking whether it was done");
 	return (r);
 }

@@ -152,6 +152,22 @@ push(struct request_build * b, const struct manifest_push * rule,
 	return (set_with(b, rule, v, e));
 }
 
+/* "LOWER..UPPER" of the bounds that go by ${rule}; of an open side "*". */
+static json_t *
+range_of(const struct plan * p, const struct manifest_push * rule)
+{
+	const char * lower = "*", * upper = "*", ** side;
+	size_t i;
+
+	for (i = 0; i < p->npreds; i++) {
+		if (p->preds[i].push != rule)
+			continue;
+		side = p->preds[i].op & (OP_GE | OP_GT) ? &lower : &upper;
+		*side = json_string_value(p->preds[i].sent);
+	}
+	return (json_sprintf("%s%s%s", lower, rule->range, upper));
+}
+
 /* What all predicates send by the rule of the ${i}-th, if it is the first. */
 static json_t *
 values_of(const struct plan * p, size_t i)
@@ -169,6 +185,8 @@ values_of(const struct plan * p, size_t i)
 				return (NULL);
 			n++;
 		}
+	if (rule->range != NULL)
+		return (range_of(p, rule));
 	if (n == 1)
 		return (json_incref(p->preds[i].sent));
 	all = json_array();

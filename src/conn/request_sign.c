@@ -379,6 +379,8 @@ request_fill(struct request * r, struct request_signed * s,
 	hr->timeout_ms = r->timeout_ms;
 	hr->no_compress = r->no_compress != 0;
 	hr->ca_file = r->c->opt.ca_file;
+	hr->client_cert = r->c->opt.client_cert;
+	hr->client_key = r->c->opt.client_key;
 	hr->insecure = r->c->opt.insecure != 0;
 	for (i = 0; s != NULL && i < s->n; i++)
 		r->headers[r->nheaders + i] = s->lines[i].p;

@@ -67,7 +67,8 @@ secret_is_ref(const char * s)
 {
 	size_t n;
 
-	return ((strncmp(s, "$env:", 5) == 0 && s[5] != '\0') || secret_is_vault(s) ||
+	return ((strncmp(s, "$env:", 5) == 0 && s[5] != '\0' &&
+	    s[5 + strcspn(s + 5, " \t\r\n")] == '\0') || secret_is_vault(s) ||
 	    secret_ref_name(s, &n) != NULL);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/hash64.h"
 #include "base/log.h"
 
 #define MAX_MANIFEST ((size_t)4 << 20)
@@ -17,6 +18,8 @@
 struct type {
 	struct manifest * m;
 	size_t dir;          /* which directory it came from */
+	uint64_t sum;        /* of its text, ... */
+	size_t len;
 };
 
 struct types {
@@ -67,46 +70,76 @@ read_file(const char * path, struct buf * b, struct err * e)
 	return (0);
 }
 
-static int
-add(struct types * t, struct manifest * m, size_t dir, struct err * e)
+/* The one of that name, or NULL. */
+static struct type *
+find(const struct types * t, const char * name)
 {
-	struct type * v;
 	size_t i;
 
-	for (i = 0; i < t->n; i++) {
-		if (strcmp(t->v[i].m->type, m->type) == 0) {
-			manifest_unref(t->v[i].m);
-			t->v[i].m = m;
-			t->v[i].dir = dir;
-			return (0);
-		}
+	for (i = 0; t != NULL && i < t->n; i++)
+		if (strcmp(t->v[i].m->type, name) == 0)
+			return (&t->v[i]);
+	return (NULL);
+}
+
+/* Takes the reference of ${type}. */
+static int
+add(struct types * t, const struct type * type, struct err * e)
+{
+	struct type * v = find(t, type->m->type);
+
+	if (v != NULL) {
+		manifest_unref(v->m);
+		*v = *type;
+		return (0);
 	}
 	if (t->n >= MAX_TYPES ||
 	    (v = realloc(t->v, (t->n + 1) * sizeof(*v))) == NULL) {
-		manifest_unref(m);
+		manifest_unref(type->m);
 		return (err_nomem(e, "the types"));
 	}
 	t->v = v;
-	t->v[t->n].dir = dir;
-	t->v[t->n++].m = m;
+	t->v[t->n++] = *type;
 	return (0);
 }
 
-static struct manifest *
-read_manifest(const char * path, const char * name, struct err * e)
+/* The manifest of a text: the one that was, if that was read from the same; then
+ * its connectors need not be looked at. */
+static int
+read_text(const struct loading * l, const struct buf * b, const char * path,
+    const char * name, struct type * out, struct err * e)
+{
+	const struct type * was = find(l->old, name);
+
+	/* No secret key: who may write here needs no collision. */
+	out->len = b->len;
+	out->sum = hash64(1, b->p ? b->p : "", b->len);
+	if (was != NULL && was->len == out->len && was->sum == out->sum) {
+		out->m = manifest_ref(was->m);
+		return (0);
+	}
+	if ((out->m = manifest_parse(b->p ? b->p : "", b->len, path, e)) ==
+	    NULL)
+		return (-1);
+	if (strcmp(out->m->type, name) == 0)
+		return (0);
+	err_set(e, ERR_CONFIG, "manifest", "%s: type is '%s' but its folder "
+	    "is '%s'; name both alike", path, out->m->type, name);
+	manifest_unref(out->m);
+	return (-1);
+}
+
+static int
+read_manifest(const struct loading * l, const char * path, const char * name,
+    struct type * out, struct err * e)
 {
 	struct buf b = BUF_INIT(MAX_MANIFEST);
-	struct manifest * m = NULL;
+	int rc = read_file(path, &b, e);
 
-	if (read_file(path, &b, e) == 0)
-		m = manifest_parse(b.p ? b.p : "", b.len, path, e);
+	if (rc == 0)
+		rc = read_text(l, &b, path, name, out, e);
 	buf_free(&b);
-	if (m == NULL || strcmp(m->type, name) == 0)
-		return (m);
-	err_set(e, ERR_CONFIG, "manifest", "%s: type is '%s' but its folder "
-	    "is '%s'; name both alike", path, m->type, name);
-	manifest_unref(m);
-	return (NULL);
+	return (rc);
 }
 
 /* A user's manifest is bad: go on with what there was of it. */
@@ -114,53 +147,25 @@ static int
 leave_out(struct loading * l, const char * name, const struct err * why,
     struct err * e)
 {
-	const struct types * old = l->old;
-	size_t i;
+	const struct type * was = find(l->old, name);
 
-	for (i = 0; old != NULL && i < old->n; i++)
-		if (old->v[i].dir > 0 &&
-		    strcmp(old->v[i].m->type, name) == 0)
-			break;
+	if (was != NULL && was->dir == 0)
+		was = NULL;
 	log_event(LOG_ERROR, "bad_type", LOG_S("type", name),
-	    LOG_S("instead", old != NULL && i < old->n ?
-	    "as it was before" : types_get(l->t, name) != NULL ?
-	    "the one that comes with moltler" : "none"), LOG_E(why));
-	if (old == NULL || i == old->n)
+	    LOG_S("instead", was != NULL ? "as it was before" :
+	    find(l->t, name) != NULL ? "the one that comes with moltler" :
+	    "none"), LOG_E(why));
+	if (was == NULL)
 		return (0);
-	return (add(l->t, manifest_ref(old->v[i].m), l->dir, e));
-}
-
-/* Whether both were read from the same text; order counts, it is that of columns. */
-static int
-is_same(const struct manifest * a, const struct manifest * b)
-{
-	char * x = json_dumps(a->doc, JSON_COMPACT);
-	char * y = json_dumps(b->doc, JSON_COMPACT);
-	int same = x != NULL && y != NULL && strcmp(x, y) == 0;
-
-	free(x);
-	free(y);
-	return (same);
-}
-
-/* ${m}, or the one that was, if it is the same: then its connectors need not be
- * looked at. */
-static struct manifest *
-as_it_was(const struct loading * l, struct manifest * m)
-{
-	struct manifest * was = l->old ? types_get(l->old, m->type) : NULL;
-
-	if (was == NULL || !is_same(was, m))
-		return (m);
-	manifest_unref(m);
-	return (manifest_ref(was));
+	manifest_ref(was->m);
+	return (add(l->t, was, e));
 }
 
 static int
 load_one(struct loading * l, const char * dir, const char * name,
     struct err * e)
 {
-	struct manifest * m;
+	struct type type = { .dir = l->dir };
 	char path[4096];
 	struct err why;
 
@@ -168,8 +173,8 @@ load_one(struct loading * l, const char * dir, const char * name,
 	/* A folder without a manifest is somebody's notes, not a type. */
 	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
 		return (0);
-	if ((m = read_manifest(path, name, &why)) != NULL)
-		return (add(l->t, as_it_was(l, m), l->dir, e));
+	if (read_manifest(l, path, name, &type, &why) == 0)
+		return (add(l->t, &type, e));
 	if (l->lenient)
 		return (leave_out(l, name, &why, e));
 	*e = why;
@@ -185,8 +190,9 @@ load_dir(struct loading * l, const char * dir, struct err * e)
 
 	if ((d = opendir(dir)) == NULL)
 		return (err_set(e, ERR_CONFIG, "manifest",
-		    "cannot open the types directory %s: %s", dir,
-		    strerror(errno)));
+		    "cannot open the types directory %s: %s; the setting %s "
+		    "says where it is", dir, strerror(errno), l->dir == 0 ?
+		    "types_dir" : "connectors"));
 	while (rc == 0 && (de = readdir(d)) != NULL)
 		if (de->d_name[0] != '.' && de->d_type != DT_REG)
 			rc = load_one(l, dir, de->d_name, e);
@@ -245,12 +251,9 @@ types_free(struct types * t)
 struct manifest *
 types_get(const struct types * t, const char * name)
 {
-	size_t i;
+	const struct type * type = find(t, name);
 
-	for (i = 0; i < t->n; i++)
-		if (strcmp(t->v[i].m->type, name) == 0)
-			return (t->v[i].m);
-	return (NULL);
+	return (type != NULL ? type->m : NULL);
 }
 
 size_t

@@ -215,14 +215,23 @@ take(struct vault_path * p, const struct http_res * res)
 
 static void ask(struct vault_path * p);
 
+/* What is there for those who give the path as the API and the policies have it. */
+static const char *
+hint(const struct vault_path * p)
+{
+	return (p->version == 2 && strncmp(p->path + p->mount, "data/", 5) == 0 ?
+	    "; the path is the one that 'vault kv get' takes: leave 'data/' "
+	    "out" : "");
+}
+
 static void
 denied(struct vault_path * p)
 {
 	struct err e;
 
 	err_set(&e, ERR_CONFIG, "secret", "Vault denies it: the policies of our "
-	    "token give no leave to read it%s", p->version == 0 ?
-	    ", or there is no such mount" : "");
+	    "token give no leave to read it%s%s", p->version == 0 ?
+	    ", or there is no such mount" : "", hint(p));
 	failed(p, &e);
 }
 
@@ -258,8 +267,6 @@ no_value(void * arg, const char * key, const char * v, size_t n, struct err * e)
 static void
 missing(struct vault_path * p, const struct http_res * res)
 {
-	int in_data = p->version == 2 &&
-	    strncmp(p->path + p->mount, "data/", 5) == 0;
 	int64_t lives_ms;
 	struct err e;
 
@@ -275,8 +282,7 @@ missing(struct vault_path * p, const struct http_res * res)
 	if (vault_answer_data(res->body, res->body_len, p->version, no_value,
 	    NULL, &lives_ms, &e) == 0 || e.cls != ERR_CONFIG)
 		err_set(&e, ERR_CONFIG, "secret", "Vault has nothing there%s",
-		    in_data ? "; the path is the one that 'vault kv get' takes: "
-		    "leave 'data/' out" : "");
+		    hint(p));
 	/* The mount may be another one by the next time. */
 	p->version = 0;
 	failed(p, &e);

@@ -148,6 +148,11 @@ on_syncs(void * arg, json_t * v, const struct err * e)
 	    st.error + st.disabled + st.pending),
 	    LOG_I("syncs", syncs_count(d->syncs)));
 	api_set_ready(d->api, 1);
+#ifdef __GLIBC__
+	/* All records were here at once, as trees; what they took lies between
+	 * what stays, and would be kept for ever. */
+	malloc_trim(0);
+#endif
 }
 
 static void

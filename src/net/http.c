@@ -235,6 +235,8 @@ copy_req(struct http_call * c, const struct http_req * r)
 	need += (n + 2) * sizeof(*node) + 32 + strlen(r->url) + 1;
 	need += r->method != NULL ? strlen(r->method) : 4;
 	need += r->ca_file != NULL ? strlen(r->ca_file) + 1 : 0;
+	need += r->client_cert != NULL ? strlen(r->client_cert) + 1 : 0;
+	need += r->client_key != NULL ? strlen(r->client_key) + 1 : 0;
 	need += r->unix_socket != NULL ? strlen(r->unix_socket) + 1 : 0;
 	if (r->body_len > SIZE_MAX / 2 - need)
 		return (err_nomem(&c->err, "an HTTP request"));
@@ -270,6 +272,8 @@ copy_req(struct http_call * c, const struct http_req * r)
 	c->req.url = put_str(&p, r->url);
 	c->req.method = put_str(&p, r->method != NULL ? r->method : "GET");
 	c->req.ca_file = put_str(&p, r->ca_file);
+	c->req.client_cert = put_str(&p, r->client_cert);
+	c->req.client_key = put_str(&p, r->client_key);
 	c->req.unix_socket = put_str(&p, r->unix_socket);
 	if (r->body != NULL && !r->body_stays)
 		c->req.body = put(&p, r->body, r->body_len);

@@ -74,6 +74,9 @@ struct http_req {
 	int64_t queue_timeout_ms;   /* at most that long in the queue; 0: timeout_ms */
 	size_t max_body;     /* decompressed bytes; 0: 64 MiB; beyond: Permanent */
 	const char * ca_file;       /* trust this alone; NULL: the system's */
+	/* Who we are, if the server wants to know: a certificate and its key (PEM);
+	 * key NULL: it stands with the certificate. */
+	const char * client_cert, * client_key; /* or NULL */
 	const char * unix_socket;   /* connect there instead, or NULL */
 	unsigned insecure : 1;      /* do not check the certificate */
 	unsigned http2 : 1;         /* allow HTTP/2 (off by default) */

@@ -259,6 +259,10 @@ set_tls(struct http_easy * ez, const struct http_req * r)
 		bad |= curl_easy_setopt(k, CURLOPT_SSL_VERIFYHOST,
 		    r->insecure ? 0L : 2L) != CURLE_OK;
 	}
+	bad |= set_string(ez, CURLOPT_SSLCERT, &ez->client_cert, &ez->has_cert,
+	    r->client_cert);
+	bad |= set_string(ez, CURLOPT_SSLKEY, &ez->client_key, &ez->has_key,
+	    r->client_key);
 	if (r->ca_file == NULL && !ez->has_ca)
 		return (bad ? -1 : 0);
 	if (set_string(ez, CURLOPT_CAINFO, &ez->ca_file, &ez->has_ca, r->ca_file))
@@ -362,6 +366,8 @@ http_easy_drop(struct http_easy * ez)
 	if (ez->curl != NULL)
 		curl_easy_cleanup(ez->curl);
 	free(ez->ca_file);
+	free(ez->client_cert);
+	free(ez->client_key);
 	free(ez->unix_socket);
 	free(ez);
 }

@@ -106,6 +106,14 @@ err_tls(struct http_call * c, const char * what, const char * why)
 }
 
 static int
+err_own_cert(struct http_call * c, const char * what, const char * why)
+{
+	return (err_set(&c->err, ERR_CONFIG, "client_cert", "%s: %s; look at "
+	    "the file client_cert, and whether client_key is its key, without "
+	    "a passphrase", what, why));
+}
+
+static int
 err_connect(struct http_call * c, const char * what, const char * why)
 {
 	if (c->denied && !c->opened)
@@ -178,6 +186,11 @@ err_curl(struct http_call * c, CURLcode rc)
 	case CURLE_RECV_ERROR:
 		if (strstr(why, "chunked-encoding") != NULL)
 			break;
+		/* TLS 1.3 tells it behind the handshake. */
+		if (strstr(why, "certificate required") != NULL) {
+			err_own_cert(c, what, why);
+			return;
+		}
 		/* FALLTHROUGH */
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
@@ -186,9 +199,14 @@ err_curl(struct http_call * c, CURLcode rc)
 		err_set(&c->err, ERR_TRANSIENT, "recv", "%s: the connection "
 		    "broke off (%s); try again", what, why);
 		return;
+	case CURLE_SSL_CERTPROBLEM:
+		if (c->req.client_cert != NULL) {
+			err_own_cert(c, what, why);
+			return;
+		}
+		/* FALLTHROUGH */
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:

@@ -131,8 +131,9 @@ struct http_easy {
 	int64_t connect_ms;
 	int64_t dns_ttl;
 	int insecure, http2, compress, fresh;
-	int has_ca, has_unix, has_resolve, has_parsed;
+	int has_ca, has_cert, has_key, has_unix, has_resolve, has_parsed;
 	char * ca_file;
+	char * client_cert, * client_key;
 	char * unix_socket;
 	char errbuf[CURL_ERROR_SIZE];
 };

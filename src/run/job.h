@@ -50,6 +50,7 @@ struct job {
 	int64_t due_at;         /* what it waits for */
 	int busy;               /* a change of it is under way */
 	int waiting;            /* what it replaces still runs */
+	int unasked;            /* loading: its status is to be asked for */
 	int unsaved;            /* its record is still to be written */
 	int idle;               /* another daemon had its last bucket */
 	int dropped;            /* deleted: no more is written of it */

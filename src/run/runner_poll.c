@@ -152,9 +152,17 @@ on_list(void * arg, json_t * v, const struct err * e)
 	}
 	json_array_foreach(v, i, rec) {
 		/* Made here, or noticed, before the list came. */
-		if (find_record(r, rec) != NULL ||
-		    (j = runner_adopt(r, rec)) == NULL)
+		if (find_record(r, rec) == NULL &&
+		    (j = runner_adopt(r, rec)) != NULL)
+			j->unasked = 1;
+	}
+	/* When all are made: what is freed soon should not lie between what
+	 * stays, or each malloc of later days has to do with the holes. */
+	for (i = 0; i < r->n; i++) {
+		j = r->sorted[i];
+		if (!j->unasked)
 			continue;
+		j->unasked = 0;
 		r->load_left++;
 		if (ask_status(r, j, 1)) {
 			r->load_left--;

@@ -1,4 +1,6 @@
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,6 +17,77 @@ bool_text(int yes)
 }
 
 static void
+add_word(struct buf * b, const json_t * v)
+{
+	char * s = json_dumps(v, JSON_ENCODE_ANY);
+
+	if (json_is_string(v))
+		buf_adds(b, json_string_value(v));
+	else if (s != NULL)
+		buf_adds(b, s);
+	free(s);
+}
+
+/* A field of the config: what it may be, and what it is if nothing is said;
+ * ${of} is the variant that has it. */
+static void
+describe_field(json_t * rows, const char * name, const json_t * f,
+    const char * of)
+{
+	const json_t * values = json_object_get(f, "values"), * v;
+	const json_t * dflt = json_object_get(f, "default");
+	const json_t * must = json_object_get(f, "required");
+	const char * what = json_str(f, "description");
+	const char * unless = json_str(must, "unless");
+	struct buf b = BUF_INIT(1 << 16);
+	char need[128];
+	size_t i;
+
+	if (of != NULL)
+		buf_addf(&b, "With %s: ", of);
+	if (what != NULL)
+		buf_adds(&b, what);
+	json_array_foreach(values, i, v) {
+		buf_adds(&b, i > 0 ? ", " : what != NULL ? "; one of " :
+		    "One of ");
+		add_word(&b, v);
+	}
+	if (dflt != NULL) {
+		buf_adds(&b, " (default ");
+		add_word(&b, dflt);
+		buf_adds(&b, ")");
+	}
+	snprintf(need, sizeof(need), "unless %.100s", unless ? unless : "");
+	json_array_append_new(rows, json_pack("[s, s, s?, s, s?]", "config",
+	    name, json_str(f, "type"), unless != NULL ? need :
+	    bool_text(json_is_true(must)), b.len > 0 ? b.p : NULL));
+	buf_free(&b);
+}
+
+/* Which variants there are, and the fields of each. */
+static void
+describe_variants(json_t * rows, const char * name, const json_t * variants)
+{
+	struct buf b = BUF_INIT(1 << 16);
+	const char * of, * key;
+	json_t * fields, * f;
+	char path[256];
+
+	json_object_foreach((json_t *)(uintptr_t)variants, of, fields)
+		buf_addf(&b, "%s%s", b.len > 0 ? ", " : "One of ", of);
+	snprintf(path, sizeof(path), "%.120s.type", name);
+	json_array_append_new(rows, json_pack("[s, s, s, s, s?]", "config",
+	    path, "string", "yes", b.p));
+	buf_free(&b);
+	json_object_foreach((json_t *)(uintptr_t)variants, of, fields)
+		json_object_foreach(fields, key, f) {
+			snprintf(path, sizeof(path), "%.120s.%.120s", name,
+			    key);
+			describe_field(rows, path, f, of);
+		}
+}
+
+static void
 describe_type(struct stmt_run * r, const struct manifest * m)
 {
 	static const char * const cols[] = { "kind", "name", "type",
@@ -25,11 +98,12 @@ describe_type(struct stmt_run * r, const struct manifest * m)
 	char name[200];
 	size_t i, k;
 
-	json_object_foreach((json_t *)(uintptr_t)m->config, key, f)
-		json_array_append_new(rows, json_pack("[s, s, s?, s, s?]",
-		    "config", key, json_str(f, "type"), bool_text(json_is_true(
-		    json_object_get(f, "required"))),
-		    json_str(f, "description")));
+	json_object_foreach((json_t *)(uintptr_t)m->config, key, f) {
+		describe_field(rows, key, f, NULL);
+		if (json_object_get(f, "variants") != NULL)
+			describe_variants(rows, key, json_object_get(f,
+			    "variants"));
+	}
 	for (i = 0; i < m->nentities; i++) {
 		ent = &m->entities[i];
 		if (ent->hidden)

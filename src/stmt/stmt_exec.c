@@ -252,6 +252,7 @@ start_explain(struct stmt_run * r)
 	json_decref(own);
 	if (rc != 0) {
 		json_decref(rows);
+		err_prefix(&e, "%s: %s", x->c->name, x->act->name);
 		stmt_fail(r, &e);
 		return;
 	}

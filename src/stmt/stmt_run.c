@@ -312,7 +312,14 @@ on_soon(void * arg)
 
 	if (!r->started && !r->cancelled) {
 		r->started = 1;
-		r->entry->start(r);
+		/* Elsewhere it would be an empty text, and that be sent. */
+		if (r->ast->uses_error && r->ast->kind != AST_SELECT &&
+		    r->ast->kind != AST_BLOCK)
+			stmt_error(r, r->ast->off, "sql", "error.message, "
+			    "error.class and error.code are known only in "
+			    "CATCH");
+		else
+			r->entry->start(r);
 	} else if (r->columns_out) {
 		r->paused = 0;
 		emit(r);

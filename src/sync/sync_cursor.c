@@ -233,6 +233,10 @@ note(struct sync_cursor * cu, int64_t v, uint64_t row)
 	 * so may others have that are behind us. */
 	if (cu->order == SYNC_DESC && v > cu->first)
 		return;
+	/* The others were read before this part is filled up, and may have rows
+	 * as new that nobody saw. */
+	if (cu->fills && p->has && v > p->v)
+		return;
 	if (!p->has || v > p->v) {
 		p->has = 1;
 		p->v = v;

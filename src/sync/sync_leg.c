@@ -80,6 +80,12 @@ open_writer(struct sync_leg * l, struct err * e)
 		cols[i].nocase = l->cols[i]->nocase != 0;
 	}
 	memset(&spec, 0, sizeof(spec));
+	for (i = 0; i < l->ncols && r->d->deletes != SYNC_DELETES_IGNORE; i++)
+		if (l->ent->deleted > 0 &&
+		    l->cols[i] == &l->ent->columns[l->ent->deleted - 1])
+			spec.gone = i + 1;
+	spec.gone_remove = spec.gone > 0 && r->d->deletes ==
+	    SYNC_DELETES_REMOVE;
 	spec.database = r->d->database;
 	spec.table = table;
 	spec.sync = r->d->id;

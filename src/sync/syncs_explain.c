@@ -81,16 +81,19 @@ say_commit(const struct sync_def * d, const struct manifest_entity * ent)
 }
 
 static json_t *
-say_deletes(const struct sync_def * d)
+say_deletes(const struct sync_def * d, const struct manifest_entity * ent)
 {
-	char s[200];
+	char s[300];
 
 	if (d->deletes == SYNC_DELETES_IGNORE)
 		return (json_string("ignored: rows that are gone from the "
 		    "service stay"));
 	snprintf(s, sizeof(s), "%s after a complete full run, unless more than "
-	    "%g %% of the rows were gone", d->deletes == SYNC_DELETES_MARK ?
-	    "marked in _deleted_at" : "removed", d->delete_ratio * 100);
+	    "%g %% of the rows were gone%s%.64s%s", d->deletes ==
+	    SYNC_DELETES_MARK ? "marked in _deleted_at" : "removed",
+	    d->delete_ratio * 100, ent->deleted > 0 ? "; at once where " : "",
+	    ent->deleted > 0 ? ent->columns[ent->deleted - 1].name : "",
+	    ent->deleted > 0 ? " says so" : "");
 	return (json_string(s));
 }
 
@@ -113,7 +116,7 @@ explain_one(const struct sync_def * d, const struct manifest_entity * ent,
 	    json_object_get(explained, "calls"), "key", key, "columns",
 	    columns, "cursor", json_pack("{s:o, s:O?}", "column",
 	    syncs_note_string(cursor_column(d, ent)), "value", leg),
-	    "commit", say_commit(d, ent), "deletes", say_deletes(d), "note"));
+	    "commit", say_commit(d, ent), "deletes", say_deletes(d, ent), "note"));
 }
 
 static void

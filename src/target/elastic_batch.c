@@ -180,6 +180,11 @@ on_item(void * arg, const struct elastic_item * it)
 	b->outcome[i] = OUTCOME_WRITTEN;
 	if (it->status >= 200 && it->status <= 299)
 		return;
+	/* What was to be removed is not there. */
+	if (it->status == 404 && *it->type == '\0' &&
+	    b->kind[i] == ENTRY_ROW && elastic_doc_is_removal(b->body.p +
+	    b->at[i], b->at[i + 1] - b->at[i]))
+		return;
 	if (it->status == 409) {
 		conflict(b, it);
 	} else if (is_busy(it)) {

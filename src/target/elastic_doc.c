@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash64.h"
 #include "base/rfc3339.h"
 
@@ -16,6 +17,8 @@
 /* How each row's first line begins, and so where its key stands. */
 #define BEGIN "{\"index\":{\"_id\":"
 #define ID_AT (sizeof(BEGIN) - 1)
+/* And one that is to be removed: that line alone. */
+#define REMOVE "{\"delete\":{\"_id\":"
 
 struct doc_column {
 	enum column_type type;
@@ -31,6 +34,8 @@ struct elastic_doc {
 	struct buf end;        /* what ends the second */
 	struct buf id;
 	int64_t version;
+	size_t gone;           /* as in the spec */
+	int gone_remove;
 };
 
 static uint32_t
@@ -91,6 +96,8 @@ elastic_doc_new(const struct writer_spec * spec, struct err * e)
 		return (NULL);
 	}
 	d->id.max = KEY_MAX;
+	d->gone = spec->gone;
+	d->gone_remove = spec->gone_remove;
 	if (spec->fence < 0 || spec->fence > INT64_MAX >> WHO_BITS)
 		err_set(e, ERR_PERMANENT, "fence", "the fence %lld of %s "
 		    "cannot be a document's version", (long long)spec->fence,
@@ -367,11 +374,21 @@ add_id(struct elastic_doc * d, const struct value * v, struct buf * out)
 	return (buf_add_json_str(out, d->id.p, d->id.len));
 }
 
+int
+elastic_doc_is_removal(const char * lines, size_t len)
+{
+	return (len >= sizeof(REMOVE) - 1 && memcmp(lines, REMOVE,
+	    sizeof(REMOVE) - 1) == 0);
+}
+
 const char *
 elastic_doc_id(const char * lines, size_t len, size_t * n)
 {
-	size_t at = len < ID_AT ? len : ID_AT;
+	size_t at = elastic_doc_is_removal(lines, len) ? sizeof(REMOVE) - 1 :
+	    ID_AT;
 
+	if (at > len)
+		at = len;
 	*n = at < len ? string_end(lines, at, len) - at : 0;
 	return (lines + at);
 }
@@ -402,18 +419,41 @@ is_null_id(const char * id, size_t n)
 	return (0);
 }
 
+/* What ends a row that the service has deleted: also when. */
+static int
+add_mark(const struct elastic_doc * d, const struct value * g, struct buf * out)
+{
+	char now[RFC3339_LEN];
+
+	if (d->end.len == 0)
+		return (0);
+	buf_add(out, d->end.p, d->end.len - 1);
+	buf_adds(out, ",\"deleted_at\":");
+	if (g->type == VALUE_TEXT) {
+		buf_add_json_str(out, g->s, g->len);
+	} else {
+		rfc3339_format(clock_wall_ms(), now);
+		buf_add_json_str(out, now, strlen(now));
+	}
+	return (buf_addc(out, '}'));
+}
+
 int
 elastic_doc_add(struct elastic_doc * d, const struct value * v,
     struct buf * out)
 {
+	const struct value * g = d->gone > 0 && writer_is_gone(
+	    &v[d->gone - 1]) ? &v[d->gone - 1] : NULL;
+	int removes = g != NULL && d->gone_remove, any = 0;
 	const struct doc_column * c;
 	size_t i;
-	int any = 0;
 
-	buf_add(out, BEGIN, ID_AT);
+	buf_adds(out, removes ? REMOVE : BEGIN);
 	if (add_id(d, v, out))
 		return (-1);
 	buf_add(out, d->after_id.p, d->after_id.len);
+	if (removes)
+		return (out->failed ? -1 : 0);
 	buf_addc(out, '{');
 	for (i = 0; i < d->ncols; i++) {
 		/* What is not there reads as NULL, and a new document has
@@ -429,7 +469,9 @@ elastic_doc_add(struct elastic_doc * d, const struct value * v,
 	}
 	if (any && d->end.len > 0)
 		buf_addc(out, ',');
-	if (d->end.len > 0)
+	if (g != NULL)
+		add_mark(d, g, out);
+	else if (d->end.len > 0)
 		buf_add(out, d->end.p, d->end.len);
 	return (buf_add(out, "}\n", 2));
 }

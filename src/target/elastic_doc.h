@@ -27,8 +27,10 @@ struct elastic_doc * elastic_doc_new(const struct writer_spec * spec,
     struct err * e) MUST_CHECK;
 void elastic_doc_free(struct elastic_doc * d); /* NULL is a no-op */
 
-/** elastic_doc_add(d, v, out): Append the two lines of a row.  0 or -1 (memory, or
- * ${out}'s bound). */
+/** elastic_doc_add(d, v, out): Append the two lines of a row, or the one that removes
+ * it.  0 or -1 (memory, or ${out}'s bound).  elastic_doc_is_removal(lines, len):
+ * Whether it is that one. */
+int elastic_doc_is_removal(const char * lines, size_t len);
 int elastic_doc_add(struct elastic_doc * d, const struct value * v,
     struct buf * out) MUST_CHECK;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "target/rows_internal.h"
 
 #define LOOK_ROWS 32 /* between two looks at the clock */
@@ -147,14 +148,16 @@ rows_batch_add(struct rows_writer * w, const struct value * v)
 }
 
 static void
-bind(struct rows_writer * w, const struct value * v)
+bind(struct rows_writer * w, sqlite3_stmt * st, const struct value * v,
+    int keys_only)
 {
-	sqlite3_stmt * st = w->upsert;
 	const char * text = (const char *)v;
 	size_t i;
 	int k = 3;
 
-	for (i = 0; i < w->ncols; i++, k++)
+	for (i = 0; i < w->ncols; i++, k++) {
+		if (keys_only && !w->cols[i].is_key)
+			continue;
 		switch (v[i].type) {
 		case VALUE_INT:
 			sqlite3_bind_int64(st, k, v[i].i);
@@ -170,6 +173,42 @@ bind(struct rows_writer * w, const struct value * v)
 			sqlite3_bind_null(st, k);
 			break;
 		}
+	}
+}
+
+/* When a row that the service has deleted was; NULL: it is there. */
+static void
+bind_mark(struct rows_writer * w, const struct value * v)
+{
+	const struct value * g = w->gone > 0 ? &v[w->gone - 1] : NULL;
+	char now[RFC3339_LEN];
+	int k = (int)w->ncols + 3;
+
+	if (g == NULL || w->gone_remove || !writer_is_gone(g)) {
+		sqlite3_bind_null(w->upsert, k);
+	} else if (g->type == VALUE_TEXT) {
+		sqlite3_bind_text64(w->upsert, k, (const char *)v + g->i,
+		    g->len, SQLITE_STATIC, SQLITE_UTF8);
+	} else {
+		rfc3339_format(clock_wall_ms(), now);
+		sqlite3_bind_text(w->upsert, k, now, -1, SQLITE_TRANSIENT);
+	}
+}
+
+/* What was just written, and so is ours to remove. */
+static int
+remove_row(struct rows_writer * w, const struct value * v, struct err * e)
+{
+	if (!w->gone_remove || !writer_is_gone(&v[w->gone - 1]))
+		return (0);
+	sqlite3_bind_int64(w->removal, 1, w->sync_id);
+	sqlite3_bind_int64(w->removal, 2, w->fence);
+	bind(w, w->removal, v, 1);
+	(void)sqlite3_step(w->removal);
+	if (sqlite3_reset(w->removal) != SQLITE_OK)
+		return (rows_db_err(w->db, "removing a row", e));
+	sqlite3_clear_bindings(w->removal);
+	return (0);
 }
 
 static int
@@ -188,11 +227,13 @@ write_row(struct rows_writer * w, const struct rows_head * h, struct err * e)
 		    (unsigned long long)ROWS_MAX_ROW);
 		return (rows_reject(w, h, v, why, e));
 	}
-	bind(w, v);
+	bind(w, w->upsert, v, 0);
+	if (w->t.has_deleted)
+		bind_mark(w, v);
 	rc = sqlite3_step(w->upsert);
 	if (rc == SQLITE_DONE) {
 		sqlite3_reset(w->upsert);
-		return (0);
+		return (remove_row(w, v, e));
 	}
 	rc = sqlite3_reset(w->upsert);
 	switch (rc & 0xff) {

@@ -123,12 +123,14 @@ struct rows_writer {
 	char * database, * table, * rejected, * sync;
 	int64_t fence;
 	int marks;
+	size_t gone;                 /* as in the spec */
+	int gone_remove;
 	struct writer_column * cols; /* names are ours */
 	size_t ncols;
 
 	struct rows_table t;
 	unsigned gen;                /* of the database when ${t} was read */
-	sqlite3_stmt * upsert, * reject;
+	sqlite3_stmt * upsert, * reject, * removal;
 	int has_rejected;            /* its table is there */
 	int64_t sync_id;
 

@@ -276,7 +276,7 @@ rows_table_make(struct rows_writer * w, struct err * e)
 	if (w->t.n == 0 ? create(w, e) : extend(w, e))
 		return (-1);
 	w->db->gen++;
-	return (0);
+	return (w->gone > 0 && !w->gone_remove ? rows_table_mark(w, e) : 0);
 }
 
 int
@@ -302,7 +302,8 @@ update_of(const struct rows_writer * w)
 
 	set = sqlite3_mprintf(ROWS_OURS "sync = excluded." ROWS_OURS "sync, "
 	    ROWS_OURS "fence = excluded." ROWS_OURS "fence%s", w->t.has_deleted
-	    ? ", " ROWS_DELETED " = NULL" : "");
+	    ? ", " ROWS_DELETED " = iif(excluded." ROWS_DELETED " IS NULL, "
+	    "NULL, ifnull(" ROWS_DELETED ", excluded." ROWS_DELETED "))" : "");
 	unlike = sqlite3_mprintf(ROWS_OURS "sync IS NOT excluded." ROWS_OURS
 	    "sync%s", w->t.has_deleted ? " OR " ROWS_DELETED " IS NOT NULL" :
 	    "");
@@ -336,29 +337,56 @@ upsert_of(const struct rows_writer * w)
 			key = sqlite3_mprintf("%z%s\"%w\"", key, key ? ", " :
 			    "", c->name);
 	}
+	if (w->t.has_deleted) {
+		names = sqlite3_mprintf("%z, " ROWS_DELETED, names);
+		values = sqlite3_mprintf("%z, ?%d", values, (int)i + 3);
+	}
 	return (sqlite3_mprintf("INSERT INTO \"%w\"(" ROWS_OURS "sync, "
 	    ROWS_OURS "fence%z) VALUES(?1, ?2%z) ON CONFLICT(%z) DO UPDATE "
 	    "SET %z", w->table, names, values, key, update_of(w)));
 }
 
+/* Of the row that was just written; numbered as there. */
+static char *
+removal_of(const struct rows_writer * w)
+{
+	char * sql = sqlite3_mprintf("DELETE FROM \"%w\" WHERE " ROWS_OURS
+	    "sync = ?1 AND " ROWS_OURS "fence = ?2", w->table);
+	size_t i;
+
+	for (i = 0; i < w->ncols; i++)
+		if (w->cols[i].is_key)
+			sql = sqlite3_mprintf("%z AND \"%w\" = ?%d", sql,
+			    w->cols[i].name, (int)i + 3);
+	return (sql);
+}
+
+static int
+prepare(struct rows_writer * w, char * sql, sqlite3_stmt ** st, struct err * e)
+{
+	int rc;
+
+	if (sql == NULL)
+		return (err_nomem(e, "a table"));
+	rc = sqlite3_prepare_v3(w->db->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+	    st, NULL);
+	sqlite3_free(sql);
+	return (rc != SQLITE_OK ? rows_db_err(w->db, "preparing to write", e) :
+	    0);
+}
+
 int
 rows_table_prepare(struct rows_writer * w, struct err * e)
 {
-	char * sql;
-	int rc;
 
 	if (w->upsert != NULL && w->gen == w->db->gen)
 		return (0);
 	rows_table_done(w);
 	if (rows_table_read(w->db->db, w->table, &w->t) != SQLITE_OK)
 		return (rows_db_err(w->db, "reading a table's columns", e));
-	if ((sql = upsert_of(w)) == NULL)
-		return (err_nomem(e, "a table"));
-	rc = sqlite3_prepare_v3(w->db->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
-	    &w->upsert, NULL);
-	sqlite3_free(sql);
-	if (rc != SQLITE_OK)
-		return (rows_db_err(w->db, "preparing to write", e));
+	if (prepare(w, upsert_of(w), &w->upsert, e) || (w->gone_remove &&
+	    prepare(w, removal_of(w), &w->removal, e)))
+		return (-1);
 	w->gen = w->db->gen;
 	return (0);
 }
@@ -368,6 +396,7 @@ rows_table_done(struct rows_writer * w)
 {
 	sqlite3_finalize(w->upsert);
 	sqlite3_finalize(w->reject);
-	w->upsert = w->reject = NULL;
+	sqlite3_finalize(w->removal);
+	w->upsert = w->reject = w->removal = NULL;
 	rows_table_clear(&w->t);
 }

@@ -510,6 +510,8 @@ rows_writer_open(struct loop * L, struct targets * t,
 	w->ev = *ev;
 	w->fence = spec->fence;
 	w->marks = spec->marks;
+	w->gone = spec->gone;
+	w->gone_remove = spec->gone_remove;
 	TAILQ_INIT(&w->chunks);
 	w->database = strdup(database);
 	w->table = strdup(spec->table);

@@ -36,10 +36,20 @@ struct writer_spec {
 	size_t ncolumns;
 	unsigned marks : 1;     /* writer_sweep() may come: rows remember sync and
 	                           fence */
+	size_t gone;            /* less 1 the column that says that the row is none
+	                           any more: it is marked or removed; 0: none */
+	unsigned gone_remove : 1;
 	unsigned refresh : 1;   /* somebody waits: what writer_flush() sent is
 	                           acknowledged only when it is seen by whoever
 	                           searches */
 };
+
+/** writer_is_gone(v): Whether the value of that column says so. */
+static inline int
+writer_is_gone(const struct value * v)
+{
+	return (v->type == VALUE_INT ? v->i != 0 : v->type != VALUE_NULL);
+}
 
 /*
  * All from the loop, none before the open returns, none after writer_close().

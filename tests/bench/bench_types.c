@@ -1,8 +1,8 @@
 /*
  * What the types of a directory cost to load: types_load() and, in turns, jansson
  * alone reading the same files, each time in a process of its own, as a daemon
- * starts.  Prints CPU in ms (median, least, most) of both and what each leaves on
- * the heap, as one line of JSON.
+ * starts; and to look at them again where nothing changed.  Prints CPU in ms
+ * (median, least, most) of each and what it leaves on the heap, as one line of JSON.
  *
  *	bench_types [directory [rounds]]
  */
@@ -63,14 +63,47 @@ die(const char * what)
 }
 
 static void
+begin(struct cost * c)
+{
+	c->heap = heap();
+	c->ms = cpu_ms();
+}
+
+static void
+end(struct cost * c)
+{
+	c->ms = cpu_ms() - c->ms;
+	c->heap = heap() - c->heap;
+}
+
+static void
 load(const char * dir, struct cost * c)
 {
 	struct types * types;
 	struct err e;
 
+	begin(c);
 	if ((types = types_load(&dir, 1, &e)) == NULL)
 		die(e.msg);
+	end(c);
 	c->n = types_count(types);
+}
+
+static void
+again(const char * dir, struct cost * c)
+{
+	struct types * old, * types;
+	struct err e;
+
+	if ((old = types_load(&dir, 1, &e)) == NULL)
+		die(e.msg);
+	begin(c);
+	if ((types = types_reload(&dir, 1, old, &e)) == NULL)
+		die(e.msg);
+	end(c);
+	c->n = types_count(types);
+	if (types_at(types, 0) != types_at(old, 0))
+		die("what did not change is another");
 }
 
 /* The same files; their trees are kept too. */
@@ -82,6 +115,7 @@ parse(const char * dir, struct cost * c)
 	char path[4096];
 	DIR * d;
 
+	begin(c);
 	if ((d = opendir(dir)) == NULL)
 		die("no directory");
 	while ((de = readdir(d)) != NULL) {
@@ -94,6 +128,7 @@ parse(const char * dir, struct cost * c)
 		c->n++;
 	}
 	closedir(d);
+	end(c);
 }
 
 /* Do it in a process of its own; it does not clean up, nor does a daemon. */
@@ -108,11 +143,7 @@ alone(void (*run)(const char *, struct cost *), const char * dir,
 	if (pipe(fd) != 0 || (pid = fork()) < 0)
 		die("no process");
 	if (pid == 0) {
-		c.heap = heap();
-		c.ms = cpu_ms();
 		run(dir, &c);
-		c.ms = cpu_ms() - c.ms;
-		c.heap = heap() - c.heap;
 		_exit(write(fd[1], &c, sizeof(c)) != sizeof(c));
 	}
 	close(fd[1]);
@@ -136,7 +167,7 @@ main(int argc, char ** argv)
 {
 	const char * dir = argc > 1 ? argv[1] : "connectors";
 	int i, nrounds = argc > 2 ? atoi(argv[2]) : 51;
-	struct side ours = { 0 }, raw = { 0 };
+	struct side ours = { 0 }, raw = { 0 }, old = { 0 };
 
 	if (nrounds < 1 || nrounds > ROUNDS_MAX) {
 		fprintf(stderr, "bench_types: 1 to %d rounds\n", ROUNDS_MAX);
@@ -144,7 +175,8 @@ main(int argc, char ** argv)
 	}
 	ours.ms = calloc((size_t)nrounds, sizeof(*ours.ms));
 	raw.ms = calloc((size_t)nrounds, sizeof(*raw.ms));
-	if (ours.ms == NULL || raw.ms == NULL)
+	old.ms = calloc((size_t)nrounds, sizeof(*old.ms));
+	if (ours.ms == NULL || raw.ms == NULL || old.ms == NULL)
 		die("out of memory");
 	for (i = 0; i < nrounds; i++) {
 		if (i % 2)
@@ -152,14 +184,17 @@ main(int argc, char ** argv)
 		alone(load, dir, &ours, i);
 		if (i % 2 == 0)
 			alone(parse, dir, &raw, i);
+		alone(again, dir, &old, i);
 	}
 	if (ours.last.n != raw.last.n)
 		die("not the same files were read");
 	printf("{");
 	print("load", &ours, nrounds);
 	print("raw", &raw, nrounds);
+	print("again", &old, nrounds);
 	printf("\"types\": %zu, \"rounds\": %d}\n", ours.last.n, nrounds);
 	free(ours.ms);
 	free(raw.ms);
+	free(old.ms);
 	return (0);
 }

@@ -8,6 +8,7 @@ stdin closes or it is killed:
   port, unix              plain HTTP (port of 127.0.0.1, path of a socket)
   any                     plain HTTP on every address (127.x.y.z)
   tls, ca                 TLS for 127.0.0.1 and localhost, and its authority
+  tls_mutual              the same, for clients with a certificate of that authority
   tls_wrong               TLS of the same authority for another name
   tls_self                TLS with a certificate that signed itself
   full                    a port whose backlog is full: connecting hangs
@@ -336,10 +337,14 @@ async def main():
     info["port"] = port(await asyncio.start_server(serve, "127.0.0.1", 0, **opts))
     info["any"] = port(await asyncio.start_server(serve, "0.0.0.0", 0, **opts))
     await asyncio.start_unix_server(serve, info["unix"])
-    for name, cert in (("tls", "good"), ("tls_wrong", "wrong"), ("tls_self", "self")):
+    for name, cert in (("tls", "good"), ("tls_mutual", "good"), ("tls_wrong", "wrong"),
+                       ("tls_self", "self")):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ctx.load_cert_chain(os.path.join(folder, cert + ".pem"),
                             os.path.join(folder, cert + ".key"))
+        if name == "tls_mutual":
+            ctx.verify_mode = ssl.CERT_REQUIRED
+            ctx.load_verify_locations(info["ca"])
         info[name] = port(await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ctx, **opts))
     info["silent"] = port(await asyncio.start_server(silent, "127.0.0.1", 0))
     keep = full_port()

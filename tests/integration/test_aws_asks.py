@@ -72,6 +72,8 @@ ASKS = [
     ("cloudwatch WHERE alarm_name IN ('a')", ["AlarmNames.member.1=a"], []),
     ("cloudwatch WHERE alarm_name LIKE 'low%'", [], ["AlarmNamePrefix"]),
     ("cloudwatch WHERE prefix = 'low'", ["AlarmNamePrefix=low"], []),
+    ("cloudwatch WHERE prefix = 'low' AND alarm_name = 'low-disk'",
+     ["AlarmNamePrefix=low"], ["AlarmNames"]),
     ("cloudwatch WHERE state = 'alarm'", [], ["StateValue"]),
     ("cloudwatch_metrics WHERE namespace = 'AWS/EC2'",
      ["Namespace=AWS%2FEC2"], ["Dimensions"]),

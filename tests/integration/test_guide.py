@@ -67,9 +67,9 @@ def matches(got, want):
 
 api, daemon = free_port(), free_port()
 tmp = tempfile.mkdtemp(prefix="moltler-guide-")
-os.symlink(os.path.join(SRC, "docs"), os.path.join(tmp, "docs"))
+for name in ("docs", "connectors"):
+    os.symlink(os.path.join(SRC, name), os.path.join(tmp, name))
 env = dict(os.environ, PATH=os.path.abspath(BUILD) + ":" + os.environ["PATH"],
-           MOLTLER_TYPES_DIR=os.path.join(SRC, "connectors"),
            MOLTLER_LISTEN="127.0.0.1:%d" % daemon, LC_ALL="C.UTF-8",
            MOLTLER_URL="http://127.0.0.1:%d" % daemon)
 shell = subprocess.Popen(["bash"], cwd=tmp, env=env, text=True, bufsize=1,

@@ -43,7 +43,7 @@ BASE = {"github": "api_url", "jira": "base_url", "datadog": "api_url",
 # What the connector's URL holds behind the host.
 PREFIX = {"bitbucket": "/2.0", "slack": "/api", "teams": "/v1.0"}
 # Where a description is narrower than the service: a part of the request, and why.
-NARROW = {"github": [("created=", "GitHub takes ranges (>=...), the description "
+NARROW = {"github": [("created=", "GitHub takes ranges (..), the description "
                       "says date-time")],
           "datadog": [("POST /api/v2/events", "another host's, which wants "
                        "one key, where the description wants two")],

@@ -114,6 +114,16 @@ for name in ("github", "gh"):
          [r["required"] for r in rows if r["name"] == "token"] and
          any(r["name"] == "issues.create" for r in rows), "DESCRIBE " + name,
          rows[:5])
+rows = {r["name"]: r for r in run("DESCRIBE prometheus")}
+t.ok("bearer" in rows["auth.type"]["description"] and
+     rows["auth.token_ref"]["type"] == "secret_ref" and
+     rows["auth.token_ref"]["required"] == "yes" and
+     "(default 5000)" in rows["timeout_ms"]["description"] and
+     rows["endpoint"]["required"] == "unless api_url",
+     "DESCRIBE tells variants, defaults and what may do instead", rows)
+rows = {r["name"]: r for r in run("DESCRIBE salesforce")}
+t.ok("one of client_credentials, jwt" in rows["auth"]["description"],
+     "and what words there are", rows["auth"])
 rows = {r["column"]: r for r in run("DESCRIBE gh.issues")}
 t.ok("=" in rows["state"]["pushdown"] and rows["state"]["type"] == "text" and
      "input" in rows["repo"]["description"].lower() and
@@ -219,6 +229,15 @@ t.ok("hunter2" not in json.dumps(e), "a value without quotes is not shown", e)
 # ---- scripts ----
 t.eq(run("BEGIN SELECT 1 AS a; SHOW TYPES; SELECT 2 AS b, 'x' AS c; END"),
      [{"b": 2, "c": "x"}], "the last statement's result")
+for sql in ("", "EXPLAIN "):
+    e = fails(sql + "EXEC gh.issues.create({title: 'x', repo: '..'})")
+    t.ok(e["message"].startswith("gh: create: url: "),
+         sql + "an argument that cannot be sent", e)
+for sql in ("EXEC gh.issues.create({title: error.message})",
+            "EXPLAIN EXEC gh.issues.create(title => error.code)",
+            "ALTER CONNECTOR gh SET CONFIG {org: error.class}"):
+    t.ok("known only in CATCH" in fails(sql)["message"],
+         "no empty text for what is not known: " + sql, fails(sql))
 t.eq(run("BEGIN TRY SELECT 1 AS a; CATCH THEN SELECT 2; END TRY; END;"),
      [{"a": 1}], "TRY that goes well")
 boom()

@@ -7,12 +7,15 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import Daemon  # noqa: E402
 from fake_elastic import FakeElastic  # noqa: E402
-from faulty_source import Bench, Source, types  # noqa: E402
+from faulty_source import Bench, Source, manifest, types  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
 es = FakeElastic()
-d = Daemon("--connectors", types(),
+moving = manifest()
+moving["entities"]["asc"]["columns"]["dead"] = {"type": "boolean"}
+moving["entities"]["asc"]["deleted"] = "dead"
+d = Daemon("--connectors", types(moving),
            env={"MOLTLER_ELASTICSEARCH_URL": es.url,
                 "MOLTLER_ELASTICSEARCH_RETRY": "1s"})
 EVERY = 86400000        # each run is asked for
@@ -180,6 +183,29 @@ def torture(kind, prefix):
     v = b.ended(inc, runs + 1)
     t.ok(v["last_deleted"] == 3 and live(kind, b, "inc") == src.table(),
          say("a full one does"), v)
+
+    # ---- the service says itself what is gone ----
+    how = {n: define("said_" + n, incremental="updated_at",
+                     options={"deletes": n})
+           for n in ("remove", "mark", "ignore")}
+    for s in how.values():
+        b.ended(s, 1)
+    src.put(50, dead=True)
+    src.put(999, dead=True)         # none has seen it
+    alive = [r for r in src.table() if r[0] not in (50, 999)]
+    for n, s in how.items():
+        v = b.run(s)
+        t.ok(v["verdict"] == "complete" and v["last_rows"] > 1,
+             say("%s: an incremental run is told" % n), v)
+    t.eq(every(kind, b, "said_remove"), alive, say("  removed"))
+    t.eq(every(kind, b, "said_mark"), src.table(), say("  all is there"))
+    t.eq(live(kind, b, "said_mark"), alive, say("  but these are marked"))
+    t.eq(live(kind, b, "said_ignore"), src.table(), say("  ignored"))
+    src.put(50)
+    src.drop(999)
+    for n in ("remove", "mark"):
+        b.run(how[n])
+        t.eq(live(kind, b, "said_" + n), src.table(), say("  back again"))
 
     # ---- two syncs share one ----
     one = define("both", where="id < 31", options={"deletes": "remove"})

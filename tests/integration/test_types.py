@@ -141,9 +141,17 @@ notices("a column there is not", changed(lists, "columns", ["titel"]), "titel")
 notices("an action there is not", changed(good, "action", "issues.x"),
         "issues.x")
 notices("no JSON", "{", "x.json")
-shutil.rmtree(os.path.join(tmp, "fixtures"))
+notices("no fixture in a list", [], "no fixture")
+notices("a key there is not", changed(good, "skiped", "x"), "skipped?")
+notices("a request's key there is not",
+        changed(good, "exchanges", 0, "request", "bdy", "x"), "body?")
+notices("two things at once", changed(lists, "test", True), "one of entity")
+for name in os.listdir(os.path.join(tmp, "fixtures")):
+    os.unlink(os.path.join(tmp, "fixtures", name))
 rc, out = moltler("test", tmp)
 t.ok(rc == 1 and "no fixtures" in out, "a type without fixtures", out)
+rc, out = moltler("check", tmp)
+t.ok("no fixtures" in out, "the check warns of that", out)
 with open(os.path.join(tmp, "manifest.json"), "w") as f:
     f.write('{"format": 1, "type": "x y", "entities": {"a": {"colums": {}}}}')
 rc, out = moltler("check", os.path.join(tmp, "manifest.json"))
@@ -151,4 +159,6 @@ t.ok(rc == 1 and "$.type" in out and "columns" in out,
      "every fault is named by its path", out)
 t.eq(moltler("check", os.path.join(tmp, "none.json"))[0], 1, "no such file")
 t.eq(moltler()[0], 2, "no word is a usage error")
+rc, out = moltler("chekc", "x")
+t.ok(rc == 2 and "manifest chekc" in out, "nor is a wrong one, which is named", out)
 shutil.rmtree(tmp)

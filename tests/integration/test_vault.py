@@ -242,7 +242,7 @@ WRONG = [
     ("gone", "vault:secret/gone#token", "deleted"),
     ("policy", "vault:secret/denied#token", "policies"),
     ("mount", "vault:nowhere/app#token", "no such mount"),
-    ("data", "vault:secret/data/app/web#token", "policies"),
+    ("data", "vault:secret/data/app/web#token", "leave 'data/' out"),
     ("short", "vault:secret#token", "MOUNT/NAME"),
     ("dots", "vault:secret/../x#token", "MOUNT/NAME"),
 ]

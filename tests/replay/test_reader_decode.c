@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "reader_rig.h"
 
 /* What answers look like: XML, a JSON value a line and CSV, through a reader, with
@@ -103,6 +104,54 @@ test_lines(void ** state)
 	rig_free(g);
 }
 
+/* What is in a large answer is looked for as in a small one. */
+static void
+test_large(void ** state)
+{
+	static const char * const ends[] = { "],\"errors\":[]}", "],\"errors\":["
+	    "{\"message\":\"half of it\"}]}", "{\"messages\":[{\"type\":\"INFO\","
+	    "\"text\":\"b\"}]}\n", "{\"messages\":[{\"type\":\"FATAL\",\"text\":\"half "
+	    "of it\"}]}\n" };
+	struct rig * g = rig_new("\"errors\":[{\"path\":\"[*].messages[type=FATAL]."
+	    "text\",\"do\":\"fail\",\"class\":\"permanent\",\"code\":\"inside\"},"
+	    "{\"status\":[200],\"path\":\"errors[0]\",\"do\":\"fail\",\"class\":"
+	    "\"permanent\",\"code\":\"inside\"}],\"error_text\":[\"[*].messages["
+	    "type=FATAL].text\",\"errors[0].message\"],", "\"items\":{\"columns\":{"
+	    "\"id\":{\"type\":\"integer\"}},\"lists\":[{\"url\":\"/i\",\"records\":\"d\"}]},"
+	    "\"lines\":{\"decode\":\"ndjson\",\"columns\":{\"id\":{\"type\":"
+	    "\"integer\"}},\"lists\":[{\"url\":\"/l\",\"records"
+	    "\":\"[*].result\"}]}", "{}");
+	struct buf b = BUF_INIT(0);
+	struct fake_answer a;
+	int i, k;
+
+	(void)state;
+	memset(&a, 0, sizeof(a));
+	g->ctx.no_cache = 1;
+	for (i = 0; i < 4; i++) {
+		buf_clear(&b);
+		buf_adds(&b, i < 2 ? "{\"d\":[" : "");
+		for (k = 0; k < 24; k++) {
+			buf_addf(&b, i >= 2 ? "{\"result\":{\"id\":%d,\"x\":\"" :
+			    k > 0 ? ",{\"id\":%d,\"x\":\"" :
+			    "{\"id\":%d,\"x\":\"", k);
+			buf_addf(&b, "%050000d", 7);
+			buf_adds(&b, i >= 2 ? "\"}}\n" : "\"}");
+		}
+		buf_adds(&b, ends[i]);
+		assert_true(b.len > (size_t)1 << 20);
+		a.body = b.p;
+		fake_http_script(g->http, i < 2 ? BASE "/i" : BASE "/l", &a, 1);
+		(void)rig_read(g, i < 2 ? "items" : "lines", "");
+		if (i % 2 == 1)
+			rig_error(g, ERR_PERMANENT, "inside", "half of it");
+		else
+			assert_memory_equal(g->rows, "0 1 2 ", 6);
+	}
+	buf_free(&b);
+	rig_free(g);
+}
+
 static void
 test_csv(void ** state)
 {
@@ -131,6 +180,7 @@ main(void)
 		cmocka_unit_test(test_xml),
 		cmocka_unit_test(test_xml_errors),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_csv)
 	};
 

@@ -141,6 +141,27 @@ test_partition(void ** state)
 	rig_free(g);
 }
 
+/* What fails for the moment is tried again, and only then left out. */
+static void
+test_retry_then_skip(void ** state)
+{
+	struct rig * g = rig_new("\"errors\":[{\"status\":[500],\"do\":"
+	    "\"retry\",\"then\":\"skip\"}],", ISSUES, "{\"retry_count\":2}");
+
+	(void)state;
+	rig_script(g, "/a/i", { .status = 500 }, { .status = 500 },
+	    { .body = "[{\"id\":1}]" });
+	rig_script(g, "/b/i", { .status = 500 });
+	rig_script(g, "/c/i", { .body = "[{\"id\":3}]" });
+	rig_read(g, "issues", "repo=in:a,b,c");
+	rig_rows(g, "a/1|c/3");
+	assert_int_equal(fake_http_requests(g->http, BASE "/a/i"), 3);
+	assert_int_equal(fake_http_requests(g->http, BASE "/b/i"), 3);
+	assert_int_equal(g->ctx.st.skipped, 1);
+	assert_string_equal(g->ctx.st.skipped_why, BASE "/b/i answered 500");
+	rig_free(g);
+}
+
 static void
 test_partition_inputs(void ** state)
 {
@@ -304,6 +325,7 @@ main(void)
 		cmocka_unit_test(test_values), cmocka_unit_test(test_held),
 		cmocka_unit_test(test_fails_in_order),
 		cmocka_unit_test(test_limit), cmocka_unit_test(test_partition),
+		cmocka_unit_test(test_retry_then_skip),
 		cmocka_unit_test(test_partition_inputs),
 		cmocka_unit_test(test_partition_fails),
 		cmocka_unit_test(test_nested),

@@ -18,6 +18,7 @@ static struct world {
 	int silent;           /* it tells no total unless asked */
 	int full;             /* it has no pages: one answer, that may be full */
 	int by_id;            /* its bounds are of ids */
+	int slow;             /* its answers take some ms */
 	int vague;            /* not all that is asked can be sent */
 	size_t calls, totals, mores;
 } w;
@@ -66,6 +67,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	char when[RFC3339_LEN];
 
 	(void)arg;
+	a->delay_ms = w.slow ? 1 + roll(5) : 0;
 	if (strstr(url, "/all") != NULL) {
 		a->body = strdup("[{\"id\":\"a\"},{\"id\":\"b\"}]");
 		return;
@@ -411,47 +413,55 @@ test_numbers(void ** state)
 	}
 }
 
+#define PARTS "\"all\":{\"columns\":{\"id\":{\"type\":\"text\"}},\"lists\":[{" \
+	"\"url\":\"/all\",\"paginate\":{\"kind\":\"none\"}}]},\"items\":{\"key\":[" \
+	"\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"},\"at\":{\"type\":" \
+	"\"timestamp\",\"not_null\":true},\"who\":{\"type\":\"text\",\"input\":" \
+	"true,\"path\":\"who\"},\"lazy\":{\"type\":\"text\",\"lazy\":\"v\"}}," \
+	"\"complete\":{\"over\":\"more\",\"bind\":{\"id\":\"id\"}},\"lists\":[{%s," \
+	"\"records\":\"d\",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\"," \
+	"\"total\":\"total\",\"cap\":20,\"size\":{\"query\":\"n\",\"default\":10," \
+	"\"max\":10}},\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"since\"," \
+	"\"time\":\"iso8601\"},{\"op\":\"<\",\"query\":\"until\",\"time\":" \
+	"\"iso8601\"}]},\"split\":{\"column\":\"at\"}}]},\"more\":{\"hidden\":true," \
+	"\"columns\":{\"id\":{\"type\":\"integer\",\"input\":true},\"v\":{\"type\":" \
+	"\"text\"}},\"lists\":[{\"needs\":[\"id\"],\"url\":\"/more/{{in.id}}\"}]}"
+
+static const char * const parts[] = { "\"url\":\"/{{in.who}}\",\"partition\":{"
+    "\"over\":\"all\",\"bind\":{\"who\":\"id\"}}",
+    "\"url\":\"/{{in.who}}\",\"needs\":[\"who\"],\"batch\":5" };
+static const char * const told[] = { "", "who=in:a,b" };
+
+static struct rig *
+parts_rig(size_t i, int lazy)
+{
+	char text[2000];
+	struct plan * p;
+	struct rig * g;
+
+	snprintf(text, sizeof(text), PARTS, parts[i]);
+	make_world(3, 60, 20);
+	w.size = 10;
+	g = rig_new("", text, "{\"cache_ttl\":0}");
+	fake_http_serve(g->http, serve, NULL);
+	p = rig_plan(g, "items", told[i]);
+	p->wanted[3] = (uint8_t)lazy;
+	rig_open_plan(g, p);
+	return (g);
+}
+
 /* Each part is read in its own windows. */
 static void
 test_of_parts(void ** state)
 {
-	static const char ents[] = "\"all\":{\"columns\":{\"id\":{\"type\":"
-	    "\"text\"}},\"lists\":[{\"url\":\"/all\",\"paginate\":{"
-	    "\"kind\":\"none\"}}]},\"items\":{\"key\":[\"id\"],\"columns\":{"
-	    "\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"timestamp\","
-	    "\"not_null\":true},\"who\":{\"type\":\"text\",\"input\":true,"
-	    "\"path\":\"who\"},\"lazy\":{\"type\":\"text\",\"lazy\":\"v\"}},"
-	    "\"complete\":{\"over\":\"more\",\"bind\":{\"id\":\"id\"}},"
-	    "\"lists\":[{%s,\"records\":"
-	    "\"d\",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\",\"total\":"
-	    "\"total\",\"cap\":20,\"size\":{\"query\":\"n\",\"default\":10,"
-	    "\"max\":10}},\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"since\","
-	    "\"time\":\"iso8601\"},{\"op\":\"<\",\"query\":\"until\","
-	    "\"time\":\"iso8601\"}]},\"split\":{\"column\":\"at\"}}]},"
-	    "\"more\":{\"hidden\":true,\"columns\":{\"id\":{\"type\":"
-	    "\"integer\",\"input\":true},\"v\":{\"type\":\"text\"}},\"lists\":["
-	    "{\"needs\":[\"id\"],\"url\":\"/more/{{in.id}}\"}]}";
-	static const char * const lists[] = {
-	    "\"url\":\"/{{in.who}}\",\"partition\":{\"over\":\"all\","
-	    "\"bind\":{\"who\":\"id\"}}",
-	    "\"url\":\"/{{in.who}}\",\"needs\":[\"who\"],\"batch\":5" };
-	static const char * const wheres[] = { "", "who=in:a,b" };
-	char text[2000];
-	struct plan * p;
 	struct rig * g;
-	size_t i, lazy;
+	size_t i;
+	int lazy;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
-		snprintf(text, sizeof(text), ents, lists[i]);
+	for (i = 0; i < 2; i++)
 		for (lazy = 0; lazy < 2; lazy++) {
-			make_world(3, 60, 20);
-			w.size = 10;
-			g = rig_new("", text, "{\"cache_ttl\":0}");
-			fake_http_serve(g->http, serve, NULL);
-			p = rig_plan(g, "items", wheres[i]);
-			p->wanted[3] = (uint8_t)lazy;
-			rig_open_plan(g, p);
+			g = parts_rig(i, lazy);
 			rig_all(g);
 			if (g->has_failed)
 				fail_msg("%s", g->e.msg);
@@ -460,7 +470,6 @@ test_of_parts(void ** state)
 			assert_int_equal(w.mores, lazy ? rows_of(g) : 0);
 			rig_free(g);
 		}
-	}
 }
 
 /* One that is left while a window is read leaves nothing behind. */
@@ -488,6 +497,32 @@ test_left(void ** state)
 	}
 }
 
+/* The same where answers take their time: windows, parts, what completes rows. */
+static void
+test_parts_left(void ** state)
+{
+	struct rig * g;
+	size_t i;
+	int ms;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		for (ms = 0; ms < 120; ms++) {
+			g = parts_rig(i, 1);
+			w.slow = 1;
+			g->ahead = ms % 2;
+			rig_begin(g);
+			fake_loop_advance(g->L, ms / 2);
+			if (g->calls > 0 && !g->is_end) {
+				g->calls = 0;
+				g->close_within = ms % 3 == 0;
+				rig_begin(g);
+				fake_loop_advance(g->L, ms / 3);
+			}
+			rig_free(g);
+		}
+}
+
 int
 main(void)
 {
@@ -502,6 +537,7 @@ main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_of_parts),
 		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_parts_left),
 	};
 
 	return (cmocka_run_group_tests_name("reader_split", tests, NULL, NULL));

@@ -381,7 +381,7 @@ test_tls(void ** state)
 {
 	struct http_req r = { .url = url_at("tls", "/ok"),
 	    .ca_file = fault_path(&server, "ca") };
-	char file[64];
+	char file[64], cert[96], key[96];
 	struct got g;
 
 	(void)state;
@@ -409,6 +409,23 @@ test_tls(void ** state)
 	r.url = url_at("tls_wrong", "/ok");
 	g = fetch(r);
 	assert_failed(&g, ERR_PERMANENT, "tls");
+	/* Some want to know who we are; on a handle that has said so, and not. */
+	r.url = url_at("tls_mutual", "/ok");
+	g = fetch(r);
+	assert_false(g.ok);
+	snprintf(cert, sizeof(cert), "%s/wrong.pem", server.dir);
+	snprintf(key, sizeof(key), "%s/wrong.key", server.dir);
+	r.client_cert = cert;
+	r.client_key = key;
+	g = fetch(r);
+	assert_status(&g, 200);
+	r.client_cert = r.client_key = NULL;
+	g = fetch(r);
+	assert_false(g.ok);
+	r.client_cert = "/nonexistent/me.pem";
+	g = fetch(r);
+	assert_failed(&g, ERR_CONFIG, "client_cert");
+	r.client_cert = r.client_key = NULL;
 	r.ca_file = "/nonexistent/ca.pem";
 	g = fetch(r);
 	assert_failed(&g, ERR_PERMANENT, "tls");

@@ -123,6 +123,8 @@ static const struct {
 	  "\"token_ref\":\"x {{secrets.a}}\"}}", "must be a reference" },
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
 	  "\"token_ref\":\"$env:\"}}", "must be a reference" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
+	  "\"token_ref\":\"$env:A B\"}}", "must be a reference" },
 	{ "{\"a\":1,\"b\":2}", "config.a is not known; config.b is not known; "
 	  "config.endpoint is missing" },
 	{ "[]", "config must be an object" },
@@ -164,7 +166,8 @@ test_options_and_names(void ** state)
 	    "{\"retention\":\"soon\"}", "{\"retention\":5}",
 	    "{\"timeout_seconds\":0}", "{\"batch_size\":0}", "[]",
 	    "{\"ca_file\":\"ca.pem\"}", "{\"ca_file\":1}",
-	    "{\"tls_verify\":\"no\"}",
+	    "{\"tls_verify\":\"no\"}", "{\"client_cert\":\"me.pem\"}",
+	    "{\"client_key\":\"/me.key\"}",
 	    "{\"ca_file\":\"/ca.pem\",\"tls_verify\":false}" };
 	static const char * const bad_names[] = { "", "1a", "a-b", "a b",
 	    "a.b", "\xc3\xa9" };
@@ -340,6 +343,13 @@ static const struct {
 	{ "{\"token\":\"hunter2\"}", NULL },
 	{ "{\"token\":\"hun\"}", "token must have 4 to" },
 	{ "{\"token\":\"$env:T\"}", NULL },
+	{ "{\"token\":\"$env:\"}", "token seems a reference" },
+	{ "{\"token\":\"${env:TOKEN}\"}", "token seems a reference" },
+	{ "{\"token\":\"$env:A B\"}", "token seems a reference" },
+	{ "{\"token\":\"{{secret.x}}\"}", "token seems a reference" },
+	{ "{\"token\":\"Vault:secret/app#x\"}", "token seems a reference" },
+	{ "{\"token\":\"vault:secret/app\"}", "token seems a reference" },
+	{ "{\"token\":\"$ecret{{x}}\"}", NULL },
 	{ "{\"token\":7}", "token must be a string" },
 	{ "{\"auth\":{\"type\":\"k\"}}", "auth.key is missing" },
 	{ "{\"auth\":{\"type\":\"k\",\"key\":\"hunter2\"}}", NULL },
@@ -487,6 +497,18 @@ test_bad_types_of_users_are_left_out(void ** state)
 	    "\"text\"}}}}}");
 	t = types_reload(dirs, 2, NULL, &e);
 	assert_string_equal(types_get(t, "t")->title, "Mine");
+	/* What did not change is the same one, and only that. */
+	t2 = types_reload(dirs, 2, t, &e);
+	assert_ptr_equal(types_get(t2, "t"), types_get(t, "t"));
+	types_free(t2);
+	write_file(path, "{\"format\":1,\"type\":\"t\",\"title\":\"Nine\","
+	    "\"drive_model\":\"on_demand\",\"config\":{},\"entities\":{\"e\":{"
+	    "\"lists\":[{\"url\":\"http://h/\"}],\"columns\":{\"a\":{\"type\":"
+	    "\"text\"}}}}}");
+	t2 = types_reload(dirs, 2, t, &e);
+	assert_string_equal(types_get(t2, "t")->title, "Nine");
+	assert_string_equal(types_get(t, "t")->title, "Mine");
+	types_free(t2);
 	write_file(path, "nonsense");
 	t2 = types_reload(dirs, 2, t, &e);
 	assert_string_equal(types_get(t2, "t")->title, "Mine");

@@ -133,6 +133,8 @@ static const struct {
 	  "has no meaning here" },
 	{ LIST(",\"push\":{\"title\":{\"query\":\"t\",\"most\":3}}"),
 	  L ".push.title.most", "goes with in" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\">=\",\"query\":\"t\",\"range\":\"..\"}}"),
+	  L ".push.at.range", "bounds of both sides" },
 	{ LIST(",\"push\":{\"at\":{\"op\":\"like_prefix\",\"query\":\"t\"}}"),
 	  L ".push.at.pattern", "is missing" },
 	{ COL("\"id\":{\"type\":\"text\",\"as\":\"pairs\"}"),
@@ -200,6 +202,8 @@ static const struct {
 	  "is missing" },
 	{ TOP("\"errors\":[{\"do\":\"retry\",\"class\":\"config\"}],"),
 	  "$.errors[0].class", "goes with" },
+	{ TOP("\"errors\":[{\"do\":\"fail\",\"then\":\"skip\"}],"),
+	  "$.errors[0].then", "goes with" },
 	{ TOP("\"errors\":[{\"do\":\"retry\",\"equals\":1}],"),
 	  "$.errors[0].equals", "needs a path" },
 	{ TOP("\"error_text\":[\"a[\"],"), "$.error_text[0]", "expected" },
@@ -222,6 +226,8 @@ static const struct {
 	  "from 0 to 10" },
 	{ ENT(",\"cursor\":{\"column\":\"tags\",\"order\":\"asc\"}"),
 	  "$.entities.e.cursor.column", "a cursor is" },
+	{ ENT(",\"deleted\":\"title\""), "$.entities.e.deleted",
+	  "a boolean or a timestamp" },
 	{ ENT(",\"cursor\":{\"column\":\"title\",\"order\":\"asc\"}"),
 	  "$.entities.e.cursor.column", "a cursor is" },
 	{ ENT(",\"cursor\":{\"column\":\"id\"}"), "$.entities.e.cursor.order",
@@ -239,6 +245,15 @@ static const struct {
 	  "$.entities.e.columns.a.path", "expected" },
 	{ COL("\"a\":{\"type\":\"integer\",\"path\":\"x[*].y\"}"),
 	  "$.entities.e.columns.a.path", "several values" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\"}}"),
+	  "$.entities.e.columns.a.time.zone", "is missing" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\","
+	  "\"zone\":\"CET\"}}"), "$.entities.e.columns.a.time.zone", "+02:00" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F %z\","
+	  "\"zone\":\"Z\"}}"), "$.entities.e.columns.a.time.zone", "is said by" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%s\","
+	  "\"zone\":\"Z\"}}"), "$.entities.e.columns.a.time.strptime",
+	  "cannot be read" },
 	{ COL("\"a\":{\"type\":\"text\",\"time\":\"epoch_s\"}"),
 	  "$.entities.e.columns.a.time", "goes with type timestamp" },
 	{ COL("\"a\":{\"type\":\"map\",\"as\":\"text\"}"),
@@ -367,6 +382,9 @@ static const struct {
 	/* order, partition */
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split.column",
 	  "needs a push of >=" },
+	{ LIST(",\"push\":{\"id\":[{\"op\":\">=\",\"query\":\"a\"},{\"op\":"
+	  "\"<\",\"query\":\"b\"}]},\"split\":{\"column\":\"id\"}"),
+	  L ".split.column", "must be not_null" },
 	{ LIST(",\"split\":{\"column\":\"title\"}"), L ".split.column",
 	  "must be a timestamp" },
 	{ LIST(",\"split\":{\"colum\":\"at\"}"), L ".split.colum",

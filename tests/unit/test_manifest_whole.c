@@ -139,7 +139,7 @@ test_columns_of_the_whole(void ** state)
 	const struct manifest_column * c = m->main->columns;
 
 	(void)state;
-	assert_int_equal(m->main->ncolumns, 11);
+	assert_int_equal(m->main->ncolumns, 12);
 	assert_int_equal(m->main->retry_count, 2);
 	assert_int_equal(m->main->retry_base_ms, 250);
 	assert_non_null(m->main->drop_if);
@@ -150,6 +150,7 @@ test_columns_of_the_whole(void ** state)
 	assert_int_equal(c[6].path->n, 2);
 	assert_int_equal(c[7].type, COLUMN_TIMESTAMP);
 	assert_int_equal(c[7].time, TIME_EPOCH_S);
+	assert_int_equal(c[11].own.zone_ms, -12600000);
 	assert_int_equal(c[8].time, TIME_EPOCH_MS);
 	assert_int_equal(c[8].pick, PICK_MAX);
 	assert_int_equal(c[9].path->neach, 1);
@@ -248,7 +249,7 @@ test_pushes_of_the_whole(void ** state)
 	assert_string_equal(p[5].pattern, "^[a-z]+$");
 	assert_true(l[0].only_pushed && l[0].order_body != NULL);
 	p = l[1].pushes;
-	assert_int_equal(l[1].npushes, 6);
+	assert_int_equal(l[1].npushes, 7);
 	assert_int_equal(p[0].ops, OP_EQ);
 	assert_non_null(p[0].values);
 	assert_int_equal(p[1].ops, OP_CONTAINS);
@@ -260,7 +261,8 @@ test_pushes_of_the_whole(void ** state)
 	assert_int_equal(p[4].within_ms, 86400000);
 	assert_non_null(p[4].with);
 	assert_int_equal(p[5].time, TIME_STRFTIME);
-	assert_string_equal(p[5].strftime, "%Y-%m-%d %H:%M");
+	assert_string_equal(p[5].own.format, "%Y-%m-%d %H:%M");
+	assert_string_equal(p[6].range, "..");
 	manifest_unref(m);
 }
 

@@ -282,7 +282,15 @@ test_names(void ** state)
 	    "ALTER CONNECTOR github_org SET CONFIG {\"org\": ^");
 	expect_completion("ALTER CONNECTOR github_org SET OPTIONS {\"cac^",
 	    "ALTER CONNECTOR github_org SET OPTIONS {\"cache_ttl\": ^");
+	expect_completion("ALTER CONNECTOR github_org SET CONFIG {o^",
+	    "ALTER CONNECTOR github_org SET CONFIG {\"org\": ^");
+	expect_completion("CREATE CONNECTOR x TYPE 'github' CONFIG {token: "
+	    "'x'} OPTIONS {retry_count: 1, tl^", "CREATE CONNECTOR x TYPE "
+	    "'github' CONFIG {token: 'x'} OPTIONS {retry_count: 1, "
+	    "\"tls_verify\": ^");
 	/* A value is nobody's to guess. */
+	expect_completion("CREATE CONNECTOR x TYPE 'github' CONFIG {token: t^",
+	    "CREATE CONNECTOR x TYPE 'github' CONFIG {token: t^");
 	expect_completion("CREATE CONNECTOR x TYPE 'github' CONFIG {\"token\": "
 	    "\"t^", "CREATE CONNECTOR x TYPE 'github' CONFIG {\"token\": \"t^");
 	expect_completion("SELECT 'sel^", "SELECT 'sel^");

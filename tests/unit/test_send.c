@@ -598,15 +598,16 @@ test_key_in_query(void ** state)
 
 	(void)state;
 	setenv("SEND_TEST", "a b&c", 1);
-	with_auth("{'kind': 'headers', 'headers': {'X-Id': '{{config.id}}'}, "
+	with_auth("{'kind': 'headers', 'headers': {'X-Id': '{{config.id}}', "
+	    "'Cookie': 'sid={{config.secret}}'}, "
 	    "'query': {'key': '{{config.secret}}', 'k2': 'v'}}", BASE, NULL);
 	assert_int_equal(go().status, 200);
 	assert_string_equal(seen[0].text, "GET https://svc.test/test?a=1&"
-	    "key=a%20b%26c&k2=v\nX-Id: me\n\n");
+	    "key=a%20b%26c&k2=v\nX-Id: me\nCookie: sid=a b&c\n\n");
 	r = request();
 	request_show(r, &out);
 	assert_string_equal(out.p, "GET https://svc.test/test?a=1&key=$env:"
-	    "SEND_TEST&k2=v\nX-Id: me");
+	    "SEND_TEST&k2=v\nX-Id: me\nCookie: sid=$env:SEND_TEST");
 	buf_clear(&out);
 	request_key(r, &out);
 	assert_null(strstr(out.p, "key="));

@@ -285,6 +285,26 @@ test_counter(void ** state)
 	assert_string_equal(end(1), "9223372036854775807");
 }
 
+/* While a new part is read whole nothing is heard of the others. */
+static void
+test_fills(void ** state)
+{
+	(void)state;
+	begin(2, SYNC_ANY);
+	row(1, 1, 7);
+	assert_string_equal(end(1), "7");
+	begin(2, SYNC_ANY);
+	row(2, 1, 8);
+	cu.fills = 1;
+	assert_int_equal(row(3, 1, 2), SYNC_ROW_WRITE);
+	assert_int_equal(row(5, 1, 10), SYNC_ROW_WRITE);
+	assert_string_equal(end(1), "8");
+	/* What another got meanwhile. */
+	begin(2, SYNC_ANY);
+	assert_int_equal(row(4, 1, 9), SYNC_ROW_WRITE);
+	assert_string_equal(end(1), "9");
+}
+
 static void
 test_lookback(void ** state)
 {
@@ -372,7 +392,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_boundary), T(test_there_and_back), T(test_many_at_once),
 		T(test_clock), T(test_disorder), T(test_no_value), T(test_counter),
-		T(test_lookback), T(test_left_out), T(test_bad_record),
+		T(test_fills), T(test_lookback), T(test_left_out), T(test_bad_record),
 	};
 
 	return (cmocka_run_group_tests_name("sync_cursor", tests, NULL, NULL));
