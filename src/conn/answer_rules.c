@@ -322,7 +322,8 @@ by_rule(const struct manifest * m, const struct manifest_error * r,
 		e->cls = ERR_CONFIG;
 		return (ANSWER_ERROR);
 	}
-	e->cls = r->what == DO_RETRY ? ERR_TRANSIENT : r->cls;
+	e->cls = r->what == DO_RETRY || r->what == DO_START_OVER ?
+	    ERR_TRANSIENT : r->cls;
 	e->retry_after_ms = after;
 	return (ANSWER_ERROR);
 }
@@ -350,6 +351,9 @@ judge(const struct manifest * m, const struct http_res * res,
 		case DO_RETRY:
 			k = by_rule(m, r, res, body, url, e);
 			return (r->then_skip ? ANSWER_RETRY_SKIP : k);
+		case DO_START_OVER:
+			(void)by_rule(m, r, res, body, url, e);
+			return (ANSWER_START_OVER);
 		case DO_FAIL:
 		case DO_REFRESH:
 			return (by_rule(m, r, res, body, url, e));

@@ -362,7 +362,7 @@ struct manifest_entity {
 
 /* REFRESH: the token is refused; another is fetched. */
 enum error_do { DO_FAIL, DO_RETRY, DO_RATE_LIMITED, DO_EMPTY, DO_SKIP,
-	DO_REFRESH };
+	DO_REFRESH, DO_START_OVER };
 
 /* One rule; the first that matches decides.  Within an answer that matches
  * none, the usual classes of err_from_http() hold. */
