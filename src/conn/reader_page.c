@@ -140,18 +140,6 @@ kept_or(const struct reader_call * c, const char * key, const char * has)
 	return (has);
 }
 
-/* The answer says itself that something is not in it. */
-static void
-not_whole(struct reader_call * c, const struct decode_body * body)
-{
-	struct result_skips s = { .n = 1 };
-	char url[72];
-
-	snprintf(s.why, sizeof(s.why), "%s: %s", http_url_safe(url,
-	    sizeof(url), c->req->url), body->lack);
-	reader_skipped(c->part->r, &s);
-}
-
 static void
 decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 {
@@ -183,8 +171,6 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 		reader_call_failed(c, &e);
 		return;
 	}
-	if (body.lack[0] != '\0')
-		not_whole(c, &body);
 	page->at_ms = clock_wall_ms();
 	st->pages++;
 	st->rows += page->nrows;
