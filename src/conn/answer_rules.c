@@ -352,6 +352,7 @@ judge(const struct manifest * m, const struct http_res * res,
 			return (r->then_skip ? ANSWER_RETRY_SKIP : k);
 		case DO_FAIL:
 		case DO_REFRESH:
+		case DO_CLOCK:
 			return (by_rule(m, r, res, body, url, e));
 		}
 	}
@@ -384,20 +385,21 @@ answer_judge(const struct manifest * m, const struct http_res * res,
 }
 
 int
-answer_refused(const struct manifest * m, const struct http_res * res)
+answer_says(const struct manifest * m, const struct http_res * res,
+    enum error_do what)
 {
 	json_t * body;
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; i < m->nerrors && m->errors[i].what != DO_REFRESH; i++)
+	for (i = 0; i < m->nerrors && m->errors[i].what != what; i++)
 		continue;
 	if (i == m->nerrors)
 		return (0);
 	body = answer_body(m, res);
 	for (i = 0; i < m->nerrors; i++)
 		if (rule_matches(&m->errors[i], res, body)) {
-			rc = m->errors[i].what == DO_REFRESH;
+			rc = m->errors[i].what == what;
 			break;
 		}
 	json_decref(body);

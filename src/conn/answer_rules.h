@@ -39,8 +39,9 @@ enum answer_kind answer_judge(const struct manifest * m,
 void answer_failed(const struct manifest * m, const struct http_res * res,
     const char * url, struct err * e);
 
-/** answer_refused(m, res): Whether a rule says that the token was refused. */
-int answer_refused(const struct manifest * m, const struct http_res * res);
+/** answer_says(m, res, what): Whether the first rule that matches says ${what}. */
+int answer_says(const struct manifest * m, const struct http_res * res,
+    enum error_do what);
 
 /** answer_has_body_rules(m): Whether a good answer's body has to be looked at. */
 int answer_has_body_rules(const struct manifest * m);
