@@ -46,9 +46,10 @@ int answer_says(const struct manifest * m, const struct http_res * res,
 /** answer_has_body_rules(m): Whether a good answer's body has to be looked at. */
 int answer_has_body_rules(const struct manifest * m);
 
-/** answer_may_match(m, s, n): Whether one of these rules may find something in the
- * JSON at ${s}: the keys of its path stand there.  For what is large. */
-int answer_may_match(const struct manifest * m, const char * s, size_t n);
+/** answer_may_match(m, how, s, n): Whether one of these rules may find something in
+ * what stands at ${s} as ${how} says: the keys of its path do.  For what is large. */
+int answer_may_match(const struct manifest * m, enum manifest_decode how,
+    const char * s, size_t n);
 
 /** answer_budget(m, res, now_ms, b): Read the limit headers. */
 void answer_budget(const struct manifest * m, const struct http_res * res,
