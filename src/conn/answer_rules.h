@@ -41,15 +41,17 @@ enum answer_kind answer_judge(const struct manifest * m,
 void answer_failed(const struct manifest * m, const struct http_res * res,
     const char * url, struct err * e);
 
-/** answer_refused(m, res): Whether a rule says that the token was refused. */
-int answer_refused(const struct manifest * m, const struct http_res * res);
+/** answer_says(m, res, what): Whether the first rule that matches says ${what}. */
+int answer_says(const struct manifest * m, const struct http_res * res,
+    enum error_do what);
 
 /** answer_has_body_rules(m): Whether a good answer's body has to be looked at. */
 int answer_has_body_rules(const struct manifest * m);
 
-/** answer_may_match(m, s, n): Whether one of these rules may find something in the
- * JSON at ${s}: the keys of its path stand there.  For what is large. */
-int answer_may_match(const struct manifest * m, const char * s, size_t n);
+/** answer_may_match(m, how, s, n): Whether one of these rules may find something in
+ * what stands at ${s} as ${how} says: the keys of its path do.  For what is large. */
+int answer_may_match(const struct manifest * m, enum manifest_decode how,
+    const char * s, size_t n);
 
 /** answer_budget(m, res, now_ms, b): Read the limit headers. */
 void answer_budget(const struct manifest * m, const struct http_res * res,

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "conn/answer_rules.h"
+#include "conn/clock_skew.h"
 #include "conn/jwt.h"
 #include "conn/request_build.h"
 #include "conn/token_internal.h"
@@ -309,9 +310,11 @@ refused(struct token_entry * x, const struct http_res * res)
 	    "; check the credentials in the connector's CONFIG");
 	e.retry_after_ms = after;
 	json_decref(body);
-	/* Vault may have others by now. */
+	/* Vault may have others by now, or it was signed at a wrong time. */
 	if (cls == ERR_CONFIG && res->status <= 403 && !x->is_second &&
-	    secrets_refused(x->ts->env->secrets, x->c->config, x->since)) {
+	    (secrets_refused(x->ts->env->secrets, x->c->config, x->since) ||
+	    (x->req->proof != NULL &&
+	    clock_skew_learn(x->c, res, x->clock_ms)))) {
 		x->is_second = 1;
 		token_fetch(x);
 		return;
@@ -369,7 +372,7 @@ send_it(struct token_entry * x, const struct buf * jwt, struct err * e)
 {
 	const struct conn_env * env = x->ts->env;
 	struct request_vars v = { .secrets = env->secrets,
-	    .jwt = jwt->len > 0 ? jwt->p : NULL, .now_ms = clock_wall_ms() };
+	    .jwt = jwt->len > 0 ? jwt->p : NULL, .now_ms = clock_skew_now(x->c) };
 	struct request_signed sig;
 	struct http_req hr;
 
@@ -380,6 +383,7 @@ send_it(struct token_entry * x, const struct buf * jwt, struct err * e)
 	if (hr.timeout_ms <= 0 || hr.timeout_ms > TIMEOUT_MS)
 		hr.timeout_ms = TIMEOUT_MS;
 	hr.max_body = MAX_ANSWER;
+	x->clock_ms = x->c->clock_ms;
 	x->since = secrets_vault_changes(env->secrets);
 	x->call = http_start(env->http, &hr, on_answer, x);
 	request_unsign(x->req, &sig);
