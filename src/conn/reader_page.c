@@ -325,6 +325,20 @@ is_lost(const struct reader_call * c, enum answer_kind kind,
 	    (kind == ANSWER_ERROR && e->cls == ERR_PERMANENT));
 }
 
+/* The place in the list is there no more. */
+static void
+forgotten(struct reader_call * c, const struct err * e)
+{
+	reader_page_forget(c);
+	if (reader_sync_over(c->part)) {
+		reader_call_again(c);
+		return;
+	}
+	/* Asking once more for it is of no use. */
+	c->tries = UINT_MAX;
+	reader_call_failed(c, e);
+}
+
 static void
 judged(struct reader_call * c, const struct http_res * res)
 {
@@ -413,14 +427,7 @@ judged(struct reader_call * c, const struct http_res * res)
 		}
 		break;
 	case ANSWER_START_OVER:
-		reader_page_forget(c);
-		if (reader_sync_over(c->part)) {
-			reader_call_again(c);
-			break;
-		}
-		/* Asking again for a place that is no more is of no use. */
-		c->tries = UINT_MAX;
-		reader_call_failed(c, &e);
+		forgotten(c, &e);
 		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);
