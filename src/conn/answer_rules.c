@@ -13,6 +13,8 @@
 
 /* A service's own words in a message. */
 #define WORDS_MAX 200
+/* A refusal within a good answer is short; pages are not read twice for it. */
+#define REFUSAL_MAX 4096
 /* What is waited where nobody says how long. */
 #define DEFAULT_WAIT_MS 60000
 /* No reset lies further away; a header read in a wrong unit does. */
@@ -410,13 +412,14 @@ int
 answer_says(const struct manifest * m, const struct http_res * res,
     enum error_do what)
 {
+	int good = res->status / 100 == 2, rc = 0;
 	json_t * body;
 	size_t i;
-	int rc = 0;
 
-	for (i = 0; i < m->nerrors && m->errors[i].what != what; i++)
+	for (i = 0; i < m->nerrors && (m->errors[i].what != what ||
+	    (good && !is_body_rule(&m->errors[i]))); i++)
 		continue;
-	if (i == m->nerrors)
+	if (i == m->nerrors || (good && res->body_len > REFUSAL_MAX))
 		return (0);
 	body = answer_body(m, res);
 	for (i = 0; i < m->nerrors; i++)
