@@ -10,22 +10,29 @@
  * Put a text of ${n} bytes, as vsnprintf counted them, into the message.  What
  * peers send gets into messages, and other writers of JSON than ours refuse
  * what is not UTF-8: so a sequence torn by the cut goes, and any other bad byte
- * becomes a question mark.
+ * becomes a question mark.  What was cut ends in "...", as one character.
  */
 static void
 set_msg(struct err * e, char * s, int n)
 {
+	static const char more[] = "\xe2\x80\xa6";
 	size_t len = strlen(s), i = 0;
+	int cut = n >= (int)sizeof(e->msg);
 
+	if (cut && len > sizeof(e->msg) - sizeof(more)) {
+		len = sizeof(e->msg) - sizeof(more);
+		s[len] = '\0';
+	}
 	while ((i += utf8_check(s + i, len - i)) < len) {
-		if (n >= (int)sizeof(e->msg) && len - i < 4 &&
+		if (cut && len - i < 4 &&
 		    (unsigned char)s[i] >= 0xc2) {
-			s[i] = '\0';
+			len = i;
 			break;
 		}
 		s[i++] = '?';
 	}
-	memcpy(e->msg, s, sizeof(e->msg));
+	memcpy(e->msg, s, len);
+	memcpy(e->msg + len, cut ? more : "", cut ? sizeof(more) : 1);
 }
 
 int

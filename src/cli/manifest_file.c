@@ -85,26 +85,55 @@ write_all(int fd, const char * p, size_t n)
 	return (fsync(fd));
 }
 
-int
-manifest_file_write(const char * file, const char * p, size_t n, int replace,
+/* Where ${file} is written: itself, or beside it in ${part}; the descriptor or -1. */
+static int
+open_new(const char * file, int replace, char part[MANIFEST_FILE_PATH],
     struct err * e)
 {
-	char part[MANIFEST_FILE_PATH];
-	const char * to = replace ? part : file;
-	int fd, bad, why;
+	struct stat st;
+	int fd;
 
-	if ((size_t)snprintf(part, sizeof(part), "%s.part", file) >=
-	    sizeof(part))
+	if ((size_t)snprintf(part, MANIFEST_FILE_PATH, "%s.part", file) >=
+	    MANIFEST_FILE_PATH)
 		return (err_set(e, ERR_CONFIG, "file", "%.100s...: the name is "
 		    "too long", file));
-	fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC :
-	    O_EXCL), 0666);
+	if (replace && stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+		return (err_set(e, ERR_CONFIG, "file", "cannot write %s: %s",
+		    file, strerror(EISDIR)));
+	fd = open(replace ? part : file, O_WRONLY | O_CREAT | O_CLOEXEC |
+	    (replace ? O_TRUNC : O_EXCL), 0666);
 	if (fd < 0 && errno == EEXIST)
 		return (err_set(e, ERR_CONFIG, "exists", "%s is there already",
 		    file));
 	if (fd < 0)
 		return (err_set(e, ERR_CONFIG, "file", "cannot write %s: %s",
 		    file, strerror(errno)));
+	return (fd);
+}
+
+int
+manifest_file_try(const char * file, int replace, struct err * e)
+{
+	char part[MANIFEST_FILE_PATH];
+	int fd = open_new(file, replace, part, e);
+
+	if (fd < 0)
+		return (-1);
+	close(fd);
+	unlink(replace ? part : file);
+	return (0);
+}
+
+int
+manifest_file_write(const char * file, const char * p, size_t n, int replace,
+    struct err * e)
+{
+	char part[MANIFEST_FILE_PATH];
+	const char * to = replace ? part : file;
+	int fd = open_new(file, replace, part, e), bad, why;
+
+	if (fd < 0)
+		return (-1);
 	bad = write_all(fd, p, n);
 	why = errno;
 	close(fd);

@@ -27,4 +27,9 @@ struct manifest * manifest_file_load(const char * file, int warns) MUST_CHECK;
 int manifest_file_write(const char * file, const char * p, size_t n,
     int replace, struct err * e) MUST_CHECK;
 
+/** manifest_file_try(file, replace, e): Whether manifest_file_write() could; what
+ * was made to see it is gone again.  Errors as there. */
+int manifest_file_try(const char * file, int replace, struct err * e)
+    MUST_CHECK;
+
 #endif

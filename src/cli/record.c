@@ -59,6 +59,8 @@ complain(struct record * r, const struct err * e)
 	    "--set KEY='$env:NAME'" : "");
 	if (interrupt_seen())
 		return (EXIT_CODE_INTERRUPTED);
+	if (strcmp(e->code, "usage") == 0)
+		return (EXIT_CODE_USAGE);
 	if (strcmp(e->code, "token") == 0 && e->cls == ERR_TRANSIENT)
 		return (EXIT_CODE_UNREACHABLE);
 	for (i = 0; away[i] != NULL && json_array_size(r->heard) == 0; i++)
@@ -365,7 +367,26 @@ name_file(struct record * r, struct err * e)
 	if (!o->force && stat(r->file, &st) == 0)
 		return (err_set(e, ERR_CONFIG, "exists", "%s is there already; "
 		    "name another with -o, or say --force", r->file));
-	return (0);
+	return (manifest_file_try(r->file, o->force, e));
+}
+
+/* What was done cannot be undone: what would keep the fixture from being
+ * written is looked for before. */
+static int
+look_for_secrets(struct record * r, struct err * e)
+{
+	char * text = record_text(r->fx);
+	int rc = 0;
+
+	record_secrets(json_object_get(r->fx, "config"), &r->scrub);
+	if (text == NULL || r->scrub.failed)
+		rc = err_nomem(e, "the fixture");
+	else if (record_scrub_has(&r->scrub, text, strlen(text)))
+		rc = err_set(e, ERR_CONFIG, "record", "a secret stands in what "
+		    "is asked (--args, --where, --set or --description) and "
+		    "would stand in the fixture: nobody was asked");
+	free(text);
+	return (rc);
 }
 
 static int
@@ -374,7 +395,7 @@ work(struct record * r)
 	struct err e;
 
 	if (name_file(r, &e) || (r->fx = record_ask(r->o, r->m, &e)) == NULL ||
-	    ask_service(r, &e))
+	    look_for_secrets(r, &e) || ask_service(r, &e))
 		return (complain(r, &e));
 	if (r->failed && (!r->o->fails || json_array_size(r->heard) == 0))
 		return (complain(r, &r->err));

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "cli/record_scrub.h"
 #include "cli/screen.h"
 #include "conn/manifest.h"
 
@@ -26,9 +27,12 @@ struct record_opts {
 
 /** record_ask(o, m, e): The fixture's head: config, options, what is asked, now.
  * A literal secret moves to the environment.  Owned by the caller.  Errors: config
- * "record". */
+ * "record"; "usage" where --set, --option, --where or --args is none. */
 json_t * record_ask(const struct record_opts * o, const struct manifest * m,
     struct err * e) MUST_CHECK;
+
+/** record_secrets(config, scrub): What its references open, to be looked for. */
+void record_secrets(const json_t * config, struct record_scrub * scrub);
 
 /** record_no_secrets(fx): Every reference in its config is that of fixtures from
  * now on; how many there were. */

@@ -107,7 +107,7 @@ put_all(json_t * to, const json_t * sets, const json_t * fields,
 		eq = strchr(text, '=');
 		if (eq == NULL || eq == text || (size_t)(eq - text) >=
 		    sizeof(key))
-			return (err_set(e, ERR_CONFIG, "record", "%s is "
+			return (err_set(e, ERR_CONFIG, "usage", "%s is "
 			    "key=value, not \"%.60s\"", what, text));
 		memcpy(key, text, (size_t)(eq - text));
 		key[eq - text] = '\0';
@@ -163,6 +163,21 @@ hide_all(json_t * config, const json_t * fields, struct err * e)
 			return (-1);
 	}
 	return (0);
+}
+
+void
+record_secrets(const json_t * config, struct record_scrub * scrub)
+{
+	const char * key, * s;
+	json_t * v;
+
+	json_object_foreach((json_t *)(uintptr_t)config, key, v) {
+		s = json_string_value(v);
+		if (s != NULL && strncmp(s, "$env:", 5) == 0 &&
+		    (s = getenv(s + 5)) != NULL)
+			record_scrub_add(scrub, s, strlen(s));
+		record_secrets(v, scrub);
+	}
 }
 
 static size_t
@@ -290,8 +305,14 @@ ask_what(const struct record_opts * o, const struct manifest * m, json_t * fx,
 	}
 	args = o->args != NULL ? json_parse(o->args, strlen(o->args), "--args",
 	    e) : json_object();
-	if (args == NULL)
+	if (!json_is_object(args)) {
+		if (args != NULL)
+			err_set(e, ERR_CONFIG, "usage", "--args is a JSON "
+			    "object, as {\"name\": \"x\"}");
+		memcpy(e->code, "usage", sizeof("usage"));
+		json_decref(args);
 		return (-1);
+	}
 	json_object_set_new(fx, "action", json_string(o->action));
 	json_object_set_new(fx, "args", args);
 	return (0);

@@ -20,7 +20,7 @@ struct reader {
 static int
 expected(struct reader * r, const char * what)
 {
-	return (err_set(r->e, ERR_CONFIG, "where", "--where: expected %s at "
+	return (err_set(r->e, ERR_CONFIG, "usage", "--where: expected %s at "
 	    "\"%.40s\"", what, *r->p != '\0' ? r->p : "the end"));
 }
 

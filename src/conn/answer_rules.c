@@ -13,6 +13,8 @@
 
 /* A service's own words in a message. */
 #define WORDS_MAX 200
+/* A refusal within a good answer is short; pages are not read twice for it. */
+#define REFUSAL_MAX 4096
 /* What is waited where nobody says how long. */
 #define DEFAULT_WAIT_MS 60000
 /* No reset lies further away; a header read in a wrong unit does. */
@@ -340,7 +342,8 @@ by_rule(const struct manifest * m, const struct manifest_error * r,
 		e->cls = ERR_CONFIG;
 		return (ANSWER_ERROR);
 	}
-	e->cls = r->what == DO_RETRY ? ERR_TRANSIENT : r->cls;
+	e->cls = r->what == DO_RETRY || r->what == DO_START_OVER ?
+	    ERR_TRANSIENT : r->cls;
 	e->retry_after_ms = after;
 	return (ANSWER_ERROR);
 }
@@ -368,6 +371,9 @@ judge(const struct manifest * m, const struct http_res * res,
 		case DO_RETRY:
 			k = by_rule(m, r, res, body, url, e);
 			return (r->then_skip ? ANSWER_RETRY_SKIP : k);
+		case DO_START_OVER:
+			(void)by_rule(m, r, res, body, url, e);
+			return (ANSWER_START_OVER);
 		case DO_FAIL:
 		case DO_REFRESH:
 		case DO_CLOCK:
@@ -406,13 +412,14 @@ int
 answer_says(const struct manifest * m, const struct http_res * res,
     enum error_do what)
 {
+	int good = res->status / 100 == 2, rc = 0;
 	json_t * body;
 	size_t i;
-	int rc = 0;
 
-	for (i = 0; i < m->nerrors && m->errors[i].what != what; i++)
+	for (i = 0; i < m->nerrors && (m->errors[i].what != what ||
+	    (good && !is_body_rule(&m->errors[i]))); i++)
 		continue;
-	if (i == m->nerrors)
+	if (i == m->nerrors || (good && res->body_len > REFUSAL_MAX))
 		return (0);
 	body = answer_body(m, res);
 	for (i = 0; i < m->nerrors; i++)

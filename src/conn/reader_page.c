@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,6 +411,16 @@ judged(struct reader_call * c, const struct http_res * res)
 			skipped(c, res);
 			reader_call_done(c, NULL);
 		}
+		break;
+	case ANSWER_START_OVER:
+		reader_page_forget(c);
+		if (reader_sync_over(c->part)) {
+			reader_call_again(c);
+			break;
+		}
+		/* Asking again for a place that is no more is of no use. */
+		c->tries = UINT_MAX;
+		reader_call_failed(c, &e);
 		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);

@@ -342,7 +342,7 @@ begin(struct send * s, struct err * e)
 static int
 is_refused(const struct send * s, const struct http_res * res)
 {
-	if (res == NULL || res->status / 100 == 2 || res->status == 304)
+	if (res == NULL || res->status == 304)
 		return (0);
 	return (res->status == 401 || answer_says(s->r->c->m, res,
 	    DO_REFRESH));

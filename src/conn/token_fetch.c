@@ -304,9 +304,11 @@ refused(struct token_entry * x, const struct http_res * res)
 	words_of(body, words, sizeof(words));
 	err_set(&e, cls, "token", "no token from %s: the service answered "
 	    "%d%s%s", url, res->status, words, cls == ERR_TRANSIENT ? "" :
-	    is_code(body, "invalid_grant") && token_rotates(x) ? "; the refresh "
-	    "token is void: perhaps it was used by a daemon that stopped "
-	    "before it could store the new one; authorise again and SET SECRET" :
+	    (is_code(body, "invalid_grant") ||
+	    is_code(body, "invalid_refresh_token")) && token_rotates(x) ?
+	    "; the refresh token is void: perhaps it was used by a daemon that "
+	    "stopped before it could store the new one; authorise again and "
+	    "SET SECRET" :
 	    "; check the credentials in the connector's CONFIG");
 	e.retry_after_ms = after;
 	json_decref(body);
@@ -320,6 +322,17 @@ refused(struct token_entry * x, const struct http_res * res)
 		return;
 	}
 	token_failed(x, &e);
+}
+
+static int
+has_error(const struct http_res * res)
+{
+	json_t * body = res->body == NULL ? NULL : json_loadb(res->body,
+	    res->body_len, JSON_DECODE_ANY, NULL);
+	int rc = json_str(body, "error") != NULL;
+
+	json_decref(body);
+	return (rc);
 }
 
 static void
@@ -336,6 +349,11 @@ read_answer(struct token_entry * x, const struct http_res * res)
 		now = date;
 	if (token_answer_read(x->auth, res->body ? res->body : "",
 	    res->body_len, now, &a, &e)) {
+		/* Some refuse in an answer of 200. */
+		if (has_error(res)) {
+			refused(x, res);
+			return;
+		}
 		err_prefix(&e, "%s", http_url_safe(url, sizeof(url),
 		    x->req->url));
 		token_failed(x, &e);

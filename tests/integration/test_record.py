@@ -241,6 +241,14 @@ t.ok(rc == 0 and json.loads(fixture("test"))["test"], "the test", out)
 seen.clear()
 rc, out = record("--action", "plain.make", "--args", '{"name": "x"}')
 t.ok(rc == 2 and "--yes" in out and not seen, "no action without --yes", out)
+for code, said, args in (
+        (1, "cannot write", ['{"name": "x"}', "-o", "none/n.json"]),
+        (1, "cannot write", ['{"name": "x"}', "-o", "mine", "--force"]),
+        (1, "a secret stands in", [json.dumps({"name": "a " + SECRET})]),
+        (2, "JSON object", ['["x"]']), (2, "valid JSON", ['{"name"'])):
+    rc, out = record("--action", "plain.make", "--yes", "--args", *args)
+    t.ok(rc == code and said in out and not seen and SECRET not in out,
+         "%s: it is not done" % said, out)
 rc, out = record("--action", "plain.make", "--args", '{"name": "x"}', "--yes")
 fx = json.loads(fixture("plain.make"))
 t.eq([rc, fx["exchanges"][0]["request"]["body"], fx["result"]["said"]["key"]],
@@ -311,20 +319,20 @@ BAD = [
     (1, "no text", ["--entity", "bytes"]),
     (1, "no column", ["--entity", "plain", "-o", "n.json", "--where",
                       "x = 1"]),
-    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where", "id"]),
-    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
+    (2, "expected", ["--entity", "plain", "-o", "n.json", "--where", "id"]),
+    (2, "expected", ["--entity", "plain", "-o", "n.json", "--where",
                      "id LIKE '%x'"]),
-    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
+    (2, "expected", ["--entity", "plain", "-o", "n.json", "--where",
                      "id = 'x"]),
-    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
+    (2, "expected", ["--entity", "plain", "-o", "n.json", "--where",
                      "id = '"]),
-    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
+    (2, "expected", ["--entity", "plain", "-o", "n.json", "--where",
                      "id = 'a''"]),
-    (1, "expected", ["--entity", "plain", "-o", "n.json", "--where",
+    (2, "expected", ["--entity", "plain", "-o", "n.json", "--where",
                      "id IN (1"]),
     (1, "did you mean", ["--entity", "plain", "-o", "n.json", "--set",
                          "zone=a"]),
-    (1, "key=value", ["--entity", "plain", "-o", "n.json", "--set", "zones"]),
+    (2, "key=value", ["--entity", "plain", "-o", "n.json", "--set", "zones"]),
     (1, "config.size", ["--entity", "plain", "-o", "n.json", "--set",
                         "size=many"]),
     (1, "NOT_SET", ["--entity", "plain", "-o", "n.json", "--set",

@@ -70,7 +70,8 @@ test_cut_at_a_boundary(void ** state)
 			n = strlen(e.msg);
 			assert_int_equal(utf8_check(e.msg, n), n);
 			assert_true(n > sizeof(e.msg) - 1 - len);
-			assert_memory_equal(e.msg, text, n);
+			assert_string_equal(e.msg + n - 3, "\xe2\x80\xa6");
+			assert_memory_equal(e.msg, text, n - 3);
 			err_set(&e, ERR_CONFIG, "c", "%s", seqs[i]);
 			err_prefix(&e, "%s", text);
 			n = strlen(e.msg);
