@@ -40,6 +40,7 @@ struct action {
 	int told;              /* ... and the error says so */
 	int has_refusal;       /* it was refused after that: */
 	struct err refusal;
+	int looked;            /* it was looked for, and was not there */
 	int resent;            /* it was looked for, was not there, and was sent
 	                          again */
 	enum action_state state;

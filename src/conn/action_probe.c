@@ -210,6 +210,13 @@ not_there(struct action * a, int status)
 		give_up(a, "it was sent twice, and is not there");
 		return;
 	}
+	/* A service that is slow may be at it still. */
+	if (!a->looked && !a->env->no_pause) {
+		a->looked = 1;
+		a->tries = 0;
+		if (action_begin_in(a, action_left_ms(a) / 3, ACTION_PAUSE))
+			return;
+	}
 	a->resent = 1;
 	a->judged = 0;
 	a->step = STEP_ACT;

@@ -70,6 +70,8 @@ runner_free(struct runner * r)
 	json_decref(r->list);
 	json_decref(r->names);
 	loop_timer_free(r->load_timer);
+	loop_timer_free(r->refit_timer);
+	free(r->refit_after);
 	loop_soon_cancel(r->loop, &r->stop_soon);
 	free(r->node);
 	free(r);

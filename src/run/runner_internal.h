@@ -57,6 +57,10 @@ struct runner {
 	int64_t look_us;       /* when that was */
 	int64_t look_after_us; /* and not again before */
 
+	/* Going over to types that were read anew. */
+	struct loop_timer * refit_timer;
+	char * refit_after;    /* the last that was looked at, or NULL */
+
 	struct runner_stats stats;
 };
 
@@ -134,7 +138,7 @@ void runner_sweep_literals(struct runner * r);
 struct job * runner_adopt(struct runner * r, const json_t * rec);
 
 /** runner_refit(r): The types are others: look again at what did not fit, and go
- * over to those that changed. */
+ * over to those that changed; thousands of them a slice at a time. */
 void runner_refit(struct runner * r);
 
 /** runner_poll_start(r): Begin looking for other daemons' changes. */

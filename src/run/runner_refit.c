@@ -1,11 +1,15 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "conn/types.h"
 #include "run/runner_internal.h"
 
-/* The types were read anew: their connectors go over to them. */
+/* The types were read anew: their connectors go over to them, so many at a time:
+ * some 2 ms. */
+#define SLICE 64
+#define SLICE_MS 2
 
 struct change {
 	struct job * old;
@@ -81,25 +85,51 @@ refit_changed(struct runner * r, struct job * old)
 	return (0);
 }
 
+/* -1: no memory. */
+static int
+refit_one(struct runner * r, struct job * j)
+{
+	if (j->busy)
+		return (0);
+	if (j->misfit != NULL)
+		return (refit_misfit(r, j));
+	if (types_get(r->types, j->c->m->type) == NULL ||
+	    types_get(r->types, j->c->m->type) == j->c->m)
+		return (0);
+	return (refit_changed(r, j));
+}
+
+static void
+on_slice(void * arg)
+{
+	struct runner * r = arg;
+	size_t i = r->refit_after ? runner_after(r, r->refit_after) : 0, n = 0;
+
+	if (r->stopping)
+		return;
+	free(r->refit_after);
+	r->refit_after = NULL;
+	/* Each keeps its place in the array; one that cannot be replaced for
+	 * want of memory leaves it.  Without a place to go on at, all at once. */
+	for (; i < r->n; i++) {
+		if (refit_one(r, r->sorted[i]))
+			return;
+		if (++n >= SLICE && r->refit_timer != NULL &&
+		    (r->refit_after = strdup(r->sorted[i]->c->name)) != NULL) {
+			loop_timer_start(r->refit_timer, SLICE_MS);
+			return;
+		}
+	}
+}
+
 void
 runner_refit(struct runner * r)
 {
-	struct job * j;
-	size_t i;
-	int rc;
-
-	/* Each keeps its place in the array; one that cannot be replaced for
-	 * want of memory leaves it. */
-	for (i = 0; i < r->n; i++) {
-		j = r->sorted[i];
-		rc = 0;
-		if (j->misfit != NULL && !j->busy)
-			rc = refit_misfit(r, j);
-		else if (j->misfit == NULL && !j->busy &&
-		    types_get(r->types, j->c->m->type) != NULL &&
-		    types_get(r->types, j->c->m->type) != j->c->m)
-			rc = refit_changed(r, j);
-		if (rc != 0)
-			return;
-	}
+	if (r->refit_timer == NULL)
+		r->refit_timer = loop_timer_new(r->loop, on_slice, r);
+	else
+		loop_timer_stop(r->refit_timer);
+	free(r->refit_after);
+	r->refit_after = NULL;
+	on_slice(r);
 }

@@ -28,7 +28,7 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
 /* What happens to a sending. */
 enum { DONE, DONE_LOST, DONE_502, GARBLED, LOST, GONE_502, BUSY, REFUSED,
 	UNREACHED, NMAKES };
-/* ... and to a look. */
+/* ... and to a look, before the second sending and after it. */
 enum { SEES, FORBIDDEN, AWAY, PAGE, UNDATED, STALE, NLOOKS };
 
 static int makes[2], looks[2]; /* the last for ever */
@@ -36,6 +36,7 @@ static unsigned nmade, nlooked, things;
 static int is_unique;   /* the service refuses a second */
 static char keys[4][64];
 static int64_t made_ms;
+static int64_t late_ms; /* when what was sent first gets done; 0: not */
 
 static void
 make(struct fake_answer * a)
@@ -106,7 +107,12 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		return;
 	}
 	a->ctype = "application/json";
-	switch (looks[nlooked++ > 0]) {
+	nlooked++;
+	if (late_ms > 0 && clock_wall_ms() >= late_ms) {
+		things++;
+		late_ms = 0;
+	}
+	switch (looks[nmade > 1]) {
 	case SEES:
 		rfc3339_format(made_ms, at);
 		snprintf(body, sizeof(body), "{\"things\": [{\"name\": \"x\\nyy\"}"
@@ -228,6 +234,13 @@ test_probe(void ** state)
 	play("probed", LOST, SEES, DONE, SEES);
 	assert_int_equal(ended.what, OUTCOME_DONE);
 	assert_int_equal(ended.attempts, 2);
+	/* A slow service: done after the first look, and not twice. */
+	made_ms = clock_wall_ms();
+	late_ms = made_ms + 2000;
+	play("probed", LOST, SEES, DONE, SEES);
+	assert_int_equal(ended.what, OUTCOME_SEEN);
+	assert_int_equal(nmade, 1);
+	assert_int_equal(nlooked, 2);
 	/* Twice lost, and done the second time. */
 	play("probed", LOST, SEES, DONE_LOST, SEES);
 	assert_int_equal(ended.what, OUTCOME_SEEN);

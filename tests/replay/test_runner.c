@@ -2,6 +2,8 @@
 #include "world.h"
 
 #include "base/clock.h"
+#include "conn/connector.h"
+#include "conn/types.h"
 
 static struct world * w;
 
@@ -470,6 +472,52 @@ test_misfit_fits_again(void ** state)
 	assert_int_equal(system(cmd), 0);
 }
 
+/* Whether the ${i}-th still is of a type that was. */
+static int
+is_of(const struct types * t, size_t i)
+{
+	const struct connector * c;
+	char name[16];
+
+	snprintf(name, sizeof(name), "c%03zu", i);
+	c = runner_connector(w->node[0].runner, name);
+	return (c != NULL && types_get(t, c->m->type) == c->m);
+}
+
+/* Many go over to another type, so many at a time, whatever is made or dropped
+ * meanwhile. */
+static void
+test_refit_many(void ** state)
+{
+	const char * src = getenv("srcdir"), * dirs[1];
+	struct types * own = w->types;
+	char name[16], path[1024];
+	size_t i, left;
+	struct err e;
+
+	(void)state;
+	for (i = 0; i < 150; i++) {
+		snprintf(name, sizeof(name), "c%03zu", i);
+		world_create(w, 0, name, 3600000);
+	}
+	world_rest(w);
+	snprintf(path, sizeof(path), "%s/connectors", src ? src : ".");
+	dirs[0] = path;
+	if ((w->types = types_load(dirs, 1, &e)) == NULL)
+		fail_msg("%s", e.msg);
+	runner_set_types(w->node[0].runner, w->types);
+	for (left = 0, i = 0; i < 150; i++)
+		left += (size_t)is_of(own, i);
+	assert_int_equal(left, 150 - 64);
+	world_create(w, 0, "a", 3600000);
+	assert_int_equal(world_do(w, 0, runner_delete, "c063", &e), 0);
+	world_pass(w, 100);
+	for (i = 0; i < 150; i++)
+		assert_false(is_of(own, i));
+	world_pass(w, 1000);
+	types_free(own);
+}
+
 static void
 test_load_while_away(void ** state)
 {
@@ -603,7 +651,8 @@ main(void)
 		T(test_trigger_at_the_bucket_s_start),
 		T(test_trigger_disabled), T(test_status_is_restored),
 		T(test_disabled_stays_disabled), T(test_misfits),
-		T(test_misfit_fits_again), T(test_load_while_away),
+		T(test_misfit_fits_again), T(test_refit_many),
+		T(test_load_while_away),
 		T(test_create_before_load), T(test_test), T(test_alerts_alone),
 	};
 
