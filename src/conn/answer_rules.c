@@ -13,6 +13,8 @@
 
 /* A service's own words in a message. */
 #define WORDS_MAX 200
+/* A refusal within a good answer is short; pages are not read twice for it. */
+#define REFUSAL_MAX 4096
 /* What is waited where nobody says how long. */
 #define DEFAULT_WAIT_MS 60000
 /* No reset lies further away; a header read in a wrong unit does. */
@@ -126,12 +128,28 @@ answer_has_body_rules(const struct manifest * m)
 	return (0);
 }
 
-/* Whether ${key} stands somewhere in quotes. */
-static int
-has_key(const char * s, size_t n, const char * key, size_t len)
-{
-	const char * at = s, * end = s + n;
+/* A text that is looked through for keys. */
+struct text {
+	const char * s;
+	size_t n;
+	int is_json;
+};
 
+/* Whether ${key} stands somewhere, in JSON in quotes. */
+static int
+has_key(const struct text * t, const char * key, size_t len)
+{
+	const char * s = t->s, * at = s, * end = s + t->n;
+
+	if (!t->is_json) {
+		/* An attribute; and what XML and CSV write otherwise. */
+		if (len > 0 && *key == '@') {
+			key++;
+			len--;
+		}
+		return (len == 0 || *key == '#' || memchr(key, '"', len) ||
+		    memmem(s, t->n, key, len));
+	}
 	while ((at = memmem(at, (size_t)(end - at), key, len)) != NULL) {
 		if (at > s && at[-1] == '"' && at + len < end &&
 		    at[len] == '"')
@@ -142,17 +160,17 @@ has_key(const char * s, size_t n, const char * key, size_t len)
 }
 
 static int
-has_keys(const struct json_path * p, const char * s, size_t n)
+has_keys(const struct json_path * p, const struct text * t)
 {
 	const struct path_step * st;
 	size_t i, k;
 
 	for (i = 0; i < p->n; i++) {
 		st = &p->steps[i];
-		if (st->kind == PATH_KEY && !has_key(s, n, st->key, st->len))
+		if (st->kind == PATH_KEY && !has_key(t, st->key, st->len))
 			return (0);
 		for (k = 0; st->kind == PATH_WHERE && k < st->nconds; k++)
-			if (!has_key(s, n, st->conds[k].key,
+			if (!has_key(t, st->conds[k].key,
 			    st->conds[k].key_len))
 				return (0);
 	}
@@ -160,15 +178,17 @@ has_keys(const struct json_path * p, const char * s, size_t n)
 }
 
 int
-answer_may_match(const struct manifest * m, const char * s, size_t n)
+answer_may_match(const struct manifest * m, enum manifest_decode how,
+    const char * s, size_t n)
 {
+	const struct text t = { s, n, how != DECODE_XML && how != DECODE_CSV };
 	const struct manifest_error * r;
 	size_t i;
 
 	for (i = 0; i < m->nerrors; i++) {
 		r = &m->errors[i];
 		if (is_body_rule(r) && (r->path == NULL ||
-		    has_keys(r->path, s, n)))
+		    has_keys(r->path, &t)))
 			return (1);
 	}
 	return (0);
@@ -322,7 +342,8 @@ by_rule(const struct manifest * m, const struct manifest_error * r,
 		e->cls = ERR_CONFIG;
 		return (ANSWER_ERROR);
 	}
-	e->cls = r->what == DO_RETRY ? ERR_TRANSIENT : r->cls;
+	e->cls = r->what == DO_RETRY || r->what == DO_START_OVER ?
+	    ERR_TRANSIENT : r->cls;
 	e->retry_after_ms = after;
 	return (ANSWER_ERROR);
 }
@@ -350,8 +371,12 @@ judge(const struct manifest * m, const struct http_res * res,
 		case DO_RETRY:
 			k = by_rule(m, r, res, body, url, e);
 			return (r->then_skip ? ANSWER_RETRY_SKIP : k);
+		case DO_START_OVER:
+			(void)by_rule(m, r, res, body, url, e);
+			return (ANSWER_START_OVER);
 		case DO_FAIL:
 		case DO_REFRESH:
+		case DO_CLOCK:
 			return (by_rule(m, r, res, body, url, e));
 		}
 	}
@@ -384,20 +409,22 @@ answer_judge(const struct manifest * m, const struct http_res * res,
 }
 
 int
-answer_refused(const struct manifest * m, const struct http_res * res)
+answer_says(const struct manifest * m, const struct http_res * res,
+    enum error_do what)
 {
+	int good = res->status / 100 == 2, rc = 0;
 	json_t * body;
 	size_t i;
-	int rc = 0;
 
-	for (i = 0; i < m->nerrors && m->errors[i].what != DO_REFRESH; i++)
+	for (i = 0; i < m->nerrors && (m->errors[i].what != what ||
+	    (good && !is_body_rule(&m->errors[i]))); i++)
 		continue;
-	if (i == m->nerrors)
+	if (i == m->nerrors || (good && res->body_len > REFUSAL_MAX))
 		return (0);
 	body = answer_body(m, res);
 	for (i = 0; i < m->nerrors; i++)
 		if (rule_matches(&m->errors[i], res, body)) {
-			rc = m->errors[i].what == DO_REFRESH;
+			rc = m->errors[i].what == what;
 			break;
 		}
 	json_decref(body);

@@ -37,6 +37,7 @@ struct connector {
 	char * options; /* as given, as JSON text */
 	struct connector_options opt;
 	char * token_base; /* where its last token said the service is, or NULL */
+	int64_t clock_ms; /* the service's clock is so far ahead (clock_skew.h) */
 	json_t * parsed; /* ${config}, once somebody asked; or NULL */
 };
 

@@ -360,9 +360,10 @@ struct manifest_entity {
 	                                 service has deleted it; 0: none */
 };
 
-/* REFRESH: the token is refused; another is fetched. */
+/* REFRESH: the token is refused; another is fetched.  CLOCK: our clock is not the
+ * service's; it is signed once more, with its. */
 enum error_do { DO_FAIL, DO_RETRY, DO_RATE_LIMITED, DO_EMPTY, DO_SKIP,
-	DO_REFRESH };
+	DO_REFRESH, DO_START_OVER, DO_CLOCK };
 
 /* One rule; the first that matches decides.  Within an answer that matches
  * none, the usual classes of err_from_http() hold. */

@@ -62,7 +62,7 @@ static void
 read_what(struct mread * r, struct manifest_error * x, const json_t * v)
 {
 	static const char * const does[] = { "fail", "retry", "rate_limited",
-	    "empty", "skip", "refresh", NULL };
+	    "empty", "skip", "refresh", "start_over", "clock", NULL };
 	static const char * const thens[] = { "skip", NULL };
 	static const char * const classes[] = { "transient", "permanent",
 	    "config", NULL };
@@ -76,6 +76,8 @@ read_what(struct mread * r, struct manifest_error * x, const json_t * v)
 		mread_fault(r, "then", "goes with \"do\": \"retry\"");
 	i = mread_word(r, v, "class", classes, 1);
 	x->cls = i == 0 ? ERR_TRANSIENT : i == 2 ? ERR_CONFIG : ERR_PERMANENT;
+	if (x->what == DO_CLOCK)
+		x->cls = ERR_CONFIG;
 	if (json_object_get(v, "class") != NULL && x->what != DO_FAIL)
 		mread_fault(r, "class", "goes with \"do\": \"fail\"");
 	x->wait_ms = (int64_t)(1000 * mread_num(r, v, "wait_s", 0, 0.001,

@@ -183,6 +183,7 @@ give(struct reader * r)
 	struct page * p = part->page;
 
 	reader_sync_given(part);
+	part->is_out = 1;
 	part->page = NULL;
 	part->state = part->has_failed ? PART_FAILED :
 	    part->is_last ? PART_DONE : PART_READY;

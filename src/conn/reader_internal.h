@@ -97,6 +97,8 @@ struct reader_part {
 	int64_t offset, number;
 	int size;                  /* asked for; 0: the manifest's */
 	int is_wide;               /* asks without what may widen */
+	int is_out;                /* rows of it were given */
+	unsigned overs;            /* so often it was begun anew */
 	uint64_t hash;             /* of the page before */
 	uint64_t place;            /* a page and where it led, ... */
 	int64_t place_at;          /* ... by number; 0: none */
@@ -262,6 +264,9 @@ int reader_sync_place(struct reader_part * p) MUST_CHECK;
 int reader_sync_part(struct reader_part * p, struct err * e) MUST_CHECK;
 int reader_sync_ended(const struct reader * r, struct err * e) MUST_CHECK;
 void reader_sync_given(struct reader_part * p);
+/** reader_sync_over(p): The service has forgotten the place in the list: whether it
+ * is read from its beginning, as no row would come twice to whom it matters. */
+int reader_sync_over(struct reader_part * p);
 /** reader_sync_lost(e): Make of ${e} that the mark leads nowhere; -1. */
 int reader_sync_lost(const struct reader * r, struct err * e);
 void reader_sync_part_free(struct reader_part * p);

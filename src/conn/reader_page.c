@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,18 +141,6 @@ kept_or(const struct reader_call * c, const char * key, const char * has)
 	return (has);
 }
 
-/* The answer says itself that something is not in it. */
-static void
-not_whole(struct reader_call * c, const struct decode_body * body)
-{
-	struct result_skips s = { .n = 1 };
-	char url[72];
-
-	snprintf(s.why, sizeof(s.why), "%s: %s", http_url_safe(url,
-	    sizeof(url), c->req->url), body->lack);
-	reader_skipped(c->part->r, &s);
-}
-
 static void
 decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 {
@@ -183,8 +172,6 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 		reader_call_failed(c, &e);
 		return;
 	}
-	if (body.lack[0] != '\0')
-		not_whole(c, &body);
 	page->at_ms = clock_wall_ms();
 	st->pages++;
 	st->rows += page->nrows;
@@ -210,7 +197,7 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 }
 
 /* The same of one that is too large to be copied: a tree is made of it only where a
- * rule may match. */
+ * rule may match, as of a large copy. */
 static json_t *
 large_body(const struct reader_call * c)
 {
@@ -221,7 +208,7 @@ large_body(const struct reader_call * c)
 	size_t n;
 
 	if (c->decoder == NULL || (s = decode_json_text(c->decoder, &n)) ==
-	    NULL || !answer_may_match(p->c->m, s, n))
+	    NULL || !answer_may_match(p->c->m, p->ent->decode, s, n))
 		return (NULL);
 	if (p->ent->decode != DECODE_NDJSON)
 		return (json_loadb(s, n, JSON_DECODE_ANY, NULL));
@@ -236,14 +223,18 @@ large_body(const struct reader_call * c)
 static json_t *
 ruled_body(const struct reader_call * c, const struct http_res * res)
 {
+	const struct plan * p = c->part->r->plan;
+
 	if (!c->part->r->has_body_rules || res->status / 100 != 2)
 		return (NULL);
 	if (c->body.failed)
 		return (large_body(c));
-	if (c->body.len == 0)
+	if (c->body.len == 0 || (c->body.len > COPY_MAX &&
+	    !answer_may_match(p->c->m, p->ent->decode, c->body.p,
+	    c->body.len)))
 		return (NULL);
-	return (answer_body_read(c->part->r->plan->c->m, NULL,
-	    c->part->r->plan->ent->decode, c->body.p, c->body.len));
+	return (answer_body_read(p->c->m, NULL, p->ent->decode, c->body.p,
+	    c->body.len));
 }
 
 /*
@@ -334,6 +325,20 @@ is_lost(const struct reader_call * c, enum answer_kind kind,
 	    (kind == ANSWER_ERROR && e->cls == ERR_PERMANENT));
 }
 
+/* The place in the list is there no more. */
+static void
+forgotten(struct reader_call * c, const struct err * e)
+{
+	reader_page_forget(c);
+	if (reader_sync_over(c->part)) {
+		reader_call_again(c);
+		return;
+	}
+	/* Asking once more for it is of no use. */
+	c->tries = UINT_MAX;
+	reader_call_failed(c, e);
+}
+
 static void
 judged(struct reader_call * c, const struct http_res * res)
 {
@@ -421,6 +426,9 @@ judged(struct reader_call * c, const struct http_res * res)
 			reader_call_done(c, NULL);
 		}
 		break;
+	case ANSWER_START_OVER:
+		forgotten(c, &e);
+		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);
 		reader_page_forget(c);
@@ -459,6 +467,17 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	}
 }
 
+/* How much of it is copied: of what the decoder holds as JSON no more than an error
+ * has.  Of the rest nothing else has the text. */
+static size_t
+copy_max(const struct reader * r)
+{
+	enum manifest_decode how = r->plan->ent->decode;
+
+	return (r->has_body_rules && (how == DECODE_XML || how == DECODE_CSV) ?
+	    0 : COPY_MAX);
+}
+
 int
 reader_page_send(struct reader_call * c, struct err * e)
 {
@@ -483,7 +502,7 @@ reader_page_send(struct reader_call * c, struct err * e)
 	c->has_failed = 0;
 	c->bad_page = 0;
 	c->copy = c->part->r->has_body_rules || c->kept.key[0] != '\0';
-	c->body.max = COPY_MAX;
+	c->body.max = copy_max(c->part->r);
 	buf_clear(&c->body);
 	c->sent = send_start(c->part->r->env, c->req, &o, on_answer, c);
 	buf_free(&lines[0]);

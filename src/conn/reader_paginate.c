@@ -499,6 +499,20 @@ tell_total(struct reader_part * p, const struct reader_answer * a)
 	    total > p->offset ? (uint64_t)(total - p->offset) : 0;
 }
 
+/* The answer says itself that something is not in it. */
+static void
+tell_lack(struct reader_part * p, const struct reader_answer * a)
+{
+	struct result_skips s = { .n = 1 };
+	char url[72];
+
+	if (a->body == NULL || a->body->lack[0] == '\0')
+		return;
+	snprintf(s.why, sizeof(s.why), "%s: %s", http_url_safe(url,
+	    sizeof(url), a->url), a->body->lack);
+	reader_skipped(p->r, &s);
+}
+
 int
 reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e)
@@ -532,10 +546,12 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 		    "sent a page once more; its paging would not end: "
 		    "mend paginate in the manifest or narrow the query"));
 	p->is_last = !more;
+	/* Its windows say themselves what they lack. */
 	if (splits(p, a)) {
 		p->is_last = 0;
 		return (0);
 	}
+	tell_lack(p, a);
 	check_caps(p, a, more);
 	tell_total(p, a);
 	return (0);

@@ -17,6 +17,7 @@
  *     asked for once more, and if they are the same the list goes on behind it;
  *   "bound": the list is asked for from that value on (reader_restart.c).
  */
+#define OVERS_MAX 3 /* a place may be forgotten, but not again and again */
 #define MARK_VERSION 1
 #define TEXT_MAX 8192 /* of a cursor or URL in a mark */
 #define KEY UINT64_C(0x6d61726b2d6b6579)
@@ -263,6 +264,24 @@ reader_sync_parts(struct reader * r,
 {
 	r->sync->part = cb;
 	r->sync->part_arg = arg;
+}
+
+int
+reader_sync_over(struct reader_part * p)
+{
+	struct reader_sync * s = p->r->sync;
+
+	/* A sync's rows are written by their keys. */
+	if ((s == NULL && p->is_out) || p->overs++ == OVERS_MAX)
+		return (0);
+	if (s != NULL)
+		s->newest = INT64_MIN;
+	page_unref(p->checked);
+	p->checked = NULL;
+	p->check = CHECK_NOT;
+	p->begins = 1;
+	reader_paginate_rewind(p);
+	return (1);
 }
 
 const json_t *

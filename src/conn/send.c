@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conn/answer_rules.h"
+#include "conn/clock_skew.h"
 #include "conn/token.h"
 #include "conn/vault.h"
 
@@ -40,7 +41,9 @@ struct send {
 	int64_t deadline_us;
 	int64_t used;          /* the token's serial; 0: none */
 	uint64_t since;        /* secrets_vault_changes() when it was sent */
-	int is_second;         /* a token or a secret was refused already */
+	int64_t clock_ms;      /* what our clock was corrected by then */
+	int is_second;         /* a token, a secret or our clock was refused
+	                          already */
 	unsigned waits;        /* for Vault */
 	http_cb * cb;
 	void * arg;
@@ -196,7 +199,8 @@ transmit(struct send * s, const struct token_value * t, struct err * e)
 	if (s->r->nbase > 0 && move_base(s->r, t->base_url, e))
 		return (-1);
 	if (s->r->proof != NULL || t != NULL)
-		v.now_ms = clock_wall_ms();
+		v.now_ms = clock_skew_now(s->r->c);
+	s->clock_ms = s->r->c->clock_ms;
 	if (request_sign_with(s->r, &v, &sig, e))
 		return (-1);
 	memset(&hr, 0, sizeof(hr));
@@ -338,9 +342,10 @@ begin(struct send * s, struct err * e)
 static int
 is_refused(const struct send * s, const struct http_res * res)
 {
-	if (res == NULL || res->status / 100 == 2 || res->status == 304)
+	if (res == NULL || res->status == 304)
 		return (0);
-	return (res->status == 401 || answer_refused(s->r->c->m, res));
+	return (res->status == 401 || answer_says(s->r->c->m, res,
+	    DO_REFRESH));
 }
 
 /* Whether there may be another token or secret than what was refused. */
@@ -354,6 +359,17 @@ drop_refused(struct send * s)
 	return (1);
 }
 
+/* Whether it was signed at a time that is not the service's, which is known now.  A
+ * token that says how late it is there is asked for anew by itself. */
+static int
+is_off(const struct send * s, const struct http_res * res)
+{
+	return (res != NULL && res->status / 100 != 2 && res->status != 304 &&
+	    s->r->proof != NULL && (s->used == 0 ||
+	    json_object_get(s->r->proof, "text") == NULL) &&
+	    clock_skew_learn(s->r->c, res, s->clock_ms));
+}
+
 static void
 on_answer(void * arg, const struct http_res * res, const struct err * e)
 {
@@ -364,7 +380,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	if (!s->o.uncounted)
 		call_counts_answer(s->env->counts, s->r->c->m->type, res, e);
 	refused = is_refused(s, res);
-	if (!refused || s->is_second || !drop_refused(s)) {
+	if (s->is_second || !(refused ? drop_refused(s) :
+	    is_off(s, res))) {
 		s->r->is_refused = refused;
 		finish(s, res, e);
 		return;

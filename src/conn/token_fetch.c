@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "conn/answer_rules.h"
+#include "conn/clock_skew.h"
 #include "conn/jwt.h"
 #include "conn/request_build.h"
 #include "conn/token_internal.h"
@@ -303,20 +304,35 @@ refused(struct token_entry * x, const struct http_res * res)
 	words_of(body, words, sizeof(words));
 	err_set(&e, cls, "token", "no token from %s: the service answered "
 	    "%d%s%s", url, res->status, words, cls == ERR_TRANSIENT ? "" :
-	    is_code(body, "invalid_grant") && token_rotates(x) ? "; the refresh "
-	    "token is void: perhaps it was used by a daemon that stopped "
-	    "before it could store the new one; authorise again and SET SECRET" :
+	    (is_code(body, "invalid_grant") ||
+	    is_code(body, "invalid_refresh_token")) && token_rotates(x) ?
+	    "; the refresh token is void: perhaps it was used by a daemon that "
+	    "stopped before it could store the new one; authorise again and "
+	    "SET SECRET" :
 	    "; check the credentials in the connector's CONFIG");
 	e.retry_after_ms = after;
 	json_decref(body);
-	/* Vault may have others by now. */
+	/* Vault may have others by now, or it was signed at a wrong time. */
 	if (cls == ERR_CONFIG && res->status <= 403 && !x->is_second &&
-	    secrets_refused(x->ts->env->secrets, x->c->config, x->since)) {
+	    (secrets_refused(x->ts->env->secrets, x->c->config, x->since) ||
+	    (x->req->proof != NULL &&
+	    clock_skew_learn(x->c, res, x->clock_ms)))) {
 		x->is_second = 1;
 		token_fetch(x);
 		return;
 	}
 	token_failed(x, &e);
+}
+
+static int
+has_error(const struct http_res * res)
+{
+	json_t * body = res->body == NULL ? NULL : json_loadb(res->body,
+	    res->body_len, JSON_DECODE_ANY, NULL);
+	int rc = json_str(body, "error") != NULL;
+
+	json_decref(body);
+	return (rc);
 }
 
 static void
@@ -333,6 +349,11 @@ read_answer(struct token_entry * x, const struct http_res * res)
 		now = date;
 	if (token_answer_read(x->auth, res->body ? res->body : "",
 	    res->body_len, now, &a, &e)) {
+		/* Some refuse in an answer of 200. */
+		if (has_error(res)) {
+			refused(x, res);
+			return;
+		}
 		err_prefix(&e, "%s", http_url_safe(url, sizeof(url),
 		    x->req->url));
 		token_failed(x, &e);
@@ -369,7 +390,7 @@ send_it(struct token_entry * x, const struct buf * jwt, struct err * e)
 {
 	const struct conn_env * env = x->ts->env;
 	struct request_vars v = { .secrets = env->secrets,
-	    .jwt = jwt->len > 0 ? jwt->p : NULL, .now_ms = clock_wall_ms() };
+	    .jwt = jwt->len > 0 ? jwt->p : NULL, .now_ms = clock_skew_now(x->c) };
 	struct request_signed sig;
 	struct http_req hr;
 
@@ -380,6 +401,7 @@ send_it(struct token_entry * x, const struct buf * jwt, struct err * e)
 	if (hr.timeout_ms <= 0 || hr.timeout_ms > TIMEOUT_MS)
 		hr.timeout_ms = TIMEOUT_MS;
 	hr.max_body = MAX_ANSWER;
+	x->clock_ms = x->c->clock_ms;
 	x->since = secrets_vault_changes(env->secrets);
 	x->call = http_start(env->http, &hr, on_answer, x);
 	request_unsign(x->req, &sig);

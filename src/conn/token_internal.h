@@ -54,7 +54,9 @@ struct token_entry {
 	int64_t fence;           /* of the lease; 0: none */
 	unsigned tries;          /* to store */
 	unsigned waits;          /* for Vault */
-	int is_second;           /* a secret of Vault's was refused already */
+	int is_second;           /* a secret of Vault's or our clock was refused
+	                            already */
+	int64_t clock_ms;        /* what our clock was corrected by then */
 	uint64_t since;          /* secrets_vault_changes() when it was asked */
 	struct vault_wait * secret;
 	/* An answer whose refresh token is not stored yet, sealed; or NULL. */

@@ -79,6 +79,8 @@ sync_cursor_load(struct sync_cursor * cu, const json_t * rec, const char * of)
 		return;
 	cu->skipped = json_integer_value(json_object_get(rec, "skipped"));
 	cu->short_of = json_integer_value(json_object_get(rec, "short_of"));
+	cu->has_ahead = json_is_integer(json_object_get(rec, "ahead"));
+	cu->ahead = json_integer_value(json_object_get(rec, "ahead"));
 	if (read_value(cu->col, json_object_get(rec, "value"), &p->v))
 		return;
 	p->has = 1;
@@ -317,6 +319,22 @@ sync_cursor_step(const struct sync_cursor * cu, int64_t first_ms,
 	return (is_further(cu, out, 0));
 }
 
+/* A counter that several parts share, read one after another: the first may have
+ * got a smaller number since than the last one shows.  What a run before saw was
+ * given before this one began.  Whether ${out} says anything. */
+static int
+bound_count(struct sync_cursor * cu, struct sync_point * out)
+{
+	if (cu->col->type == COLUMN_TIMESTAMP || cu->order != SYNC_ANY ||
+	    !cu->many)
+		return (1);
+	cu->keeps_ahead = cu->seen.has;
+	if (!cu->has_ahead)
+		return (0);
+	bound(out, cu->ahead);
+	return (1);
+}
+
 int
 sync_cursor_end(struct sync_cursor * cu, const struct read_stats * st,
     int complete, struct sync_point * out)
@@ -336,7 +354,7 @@ sync_cursor_end(struct sync_cursor * cu, const struct read_stats * st,
 	cu->skipped = skipped;
 	cu->short_of = lacks;
 	*out = cu->seen;
-	if (cu->forget || is_new_lack)
+	if (!bound_count(cu, out) || cu->forget || is_new_lack)
 		return (0);
 	/* Of a list that is newest first the first row tells the time. */
 	asks_clock = cu->order != SYNC_DESC && (!cu->steps || cu->disordered);
@@ -381,6 +399,10 @@ sync_cursor_put(const struct sync_cursor * cu, const struct sync_point * p,
 	json_object_del(rec, "ids");
 	json_object_del(rec, "skipped");
 	json_object_del(rec, "short_of");
+	json_object_del(rec, "ahead");
+	if (cu->keeps_ahead)
+		rc |= json_object_set_new(rec, "ahead",
+		    json_integer(cu->seen.v));
 	if (p == NULL)
 		p = &cu->stored;
 	if (p->has && !cu->forget)

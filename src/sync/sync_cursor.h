@@ -48,6 +48,10 @@ struct sync_cursor {
 	int fills;               /* rows come that may be older than it */
 	int has_first;
 	int64_t first;           /* of the first row */
+	int many;                /* parts were read, one after another */
+	int has_ahead;           /* the greatest value a run before saw, which */
+	int64_t ahead;           /* all had before this one began */
+	int keeps_ahead;         /* the next run needs to know that of this one */
 	int disordered;          /* rows came that are older than others before */
 	int64_t skipped, short_of; /* what was missing when it last moved */
 	int forget;              /* the next run has to read all again */

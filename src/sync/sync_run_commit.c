@@ -152,6 +152,7 @@ sync_commit_end(struct sync_leg * l, int well)
 		return;
 	if (l->st.first_ms <= 0)
 		l->st.first_ms = l->r->begun_ms;
+	l->cu.many = l->parts.nseen > 1 || l->parts.over;
 	has = sync_cursor_end(&l->cu, &l->st, well, p);
 	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
 	if (has || well)

@@ -173,6 +173,47 @@ test_csv(void ** state)
 	rig_free(g);
 }
 
+/* Also where it is no JSON. */
+static void
+test_large_others(void ** state)
+{
+	static const char * const ends[] = { "</d></R>", "</d><Fault code=\"7\">"
+	    "<Text>half of it</Text></Fault></R>", "", "9,,half of it\n" };
+	struct rig * g = rig_new("\"errors\":[{\"path\":\"Fault[\\\"@code\\\"=7]"
+	    ".Text\",\"do\":\"fail\",\"code\":\"inside\"},"
+	    "{\"path\":\"[*].why\",\"do\":\"fail\",\"code\":\"inside\"}],", "\"items\":{"
+	    "\"decode\":\"xml\",\"columns\":{\"id\":{\"type\":\"text\"}},"
+	    "\"lists\":[{\"url\":\"/i\",\"records\":\"d.i\"}]},\"lines\":{"
+	    "\"decode\":\"csv\",\"columns\":{\"id\":{\"type\":\"text\"}},"
+	    "\"lists\":[{\"url\":\"/l\"}]}", "{}");
+	struct buf b = BUF_INIT(0);
+	struct fake_answer a;
+	int i, k;
+
+	(void)state;
+	memset(&a, 0, sizeof(a));
+	g->ctx.no_cache = 1;
+	for (i = 0; i < 4; i++) {
+		buf_clear(&b);
+		buf_adds(&b, i < 2 ? "<R><d>" : i == 2 ? "id,x\n" :
+		    "id,x,why\n");
+		for (k = 0; k < 24; k++)
+			buf_addf(&b, i < 2 ? "<i><id>%d</id><x>%050000d</x></i>" :
+			    i == 2 ? "%d,%050000d\n" : "%d,%050000d,\n", k, 7);
+		buf_adds(&b, ends[i]);
+		assert_true(b.len > (size_t)1 << 20);
+		a.body = b.p;
+		fake_http_script(g->http, i < 2 ? BASE "/i" : BASE "/l", &a, 1);
+		(void)rig_read(g, i < 2 ? "items" : "lines", "");
+		if (i % 2 == 1)
+			rig_error(g, ERR_PERMANENT, "inside", "answered 200");
+		else
+			assert_memory_equal(g->rows, "0 1 2 ", 6);
+	}
+	buf_free(&b);
+	rig_free(g);
+}
+
 int
 main(void)
 {
@@ -181,6 +222,7 @@ main(void)
 		cmocka_unit_test(test_xml_errors),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_large_others),
 		cmocka_unit_test(test_csv)
 	};
 

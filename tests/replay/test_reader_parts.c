@@ -142,6 +142,52 @@ test_partition(void ** state)
 }
 
 /* What fails for the moment is tried again, and only then left out. */
+#define FORGOTTEN "\"errors\":[{\"status\":[410],\"do\":\"start_over\"," \
+	"\"code\":\"resync\",\"message\":\"forgotten\"}],"
+
+/* The place in the list is there no more. */
+static void
+test_start_over(void ** state)
+{
+	struct rig * g = rig_new(FORGOTTEN, PAGED, "{\"cache_ttl\":0}");
+	struct err e;
+
+	(void)state;
+	/* Its rows are out: once more would double them. */
+	rig_script(g, "/a/i", { .body = "[{\"id\":1}]",
+	    .header = "Link: </a/2>; rel=next" });
+	rig_script(g, "/a/2", { .status = 410, .body = "{}" },
+	    { .body = "[{\"id\":2}]" });
+	rig_read(g, "issues", "repo=a");
+	rig_error(g, ERR_TRANSIENT, "resync", "forgotten");
+	assert_int_equal(fake_http_requests(g->http, BASE "/a/2"), 1);
+	/* None is out yet. */
+	rig_script(g, "/b/i", { .body = "[]",
+	    .header = "Link: </b/2>; rel=next" });
+	rig_script(g, "/b/2", { .status = 410, .body = "{}" },
+	    { .body = "[{\"id\":3}]" });
+	assert_int_equal(rig_read(g, "issues", "repo=b"), 4);
+	rig_rows(g, "b/3");
+	/* A sync writes by keys. */
+	rig_script(g, "/c/i", { .body = "[{\"id\":1}]",
+	    .header = "Link: </c/2>; rel=next" },
+	    { .body = "[{\"id\":1},{\"id\":9}]",
+	    .header = "Link: </c/2>; rel=next" });
+	rig_script(g, "/c/2", { .status = 410, .body = "{}" },
+	    { .body = "[{\"id\":2}]" });
+	rig_open(g, "issues", "repo=c");
+	assert_int_equal(reader_sync(g->r, -1, NULL, &e), 0);
+	rig_all(g);
+	rig_rows(g, "c/1|c/1 c/9|c/2");
+	/* But not for ever. */
+	rig_script(g, "/d/i", { .body = "[]",
+	    .header = "Link: </d/2>; rel=next" });
+	rig_script(g, "/d/2", { .status = 410, .body = "{}" });
+	assert_int_equal(rig_read(g, "issues", "repo=d"), 8);
+	rig_error(g, ERR_TRANSIENT, "resync", "forgotten");
+	rig_free(g);
+}
+
 static void
 test_retry_then_skip(void ** state)
 {
@@ -325,6 +371,7 @@ main(void)
 		cmocka_unit_test(test_values), cmocka_unit_test(test_held),
 		cmocka_unit_test(test_fails_in_order),
 		cmocka_unit_test(test_limit), cmocka_unit_test(test_partition),
+		cmocka_unit_test(test_start_over),
 		cmocka_unit_test(test_retry_then_skip),
 		cmocka_unit_test(test_partition_inputs),
 		cmocka_unit_test(test_partition_fails),

@@ -20,6 +20,7 @@ static struct world {
 	int by_id;            /* its bounds are of ids */
 	int slow;             /* its answers take some ms */
 	int vague;            /* not all that is asked can be sent */
+	size_t lossy;         /* of more than these it says that some are lost */
 	size_t calls, totals, mores;
 } w;
 
@@ -98,7 +99,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		buf_addf(&b, ",\"total\":%zu", k);
 		w.totals++;
 	}
-	buf_adds(&b, "}");
+	buf_addf(&b, "%s}", w.lossy && k > w.lossy ? ",\"lost\":[\"x\"]" : "");
 	a->body = b.p;
 }
 
@@ -123,7 +124,7 @@ rig(const char * split, const char * top)
 	    "\"not_null\":true},\"who\":{\"type\":\"text\",\"input\":true,"
 	    "\"default\":\"me\"}},\"lists\":[{\"needs\":[\"who\"],\"url\":"
 	    "\"/{{in.who}}\",\"records\":"
-	    "\"d\",\"paginate\":{%s},"
+	    "\"d\",\"incomplete\":{\"lost\":[]},\"paginate\":{%s},"
 	    "\"push\":{\"at\":[{\"op\":[\">=\",\">\"],\"query\":\"since\",%s},"
 	    "{\"op\":[\"<=\",\"<\"],\"query\":\"until\",%s}]},"
 	    "\"split\":{\"column\":\"at\"%s},"
@@ -323,6 +324,26 @@ test_limit_of_others(void ** state)
 		g = rig("", "");
 		read_items(g, -1, -1, full ? -1 : 0, 3);
 		came(g, -1, -1, full ? -1 : 0);
+		rig_free(g);
+	}
+}
+
+/* What the page that was let go lacked, its windows may have. */
+static void
+test_lacks(void ** state)
+{
+	struct rig * g;
+	size_t lossy;
+
+	(void)state;
+	for (lossy = 1; lossy <= 20; lossy += 19) {
+		make_world(3, 100, 20);
+		w.size = 10;
+		w.lossy = lossy;
+		g = rig("", "");
+		read_items(g, -1, -1, 0, -1);
+		came(g, -1, -1, 0);
+		assert_true((g->ctx.st.skipped > 0) == (lossy == 1));
 		rig_free(g);
 	}
 }
@@ -532,6 +553,7 @@ main(void)
 		cmocka_unit_test(test_what_fits_is_not_split),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_limit_of_others),
+		cmocka_unit_test(test_lacks),
 		cmocka_unit_test(test_one_moment),
 		cmocka_unit_test(test_deaf_service),
 		cmocka_unit_test(test_numbers),

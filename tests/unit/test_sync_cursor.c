@@ -285,6 +285,41 @@ test_counter(void ** state)
 	assert_string_equal(end(1), "9223372036854775807");
 }
 
+/* Parts that share a counter: what the first got while the last was read. */
+static void
+test_counter_of_parts(void ** state)
+{
+	int64_t v;
+
+	(void)state;
+	begin(2, SYNC_ANY);
+	cu.many = 1;
+	row(1, 1, 100);
+	row(2, 1, 110);
+	assert_string_equal(end(1), "");
+	begin(2, SYNC_ANY);
+	cu.many = 1;
+	assert_false(sync_cursor_from(&cu, &v));
+	assert_int_equal(row(3, 1, 105), SYNC_ROW_WRITE);
+	row(4, 1, 120);
+	assert_string_equal(end(1), "110");
+	/* Nothing came: all are known. */
+	begin(2, SYNC_ANY);
+	cu.many = 1;
+	assert_int_equal(row(5, 1, 115), SYNC_ROW_WRITE);
+	row(4, 1, 120);
+	assert_string_equal(end(1), "120");
+	begin(2, SYNC_ANY);
+	cu.many = 1;
+	assert_int_equal(row(4, 1, 120), SYNC_ROW_SKIP);
+	assert_string_equal(end(0), "120");
+	/* One part alone shows all. */
+	begin(2, SYNC_ANY);
+	row(6, 1, 130);
+	assert_string_equal(end(1), "130");
+	assert_null(json_object_get(rec, "ahead"));
+}
+
 /* While a new part is read whole nothing is heard of the others. */
 static void
 test_fills(void ** state)
@@ -392,6 +427,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_boundary), T(test_there_and_back), T(test_many_at_once),
 		T(test_clock), T(test_disorder), T(test_no_value), T(test_counter),
+		T(test_clock), T(test_disorder), T(test_no_value), T(test_counter_of_parts),
 		T(test_fills), T(test_lookback), T(test_left_out), T(test_bad_record),
 	};
 
