@@ -291,6 +291,11 @@ template_missing(const char * path, struct err * e)
 {
 	const char * key = strncmp(path, "config.", 7) == 0 ? path + 7 : NULL;
 
+	/* An input: what a WHERE or an action's arguments say. */
+	if (strncmp(path, "in.", 3) == 0)
+		return (err_set(e, ERR_CONFIG, "template", "%s has no value: "
+		    "what was asked needs %s = '...', too", path + 3,
+		    path + 3));
 	return (err_set(e, ERR_CONFIG, "template", "{{%s}} has no value%s%s%s",
 	    path, key ? ": set it with ALTER CONNECTOR ... SET CONFIG {\"" : "",
 	    key ? key : "", key ? "\": ...}" : ""));

@@ -573,7 +573,8 @@ add_expected(struct report * r)
 		return;
 	}
 	if (value)
-		add(r, "a value");
+		add(r, r->expected[YYSYMBOL_MINUS] ? "a value" :
+		    "a whole number");
 	else if (name)
 		add(r, r->expected[YYSYMBOL_JSTRING] ? "a key" : "a name");
 	else if (r->expected[YYSYMBOL_ID])

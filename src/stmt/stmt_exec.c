@@ -90,7 +90,15 @@ prepare(struct stmt_run * r)
 	return (x);
 }
 
-/* Arguments that say which failed are the statement's, not the service's. */
+/* What the service refuses for what the arguments say is the statement's; who we
+ * are, the configuration and what may pass are the connector's. */
+static int
+is_of_connector(const struct err * e)
+{
+	return (stmt_class_is_service(e) && (e->cls != ERR_PERMANENT ||
+	    stmt_class(e) == CLASS_AUTH));
+}
+
 static void
 on_acted(void * arg, const json_t * answer, const struct action_end * did,
     const struct err * e)
@@ -100,7 +108,7 @@ on_acted(void * arg, const json_t * answer, const struct action_end * did,
 
 	x->action = NULL;
 	r->st.api.calls++;
-	if (e == NULL || stmt_class_is_service(e))
+	if (e == NULL || is_of_connector(e))
 		runner_note(r->env->runner, x->c->name, e);
 	if (e != NULL)
 		stmt_fail(r, e);

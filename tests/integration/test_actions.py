@@ -276,6 +276,22 @@ try:
 except RuntimeError as e:
     t.ok("no action" in str(e), "an action there is not is an error", e)
 
+# ---- refused for its arguments: that is no state of the connector ----
+connect("refused", "github-well", "github")
+try:
+    act("refused", "repos.commit_file", path="conf/app.ini", content="y",
+        message="m", branch="main", sha="0" * 40)
+    t.ok(False, "what the service refuses is an error")
+except RuntimeError as e:
+    t.ok("409" in str(e), "what the service refuses is an error", e)
+one = [c for c in d.query("SHOW CONNECTORS") if "refused" in c.values()][0]
+t.ok("error" not in one.values(), "and the connector stays as it was", one)
+try:
+    d.query("SHOW ACTIONS LIMIT -1")
+    t.ok(False, "LIMIT -1 is an error")
+except RuntimeError as e:
+    t.ok("expected a whole number" in str(e), "LIMIT -1 is an error", e)
+
 # ---- killed between the sending and the answer ----
 d.query("CREATE CONNECTOR slow TYPE 'github' CONFIG %s" % json.dumps(
     {"token": "$env:K", "api_url": base + "/slow", "owner": "o", "repo": "r"}))

@@ -101,7 +101,7 @@ test_form(void ** state)
 	sends("commit", "{\"path\": \"../a\", \"text\": \"\"}", "none that is '.'");
 	sends("commit", "{\"path\": \"a\", \"text\": \"\", \"to\": {\"k\": 1}}",
 	    "to cannot stand in a form");
-	sends("commit", "{\"text\": \"x\"}", "{{in.path}} has no value");
+	sends("commit", "{\"text\": \"x\"}", "path has no value: what was asked needs path");
 }
 
 static void

@@ -105,7 +105,8 @@ test_text(void ** state)
 	expands("{{in.obj.k}}", QUOTE_TEXT, "v");
 	expands("{{in.repo|base64}}", QUOTE_TEXT, "YS9iIGM=");
 	expands("{{in.empty|base64}}", QUOTE_TEXT, "");
-	refuses("{{in.gone}}", QUOTE_TEXT, "{{in.gone}} has no value");
+	refuses("{{in.gone}}", QUOTE_TEXT, "gone has no value: what was asked "
+	    "needs gone");
 	refuses("{{in.no}}", QUOTE_TEXT, "has no value");
 	refuses("{{in.obj}}", QUOTE_TEXT, "cannot stand in a text");
 	refuses("{{value", QUOTE_TEXT, "without }}");
