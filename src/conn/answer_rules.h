@@ -41,7 +41,8 @@ enum answer_kind answer_judge(const struct manifest * m,
 void answer_failed(const struct manifest * m, const struct http_res * res,
     const char * url, struct err * e);
 
-/** answer_says(m, res, what): Whether the first rule that matches says ${what}. */
+/** answer_says(m, res, what): Whether the first rule that matches says ${what}.  Of good
+ * answers only short ones are looked at. */
 int answer_says(const struct manifest * m, const struct http_res * res,
     enum error_do what);
 
