@@ -322,7 +322,7 @@ test_scrub_long(void ** state)
 	s = make("gh", value);
 	err_set(&e, ERR_PERMANENT, "x", "said: %s", value);
 	secret_scrub(s, config, &e);
-	assert_string_equal(e.msg, "said: ***");
+	assert_string_equal(e.msg, "said: ***\xe2\x80\xa6");
 	/* Nothing to look for, nobody to ask. */
 	snprintf(msg, sizeof(msg), "as it is");
 	err_set(&e, ERR_PERMANENT, "x", "%s", msg);
