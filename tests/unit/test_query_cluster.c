@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "fake_cluster.h"
 #include "query_harness.h"
 
@@ -364,7 +364,7 @@ wide(void ** state)
 {
 	struct buf b = BUF_INIT(0);
 	char path[32];
-	int64_t began;
+	clock_t began;
 	int i;
 
 	(void)state;
@@ -378,11 +378,10 @@ wide(void ** state)
 		cluster_send("PUT", path, b.p, NULL);
 	}
 	buf_free(&b);
-	began = clock_mono_us();
+	/* Of our own time: others may have the processor. */
+	began = clock();
 	assert_string_equal(rows("SELECT count(*) FROM wide-*"), "0\n");
-	print_message("# %lld ms\n", (long long)(clock_mono_us() - began) /
-	    1000);
-	assert_true(clock_mono_us() - began < 2000000);
+	assert_true(clock() - began < 2 * CLOCKS_PER_SEC);
 	assert_fails("SELECT field_of_a_service_9999 FROM wide-*", "sql",
 	    "field_of_a_service_9999");
 }

@@ -50,7 +50,7 @@ assert_lag(int (*round)(struct loop_lag *))
 	struct loop_lag lag;
 	int i;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 8; i++) {
 		ticking(1);
 		if (round(&lag) == 0 && lag.p99_us < LAG_US) {
 			ticking(0);
