@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/evp.h>
 
@@ -38,6 +39,25 @@ action_answer_read(const struct manifest * m,
 	    res->body, res->body_len)) == NULL)
 		v = text(res->body, res->body_len);
 	return (v == NULL ? json_null() : v);
+}
+
+json_t *
+action_answer_at(const json_t * body, const char * path)
+{
+	struct json_path * p = json_path_parse(path ? path : "$", NULL);
+	json_t * v = p ? json_path_get(p, body) : NULL;
+
+	json_path_free(p);
+	return (v);
+}
+
+int
+action_answer_same(const json_t * a, const json_t * b)
+{
+	if (json_is_string(a) && json_is_string(b))
+		return (strcasecmp(json_string_value(a),
+		    json_string_value(b)) == 0);
+	return (json_equal(a, b));
 }
 
 /* The text that ${s} is the base64 of; NULL: it is none. */

@@ -20,4 +20,10 @@ json_t * action_answer_read(const struct manifest * m,
 json_t * action_answer_result(const struct manifest_action * act,
     const json_t * body, struct err * e) MUST_CHECK;
 
+/** action_answer_at(body, path): The value at ${path} (NULL: all) of ${body}
+ * (borrowed), or NULL.  action_answer_same(a, b): Whether they are equal; of texts
+ * the case does not matter. */
+json_t * action_answer_at(const json_t * body, const char * path);
+int action_answer_same(const json_t * a, const json_t * b);
+
 #endif

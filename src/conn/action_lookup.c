@@ -2,35 +2,14 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "conn/json_path.h"
+#include "conn/action_answer.h"
 #include "conn/template.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_NAMED 12
-
-/* The value at ${path} of ${v} (borrowed), or NULL. */
-static json_t *
-at(const char * path, const json_t * v)
-{
-	struct json_path * p = json_path_parse(path ? path : "$", NULL);
-	json_t * out = p ? json_path_get(p, v) : NULL;
-
-	json_path_free(p);
-	return (out);
-}
-
-static int
-is_same(const json_t * a, const json_t * b)
-{
-	if (json_is_string(a) && json_is_string(b))
-		return (strcasecmp(json_string_value(a),
-		    json_string_value(b)) == 0);
-	return (json_equal(a, b));
-}
 
 /* ${want}: path -> value. */
 static int
@@ -41,7 +20,7 @@ matches(const json_t * want, const json_t * record)
 	json_t * has;
 
 	json_object_foreach(MUTABLE(want), path, v)
-		if ((has = at(path, record)) == NULL || !is_same(v, has))
+		if ((has = action_answer_at(record, path)) == NULL || !action_answer_same(v, has))
 			return (0);
 	return (1);
 }
@@ -59,7 +38,7 @@ err_none(const struct manifest_action * act, const json_t * want,
 	size_t i;
 
 	json_array_foreach(records, i, record) {
-		v = path && i < MAX_NAMED ? at(path, record) : NULL;
+		v = path && i < MAX_NAMED ? action_answer_at(record, path) : NULL;
 		if (json_is_string(v))
 			buf_addf(&named, "%s%s", named.len > 0 ? ", " : "",
 			    json_string_value(v));
@@ -79,7 +58,7 @@ action_lookup_find(struct connector * c, const struct manifest_action * act,
 	struct template_env env = { .config = connector_config_parsed(c),
 	    .in = args };
 	const json_t * match = json_object_get(act->lookup, "match");
-	const json_t * records = at(json_str(act->lookup, "records"), body);
+	const json_t * records = action_answer_at(body, json_str(act->lookup, "records"));
 	json_t * want = match ? template_json(match, &env, e) : json_object();
 	json_t * v, * record, * found = NULL;
 	size_t i;
@@ -91,7 +70,7 @@ action_lookup_find(struct connector * c, const struct manifest_action * act,
 			found = record;
 	if (found == NULL && json_is_object(records) && matches(want, records))
 		found = MUTABLE(records);
-	v = found ? at(json_str(act->lookup, "value"), found) : NULL;
+	v = found ? action_answer_at(found, json_str(act->lookup, "value")) : NULL;
 	if (v == NULL)
 		err_none(act, want, records, e);
 	json_decref(want);

@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "conn/action_answer.h"
 #include "conn/json_path.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
@@ -21,28 +21,17 @@ has_status(const json_t * all, int status)
 	return (0);
 }
 
-static int
-is_same(const json_t * a, const json_t * b)
-{
-	if (json_is_string(a) && json_is_string(b))
-		return (strcasecmp(json_string_value(a),
-		    json_string_value(b)) == 0);
-	return (json_equal(a, b));
-}
-
 /* Whether ${body} has one of ${values} ("*": anything) at ${path}. */
 static int
 says(const json_t * body, const char * path, const json_t * values)
 {
-	struct json_path * p = json_path_parse(path, NULL);
-	const json_t * at = p ? json_path_get(p, body) : NULL, * v;
+	const json_t * at = action_answer_at(body, path), * v;
 	size_t i;
 
-	json_path_free(p);
 	if (at == NULL || json_is_null(at))
 		return (0);
 	json_array_foreach(values, i, v)
-		if (is_same(v, at))
+		if (action_answer_same(v, at))
 			return (1);
 	return (json_is_string(values));
 }

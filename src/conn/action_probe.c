@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/rfc3339.h"
+#include "conn/action_answer.h"
 #include "conn/action_internal.h"
 #include "conn/json_path.h"
 #include "conn/template.h"
@@ -64,16 +65,6 @@ action_probe_failed(struct action * a, const struct err * e)
 	err_set(&what, e->cls, e->code, "it could not be looked for: %.160s",
 	    e->msg);
 	give_up(a, what.msg);
-}
-
-static json_t *
-at(const char * path, const json_t * v)
-{
-	struct json_path * p = json_path_parse(path, NULL);
-	json_t * out = p ? json_path_get(p, v) : NULL;
-
-	json_path_free(p);
-	return (out);
 }
 
 /* Services take blanks from the end of a text, or put a line's end there, and end
@@ -145,10 +136,10 @@ is_ours(const struct wanted * w, const json_t * record)
 	json_t * v;
 
 	json_object_foreach(w->match, path, v)
-		if (!is_same(v, at(path, record)))
+		if (!is_same(v, action_answer_at(record, path)))
 			return (SIGHT_OTHER);
 	json_object_foreach(w->since, path, v)
-		if ((one = is_since(at(path, record), v)) < all)
+		if ((one = is_since(action_answer_at(record, path), v)) < all)
 			all = one;
 	return (all);
 }
