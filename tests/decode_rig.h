@@ -153,4 +153,26 @@ rig_show(const struct page * p, struct buf * b)
 	}
 }
 
+/* Feed ${n} bytes in pieces, as ${pieces} says (0: whole, 1: byte by byte), each in
+ * memory of its own, so that a step beyond it is seen; whether it was bad. */
+static inline int
+rig_feed(struct decode_json * d, const uint8_t * p, size_t n, unsigned pieces)
+{
+	size_t most = pieces == 0 ? n : 1, i, take;
+	char * copy;
+	int bad = 0;
+
+	for (i = 0; i < n && !bad; i += take) {
+		if (pieces > 1)
+			most = 1 + (pieces * 7 + i * 3) % 61;
+		take = n - i < most ? n - i : most;
+		if ((copy = malloc(take)) == NULL)
+			abort();
+		memcpy(copy, p + i, take);
+		bad = decode_json_feed(d, copy, take);
+		free(copy);
+	}
+	return (bad);
+}
+
 #endif

@@ -138,24 +138,13 @@ decode(struct rig * r, const uint8_t * p, size_t n, unsigned pieces,
 	struct decode_body body;
 	struct page * page;
 	struct err e;
-	size_t i, take;
 	char * copy;
-	int bad = 0;
+	size_t i;
+	int bad;
 
 	if (decode_json_begin(d, r->plan, NULL))
 		abort();
-	for (i = 0; i < n && !bad; i += take) {
-		take = n - i;
-		if (pieces > 0 && take > 1 + (pieces * 7 + i * 3) % 61)
-			take = 1 + (pieces * 7 + i * 3) % 61;
-		if (pieces == 1)
-			take = 1;
-		if ((copy = malloc(take)) == NULL)
-			abort();
-		memcpy(copy, p + i, take);
-		bad = decode_json_feed(d, copy, take);
-		free(copy);
-	}
+	bad = rig_feed(d, p, n, pieces);
 	if (decode_json_end(d, &page, &body, &e)) {
 		if (page != NULL || e.cls != ERR_PERMANENT)
 			die("an error that is none of a page");
