@@ -264,3 +264,65 @@ u = make("zd", "users", "zu", incremental="updated_at")
 wait(lambda: show(u)["verdict"] == "complete", 20)
 t.eq(len(d.query("SELECT id FROM zu")), len(want_tickets()),
      "users that are not active are none")
+
+# ---- Graph: a delta for each channel ----
+for c in ("c1", "c2", "c3"):
+    channels[c] = Source()
+    for i in range(1, 8):
+        channels[c].put("%s-%d" % (c, i))
+m = make("tm", "messages", "tm_all")
+wait(lambda: show(m)["verdict"] == "complete", 20)
+t.eq(said("tm_all"), want_messages(), "the first run reads all, and old ones too")
+
+
+def deltas(asked):
+    return sorted(((p.split("/")[4], q.get("$deltatoken")) for p, q in asked
+                   if p.endswith("/delta") and "$skiptoken" not in q),
+                  key=lambda x: (x[0], x[1] or ""))
+
+
+def plain(asked):
+    return sorted({p.split("/")[4] for p, q in asked
+                   if p.endswith("/messages")})
+
+
+channels["c1"].put("c1-2")
+channels["c2"].put("c2-9")
+channels["c2"].put("c2-1", deleted=iso(time.time()))
+asked = run(m)
+t.eq(deltas(asked), [("c1", "1-7"), ("c2", "1-7"), ("c3", "1-7")],
+     "then each channel is asked for what changed in it")
+t.eq(plain(asked), [], "and nothing else")
+t.eq(said("tm_all"), want_messages(), "changed, new and deleted messages")
+t.eq(show(m)["cursor"]["messages"]["tokens"], 3, "a token each")
+channels["c4"] = Source()
+for i in range(5):
+    channels["c4"].put("c4-%d" % i)
+channels["c1"].put("c1-11")
+asked = run(m)
+t.eq((deltas(asked), plain(asked)), ([("c1", "1-8"), ("c2", "1-9"), ("c3",
+     "1-7"), ("c4", None)], ["c4"]), "a channel that is new is read whole")
+t.eq(said("tm_all"), want_messages(), "and only that one")
+refuse["c2"] = 403
+channels["c2"].put("c2-12")
+channels["c3"].put("c3-12")
+run(m)
+t.eq(show(m)["verdict"], "failed", "a channel that is refused is no success")
+d.post("/v1/syncs/%s/resume" % m)
+asked = run(m)
+t.ok(("c2", "1-9") in deltas(asked), "it goes on where it was", asked)
+t.eq(said("tm_all"), want_messages(), "and has lost nothing")
+channels["c3"].epoch = 2
+channels["c3"].put("c3-13")
+asked = run(m)
+t.eq((deltas(asked)[2:4], plain(asked)), ([("c3", None), ("c3", "1-8")],
+     ["c3"]),
+     "a token that is gone: its channel is read whole, once")
+t.eq(said("tm_all"), want_messages(), "nothing is doubled or lost")
+t.ok("no longer knew" in (show(m)["reason"] or ""), "and it is said", show(m))
+t.eq(deltas(run(m))[2], ("c3", "2-9"), "then by the new one")
+removed.add("c4")
+run(m)
+t.eq(show(m)["cursor"]["messages"]["tokens"], 3,
+     "a channel that is there no more is forgotten")
+d.close()
