@@ -113,6 +113,21 @@ say_deletes(const struct sync_def * d, const struct manifest_entity * ent)
 	return (json_string(s));
 }
 
+/* What the request that is shown does not tell. */
+static json_t *
+say_parts(const json_t * rec)
+{
+	int64_t n = json_integer_value(json_object_get(rec, "tokens"));
+	char s[160];
+
+	if (n <= 0)
+		return (json_null());
+	snprintf(s, sizeof(s), "%lld part%s where the run before ended, and not "
+	    "where a first request begins", (long long)n, n == 1 ? " goes on" :
+	    "s go on each");
+	return (json_string(s));
+}
+
 static json_t *
 explain_one(const struct sync_def * d, const struct manifest_entity * ent,
     const json_t * explained, const json_t * cursor)
@@ -126,7 +141,7 @@ explain_one(const struct sync_def * d, const struct manifest_entity * ent,
 	rec = json_object_get(cursor, ent->name);
 	leg = json_object_get(rec, "value");
 	return (json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:o, s:o, "
-	    "s:o, s:o, s:n}", "entity", ent->name, "target", table,
+	    "s:o, s:o, s:o}", "entity", ent->name, "target", table,
 	    "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
 	    "target_database", syncs_note_string(d->database),
 	    "statement", json_object_get(explained, "sql"), "calls",
@@ -134,7 +149,8 @@ explain_one(const struct sync_def * d, const struct manifest_entity * ent,
 	    columns, "cursor", json_pack("{s:o, s:O?, s:O*}", "column",
 	    syncs_note_string(cursor_column(d, ent)), "value", leg,
 	    "parts", json_object_get(rec, "tokens")),
-	    "commit", say_commit(d, ent), "deletes", say_deletes(d, ent), "note"));
+	    "commit", say_commit(d, ent), "deletes", say_deletes(d, ent), "note",
+	    say_parts(rec)));
 }
 
 static void

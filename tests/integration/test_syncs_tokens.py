@@ -257,6 +257,9 @@ t.eq([q.get("cursor") for _, q in run(s)],
      "a cursor that is forgotten leads to the beginning, once")
 t.eq(rows("zt"), want_tickets(), "nothing is doubled or lost")
 t.ok("no longer knew" in (show(s)["reason"] or ""), "and it is said", show(s))
+x = d.get("/v1/syncs/%s/explain" % s)[1]["items"][0]
+t.ok("cursor?start_time=0" in x["calls"][0]["request"] and "acknowledged"
+     in x["commit"] and "1 part goes on" in x["note"], "EXPLAIN tells it", x)
 # Killed in mid-run: what was acknowledged is not asked for again.
 for i in range(1000, 4000):
     tickets.put(i)
@@ -336,6 +339,12 @@ removed.add("c4")
 run(m)
 t.eq(show(m)["cursor"]["messages"]["parts"], 3,
      "a channel that is there no more is forgotten")
+del ASKED[:]
+w = make("tm", "messages", "tm_one", where="team_id = 't1' AND channel_id = "
+         "'c1' AND reply_to_id = 'c1-1'")
+wait(lambda: show(w)["verdict"] == "complete", 20)
+t.ok(ASKED and not deltas(ASKED), "what has no delta is read as ever", ASKED)
+
 # ---- Grafana: a counter for each dashboard ----
 sql('CREATE CONNECTOR gr TYPE \'grafana\' CONFIG {"url": "%s", "auth": '
     '{"type": "token", "token": "$env:K"}}' % URL)
