@@ -56,6 +56,7 @@ refuse = {}                         # channel -> status, once
 
 class Service(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16              # an answer is one packet
 
     def log_message(self, *a):
         pass
