@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "conn/reader_internal.h"
+#include "conn/request_build.h"
 
 /*
  * Lists that go on where an earlier run ended: by a token that the service put into
@@ -134,6 +135,20 @@ reader_token_begin(struct reader_part * p, struct err * e)
 	return (0);
 }
 
+/* What is signed goes to nobody else: not in the next run either. */
+static int
+check_host(const struct reader_part * p, struct err * e)
+{
+	struct buf url = BUF_INIT(0);
+	int rc = 0;
+
+	if (p->token != NULL && p->call != NULL && p->call->req != NULL &&
+	    p->r->plan->list->paginate.kind == PAGE_NEXT_URL)
+		rc = request_url_resolve(p->call->req->url, p->token, &url, e);
+	buf_free(&url);
+	return (rc);
+}
+
 int
 reader_token_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e)
@@ -156,6 +171,8 @@ reader_token_after(struct reader_part * p, const struct reader_answer * a,
 		return (err_set(e, ERR_PERMANENT, "token", "what the service "
 		    "wants to be sent next time is %zu bytes long, and at most "
 		    "%d are kept", strlen(p->token), TOKEN_MAX));
+	if (check_host(p, e))
+		return (-1);
 	if (p->token == NULL && p->is_last && !p->has_failed)
 		log_event(LOG_WARN, "no_token",
 		    LOG_S("connector", plan->c->name),

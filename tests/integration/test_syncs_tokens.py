@@ -52,6 +52,7 @@ boards = {"a": 3, "b": 12}          # dashboard -> its last version
 ASKED = []
 slow = [0]
 refuse = {}                         # channel -> status, once
+lead = [None]                       # where delta links lead, if not here
 
 
 class Service(http.server.BaseHTTPRequestHandler):
@@ -155,6 +156,8 @@ class Service(http.server.BaseHTTPRequestHandler):
         elif end:
             v["@odata.deltaLink"] = base + "$deltatoken=%d-%d" % (src.epoch,
                                                                   to)
+            if lead[0]:
+                v["@odata.deltaLink"] = lead[0] + "/x?" + str(to)
         else:
             v["@odata.nextLink"] = base + "$skiptoken=%d-%d" % (src.epoch, to)
         self.answer(v)
@@ -336,6 +339,13 @@ t.eq((deltas(asked)[2:4], plain(asked)), ([("c3", None), ("c3", "1-8")],
 t.eq(said("tm_all"), want_messages(), "nothing is doubled or lost")
 t.ok("no longer knew" in (show(m)["reason"] or ""), "and it is said", show(m))
 t.eq(deltas(run(m))[2], ("c3", "2-9"), "then by the new one")
+lead[0] = "http://127.0.0.2:1"
+channels["c1"].put("c1-20")
+run(m)
+t.eq(show(m)["verdict"], "failed", "a link to another host is none")
+lead[0] = None
+t.ok(("c1", "1-9") in deltas(run(m)), "and is not kept", ASKED)
+t.eq(said("tm_all"), want_messages(), "nothing is lost by it")
 removed.add("c4")
 run(m)
 t.eq(show(m)["cursor"]["messages"]["parts"], 3,
