@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "conn/conn_env.h"
 #include "conn/connector.h"
+#include "conn/plan.h"
 #include "conn/reader.h"
 #include "loop/loop.h"
 #include "target/elastic.h"
@@ -114,6 +115,18 @@ struct query_stats {
 	struct query_written sync;
 };
 
+/* How the rows of one scan will be asked for.  All is borrowed for the call. */
+struct query_scan {
+	const struct plan * plan; /* what goes down; values not known yet are stood
+	                             in for */
+	int known;             /* all of them are known */
+	int ordered;           /* the service gives the order that was asked, ... */
+	const struct plan_order * orders; /* ... by these */
+	size_t norders;
+	int sorts;             /* it is made here */
+	int64_t limit;         /* rows wanted at most; -1: all; -2: not known */
+};
+
 /*
  * Where the answer goes.  columns comes once, before the first row, with the
  * declared types ("" if none); row for each row; done exactly once at the end,
@@ -132,6 +145,9 @@ struct query_sink {
 	 * at most every 200 ms while there is nothing new but ${st}.  NULL: it
 	 * is not said. */
 	void (*progress)(void * arg, const struct query_stats * st);
+	/* Of opts.explain, before each row: what that row says in words.  NULL: it
+	 * is not said. */
+	void (*scan)(void * arg, const struct query_scan * s);
 };
 
 /**

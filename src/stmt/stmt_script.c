@@ -137,7 +137,7 @@ run_simple(struct script * s, const struct stmt_text * text,
     const struct ast * ast, int whole, struct stmt_hold * out, struct err * e)
 {
 	struct query_sink own = { on_columns, on_row, on_done, s,
-	    on_progress };
+	    on_progress, NULL };
 
 	s->out = out;
 	s->child = stmt_run_new(s->run->env, text, ast, &own, e);

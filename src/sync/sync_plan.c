@@ -150,6 +150,58 @@ sync_plan_probe(struct sync_leg * l, int desc)
 	    desc ? ORDER_DESC : ORDER_ASC));
 }
 
+/* The cursor's value as plans have it; ${text} is its room. */
+static void
+bound(const struct sync_leg * l, int64_t from, char * text, struct value * v)
+{
+	v->type = VALUE_INT;
+	v->i = from;
+	if (l->cu.col->type != COLUMN_TIMESTAMP)
+		return;
+	rfc3339_format(from, text);
+	v->type = VALUE_TEXT;
+	v->s = text;
+	v->len = (uint32_t)strlen(text);
+}
+
+static int
+is_pushed(const struct plan_pred * d)
+{
+	return (d->push != NULL && d->sent != NULL);
+}
+
+static int
+is_same(const struct value * a, const struct value * b)
+{
+	if (b->type == VALUE_TEXT)
+		return (a->type == VALUE_TEXT && a->len == b->len &&
+		    memcmp(a->s, b->s, b->len) == 0);
+	return (a->type == VALUE_REAL ? a->d >= (double)b->i &&
+	    a->d <= (double)b->i : a->type == VALUE_INT && a->i == b->i);
+}
+
+void
+sync_plan_probed(struct sync_leg * l, const struct query_scan * s)
+{
+	const struct plan_pred * d = s->plan->preds;
+	size_t i, col = (size_t)(l->cu.col - l->ent->columns);
+	char text[RFC3339_LEN];
+	struct value v;
+	int64_t from;
+
+	l->probe_ordered = s->ordered;
+	l->probe_filtered = 0;
+	if (!asked_from(l, &from))
+		return;
+	memset(&v, 0, sizeof(v));
+	bound(l, from, text, &v);
+	/* The condition may have another bound on that column. */
+	for (i = 0; i < s->plan->npreds; i++, d++)
+		if (d->column == col && d->op == OP_GE && d->nvalues == 1 &&
+		    is_pushed(d) && is_same(d->values, &v))
+			l->probe_filtered = 1;
+}
+
 /* A plan for this alone: whether it filters, orders, and is of parts. */
 static int
 try_plan(const struct sync_leg * l, const int64_t * from, int desc,
@@ -164,22 +216,14 @@ try_plan(const struct sync_leg * l, const int64_t * from, int desc,
 	struct plan * p;
 
 	memset(&v, 0, sizeof(v));
-	if (from != NULL && l->cu.col->type == COLUMN_TIMESTAMP) {
-		rfc3339_format(*from, text);
-		v.type = VALUE_TEXT;
-		v.s = text;
-		v.len = (uint32_t)strlen(text);
-	} else if (from != NULL) {
-		v.type = VALUE_INT;
-		v.i = *from;
-	}
+	if (from != NULL)
+		bound(l, *from, text, &v);
 	given.values = &v;
 	if ((p = plan_new(l->r->c, l->ent, &given, from != NULL, &order, 1,
 	    e)) == NULL)
 		return (-1);
 	*ordered = p->norders == 1 && p->list->partition == NULL;
-	*filtered = p->npreds == 1 && p->preds[0].push != NULL &&
-	    p->preds[0].sent != NULL;
+	*filtered = p->npreds == 1 && is_pushed(&p->preds[0]);
 	plan_free(p);
 	return (0);
 }

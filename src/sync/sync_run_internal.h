@@ -216,9 +216,11 @@ void sync_read_stop(struct sync_leg * l);
 /** sync_plan_sql(l, e): The SELECT, into l->sql, and how its rows come. */
 int sync_plan_sql(struct sync_leg * l, struct err * e) MUST_CHECK;
 /** sync_plan_probes(l): Whether a WHERE makes it necessary to ask the planner.
- * sync_plan_probe(l): That SELECT, into l->sql; 0 or -1. */
+ * sync_plan_probe(l, desc): That SELECT, into l->sql; 0 or -1.
+ * sync_plan_probed(l, s): What the planner said of it, oldest first. */
 int sync_plan_probes(const struct sync_leg * l);
 int sync_plan_probe(struct sync_leg * l, int desc) MUST_CHECK;
+void sync_plan_probed(struct sync_leg * l, const struct query_scan * s);
 /** sync_plan_fill(l, in): The SELECT for all of the part with the inputs ${in}. */
 int sync_plan_fill(struct sync_leg * l, const json_t * in) MUST_CHECK;
 /** sync_plan_choose(l, e): How the list can be asked without any WHERE. */

@@ -182,14 +182,27 @@ on_progress(void * arg, const struct query_stats * st)
 	r->st = *st;
 }
 
+static void
+on_scan(void * arg, const struct query_scan * s)
+{
+	struct run * r = arg;
+
+	assert_int_equal(r->done, 0);
+	buf_addf(&r->scans, "%s: %zu preds, known %d, ordered %d, sorts %d, "
+	    "limit %lld\n", s->plan->ent->name, s->plan->npreds, s->known,
+	    s->ordered, s->sorts, (long long)s->limit);
+}
+
 void
 harness_start(struct run * r, const char * sql, size_t len,
     const struct query_opts * opts)
 {
-	struct query_sink sink = { on_columns, on_row, on_done, r, on_progress };
+	struct query_sink sink = { on_columns, on_row, on_done, r, on_progress,
+	    on_scan };
 	struct err e;
 
 	buf_adds(&r->out, "");
+	buf_adds(&r->scans, "");
 	r->q = query_start(harness_loop, sql, len, harness_use, opts,
 	    &sink, &e);
 	assert_non_null(r->q);
@@ -228,5 +241,6 @@ void
 harness_free(struct run * r)
 {
 	buf_free(&r->out);
+	buf_free(&r->scans);
 	memset(r, 0, sizeof(*r));
 }

@@ -11,6 +11,7 @@
 struct run {
 	struct query * q;
 	struct buf out;
+	struct buf scans;  /* a line a scan that EXPLAIN tells of */
 	char columns[512]; /* "name type, name type" */
 	int columns_n;     /* how often columns came */
 	int done;          /* how often done came */

@@ -445,11 +445,16 @@ test_explain(void ** state)
 	assert_string_equal(r->out.p, "svc.issues|GET /issues|state='open' ORDER "
 	    "created DESC|assignee >|by the service: created DESC|5 rows at "
 	    "least|1 a page of 10|none\n");
+	assert_string_equal(r->scans.p, "issues: 1 preds, known 1, ordered 1, "
+	    "sorts 0, limit 5\n");
 	r = good("SELECT c.id FROM svc.comments c JOIN svc.issues i ON i.id = "
 	    "c.issue WHERE c.repo = 'core' ORDER BY i.title");
 	assert_string_equal(r->out.p, "svc.comments|GET /comments|repo='core'|-|"
 	    "-|-|1 a page of 10|none\nsvc.issues|GET /issues|id=0|-|here|-|"
 	    "1 a page of 10, for each different row of comments|none\n");
+	assert_string_equal(r->scans.p, "comments: 1 preds, known 1, ordered 0, "
+	    "sorts 0, limit -1\nissues: 1 preds, known 0, ordered 0, sorts 1, "
+	    "limit -1\n");
 	r = ask("SELECT id FROM svc.comments");
 	assert_string_equal(r->e.code, "input");
 	r = good("SELECT 1");
