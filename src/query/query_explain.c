@@ -3,6 +3,7 @@
  * Nothing is asked.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conn/request.h"
@@ -93,45 +94,66 @@ say_calls(const struct query_choice * ch, const char * before,
 		buf_addf(out, ", for each different row of %s", before);
 }
 
+/* What the rows of the entity that it is listed for will give. */
+static int
+name_inputs(const struct plan * p, json_t * in, struct err * e)
+{
+	const char * name;
+	char text[140];
+	const json_t * v;
+
+	json_object_foreach((json_t *)(uintptr_t)p->list->bind, name, v) {
+		(void)v;
+		snprintf(text, sizeof(text), "{%.130s}", name);
+		if (json_object_get(in, name) == NULL &&
+		    json_object_set_new(in, name, json_string(text)))
+			return (err_nomem(e, "EXPLAIN"));
+	}
+	return (0);
+}
+
+static int
+say_call(const struct plan * p, json_t * inputs, size_t n, struct buf * out,
+    struct err * e)
+{
+	struct page_pos pos = { .shows = p->list->partition != NULL };
+	json_t * in = json_array_get(inputs, 0);
+	struct request * r;
+
+	if ((pos.shows && name_inputs(p, in, e)) ||
+	    (r = request_page(p, in, &pos, e)) == NULL)
+		return (-1);
+	buf_addf(out, "%s ", r->method);
+	request_show_url(r, out);
+	if (n > 1)
+		buf_addf(out, " (and %zu more)", n - 1);
+	if (r->body != NULL) {
+		buf_addc(out, ' ');
+		buf_add(out, r->body, r->body_len);
+	}
+	request_free(r);
+	return (0);
+}
+
 /* The first request of ${p}. */
 static int
 say_request(const struct query_entity * en, const struct plan * p,
     struct buf * out, struct err * e)
 {
-	struct page_pos pos = { 0 };
-	struct request * r = NULL;
 	size_t n = 0;
 	json_t * in = plan_inputs(p, &n, e);
+	int rc = 0;
 
 	if (in == NULL)
 		return (-1);
-	/* A partition's inputs come from its parent's rows. */
 	if (n == 0)
 		buf_adds(out, "none: no row can be meant");
-	else if (en->is_index) {
-		if (elastic_search_show(p, out)) {
-			json_decref(in);
-			return (err_nomem(e, "EXPLAIN"));
-		}
-	} else if (p->list->partition == NULL) {
-		if ((r = request_page(p, json_array_get(in, 0), &pos, e)) ==
-		    NULL) {
-			json_decref(in);
-			return (-1);
-		}
-		buf_addf(out, "%s ", r->method);
-		request_show_url(r, out);
-		if (n > 1)
-			buf_addf(out, " (and %zu more)", n - 1);
-		if (r->body != NULL) {
-			buf_addc(out, ' ');
-			buf_add(out, r->body, r->body_len);
-		}
-	} else
-		buf_addf(out, "%s %s", p->list->method, p->list->url);
-	request_free(r);
+	else if (!en->is_index)
+		rc = say_call(p, in, n, out, e);
+	else if (elastic_search_show(p, out))
+		rc = err_nomem(e, "EXPLAIN");
 	json_decref(in);
-	return (0);
+	return (rc);
 }
 
 /* The plan is the caller's. */
