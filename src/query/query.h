@@ -113,6 +113,7 @@ struct query_stats {
 	int64_t ms;
 	struct read_stats api; /* of services; 0 for targets */
 	struct query_written sync;
+	unsigned not_ok : 1;   /* the row tells of something that does not work */
 };
 
 /* How the rows of one scan will be asked for.  All is borrowed for the call. */

@@ -82,6 +82,8 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	add_stats(&s->run->st, st);
 	if (s->out != NULL)
 		s->run->st.rows = st->rows;
+	if (s->out != NULL)
+		s->run->st.not_ok = st->not_ok;
 	fiber_wake(s->fiber);
 }
 
