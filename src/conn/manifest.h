@@ -167,9 +167,11 @@ enum body_field {
 
 struct manifest_paginate {
 	enum page_kind kind;
-	enum param_where where;    /* of param: IN_QUERY or IN_BODY */
+	enum param_where where;    /* of param: no IN_CLAUSE */
 	const char * param;        /* cursor, offset or page number */
 	const char * cursor_header;/* the cursor is in this header, or NULL */
+	const char * cursor_end;   /* a cursor that says that there is no other, or
+	                              NULL */
 	struct json_path * field[BODY_FIELDS]; /* NULL: the service has none.
 	                              MORE ends the list when not true, LAST when
 	                              true, TOTAL when so many records were seen */

@@ -12,7 +12,8 @@ enum {
 	K_SIZE = 1 << 0, K_REL = 1 << 1, K_PARAM = 1 << 2, K_FROM = 1 << 3,
 	K_FROM_HEADER = 1 << 4, K_LAST = 1 << 5, K_MORE = 1 << 6,
 	K_TOTAL = 1 << 7, K_CAP = 1 << 8, K_FIRST = 1 << 9, K_SHORT = 1 << 10,
-	K_MAX = 1 << 11, K_BASE = 1 << 12, K_KEEP = 1 << 13
+	K_MAX = 1 << 11, K_BASE = 1 << 12, K_KEEP = 1 << 13,
+	K_END = 1 << 14
 };
 
 static const struct {
@@ -20,11 +21,12 @@ static const struct {
 	unsigned bit;
 } key_bits[] = {
 	{ "size", K_SIZE }, { "rel", K_REL }, { "query", K_PARAM },
-	{ "body", K_PARAM }, { "from", K_FROM },
+	{ "header", K_PARAM }, { "body", K_PARAM }, { "from", K_FROM },
 	{ "from_header", K_FROM_HEADER }, { "last", K_LAST },
 	{ "more", K_MORE }, { "total", K_TOTAL }, { "cap", K_CAP },
 	{ "first", K_FIRST }, { "short_page_ends", K_SHORT },
 	{ "max_pages", K_MAX }, { "base", K_BASE }, { "keep", K_KEEP },
+	{ "end", K_END },
 };
 
 #define K_ALL (K_SIZE | K_SHORT | K_MAX | K_LAST | K_MORE | K_TOTAL)
@@ -32,27 +34,37 @@ static const unsigned may_have[] = {
 	[PAGE_NONE] = K_SIZE | K_SHORT,
 	[PAGE_LINK] = K_ALL | K_REL,
 	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER | K_CAP |
-	    K_KEEP,
+	    K_KEEP | K_END,
 	[PAGE_OFFSET] = K_ALL | K_PARAM | K_CAP,
 	[PAGE_NUMBER] = K_ALL | K_PARAM | K_FIRST | K_CAP,
 	[PAGE_NEXT_URL] = K_ALL | K_FROM | K_BASE,
 };
 
-/* A parameter in the query or the body, exactly one of them. */
+/* A parameter in the query, a header or the body, exactly one of them. */
 static const char *
 read_param(struct mread * r, const json_t * v, enum param_where * where)
 {
-	const char * q = mread_str(r, v, "query", 0);
-	const char * b = mread_str(r, v, "body", 0);
-	int nq = json_object_get(v, "query") != NULL;
-	int nb = json_object_get(v, "body") != NULL;
+	static const char * const keys[] = { [IN_QUERY] = "query",
+	    [IN_HEADER] = "header", [IN_BODY] = "body" };
+	const char * name = NULL, * one;
+	size_t i, n = 0;
 
-	*where = nb ? IN_BODY : IN_QUERY;
-	if (nq + nb != 1)
-		mread_fault(r, NULL, nq ? "has both query and body: the "
-		    "parameter stands in one of them" :
-		    "needs query or body: where the parameter goes");
-	return (nb ? b : q);
+	*where = IN_QUERY;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		one = mread_str(r, v, keys[i], 0);
+		if (json_object_get(v, keys[i]) == NULL)
+			continue;
+		name = one;
+		*where = (enum param_where)i;
+		n++;
+	}
+	if (n == 0)
+		mread_fault(r, NULL, "needs query, header or body: where the "
+		    "parameter goes");
+	if (n > 1)
+		mread_fault(r, NULL, "has more than one of query, header and "
+		    "body: the parameter stands in one of them");
+	return (name);
 }
 
 /* Where the number of records stands; a clause says it by its limit. */
@@ -67,9 +79,10 @@ read_size_param(struct mread * r, const json_t * list, const json_t * size,
 		return (read_param(r, size, where));
 	*where = IN_CLAUSE;
 	if (json_object_get(size, "query") != NULL ||
+	    json_object_get(size, "header") != NULL ||
 	    json_object_get(size, "body") != NULL)
-		mread_fault(r, NULL, "has clause beside query or body: the "
-		    "number stands in one of them");
+		mread_fault(r, NULL, "has clause beside query, header or body: "
+		    "the number stands in one of them");
 	if ((language = mread_str(r, size, "clause", 0)) == NULL)
 		return (NULL);
 	clause = json_object_get(json_object_get(list, "clauses"), language);
@@ -140,6 +153,7 @@ read_fields(struct mread * r, struct manifest_paginate * p, const json_t * v)
 	p->field[BODY_LAST] = mread_path(r, v, "last", 0);
 	p->field[BODY_TOTAL] = mread_path(r, v, "total", 0);
 	p->cursor_header = mread_str(r, v, "from_header", 0);
+	p->cursor_end = mread_str(r, v, "end", 0);
 	p->first = (int)mread_int(r, v, "first", 1, 0, 1000000);
 	p->short_page_ends = mread_bool(r, v, "short_page_ends");
 	p->offset_cap = mread_int(r, v, "cap", 0, 1, INT64_C(1) << 40);

@@ -51,10 +51,10 @@ static const char * const list_keys[] = { "name", "needs", "batch", "method",
     "clauses", "order", "partition", "max_rows", "split", "only_pushed",
     "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
-    "body", "from", "from_header", "last", "more", "total", "cap", "first",
+    "header", "body", "from", "from_header", "end", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
-static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
-    "min", NULL };
+static const char * const size_keys[] = { "query", "header", "body", "clause",
+    "default", "max", "min", NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps",

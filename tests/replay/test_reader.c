@@ -133,6 +133,52 @@ test_cursor(void ** state)
 	rig_free(g);
 }
 
+/* What the ${i}-th request sent of a header; "": nothing. */
+static const char *
+sent(const struct rig * g, size_t i, const char * header)
+{
+	static char out[80];
+	const char * at = strcasestr(fake_http_request(g->http, BASE "/i",
+	    i)->headers, header);
+
+	out[0] = '\0';
+	if (at != NULL)
+		snprintf(out, sizeof(out), "%.*s", (int)strcspn(at, "\n"), at);
+	return (out);
+}
+
+/* The place and the size go in headers, too: the URL is the same. */
+static void
+test_cursor_headers(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":"
+	    "\"cursor\",\"header\":\"X-Cursor\",\"from_header\":\"X-Next\","
+	    "\"end\":\"null\",\"size\":{\"header\":\"X-Size\",\"default\":2,"
+	    "\"max\":4}}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "[{\"id\":1},{\"id\":2}]",
+	    .header = "x-next: q+1/=" }, { .body = "[{\"id\":3}]",
+	    .header = "X-Next: r" }, { .body = "[{\"id\":4}]",
+	    .header = "X-Next: null" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1 2|3|4");
+	assert_string_equal(sent(g, 0, "X-Cursor"), "");
+	assert_string_equal(sent(g, 0, "X-Size"), "X-Size: 2");
+	assert_string_equal(sent(g, 1, "X-Cursor"), "X-Cursor: q+1/=");
+	assert_string_equal(sent(g, 1, "X-Size"), "X-Size: 2");
+	assert_string_equal(sent(g, 2, "X-Cursor"), "X-Cursor: r");
+	rig_free(g);
+	/* A place out of a body is no way to what this side keeps to itself. */
+	g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{\"kind\":"
+	    "\"cursor\",\"header\":\"X-Cursor\",\"from\":\"n\"}"), "{}");
+	rig_script(g, "/i", { .body =
+	    "{\"d\":[{\"id\":1}],\"n\":\"\\u0001secret\\u0002\"}" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_error(g, ERR_CONFIG, "template", "control character");
+	rig_free(g);
+}
+
 static void
 test_cursor_ends(void ** state)
 {
@@ -516,6 +562,7 @@ main(void)
 		cmocka_unit_test(test_none), cmocka_unit_test(test_link),
 		cmocka_unit_test(test_odd_links),
 		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_cursor_headers),
 		cmocka_unit_test(test_cursor_ends),
 		cmocka_unit_test(test_offset),
 		cmocka_unit_test(test_short_page),

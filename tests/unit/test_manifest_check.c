@@ -305,7 +305,13 @@ static const struct {
 	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"query\":\"p\"}"),
 	  L ".paginate", "one of from and from_header" },
 	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"from\":\"p\"}"),
-	  L ".paginate", "needs query or body" },
+	  L ".paginate", "needs query, header or body" },
+	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"from\":\"p\","
+	  "\"query\":\"c\",\"header\":\"X-C\"}"), L ".paginate",
+	  "more than one of query, header and body" },
+	{ LIST(",\"paginate\":{\"kind\":\"page\",\"query\":\"p\","
+	  "\"end\":\"null\"}"), L ".paginate.end",
+	  "no meaning for kind page" },
 	{ LIST(",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\"}"),
 	  L ".paginate.size", "is missing" },
 	{ LIST(",\"paginate\":{\"kind\":\"next_url\"}"), L ".paginate.from",

@@ -224,6 +224,13 @@ test_lists_of_the_whole(void ** state)
 	l = manifest_entity(m, "marks")->lists;
 	assert_non_null(l[0].paginate.field[BODY_NEXT_URL]);
 	assert_string_equal(l[1].paginate.cursor_header, "X-Next");
+	assert_null(l[1].paginate.cursor_end);
+	p = &l[2].paginate;
+	assert_int_equal(p->where, IN_HEADER);
+	assert_string_equal(p->param, "X-Cursor");
+	assert_string_equal(p->cursor_end, "null");
+	assert_int_equal(p->size_where, IN_HEADER);
+	assert_string_equal(p->size_param, "X-Size");
 	manifest_unref(m);
 }
 
