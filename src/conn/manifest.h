@@ -117,6 +117,8 @@ struct manifest_push {
 	int64_t widen_ms;      /* the bound is moved outwards by so much */
 	int64_t round_ms;      /* and outwards to a multiple of this; 0: 1 s */
 	int64_t within_ms;     /* used only for a time not longer ago; 0: any */
+	int64_t span_ms;       /* only beside a bound of the other side that is no
+	                          further away and goes down so, too; 0: any */
 	const json_t * with;   /* name -> template or null: query parameters
 	                          that go along, or NULL */
 	int loose;             /* the service may send more than was asked: no
@@ -235,6 +237,8 @@ struct manifest_list {
 	size_t split;               /* beyond its cap it is read in windows of this
 	                               column, less 1; 0: not */
 	const json_t * split_query; /* what makes it tell its total, or NULL */
+	int64_t split_from;         /* no row is before; INT64_MIN: nobody knows */
+	int split_way;              /* 1, -1: how it comes by itself; 0 */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
@@ -365,7 +369,8 @@ struct manifest_entity {
 /* REFRESH: the token is refused; another is fetched.  CLOCK: our clock is not the
  * service's; it is signed once more, with its. */
 enum error_do { DO_FAIL, DO_RETRY, DO_RATE_LIMITED, DO_EMPTY, DO_SKIP,
-	DO_REFRESH, DO_START_OVER, DO_CLOCK };
+	DO_REFRESH, DO_START_OVER, DO_CLOCK,
+	DO_SPLIT_WINDOW };
 
 /* One rule; the first that matches decides.  Within an answer that matches
  * none, the usual classes of err_from_http() hold. */

@@ -58,14 +58,15 @@ static const char * const size_keys[] = { "query", "header", "body", "clause",
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps",
-    "range", NULL };
+    "range", "span_s", NULL };
 static const char * const strftime_keys[] = { "strftime", "zone", NULL };
 static const char * const strptime_keys[] = { "strptime", "zone", NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
-static const char * const split_keys[] = { "column", "query", NULL };
+static const char * const split_keys[] = { "column", "query", "from",
+    "order", NULL };
 static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",

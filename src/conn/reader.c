@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "conn/reader_internal.h"
+#include "conn/reader_split.h"
 
 #define DEFAULT_WIDTH 4
 
@@ -110,6 +110,7 @@ reader_open(const struct conn_env * env, struct plan * plan,
 	r->tail = &r->head;
 	r->has_body_rules = answer_has_body_rules(plan->c->m);
 	r->width = width_of(plan);
+	reader_seen_want(plan);
 	reader_complete_begin(r);
 	if ((plan->ent->decode != DECODE_OPENMETRICS &&
 	    (r->decode = reader_page_plan(plan, e)) == NULL) ||

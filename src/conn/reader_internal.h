@@ -80,6 +80,18 @@ enum part_check {
 	CHECK_RESUME   /* an earlier run read it as its last */
 };
 
+/* Rows of a list that were given, for when it turns out that it has to be split. */
+struct reader_seen {
+	struct reader_seen_row {
+		uint64_t key;      /* a hash */
+		int64_t at;        /* in the order of the split's column */
+	} * rows;
+	size_t n, cap;
+	int64_t last;
+	int rises, falls;          /* some are after, before the one before */
+	int is_lost;               /* they are not all there */
+};
+
 enum part_state { PART_READY, PART_CALL, PART_HELD, PART_FAILED, PART_DONE };
 
 struct reader_part {
@@ -106,6 +118,8 @@ struct reader_part {
 	int64_t told;              /* with its first page; -1 */
 	uint64_t lacks;            /* records it ended without */
 	struct reader_split * split; /* read in windows; or NULL */
+	int is_late;               /* after rows of it were given */
+	struct reader_seen seen;
 	/* reader_sync.c, for syncs */
 	uint64_t index;            /* parts before it */
 	uint64_t chain, in_hash;   /* of their inputs, and of its own */
@@ -243,9 +257,11 @@ void reader_paginate_hold(struct reader_part * p, struct page * page);
 /*
  * reader_split.c.  begin: the list of ${p}, of which one page has come, has more
  * than the ${cap} rows that the service shows: whether it is read in windows from
- * now on.  next: read the next of them, in place of a call; sets p->state.
+ * now on, without that page.  late: the same in mid-list, whose rows were or are
+ * about to be given.  next: read the next of them, in place of a call; sets p->state.
  */
 int reader_split_begin(struct reader_part * p, int64_t cap);
+int reader_split_late(struct reader_part * p);
 void reader_split_next(struct reader_part * p);
 void reader_split_free(struct reader_split * s); /* NULL is a no-op */
 
@@ -269,6 +285,8 @@ void reader_sync_given(struct reader_part * p);
 int reader_sync_over(struct reader_part * p);
 /** reader_sync_lost(e): Make of ${e} that the mark leads nowhere; -1. */
 int reader_sync_lost(const struct reader * r, struct err * e);
+/** reader_sync_hash(h, v): ${h}, and this value. */
+uint64_t reader_sync_hash(uint64_t h, const struct value * v);
 void reader_sync_part_free(struct reader_part * p);
 void reader_sync_free(struct reader * r);
 

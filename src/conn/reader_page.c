@@ -429,6 +429,13 @@ judged(struct reader_call * c, const struct http_res * res)
 	case ANSWER_START_OVER:
 		forgotten(c, &e);
 		break;
+	case ANSWER_SPLIT:
+		reader_page_forget(c);
+		if (reader_split_late(c->part))
+			reader_call_again(c);
+		else
+			reader_call_failed(c, &e);
+		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);
 		reader_page_forget(c);

@@ -522,6 +522,7 @@ int
 reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e)
 {
+	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
 	struct next next = { NULL, NULL, 0 };
 	int more, again;
 
@@ -558,6 +559,10 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	}
 	tell_lack(p, a);
 	check_caps(p, a, more);
+	/* The rest of it, if that may be asked for in windows. */
+	if (p->has_failed && pg->kind != PAGE_NONE &&
+	    strcmp(p->e.code, "max_pages") != 0)
+		(void)reader_split_late(p);
 	tell_total(p, a);
 	return (0);
 }
