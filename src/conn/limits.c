@@ -368,7 +368,7 @@ on_shared(void * arg, int64_t wait_ms, const struct err * e)
 	if (s->head == NULL)
 		return;
 	/* The state is away: this process alone keeps to the rate. */
-	us = e != NULL ? tokenbucket_take(&s->tb, clock_mono_us()) :
+	us = e != NULL ? tokenbucket_take(&s->tb, 1, clock_mono_us()) :
 	    wait_ms * 1000;
 	/* For the next in the queue; before this one is told, who may be the
 	 * end of us. */
@@ -391,7 +391,8 @@ ask_shared(struct scope * s)
 	    (s->ask = malloc(sizeof(*s->ask))) == NULL)
 		return (0);
 	s->ask->s = s;
-	sh->limit_take(sh->arg, s->shared_key, s->rate, s->burst, on_shared, s->ask);
+	sh->limit_take(sh->arg, s->shared_key, s->rate, s->burst, 1, on_shared,
+	    s->ask);
 	return (1);
 }
 
@@ -413,7 +414,7 @@ scope_turn(void * arg)
 	if (s->rate > 0) {
 		if (ask_shared(s))
 			return;
-		if ((us = tokenbucket_take(&s->tb, now)) != 0) {
+		if ((us = tokenbucket_take(&s->tb, 1, now)) != 0) {
 			hold(s, us);
 			return;
 		}

@@ -114,12 +114,13 @@ struct state_ops {
 	    int64_t ttl_ms, state_cb * cb, void * arg);
 
 	/*
-	 * One permit of a bucket that refills at ${rate} a second up to ${burst}
-	 * (both > 0): ${wait_ms} 0: taken; else come again after so long.  In
+	 * ${n} permits of a bucket that refills at ${rate} a second up to ${burst}
+	 * (both > 0): ${wait_ms} 0: taken; else none is, come again after so long.
+	 * Of more than a burst, the burst counts.  In
 	 * Redis: moltler:limit:<key>, by the server's clock.
 	 */
 	void (*limit_take)(struct state *, const char * key, double rate,
-	    double burst, state_wait_cb * cb, void * arg);
+	    double burst, double n, state_wait_cb * cb, void * arg);
 
 	/* Who is there: moltler:node:<id> with a TTL.  node_list: an object id ->
 	 * what it said. */
