@@ -37,6 +37,7 @@ enum time_format { TIME_ISO8601, TIME_EPOCH_S, TIME_EPOCH_MS, TIME_EPOCH_US,
 struct manifest_time {
 	const char * format;   /* as strptime() and strftime() take it */
 	int64_t zone_ms;       /* what it shows is so much later than UTC */
+	int else_null;         /* what is in no such form is nothing */
 };
 
 /* Which value a column that is no list takes where its path fans out. */

@@ -60,7 +60,8 @@ static const char * const push_keys[] = { "op", "query", "header", "body",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps",
     "range", "span_s", NULL };
 static const char * const strftime_keys[] = { "strftime", "zone", NULL };
-static const char * const strptime_keys[] = { "strptime", "zone", NULL };
+static const char * const strptime_keys[] = { "strptime", "zone", "else_null",
+    NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",

@@ -245,6 +245,9 @@ static const struct {
 	  "$.entities.e.columns.a.path", "expected" },
 	{ COL("\"a\":{\"type\":\"integer\",\"path\":\"x[*].y\"}"),
 	  "$.entities.e.columns.a.path", "several values" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\","
+	  "\"zone\":\"Z\",\"else_null\":1}}"), "$.entities.e.columns.a.time"
+	  ".else_null", "true or false" },
 	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\"}}"),
 	  "$.entities.e.columns.a.time.zone", "is missing" },
 	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\","

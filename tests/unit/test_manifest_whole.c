@@ -151,6 +151,7 @@ test_columns_of_the_whole(void ** state)
 	assert_int_equal(c[7].type, COLUMN_TIMESTAMP);
 	assert_int_equal(c[7].time, TIME_EPOCH_S);
 	assert_int_equal(c[11].own.zone_ms, -12600000);
+	assert_true(c[11].own.else_null);
 	assert_int_equal(c[8].time, TIME_EPOCH_MS);
 	assert_int_equal(c[8].pick, PICK_MAX);
 	assert_int_equal(c[9].path->neach, 1);
