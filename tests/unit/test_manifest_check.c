@@ -391,6 +391,18 @@ static const struct {
 	  "did you mean column?" },
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split",
 	  "needs a cap" },
+	{ LIST(",\"split\":{\"column\":\"at\",\"order\":\"none\"}"),
+	  L ".split.order", "asc" },
+	{ LIST(",\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"a\","
+	  "\"span_s\":60},{\"op\":\"<\",\"query\":\"b\",\"span_s\":60}]},"
+	  "\"split\":{\"column\":\"at\"}"), L ".split.from", "is missing" },
+	{ LIST(",\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"a\"},{"
+	  "\"op\":\"<\",\"query\":\"b\"}]},\"split\":{\"column\":\"at\","
+	  "\"from\":5}"), L ".split.from", "must be a time" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\"=\",\"query\":\"a\","
+	  "\"span_s\":60}}"), L ".push.at.span_s", "goes with bounds" },
+	{ LIST(",\"push\":{\"id\":{\"op\":\">=\",\"query\":\"a\","
+	  "\"span_s\":60}}"), L ".push.id.span_s", "goes with a timestamp" },
 	{ LIST(",\"order\":{\"columns\":{\"x\":\"x\"},\"query\":{}}"),
 	  L ".order.columns.x", "is no column" },
 	{ LIST(",\"order\":{\"columns\":{\"at\":\"x\"}}"), L ".order.query",
@@ -558,6 +570,8 @@ static const struct {
 } odd[] = {
 	{ DMORE("", ""), NULL, NULL },
 	{ DLIST(""), L, "has no paginate" },
+	{ DMORE("\"errors\":[{\"status\":[422],\"do\":\"split_window\"}],",
+	  ""), "$.errors[0].do", "no list has a split" },
 	{ DLIST(",\"records\":\"data\",\"paginate\":{\"kind\":\"cursor\","
 	  "\"query\":\"c\",\"from\":\"data[0].id\"}"), L ".paginate.from",
 	  "from a record" },
