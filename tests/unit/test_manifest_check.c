@@ -379,6 +379,23 @@ static const struct {
 	  "\"{{value}}\"}}"), L ".clauses.soql.order", "no meaning here" },
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
 	  "query or body" },
+	/* windows of syncs */
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step_s\":"
+	  "60,\"keeps_s\":600}"), "$.entities.e.cursor.step_s",
+	  "needs a list with pushes" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step_s\":"
+	  "60}"), "$.entities.e.cursor.step_s", "needs from or keeps_s" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step\":"
+	  "60}"), "$.entities.e.cursor.step", "goes with an integer" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"from\":"
+	  "\"2020\"}"), "$.entities.e.cursor.from", "must be a time" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"from\":"
+	  "\"2020-01-01T00:00:00Z\"}"), "$.entities.e.cursor.from",
+	  "goes with step_s" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"step_s\":"
+	  "60}"), "$.entities.e.cursor.step_s", "goes with a timestamp" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"keeps_s\":"
+	  "60}"), "$.entities.e.cursor.keeps_s", "goes with a timestamp" },
 	/* order, partition */
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split.column",
 	  "needs a push of >=" },
