@@ -314,6 +314,26 @@ lint_limits(struct mread * r)
 	mread_leave(r, at);
 }
 
+/* A rule that asks for narrower windows, and no list has any. */
+static void
+check_windows(struct mread * r)
+{
+	const struct manifest * m = r->m;
+	size_t i, k, at;
+	int any = 0;
+
+	for (i = 0; i < m->nentities; i++)
+		for (k = 0; k < m->entities[i].nlists; k++)
+			any |= m->entities[i].lists[k].split > 0;
+	for (i = 0; i < m->nerrors && !any; i++)
+		if (m->errors[i].what == DO_SPLIT_WINDOW) {
+			at = mread_enter_index(r, i);
+			mread_warn(r, "do", "is split_window, but no list has "
+			    "a split: it is an error like any other");
+			mread_leave(r, at);
+		}
+}
+
 static void
 lint_errors(struct mread * r)
 {
@@ -321,6 +341,7 @@ lint_errors(struct mread * r)
 	size_t i, at;
 
 	at = mread_enter(r, "errors");
+	check_windows(r);
 	for (i = 0; i + 1 < r->m->nerrors; i++) {
 		x = &r->m->errors[i];
 		if (x->status == NULL && x->headers == NULL &&

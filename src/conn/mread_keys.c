@@ -40,7 +40,7 @@ static const char * const keep_keys[] = { "path", "contains", NULL };
 static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
 static const char * const cursor_keys[] = { "column", "order", "lag_s",
-    "lookback_s", NULL };
+    "lookback_s", "step", "step_s", "from", "keeps_s", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "segment", "not_null", "nocase", "as", "input", "default",
     "zip", "none",

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hash64.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "sync/sync_run_internal.h"
 
 /* A list that was left longer ago than this is begun anew. */
@@ -137,6 +138,7 @@ pick_cursor(struct sync_leg * l, const char * name, struct err * e)
 		    "cannot be synced INCREMENTAL ON it", l->ent->name, name));
 	l->has_cursor = 1;
 	sync_cursor_init(&l->cu, l->ent, (size_t)col, at);
+	sync_window_init(&l->win, l->ent, (size_t)col);
 	return (0);
 }
 
@@ -288,6 +290,7 @@ sync_run_say(struct sync_def * d, struct connector * c, size_t i,
 	r.record = (json_t *)(uintptr_t)record; /* only read */
 	if ((l = leg_plain(&r, i, e)) == NULL)
 		return (-1);
+	sync_plan_begin(l);
 	rc = l->has_cursor && sync_plan_choose(l, e) ? -1 : sync_plan_sql(l, e);
 	if (rc == 0 && buf_add(sql, l->sql.p, l->sql.len))
 		rc = err_nomem(e, "a statement");
@@ -368,6 +371,20 @@ judge_read(struct sync_leg * l)
 		r->is_over = 1;
 }
 
+/* The service tells nothing any more of what happened then. */
+static void
+judge_gap(struct sync_leg * l)
+{
+	char from[RFC3339_LEN], to[RFC3339_LEN];
+
+	rfc3339_format(l->win.gap_from, from);
+	rfc3339_format(l->win.gap_to, to);
+	sync_run_verdict(l->r, SYNC_PARTIAL, NULL, "what changed from %s to %s "
+	    "is lost: the service keeps it for %lld days, and the last run "
+	    "is longer ago", from, to,
+	    (long long)(l->win.keeps / 86400000));
+}
+
 static void
 judge_writer(struct sync_leg * l)
 {
@@ -392,7 +409,8 @@ sync_leg_judge(struct sync_leg * l)
 	struct sync_run * r = l->r;
 	struct writer_stats st;
 	uint64_t passed = sync_leg_passed(l);
-	int whole = l->reads_all && !l->resumed;
+	/* What ran out at the service was not deleted there. */
+	int whole = l->reads_all && !l->resumed && l->win.keeps == 0;
 
 	memset(&st, 0, sizeof(st));
 	if (l->w != NULL)
@@ -403,6 +421,8 @@ sync_leg_judge(struct sync_leg * l)
 		judge_read(l);
 	if (r->is_lost)
 		return (0);
+	if (l->win.has_gap && !l->failed)
+		judge_gap(l);
 	if (l->st.skipped > 0)
 		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu part%s left "
 		    "out: %s", (unsigned long long)l->st.skipped,

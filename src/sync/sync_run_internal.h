@@ -10,6 +10,7 @@
 #include "sync/sync_cursor.h"
 #include "sync/sync_parts.h"
 #include "sync/sync_run.h"
+#include "sync/sync_window.h"
 
 /*
  * What the parts of a run share.  Callbacks only note what happened and call
@@ -82,6 +83,7 @@ struct sync_leg {
 	unsigned pages;        /* since then */
 	struct sync_parts parts;
 	struct read_stats before; /* of the statements before this one */
+	struct sync_window win;
 	int token_moved;       /* one was kept that leads further than resume */
 };
 
@@ -223,6 +225,8 @@ int sync_plan_probe(struct sync_leg * l, int desc) MUST_CHECK;
 void sync_plan_probed(struct sync_leg * l, const struct query_scan * s);
 /** sync_plan_fill(l, in): The SELECT for all of the part with the inputs ${in}. */
 int sync_plan_fill(struct sync_leg * l, const json_t * in) MUST_CHECK;
+/** sync_plan_begin(l): What the first statement asks for. */
+void sync_plan_begin(struct sync_leg * l);
 /** sync_plan_choose(l, e): How the list can be asked without any WHERE. */
 int sync_plan_choose(struct sync_leg * l, struct err * e) MUST_CHECK;
 

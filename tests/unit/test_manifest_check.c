@@ -388,6 +388,23 @@ static const struct {
 	  "\"{{value}}\"}}"), L ".clauses.soql.order", "no meaning here" },
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
 	  "query or body" },
+	/* windows of syncs */
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step_s\":"
+	  "60,\"keeps_s\":600}"), "$.entities.e.cursor.step_s",
+	  "needs a list with pushes" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step_s\":"
+	  "60}"), "$.entities.e.cursor.step_s", "needs from or keeps_s" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step\":"
+	  "60}"), "$.entities.e.cursor.step", "goes with an integer" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"from\":"
+	  "\"2020\"}"), "$.entities.e.cursor.from", "must be a time" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"from\":"
+	  "\"2020-01-01T00:00:00Z\"}"), "$.entities.e.cursor.from",
+	  "goes with step_s" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"step_s\":"
+	  "60}"), "$.entities.e.cursor.step_s", "goes with a timestamp" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"keeps_s\":"
+	  "60}"), "$.entities.e.cursor.keeps_s", "goes with a timestamp" },
 	/* order, partition */
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split.column",
 	  "needs a push of >=" },
@@ -400,6 +417,18 @@ static const struct {
 	  "did you mean column?" },
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split",
 	  "needs a cap" },
+	{ LIST(",\"split\":{\"column\":\"at\",\"order\":\"none\"}"),
+	  L ".split.order", "asc" },
+	{ LIST(",\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"a\","
+	  "\"span_s\":60},{\"op\":\"<\",\"query\":\"b\",\"span_s\":60}]},"
+	  "\"split\":{\"column\":\"at\"}"), L ".split.from", "is missing" },
+	{ LIST(",\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"a\"},{"
+	  "\"op\":\"<\",\"query\":\"b\"}]},\"split\":{\"column\":\"at\","
+	  "\"from\":5}"), L ".split.from", "must be a time" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\"=\",\"query\":\"a\","
+	  "\"span_s\":60}}"), L ".push.at.span_s", "goes with bounds" },
+	{ LIST(",\"push\":{\"id\":{\"op\":\">=\",\"query\":\"a\","
+	  "\"span_s\":60}}"), L ".push.id.span_s", "goes with a timestamp" },
 	{ LIST(",\"order\":{\"columns\":{\"x\":\"x\"},\"query\":{}}"),
 	  L ".order.columns.x", "is no column" },
 	{ LIST(",\"order\":{\"columns\":{\"at\":\"x\"}}"), L ".order.query",
@@ -567,6 +596,8 @@ static const struct {
 } odd[] = {
 	{ DMORE("", ""), NULL, NULL },
 	{ DLIST(""), L, "has no paginate" },
+	{ DMORE("\"errors\":[{\"status\":[422],\"do\":\"split_window\"}],",
+	  ""), "$.errors[0].do", "no list has a split" },
 	{ DLIST(",\"records\":\"data\",\"paginate\":{\"kind\":\"cursor\","
 	  "\"query\":\"c\",\"from\":\"data[0].id\"}"), L ".paginate.from",
 	  "from a record" },

@@ -110,15 +110,16 @@ test_head_of_the_whole(void ** state)
 	assert_int_equal(m->limits.concurrency, 3);
 	assert_int_equal(m->limits.unit, RESET_EPOCH_MS);
 	assert_string_equal(m->limits.remaining, "X-Remaining");
-	assert_int_equal(m->nerrors, 5);
+	assert_int_equal(m->nerrors, 6);
 	assert_int_equal(m->errors[0].what, DO_RATE_LIMITED);
 	assert_int_equal(m->errors[0].wait_ms, 1500);
 	assert_int_equal(m->errors[1].what, DO_FAIL);
 	assert_int_equal(m->errors[1].cls, ERR_CONFIG);
 	assert_string_equal(m->errors[1].code, "nope");
 	assert_int_equal(m->errors[2].what, DO_EMPTY);
-	assert_int_equal(m->errors[3].what, DO_SKIP);
-	assert_int_equal(m->errors[4].what, DO_RETRY);
+	assert_int_equal(m->errors[3].what, DO_SPLIT_WINDOW);
+	assert_int_equal(m->errors[4].what, DO_SKIP);
+	assert_int_equal(m->errors[5].what, DO_RETRY);
 	assert_int_equal(m->nerror_paths, 2);
 	assert_null(m->test_entity);
 	assert_string_equal(m->test_url, "/me?at={{now_s}}");
@@ -208,6 +209,8 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l[0].split, 0);
 	assert_string_equal(m->main->columns[l[1].split - 1].name, "updated_at");
 	assert_int_equal(json_object_size(l[1].split_query), 1);
+	assert_int_equal(l[1].split_from, INT64_C(1262304000000));
+	assert_int_equal(l[1].split_way, -1);
 	assert_int_equal(l[1].norders, 2);
 	assert_string_equal(l[1].order_asc, "asc");
 	assert_int_equal(l[1].order_max, 1);
