@@ -344,7 +344,6 @@ judged(struct reader_call * c, const struct http_res * res)
 {
 	struct reader * r = c->part->r;
 	int64_t now = clock_wall_ms();
-	struct answer_budget b;
 	enum answer_kind kind;
 	json_t * body;
 	struct err e;
@@ -353,10 +352,9 @@ judged(struct reader_call * c, const struct http_res * res)
 	r->ctx->st.bytes += res->bytes;
 	if (r->ctx->st.first_ms == 0)
 		r->ctx->st.first_ms = first_ms(res, now);
-	if (r->env->limits != NULL) {
-		answer_budget(r->plan->c->m, res, now, &b);
-		limits_learn(r->env->limits, r->plan->c, &b);
-	}
+	if (r->env->limits != NULL)
+		limits_answer(r->env->limits, r->plan->c, &r->plan->list->toll,
+		    res, now);
 	body = ruled_body(c, res);
 	kind = answer_judge(r->plan->c->m, res, body, c->req->url, now, &e);
 	json_decref(body);
