@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "conn/answer_rules.h"
 #include "conn/conn_env.h"
@@ -55,6 +56,11 @@ int limits_known(const struct limits * l, const struct connector * c,
  * there is something to say: "budget", "budget_<bucket>".  -1: no memory. */
 int limits_show(const struct limits * l, const struct connector * c,
     json_t * out) MUST_CHECK;
+
+/** limits_describe(c, t, out): Add "5 of points, 5 of search": what such a call of ${c}
+ * takes, where that is not one of what each call takes of. */
+void limits_describe(const struct connector * c,
+    const struct manifest_toll * t, struct buf * out);
 
 /** limits_each_waiting(l, most, cb, arg): The budgets that calls wait for, at most
  * so many: ${key} as in the shared state, and ${n} calls. */
