@@ -135,6 +135,7 @@ drop_part(struct reader * r, struct reader_part ** at)
 	if ((*at = p->next) == NULL)
 		r->tail = at;
 	r->nparts--;
+	r->good += !p->is_left;
 	reader_parts_free(p);
 }
 
