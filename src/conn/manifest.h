@@ -195,6 +195,14 @@ struct manifest_paginate {
 	                              a template; NULL: the host */
 };
 
+/* What a call takes of the budgets.  What it costs counts in its buckets; where it
+ * has none, in the manifest's own rate.  A rate of OPTIONS counts calls. */
+#define MANIFEST_BUCKETS 8
+struct manifest_toll {
+	unsigned cost;              /* 0 is 1 */
+	unsigned buckets;           /* bits: of these, too */
+};
+
 /* One way to list an entity.  The first whose inputs are all known is used. */
 struct manifest_list {
 	const char * name;         /* for EXPLAIN and fixtures */
@@ -242,6 +250,7 @@ struct manifest_list {
 	int split_way;              /* 1, -1: how it comes by itself; 0 */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
+	struct manifest_toll toll;
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
 };
 
@@ -327,6 +336,7 @@ struct manifest_action {
 	enum manifest_decode decode; /* what it is else */
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
+	struct manifest_toll toll;
 	int safe_to_retry;          /* sending it twice does no harm */
 	int raw;                    /* a body that is a text is sent as it is,
 	                               whatever Content-Type says */
@@ -396,16 +406,22 @@ struct manifest_error {
 enum reset_unit { RESET_DELTA_S, RESET_EPOCH_S, RESET_EPOCH_MS, RESET_EPOCH_US,
 	RESET_ISO8601, RESET_DURATION };
 
+/* A budget: the connector's own, or a bucket of "limits". */
 struct manifest_limits {
+	const char * name;          /* of a bucket; NULL: the connector's own */
 	double rate;                /* requests a second; 0: no bound */
 	double burst;
 	unsigned concurrency;       /* calls of one statement side by side; 0: 4 */
-	const char * limit;         /* header names, or NULL */
+	const char * limit;         /* header names ("NAME;MEMBER": one of what
+	                               it holds), or NULL */
 	const char * remaining;
 	const char * reset;
 	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
-	int64_t reserve;            /* so many calls are left to others */
+	int64_t reserve;            /* so many calls are left to others, ... */
+	int reserve_percent;        /* ... or so much of the limit */
+	const json_t * when;        /* of a bucket: config key -> values with which
+	                               it is there; NULL: always */
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */
 };
@@ -431,6 +447,9 @@ struct manifest {
 	struct json_path ** error_paths;
 	size_t nerror_paths;
 	struct manifest_limits limits;
+	struct manifest_limits * buckets;
+	size_t nbuckets;
+	unsigned every_bucket;      /* bits: each call takes of these */
 	struct manifest_error * errors;
 	size_t nerrors;
 	struct manifest_entity * entities;
@@ -442,6 +461,7 @@ struct manifest {
 	const char * test_method;
 	const char * test_service;  /* {{service}} there, or NULL */
 	const json_t * test_headers; /* name -> template, or NULL */
+	struct manifest_toll test_toll;
 	const json_t * test_body;   /* a JSON template, or NULL */
 	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };

@@ -110,6 +110,15 @@ test_head_of_the_whole(void ** state)
 	assert_int_equal(m->limits.concurrency, 3);
 	assert_int_equal(m->limits.unit, RESET_EPOCH_MS);
 	assert_string_equal(m->limits.remaining, "X-Remaining");
+	assert_int_equal(m->nbuckets, 2);
+	assert_int_equal(m->every_bucket, 1);
+	assert_string_equal(m->buckets[0].name, "points");
+	assert_true(m->buckets[0].rate == 15 && m->buckets[0].burst == 90);
+	assert_non_null(m->buckets[0].when);
+	assert_int_equal(m->buckets[1].concurrency, 1);
+	assert_string_equal(m->buckets[1].remaining, "RateLimit;r");
+	assert_int_equal(m->buckets[1].reserve_percent, 5);
+	assert_int_equal(m->test_toll.buckets, 1);
 	assert_int_equal(m->nerrors, 6);
 	assert_int_equal(m->errors[0].what, DO_RATE_LIMITED);
 	assert_int_equal(m->errors[0].wait_ms, 1500);
@@ -215,6 +224,9 @@ test_lists_of_the_whole(void ** state)
 	assert_string_equal(l[1].order_asc, "asc");
 	assert_int_equal(l[1].order_max, 1);
 	assert_true(l[1].revalidate);
+	assert_int_equal(l[1].toll.buckets, 3);
+	assert_int_equal(l[1].toll.cost, 1);
+	assert_int_equal(l[0].toll.buckets, 1);
 	assert_int_equal(l[1].records->n, 0);
 	l = manifest_entity(m, "notes")->lists;
 	assert_string_equal(l->name, "/boxes/{{in.box}}/notes");
@@ -299,6 +311,8 @@ test_actions_of_the_whole(void ** state)
 	assert_int_equal(json_array_size(a->success), 2);
 	assert_non_null(a->result);
 	assert_true(a->safe_to_retry);
+	assert_int_equal(a->toll.buckets, 3);
+	assert_int_equal(a->toll.cost, 5);
 	assert_non_null(a->poll);
 	assert_int_equal(a->idempotency->where, IN_BODY);
 	assert_string_equal(a->idempotency->name, "key");
