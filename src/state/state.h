@@ -155,6 +155,18 @@ struct state {
 };
 
 /**
+ * state_is_lost(generation, seen, n):
+ * Whether who knows ${n} records, and saw the generation ${seen}, knows what was
+ * forgotten there, now that it is ${generation}.  Each drop raises it, so none at
+ * all is a state that was begun anew.
+ */
+static inline int
+state_is_lost(json_int_t generation, json_int_t seen, size_t n)
+{
+	return (generation < seen || (generation == 0 && n > 0));
+}
+
+/**
  * state_sqlite_open(L, path, node, e): The embedded backend in the file
  * ${path} (made if absent; locked against a second process: config "locked").
  * Record changes are durable when their callback runs; leases live in memory
