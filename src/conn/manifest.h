@@ -164,6 +164,7 @@ enum page_kind {
 /* What pagination reads of a body. */
 enum body_field {
 	BODY_CURSOR, BODY_NEXT_URL, BODY_MORE, BODY_LAST, BODY_TOTAL,
+	BODY_TOKEN,
 	BODY_FIELDS
 };
 
@@ -174,7 +175,8 @@ struct manifest_paginate {
 	const char * cursor_header;/* the cursor is in this header, or NULL */
 	struct json_path * field[BODY_FIELDS]; /* NULL: the service has none.
 	                              MORE ends the list when not true, LAST when
-	                              true, TOTAL when so many records were seen */
+	                              true, TOTAL when so many records were seen;
+	                              TOKEN: from where the next run goes on */
 	int first;                 /* the first page's number */
 	enum param_where size_where; /* IN_CLAUSE: its limit says it */
 	const char * size_param;   /* or the language of that; or NULL */
@@ -239,6 +241,12 @@ struct manifest_list {
 	int split_way;              /* 1, -1: how it comes by itself; 0 */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
+	int by_token;              /* only syncs use it: what its last page says is
+	                              sent at the beginning of the next run */
+	const json_t * token_lost; /* statuses that answer a token of an earlier run
+	                              where it is forgotten; NULL: 410 */
+	int changes_only;          /* of such a one: from its beginning it gives not
+	                              all there is, so that is read by the others */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
 };
 
@@ -360,8 +368,13 @@ struct manifest_entity {
 	size_t complete_own;          /* ... whose column of these ... */
 	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
+	int cursor_token;             /* it is the service's token; the column says
+	                                 what INCREMENTAL ON names it by */
+	int cursor_per_part;          /* each partition has its own */
 	size_t deleted;               /* less 1 the column that says that the
 	                                 service has deleted it; 0: none */
+	const json_t * deleted_is;    /* the text or boolean there that says so; NULL:
+	                                 true, or any time */
 };
 
 /* REFRESH: the token is refused; another is fetched.  CLOCK: our clock is not the

@@ -308,6 +308,31 @@ read_lacks(struct mread * r, struct manifest_list * list, const json_t * v)
 	mread_leave(r, at);
 }
 
+/* How a sync goes on where an earlier run ended; paginate is read. */
+static void
+read_token(struct mread * r, struct manifest_list * list, const json_t * v)
+{
+	const json_t * o = json_object_get(v, "token");
+	size_t at;
+
+	if (o == NULL)
+		return;
+	list->by_token = 1;
+	at = mread_enter(r, "token");
+	if (mread_is_object(r, o, KEYS_LIST_TOKEN)) {
+		list->paginate.field[BODY_TOKEN] = mread_path(r, o, "from", 1);
+		list->changes_only = mread_bool(r, o, "changes_only");
+		list->token_lost = manifest_outcome_statuses(r, "lost", o);
+	}
+	if (list->paginate.kind != PAGE_CURSOR &&
+	    list->paginate.kind != PAGE_NEXT_URL)
+		mread_fault(r, NULL, "goes with paginate of kind cursor or "
+		    "next_url: it is sent as these are");
+	if (list->batch > 0)
+		mread_fault(r, NULL, "has no meaning beside batch");
+	mread_leave(r, at);
+}
+
 static void
 read_list(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v, const json_t * inputs)
@@ -351,6 +376,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	manifest_clause_order(r, ent, list, v, &s);
 	read_split(r, ent, list, v, &s);
 	read_partition(r, ent, list, v);
+	read_token(r, list, v);
 	list->revalidate = mread_bool(r, v, "revalidate");
 	list->only_pushed = mread_bool(r, v, "only_pushed");
 	if (list->only_pushed && list->npushes == 0)

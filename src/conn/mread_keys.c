@@ -39,8 +39,11 @@ static const char * const entity_keys[] = { "main", "hidden", "description",
 static const char * const keep_keys[] = { "path", "contains", NULL };
 static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
-static const char * const cursor_keys[] = { "column", "order", "lag_s",
-    "lookback_s", "step", "step_s", "from", "keeps_s", NULL };
+static const char * const cursor_keys[] = { "column", "kind", "per", "order",
+    "lag_s", "lookback_s", "step", "step_s", "from", "keeps_s", NULL };
+static const char * const token_keys[] = { "from", "changes_only",
+    "lost", NULL };
+static const char * const deleted_keys[] = { "column", "is", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "segment", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
@@ -49,7 +52,7 @@ static const char * const list_keys[] = { "name", "needs", "batch", "method",
     "url", "query", "headers", "body", "timeout_ms", "records", "records_optional",
     "incomplete", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "split", "only_pushed",
-    "revalidate", NULL };
+    "token", "revalidate", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
     "body", "from", "from_header", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
@@ -124,6 +127,8 @@ static const struct {
 	[KEYS_IDEMPOTENCY] = { "idempotency", idempotency_keys },
 	[KEYS_POLL] = { "poll", poll_keys },
 	[KEYS_SIGN] = { "sign", sign_keys },
+	[KEYS_LIST_TOKEN] = { "list_token", token_keys },
+	[KEYS_DELETED] = { "deleted", deleted_keys },
 };
 
 const char * const *

@@ -310,9 +310,10 @@ is_idle(const struct plan * p)
 
 static int
 fill(struct plan * p, const struct plan_given * given, size_t n,
-    const struct plan_order * orders, size_t norders, struct err * e)
+    const struct plan_order * orders, size_t norders, int token,
+    struct err * e)
 {
-	struct plan_shape shape = { NULL, n, orders, norders, 0 };
+	struct plan_shape shape = { NULL, n, orders, norders, 0, token };
 	struct plan_choice choice, other;
 	struct plan_ask * asks;
 	size_t i;
@@ -346,10 +347,10 @@ fill(struct plan * p, const struct plan_given * given, size_t n,
 	    choice.order_pushed, e));
 }
 
-struct plan *
-plan_new(struct connector * c, const struct manifest_entity * ent,
+static struct plan *
+make(struct connector * c, const struct manifest_entity * ent,
     const struct plan_given * given, size_t n, const struct plan_order * orders,
-    size_t norders, struct err * e)
+    size_t norders, int token, struct err * e)
 {
 	struct plan * p = calloc(1, sizeof(*p));
 
@@ -366,11 +367,26 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 		plan_free(p);
 		return (NULL);
 	}
-	if (fill(p, given, n, orders, norders, e)) {
+	if (fill(p, given, n, orders, norders, token, e)) {
 		plan_free(p);
 		return (NULL);
 	}
 	return (p);
+}
+
+struct plan *
+plan_new(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, const struct plan_order * orders,
+    size_t norders, struct err * e)
+{
+	return (make(c, ent, given, n, orders, norders, 0, e));
+}
+
+struct plan *
+plan_new_token(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, struct err * e)
+{
+	return (make(c, ent, given, n, NULL, 0, 1, e));
 }
 
 void

@@ -289,6 +289,8 @@ turn(void * arg)
 {
 	struct reader * r = arg;
 
+	if (r->asked)
+		reader_token_tell(r);
 	if (r->state == READER_NEW) {
 		r->begun_ms = clock_wall_ms();
 		reader_enter(r, reader_cache_look(r) ? READER_CACHED :

@@ -129,6 +129,8 @@ struct reader_part {
 	enum part_check check;
 	struct page * checked;     /* waits for the check */
 	int resumes;               /* its first answer is yet to come */
+	int by_token;              /* the same, at a token of an earlier run */
+	char * token;              /* of the page held, or of none yet given */
 	int begins;                /* the next page is the first of a bound */
 };
 
@@ -147,6 +149,7 @@ struct reader_sync {
 	int64_t newest;            /* the last row's */
 	json_t * bound;            /* as a value of the column; NULL: not moved */
 	unsigned again;            /* how often that bound was begun anew */
+	struct reader_tokens * tokens; /* reader_token.c; or NULL */
 };
 
 /* Where parts come from (reader_parts.c). */
@@ -303,6 +306,27 @@ int reader_restart_after(struct reader_part * p, const struct page * page,
 int reader_restart_again(struct reader_part * p, struct err * e) MUST_CHECK;
 int reader_restart_to(struct reader * r, const json_t * v, struct err * e)
     MUST_CHECK;
+
+/** reader_paginate_token(p, a, bad): What ${a} says is to be sent in the beginning of
+ * the next run, allocated; NULL: nothing, or (${*bad}) no memory. */
+char * reader_paginate_token(const struct reader_part * p,
+    const struct reader_answer * a, int * bad);
+
+/*
+ * reader_token.c; without tokens they do nothing.
+ * begin: let a new part stand at its token.  after: the page of ${a} was taken: keep
+ * its token.  held: if it has no rows tell it; given: its rows are given.  lost: the
+ * service has forgotten it; 0: there was none to forget.  tell: what was given is
+ * used.
+ */
+int reader_token_begin(struct reader_part * p, struct err * e) MUST_CHECK;
+int reader_token_after(struct reader_part * p, const struct reader_answer * a,
+    struct err * e) MUST_CHECK;
+void reader_token_held(struct reader_part * p);
+void reader_token_given(struct reader_part * p);
+int reader_token_lost(struct reader_part * p);
+void reader_token_tell(struct reader * r);
+void reader_token_free(struct reader_tokens * t); /* NULL is a no-op */
 
 /* reader_call.c.  start: NULL if no memory; its end is one of reader_call_done
  * and reader_call_fail, never before it returns. */

@@ -365,6 +365,23 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	return (0);
 }
 
+char *
+reader_paginate_token(const struct reader_part * p,
+    const struct reader_answer * a, int * bad)
+{
+	struct next next = { NULL, NULL, 0 };
+	char * s = text_of(field(p, a, BODY_TOKEN), &next);
+
+	if (s != NULL &&
+	    p->r->plan->list->paginate.kind == PAGE_NEXT_URL) {
+		s = whole_url(a->url, under_base(p, s, &next), &next);
+		if (s != NULL && p->call != NULL && p->call->req != NULL)
+			request_hide(p->call->req, s);
+	}
+	*bad = next.no_memory;
+	return (s);
+}
+
 static int
 is_same(const char * a, const char * b)
 {

@@ -36,6 +36,7 @@ reader_sync_part_free(struct reader_part * p)
 	place_free(&p->here);
 	place_free(&p->last);
 	page_unref(p->checked);
+	free(p->token);
 }
 
 void
@@ -46,6 +47,7 @@ reader_sync_free(struct reader * r)
 	json_decref(r->sync->mark);
 	json_decref(r->sync->resume);
 	json_decref(r->sync->bound);
+	reader_token_free(r->sync->tokens);
 	free(r->sync);
 }
 
@@ -241,6 +243,7 @@ reader_sync_given(struct reader_part * p)
 
 	if (s == NULL)
 		return;
+	reader_token_given(p);
 	json_decref(s->mark);
 	s->mark = NULL;
 	if (p->has_failed)
@@ -272,7 +275,8 @@ reader_sync_over(struct reader_part * p)
 	struct reader_sync * s = p->r->sync;
 
 	/* A sync's rows are written by their keys. */
-	if ((s == NULL && p->is_out) || p->overs++ == OVERS_MAX)
+	if ((s == NULL && p->is_out) || p->overs++ == OVERS_MAX ||
+	    (s != NULL && !reader_token_lost(p)))
 		return (0);
 	if (s != NULL)
 		s->newest = INT64_MIN;
@@ -387,6 +391,8 @@ reader_sync_part(struct reader_part * p, struct err * e)
 		return (err_nomem(e, "a partition"));
 	if (s->part != NULL)
 		s->part(s->part_arg, p->in_hash, p->in);
+	if (reader_token_begin(p, e))
+		return (-1);
 	if ((o = s->resume) == NULL)
 		return (1);
 	if ((int64_t)p->index < count_at(o, "part"))
@@ -448,6 +454,7 @@ accept(struct reader_part * p, struct page * page, struct err * e)
 	p->last = p->here;
 	memset(&p->here, 0, sizeof(p->here));
 	reader_paginate_hold(p, page);
+	reader_token_held(p);
 	return (0);
 }
 
@@ -502,7 +509,7 @@ reader_sync_take(struct reader_part * p, struct reader_answer * a,
 		return (0);
 	}
 	reader_seen_add(p, a->page);
-	if (reader_paginate_after(p, a, e)) {
+	if (reader_paginate_after(p, a, e) || reader_token_after(p, a, e)) {
 		page_unref(a->page);
 		return (-1);
 	}

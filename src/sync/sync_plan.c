@@ -127,6 +127,12 @@ add_literal(struct buf * b, const json_t * v)
 }
 
 int
+sync_plan_all(struct sync_leg * l)
+{
+	return (build(l, NULL, ORDER_NONE));
+}
+
+int
 sync_plan_fill(struct sync_leg * l, const json_t * in)
 {
 	const char * name;

@@ -61,6 +61,8 @@ probe_row(struct sync_leg * l, const struct query_value * v)
 	int64_t from = 0;
 	int ordered = holds(order, "by the service");
 
+	if (l->probing == 3)
+		return;
 	if (l->probing == 2) {
 		l->probe_desc = ordered;
 		return;
@@ -90,7 +92,17 @@ static int
 fill_part(struct sync_leg * l, struct err * e)
 {
 	const json_t * in;
+	int rc;
 
+	if (l->by_token && !l->cancelled) {
+		if ((rc = sync_leg_token_fill(l)) < 0)
+			return (err_nomem(e, "a statement"));
+		if (rc == 0)
+			return (0);
+		l->before = l->st;
+		l->cu.fills = 1;
+		return (start_query(l, e) ? -1 : 1);
+	}
 	if (!l->has_cursor || l->reads_all || l->stopped || l->cancelled ||
 	    (in = sync_parts_fresh(&l->parts)) == NULL)
 		return (0);
@@ -147,7 +159,7 @@ take_step(struct sync_leg * l)
 	if (l->has_cursor) {
 		if (!sync_cursor_step(&l->cu, l->st.first_ms, &s->point))
 			return;
-	} else {
+	} else if (!l->by_token) {
 		json_decref(s->token);
 		s->token = json_incref(l->token);
 	}
@@ -210,6 +222,13 @@ on_mark(void * arg, const json_t * token)
 		flush(l, now);
 	if (l->has_cursor || l->cancelled)
 		return;
+	if (l->by_token) {
+		if (is_step_due(l, now))
+			take_step(l);
+		if (l->step.set && l->acked >= l->step.rows)
+			sync_run_soon(l->r);
+		return;
+	}
 	json_decref(l->token);
 	l->token = json_deep_copy(token);
 	l->token_rows = l->given;
@@ -336,6 +355,21 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 		finish(l, e);
 		return;
 	}
+	if (l->probing == 3) {
+		l->probing = 0;
+		/* What is told may fit no list that has a token. */
+		if (e != NULL && strcmp(e->code, "input") == 0 &&
+		    !l->cancelled) {
+			if (sync_leg_by_value(l, l->own, &why) ||
+			    sync_read_start(l, &why))
+				finish(l, &why);
+			return;
+		}
+		if (e == NULL && !l->cancelled && start_query(l, &why) == 0)
+			return;
+		finish(l, e != NULL ? e : &why);
+		return;
+	}
 	/* Newest first is asked about only where the other will not do. */
 	if (l->probing == 1 && e == NULL &&
 	    !(l->probe_filtered && l->probe_ordered))
@@ -371,7 +405,10 @@ start_query(struct sync_leg * l, struct err * e)
 	if (l->cancelled)
 		return (err_set(e, ERR_CANCELLED, "cancelled",
 		    "the run was cancelled"));
-	if (l->probing != 0) {
+	if (l->probing == 3) {
+		if (sync_plan_all(l))
+			return (err_nomem(e, "a statement"));
+	} else if (l->probing != 0) {
 		if (sync_plan_probe(l, l->probing == 2))
 			return (err_nomem(e, "a statement"));
 	} else if (!l->cu.fills && sync_plan_sql(l, e))
@@ -382,6 +419,11 @@ start_query(struct sync_leg * l, struct err * e)
 	l->opts.max_memory = r->env->query_memory;
 	l->opts.max_calls = max_calls(l);
 	l->opts.explain = l->probing != 0;
+	l->sync.by_token = l->by_token && !l->cu.fills;
+	l->sync.cursors = l->sync.by_token && l->probing == 0 ? &l->cursors :
+	    NULL;
+	if (l->probing == 3)
+		l->opts.sync = &l->sync;
 	if (l->probing == 0) {
 		l->sync.mark = on_mark;
 		l->sync.part = on_part;
@@ -407,6 +449,8 @@ sync_read_start(struct sync_leg * l, struct err * e)
 	l->resumed = !l->has_cursor && l->resume != NULL;
 	sync_plan_begin(l);
 	l->probing = sync_plan_probes(l) ? 1 : 0;
+	if (l->by_token && l->r->d->where != NULL)
+		l->probing = 3;
 	if (l->has_cursor && !l->probing && sync_plan_choose(l, e))
 		return (-1);
 	return (start_query(l, e));

@@ -223,7 +223,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
     size_t norders, struct err * e)
 {
 	struct plan_ask asks[PLAN_MAX_ASKS];
-	struct plan_shape shape = { asks, n, orders, norders, 0 };
+	struct plan_shape shape = { asks, n, orders, norders, 0, 0 };
 	struct plan_choice pc;
 	struct plan * p;
 	size_t i;
@@ -255,6 +255,13 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 	p->limit = -1;
 	p->exact = 1;
 	return (p);
+}
+
+struct plan *
+plan_new_token(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, struct err * e)
+{
+	return (plan_new(c, ent, given, n, NULL, 0, e));
 }
 
 void
@@ -667,6 +674,16 @@ reader_sync_parts(struct reader * r,
 	(void)r;
 	(void)cb;
 	(void)arg;
+}
+
+int
+reader_sync_cursors(struct reader * r, const struct reader_cursors * cursors,
+    struct err * e)
+{
+	(void)r;
+	(void)cursors;
+	(void)e;
+	return (0);
 }
 
 const json_t *

@@ -230,6 +230,27 @@ static const struct {
 	  "a boolean or a timestamp" },
 	{ ENT(",\"cursor\":{\"column\":\"title\",\"order\":\"asc\"}"),
 	  "$.entities.e.cursor.column", "a cursor is" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
+	  "\"token\"}"), "$.entities.e.cursor.kind", "no list says" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"per\":"
+	  "\"partition\"}"), "$.entities.e.cursor.per", "no list has" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
+	  "\"token\",\"per\":\"list\"}"), "$.entities.e.cursor.per",
+	  "no meaning" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
+	  "\"tokens\"}"), "$.entities.e.cursor.kind", "did you mean 'token'" },
+	{ LIST(",\"token\":{\"from\":\"a\"},\"paginate\":{\"kind\":\"cursor\","
+	  "\"query\":\"c\",\"from\":\"a\"}"), "$.entities.e.cursor.kind",
+	  "must be token" },
+	{ LIST(",\"token\":{\"from\":\"a\"}"), L ".token", "goes with paginate" },
+	{ LIST(",\"token\":{}"), L ".token.from", "is missing" },
+	{ LIST(",\"token\":{\"from\":\"a\",\"lost\":[7]}"), L ".token.lost",
+	  "no status" },
+	{ LIST(",\"token\":\"a\""), L ".token", "an object" },
+	{ ENT(",\"deleted\":{\"column\":\"title\",\"is\":true}"),
+	  "$.entities.e.deleted.is", "must be a text" },
+	{ ENT(",\"deleted\":{\"column\":\"title\"}"),
+	  "$.entities.e.deleted.is", "must be a text" },
 	{ ENT(",\"cursor\":{\"column\":\"id\"}"), "$.entities.e.cursor.order",
 	  "is missing" },
 	{ ENT(",\"main\":true,\"hidden\":true"), "$.entities.e.hidden",

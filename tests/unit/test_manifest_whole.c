@@ -227,6 +227,14 @@ test_lists_of_the_whole(void ** state)
 	l = manifest_entity(m, "marks")->lists;
 	assert_non_null(l[0].paginate.field[BODY_NEXT_URL]);
 	assert_string_equal(l[1].paginate.cursor_header, "X-Next");
+	assert_false(l[1].by_token);
+	assert_true(l[2].by_token && l[2].changes_only);
+	assert_non_null(l[2].paginate.field[BODY_TOKEN]);
+	assert_int_equal(json_array_size(l[2].token_lost), 2);
+	assert_true(manifest_entity(m, "marks")->cursor_token);
+	assert_string_equal(json_string_value(manifest_entity(m,
+	    "marks")->deleted_is), "gone");
+	assert_true(manifest_entity(m, "notes")->cursor_per_part);
 	manifest_unref(m);
 }
 
