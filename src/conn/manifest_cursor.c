@@ -80,6 +80,9 @@ manifest_cursor_read(struct mread * r, const struct manifest_entity * ent)
 	}
 	if (step == 0 && json_object_get(cur, "from") != NULL)
 		mread_fault(r, "from", "goes with %s", key);
+	if (step > 0 && (ent->cursor_token || ent->cursor_per_part))
+		mread_fault(r, key, "goes neither with tokens nor with a "
+		    "cursor of each partition");
 	for (i = 0; i < ent->nlists; i++)
 		both |= has_ends(&ent->lists[i], (size_t)c);
 	if (step > 0 && !both)
