@@ -320,9 +320,15 @@ static int
 is_one_of_many(const struct reader_part * p)
 {
 	const struct reader * r = p->r;
+	const struct reader_part * q;
 
-	return (r->is_window || r->good > 0 || r->nparts > 1 ||
-	    !reader_parts_ended(r));
+	if (r->is_window || r->good > 0 || !reader_parts_ended(r))
+		return (1);
+	/* Those that were left out stay in the list for a while. */
+	for (q = r->head; q != NULL; q = q->next)
+		if (q != p && !q->is_left && q->state != PART_FAILED)
+			return (1);
+	return (0);
 }
 
 /* What an earlier run left off at may be gone; then the service says so in its own

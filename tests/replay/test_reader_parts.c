@@ -216,6 +216,10 @@ test_retry_then_skip(void ** state)
 	rig_script(g, "/b/i", { .status = 500 });
 	assert_int_equal(rig_read(g, "issues", "repo=in:a,b"), 4);
 	rig_error(g, ERR_TRANSIENT, "http_500", "/i");
+	/* Also where all say so at once. */
+	g->c->opt.retry_count = 0;
+	assert_int_equal(rig_read(g, "issues", "repo=in:a,b"), 2);
+	rig_error(g, ERR_TRANSIENT, "http_500", "/i");
 	/* One that is empty is an answer. */
 	rig_script(g, "/c/i", { .body = "[]" });
 	memset(&g->ctx.st, 0, sizeof(g->ctx.st));
