@@ -232,6 +232,10 @@ test_lists_of_the_whole(void ** state)
 	assert_string_equal(p->cursor_end, "null");
 	assert_int_equal(p->size_where, IN_HEADER);
 	assert_string_equal(p->size_param, "X-Size");
+	assert_false(p->is_of_record);
+	p = &l[3].paginate;
+	assert_true(p->is_of_record);
+	assert_int_equal(p->field[BODY_CURSOR]->neach, 1);
 	manifest_unref(m);
 }
 
