@@ -174,6 +174,7 @@ struct manifest_paginate {
 	enum param_where where;    /* of param: no IN_CLAUSE */
 	const char * param;        /* cursor, offset or page number */
 	const char * cursor_header;/* the cursor is in this header, or NULL */
+	int is_of_record;          /* BODY_CURSOR is a member of the last record */
 	const char * cursor_end;   /* a cursor that says that there is no other, or
 	                              NULL */
 	struct json_path * field[BODY_FIELDS]; /* NULL: the service has none.

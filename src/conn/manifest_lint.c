@@ -97,11 +97,11 @@ check_paging(struct mread * r, const struct manifest_list * list)
 {
 	const struct manifest_paginate * p = &list->paginate;
 
-	if (p->kind == PAGE_CURSOR && is_within(p->field[BODY_CURSOR],
-	    list->records))
+	if (p->kind == PAGE_CURSOR && !p->is_of_record &&
+	    is_within(p->field[BODY_CURSOR], list->records))
 		mread_warn(r, "from", "takes the cursor from a record: where "
 		    "the service sends one of its own, use that (a record may "
-		    "be missing, or equal to another)");
+		    "be missing, or equal to another); else from_record");
 	if (p->kind == PAGE_OFFSET && p->offset_cap == 0 && p->max_pages == 0)
 		mread_warn(r, "cap", "is missing: most services refuse an "
 		    "offset past some number, or repeat a page there; say 10000 "

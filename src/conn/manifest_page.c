@@ -1,4 +1,6 @@
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "conn/manifest_parts.h"
 
@@ -13,7 +15,7 @@ enum {
 	K_FROM_HEADER = 1 << 4, K_LAST = 1 << 5, K_MORE = 1 << 6,
 	K_TOTAL = 1 << 7, K_CAP = 1 << 8, K_FIRST = 1 << 9, K_SHORT = 1 << 10,
 	K_MAX = 1 << 11, K_BASE = 1 << 12, K_KEEP = 1 << 13,
-	K_END = 1 << 14
+	K_END = 1 << 14, K_FROM_RECORD = 1 << 15
 };
 
 static const struct {
@@ -26,15 +28,15 @@ static const struct {
 	{ "more", K_MORE }, { "total", K_TOTAL }, { "cap", K_CAP },
 	{ "first", K_FIRST }, { "short_page_ends", K_SHORT },
 	{ "max_pages", K_MAX }, { "base", K_BASE }, { "keep", K_KEEP },
-	{ "end", K_END },
+	{ "end", K_END }, { "from_record", K_FROM_RECORD },
 };
 
 #define K_ALL (K_SIZE | K_SHORT | K_MAX | K_LAST | K_MORE | K_TOTAL)
 static const unsigned may_have[] = {
 	[PAGE_NONE] = K_SIZE | K_SHORT,
 	[PAGE_LINK] = K_ALL | K_REL,
-	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER | K_CAP |
-	    K_KEEP | K_END,
+	[PAGE_CURSOR] = K_ALL | K_PARAM | K_FROM | K_FROM_HEADER |
+	    K_FROM_RECORD | K_CAP | K_KEEP | K_END,
 	[PAGE_OFFSET] = K_ALL | K_PARAM | K_CAP,
 	[PAGE_NUMBER] = K_ALL | K_PARAM | K_FIRST | K_CAP,
 	[PAGE_NEXT_URL] = K_ALL | K_FROM | K_BASE,
@@ -134,21 +136,48 @@ check_kind(struct mread * r, const json_t * v, enum page_kind kind)
 			mread_fault(r, key_bits[i].key, "has no meaning for "
 			    "kind %s", kind_words[kind]);
 	if (kind == PAGE_CURSOR && (json_object_get(v, "from") != NULL) +
-	    (json_object_get(v, "from_header") != NULL) != 1)
-		mread_fault(r, NULL, "needs one of from and from_header: where "
-		    "the next cursor stands");
+	    (json_object_get(v, "from_header") != NULL) +
+	    (json_object_get(v, "from_record") != NULL) != 1)
+		mread_fault(r, NULL, "needs one of from, from_header and "
+		    "from_record: where the next cursor stands");
 	if (kind == PAGE_NEXT_URL && json_object_get(v, "from") == NULL)
 		mread_fault(r, "from", "is missing: where the next URL "
 		    "stands");
 }
 
+/* The last of all records: where a path fans out a field is that of the last. */
 static void
-read_fields(struct mread * r, struct manifest_paginate * p, const json_t * v)
+read_from_record(struct mread * r, struct manifest_paginate * p,
+    const json_t * list, const json_t * v)
+{
+	const char * records = json_string_value(json_object_get(list,
+	    "records")), * s = mread_str(r, v, "from_record", 0);
+	char path[600];
+	struct err e;
+
+	if (s == NULL)
+		return;
+	if (records == NULL || strcmp(records, "$") == 0)
+		records = "";
+	if (strstr(records, "[*]") != NULL ||
+	    (size_t)snprintf(path, sizeof(path), "%s[*].%s", records, s) >=
+	    sizeof(path))
+		mread_fault(r, "from_record", "goes with records in one list");
+	else if ((p->field[BODY_CURSOR] = json_path_parse(path, &e)) == NULL)
+		mread_fault(r, "from_record", "%s", e.msg);
+	p->is_of_record = 1;
+}
+
+static void
+read_fields(struct mread * r, struct manifest_paginate * p,
+    const json_t * list, const json_t * v)
 {
 	enum body_field from = p->kind == PAGE_NEXT_URL ? BODY_NEXT_URL :
 	    BODY_CURSOR;
 
 	p->field[from] = mread_path(r, v, "from", 0);
+	if (p->field[from] == NULL)
+		read_from_record(r, p, list, v);
 	p->field[BODY_MORE] = mread_path(r, v, "more", 0);
 	p->field[BODY_LAST] = mread_path(r, v, "last", 0);
 	p->field[BODY_TOTAL] = mread_path(r, v, "total", 0);
@@ -201,7 +230,7 @@ manifest_page_read(struct mread * r, struct manifest_list * list,
 			p->rel = rel;
 		p->keep = read_keep(r, p, pg);
 		p->base = mread_url(r, pg, "base", 0, &s);
-		read_fields(r, p, pg);
+		read_fields(r, p, v, pg);
 		read_size(r, p, v, pg);
 		if (p->short_page_ends && p->size == 0)
 			mread_fault(r, "short_page_ends", "needs size: how "

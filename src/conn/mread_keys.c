@@ -56,7 +56,8 @@ static const char * const list_keys[] = { "name", "needs", "batch", "method",
     "clauses", "order", "partition", "max_rows", "split", "only_pushed",
     "token", "revalidate", "bucket", "cost", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
-    "header", "body", "from", "from_header", "end", "last", "more", "total", "cap", "first",
+    "header", "body", "from", "from_header",
+    "from_record", "end", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
 static const char * const size_keys[] = { "query", "header", "body", "clause",
     "default", "max", "min", NULL };

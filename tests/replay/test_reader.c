@@ -179,6 +179,35 @@ test_cursor_headers(void ** state)
 	rig_free(g);
 }
 
+/* The place is a member of the last record there is, of a row or not. */
+static void
+test_cursor_records(void ** state)
+{
+	struct rig * g = rig_new("", "\"items\":{" COLS ",\"drop_if\":\"x\","
+	    "\"lists\":[{\"url\":\"/i\",\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"cursor\",\"query\":\"after\",\"from_record\":"
+	    "\"m.n\"}}]}", "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "{\"d\":[{\"id\":1,\"m\":{\"n\":7}},"
+	    "{\"m\":{\"n\":\"x y\",\"n2\":[{\"n\":4}]},\"id\":2}]}",
+	    .pieces = 5 });
+	rig_script(g, "/i?after=x%20y", { .body = "{\"d\":[{\"id\":3,\"m\":"
+	    "{\"n\":9}},{\"id\":4,\"x\":true,\"m\":{\"n\":12}}]}" });
+	rig_script(g, "/i?after=12", { .body = "{\"d\":[]}" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1 2|3");
+	rig_free(g);
+	/* A list that does not move on. */
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"cursor\",\"query\":"
+	    "\"c\",\"from_record\":\"id\"}"), "{}");
+	rig_script(g, "/i", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/i?c=2", { .body = "[{\"id\":1},{\"id\":2}]" });
+	assert_int_equal(rig_read(g, "items", ""), 2);
+	rig_error(g, ERR_PERMANENT, "page_repeats", "paging would not end");
+	rig_free(g);
+}
+
 static void
 test_cursor_ends(void ** state)
 {
@@ -563,6 +592,7 @@ main(void)
 		cmocka_unit_test(test_odd_links),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_cursor_headers),
+		cmocka_unit_test(test_cursor_records),
 		cmocka_unit_test(test_cursor_ends),
 		cmocka_unit_test(test_offset),
 		cmocka_unit_test(test_short_page),

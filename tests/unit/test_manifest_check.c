@@ -354,7 +354,7 @@ static const struct {
 	{ LIST(",\"paginate\":{\"kind\":\"link\",\"query\":\"p\"}"),
 	  L ".paginate.query", "no meaning for kind link" },
 	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"query\":\"p\"}"),
-	  L ".paginate", "one of from and from_header" },
+	  L ".paginate", "one of from, from_header and from_record" },
 	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"from\":\"p\"}"),
 	  L ".paginate", "needs query, header or body" },
 	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"from\":\"p\","
@@ -646,6 +646,8 @@ static const struct {
 	{ DLIST(""), L, "has no paginate" },
 	{ DMORE("\"errors\":[{\"status\":[422],\"do\":\"split_window\"}],",
 	  ""), "$.errors[0].do", "no list has a split" },
+	{ DLIST(",\"records\":\"data\",\"paginate\":{\"kind\":\"cursor\","
+	  "\"query\":\"c\",\"from_record\":\"id\"}"), NULL, NULL },
 	{ DLIST(",\"records\":\"data\",\"paginate\":{\"kind\":\"cursor\","
 	  "\"query\":\"c\",\"from\":\"data[0].id\"}"), L ".paginate.from",
 	  "from a record" },

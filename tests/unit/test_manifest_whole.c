@@ -247,10 +247,14 @@ test_lists_of_the_whole(void ** state)
 	assert_string_equal(p->cursor_end, "null");
 	assert_int_equal(p->size_where, IN_HEADER);
 	assert_string_equal(p->size_param, "X-Size");
+	assert_false(p->is_of_record);
+	p = &l[3].paginate;
+	assert_true(p->is_of_record);
+	assert_int_equal(p->field[BODY_CURSOR]->neach, 1);
 	assert_false(l[1].by_token);
-	assert_true(l[3].by_token && l[3].changes_only);
-	assert_non_null(l[3].paginate.field[BODY_TOKEN]);
-	assert_int_equal(json_array_size(l[3].token_lost), 2);
+	assert_true(l[4].by_token && l[4].changes_only);
+	assert_non_null(l[4].paginate.field[BODY_TOKEN]);
+	assert_int_equal(json_array_size(l[4].token_lost), 2);
 	assert_true(manifest_entity(m, "marks")->cursor_token);
 	assert_string_equal(json_string_value(manifest_entity(m,
 	    "marks")->deleted_is), "gone");
