@@ -10,6 +10,7 @@
 
 #include "base/rfc3339.h"
 #include "query/query_internal.h"
+#include "target/sample_plan.h"
 
 #define MAX_TEXT 64
 
@@ -31,11 +32,11 @@ static int
 in_table(const struct query * q, const struct query_attached * t,
     const char * name)
 {
-	const char * type;
+	const char * type, * order;
 	int at = t->ent == NULL ? -1 : manifest_column(t->ent, name);
 
 	if (sqlite3_table_column_metadata(q->db, t->schema, t->table, name,
-	    &type, NULL, NULL, NULL, NULL) != SQLITE_OK)
+	    &type, &order, NULL, NULL, NULL) != SQLITE_OK)
 		return (-1);
 	if (type == NULL)
 		return (HOLDS_ANY);
@@ -44,7 +45,8 @@ in_table(const struct query * q, const struct query_attached * t,
 	/* What goes to a service as it is may be written in its words. */
 	if (at >= 0 && t->ent->columns[at].is_input)
 		return (HOLDS_ANY);
-	if (strncasecmp(type, "TIMESTAMP", 9) == 0)
+	if (strncasecmp(type, "TIMESTAMP", 9) == 0 || (order != NULL &&
+	    strcasecmp(order, SAMPLE_TIME_ORDER) == 0))
 		return (HOLDS_TIME);
 	if (strcasecmp(type, "INTEGER") == 0 || strcasecmp(type, "REAL") == 0)
 		return (HOLDS_NUMBER);
