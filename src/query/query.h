@@ -91,6 +91,8 @@ struct query_opts {
 	const struct query_sync * sync; /* borrowed until done; NULL: none */
 	unsigned no_push : 1;  /* ask services for everything and evaluate here,
 	                          for tests that compare */
+	unsigned as_is : 1;    /* literals that cannot be of a column are compared
+	                          as SQLite does, for such tests */
 };
 
 enum query_type { QUERY_NULL, QUERY_INT, QUERY_REAL, QUERY_TEXT, QUERY_BLOB };

@@ -182,6 +182,8 @@ on_progress(void * arg, const struct query_stats * st)
 	r->st = *st;
 }
 
+int harness_as_is;
+
 static void
 on_scan(void * arg, const struct query_scan * s)
 {
@@ -199,11 +201,15 @@ harness_start(struct run * r, const char * sql, size_t len,
 {
 	struct query_sink sink = { on_columns, on_row, on_done, r, on_progress,
 	    on_scan };
+	struct query_opts o = { 0 };
 	struct err e;
 
+	if (opts != NULL)
+		o = *opts;
+	o.as_is |= harness_as_is != 0;
 	buf_adds(&r->out, "");
 	buf_adds(&r->scans, "");
-	r->q = query_start(harness_loop, sql, len, harness_use, opts,
+	r->q = query_start(harness_loop, sql, len, harness_use, &o,
 	    &sink, &e);
 	assert_non_null(r->q);
 	assert_int_equal(r->columns_n + r->done, 0);

@@ -40,6 +40,9 @@ extern const struct query_catalog harness_catalog;
 /* The catalog that queries get; harness_catalog unless a test says else. */
 extern const struct query_catalog * harness_use;
 
+/* Set it where answers are compared with SQLite's own (query_opts.as_is). */
+extern int harness_as_is;
+
 int harness_setup(void ** state);
 int harness_teardown(void ** state);
 
