@@ -336,6 +336,7 @@ read_calls(struct mread * r, struct manifest_entity * ent, const json_t * v)
 			    json_true());
 	read_complete(r, ent, v);
 	manifest_list_read(r, ent, v, inputs);
+	manifest_cursor_read(r, ent);
 	check_cursor(r, ent);
 	manifest_action_read(r, ent, v);
 	json_decref(inputs);

@@ -80,6 +80,18 @@ enum part_check {
 	CHECK_RESUME   /* an earlier run read it as its last */
 };
 
+/* Rows of a list that were given, for when it turns out that it has to be split. */
+struct reader_seen {
+	struct reader_seen_row {
+		uint64_t key;      /* a hash */
+		int64_t at;        /* in the order of the split's column */
+	} * rows;
+	size_t n, cap;
+	int64_t last;
+	int rises, falls;          /* some are after, before the one before */
+	int is_lost;               /* they are not all there */
+};
+
 enum part_state { PART_READY, PART_CALL, PART_HELD, PART_FAILED, PART_DONE };
 
 struct reader_part {
@@ -98,6 +110,7 @@ struct reader_part {
 	int size;                  /* asked for; 0: the manifest's */
 	int is_wide;               /* asks without what may widen */
 	int is_out;                /* rows of it were given */
+	int is_left;               /* the rest of it is left out */
 	unsigned overs;            /* so often it was begun anew */
 	uint64_t hash;             /* of the page before */
 	uint64_t place;            /* a page and where it led, ... */
@@ -106,6 +119,8 @@ struct reader_part {
 	int64_t told;              /* with its first page; -1 */
 	uint64_t lacks;            /* records it ended without */
 	struct reader_split * split; /* read in windows; or NULL */
+	int is_late;               /* after rows of it were given */
+	struct reader_seen seen;
 	/* reader_sync.c, for syncs */
 	uint64_t index;            /* parts before it */
 	uint64_t chain, in_hash;   /* of their inputs, and of its own */
@@ -180,6 +195,7 @@ struct reader {
 	struct reader_source src;
 	struct reader_part * head, ** tail;
 	size_t nparts;
+	uint64_t good;             /* parts that ended and were not left out */
 	size_t width;              /* calls side by side */
 	unsigned depth;            /* of partitions over partitions */
 	int is_window;             /* of a list that is split */
@@ -248,9 +264,11 @@ void reader_paginate_hold(struct reader_part * p, struct page * page);
 /*
  * reader_split.c.  begin: the list of ${p}, of which one page has come, has more
  * than the ${cap} rows that the service shows: whether it is read in windows from
- * now on.  next: read the next of them, in place of a call; sets p->state.
+ * now on, without that page.  late: the same in mid-list, whose rows were or are
+ * about to be given.  next: read the next of them, in place of a call; sets p->state.
  */
 int reader_split_begin(struct reader_part * p, int64_t cap);
+int reader_split_late(struct reader_part * p);
 void reader_split_next(struct reader_part * p);
 void reader_split_free(struct reader_split * s); /* NULL is a no-op */
 
@@ -274,6 +292,8 @@ void reader_sync_given(struct reader_part * p);
 int reader_sync_over(struct reader_part * p);
 /** reader_sync_lost(e): Make of ${e} that the mark leads nowhere; -1. */
 int reader_sync_lost(const struct reader * r, struct err * e);
+/** reader_sync_hash(h, v): ${h}, and this value. */
+uint64_t reader_sync_hash(uint64_t h, const struct value * v);
 void reader_sync_part_free(struct reader_part * p);
 void reader_sync_free(struct reader * r);
 

@@ -5,7 +5,7 @@
 
 #include "base/hash64.h"
 #include "base/log.h"
-#include "conn/reader_internal.h"
+#include "conn/reader_split.h"
 
 /*
  * Reading for a sync: where a list stands is told so that a later reader can go on
@@ -83,8 +83,8 @@ hash_num(uint64_t h, uint64_t n)
 	return (hash64(h, (const char *)&n, sizeof(n)));
 }
 
-static uint64_t
-hash_value(uint64_t h, const struct value * v)
+uint64_t
+reader_sync_hash(uint64_t h, const struct value * v)
 {
 	switch ((enum value_type)v->type) {
 	case VALUE_NULL:
@@ -119,7 +119,7 @@ hash_rows(const struct reader * r, const struct page * page)
 		for (i = 0; i < ent->ncolumns; i++)
 			if (all || ent->columns[i].is_key ||
 			    (int)i == r->sync->column)
-				h = hash_value(h, &v[i]);
+				h = reader_sync_hash(h, &v[i]);
 	}
 	return (h);
 }
@@ -509,11 +509,12 @@ reader_sync_take(struct reader_part * p, struct reader_answer * a,
 		p->state = PART_DONE;
 		return (0);
 	}
+	reader_seen_add(p, a->page);
 	if (reader_paginate_after(p, a, e) || reader_token_after(p, a, e)) {
 		page_unref(a->page);
 		return (-1);
 	}
-	if (p->split != NULL) {
+	if (p->split != NULL && !p->is_late) {
 		page_unref(a->page);
 		p->state = PART_READY;
 		return (0);

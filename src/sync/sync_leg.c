@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hash64.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "sync/sync_run_internal.h"
 
 /* A list that was left longer ago than this is begun anew. */
@@ -138,6 +139,7 @@ pick_cursor(struct sync_leg * l, const char * name, struct err * e)
 		    "cannot be synced INCREMENTAL ON it", l->ent->name, name));
 	l->has_cursor = 1;
 	sync_cursor_init(&l->cu, l->ent, (size_t)col, at);
+	sync_window_init(&l->win, l->ent, (size_t)col);
 	return (0);
 }
 
@@ -316,8 +318,11 @@ sync_run_say(struct sync_def * d, struct connector * c, size_t i,
 	if (l->by_part && !l->by_value && !*by_token)
 		rc = sync_leg_by_value(l, l->own, e);
 	*by_token = l->by_part && !l->by_value;
-	if (rc == 0)
-		rc = l->has_cursor && sync_plan_choose(l, e) ? -1 : sync_plan_sql(l, e);
+	if (rc == 0) {
+		sync_plan_begin(l);
+		rc = l->has_cursor && sync_plan_choose(l, e) ? -1 :
+		    sync_plan_sql(l, e);
+	}
 	if (rc == 0 && buf_add(sql, l->sql.p, l->sql.len))
 		rc = err_nomem(e, "a statement");
 	sync_leg_free(l);
@@ -399,6 +404,20 @@ judge_read(struct sync_leg * l)
 		r->is_over = 1;
 }
 
+/* The service tells nothing any more of what happened then. */
+static void
+judge_gap(struct sync_leg * l)
+{
+	char from[RFC3339_LEN], to[RFC3339_LEN];
+
+	rfc3339_format(l->win.gap_from, from);
+	rfc3339_format(l->win.gap_to, to);
+	sync_run_verdict(l->r, SYNC_PARTIAL, NULL, "what changed from %s to %s "
+	    "is lost: the service keeps it for %lld days, and the last run "
+	    "is longer ago", from, to,
+	    (long long)(l->win.keeps / 86400000));
+}
+
 static void
 judge_writer(struct sync_leg * l)
 {
@@ -423,7 +442,8 @@ sync_leg_judge(struct sync_leg * l)
 	struct sync_run * r = l->r;
 	struct writer_stats st;
 	uint64_t passed = sync_leg_passed(l);
-	int whole = l->reads_all && !l->resumed;
+	/* What ran out at the service was not deleted there. */
+	int whole = l->reads_all && !l->resumed && l->win.keeps == 0;
 
 	memset(&st, 0, sizeof(st));
 	if (l->w != NULL)
@@ -434,6 +454,8 @@ sync_leg_judge(struct sync_leg * l)
 		judge_read(l);
 	if (r->is_lost)
 		return (0);
+	if (l->win.has_gap && !l->failed)
+		judge_gap(l);
 	if (l->toks.lost > 0)
 		sync_run_verdict(r, SYNC_COMPLETE, NULL, "the service no longer "
 		    "knew where an earlier run ended in %zu part%s, read again "

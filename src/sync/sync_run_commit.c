@@ -87,6 +87,20 @@ note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
 	sync_commit_rec(l, rec);
 }
 
+/* When it was read to its end. */
+static void
+note_time(struct sync_leg * l)
+{
+	json_t * rec = leg_copy(l);
+
+	if (rec != NULL && json_object_set_new(rec, "at",
+	    json_integer((json_int_t)l->r->begun_ms))) {
+		json_decref(rec);
+		rec = NULL;
+	}
+	sync_commit_rec(l, rec);
+}
+
 /* ${token} NULL: there is nothing to go on from. */
 static void
 note_token(struct sync_leg * l, const json_t * token)
@@ -164,6 +178,10 @@ sync_commit_end(struct sync_leg * l, int well)
 	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
 	if (has || well)
 		note_cursor(l, has ? p : NULL, well && !l->stopped);
+	/* So that a list where nothing happens is not taken for one that was
+	 * not looked at. */
+	if (well && l->win.keeps > 0)
+		note_time(l);
 }
 
 void

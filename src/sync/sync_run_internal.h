@@ -12,6 +12,7 @@
 #include "sync/sync_parts.h"
 #include "sync/sync_run.h"
 #include "sync/sync_token.h"
+#include "sync/sync_window.h"
 
 /*
  * What the parts of a run share.  Callbacks only note what happened and call
@@ -85,6 +86,7 @@ struct sync_leg {
 	unsigned pages;        /* since then */
 	struct sync_parts parts;
 	struct read_stats before; /* of the statements before this one */
+	struct sync_window win;
 	int token_moved;       /* one was kept that leads further than resume */
 
 	/* each part by its own: the service's tokens, or (by_value) what cu says of
@@ -262,11 +264,15 @@ int sync_plan_sql(struct sync_leg * l, struct err * e) MUST_CHECK;
 /** sync_plan_all(l): The plain SELECT of all, into l->sql; 0 or -1. */
 int sync_plan_all(struct sync_leg * l) MUST_CHECK;
 /** sync_plan_probes(l): Whether a WHERE makes it necessary to ask the planner.
- * sync_plan_probe(l): That SELECT, into l->sql; 0 or -1. */
+ * sync_plan_probe(l, desc): That SELECT, into l->sql; 0 or -1.
+ * sync_plan_probed(l, s): What the planner said of it, oldest first. */
 int sync_plan_probes(const struct sync_leg * l);
 int sync_plan_probe(struct sync_leg * l, int desc) MUST_CHECK;
+void sync_plan_probed(struct sync_leg * l, const struct query_scan * s);
 /** sync_plan_fill(l, in): The SELECT for all of the part with the inputs ${in}. */
 int sync_plan_fill(struct sync_leg * l, const json_t * in) MUST_CHECK;
+/** sync_plan_begin(l): What the first statement asks for. */
+void sync_plan_begin(struct sync_leg * l);
 /** sync_plan_choose(l, e): How the list can be asked without any WHERE. */
 int sync_plan_choose(struct sync_leg * l, struct err * e) MUST_CHECK;
 
