@@ -57,8 +57,8 @@ static void
 read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
 	static const char * const orders[] = { "asc", "desc", "none", NULL };
-	static const char * const kinds[] = { "value", "token", NULL };
-	static const char * const pers[] = { "list", "partition", NULL };
+	static const char * const kinds[] = { "token", NULL };
+	static const char * const pers[] = { "partition", NULL };
 	const json_t * cur = json_object_get(v, "cursor");
 	const char * name;
 	size_t at;
@@ -75,8 +75,8 @@ read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 			mread_fault(r, "column", "a cursor is a timestamp or "
 			    "an integer: of texts nobody knows which is later");
 		mread_word(r, cur, "order", orders, -1);
-		ent->cursor_token = mread_word(r, cur, "kind", kinds, 0) == 1;
-		ent->cursor_per_part = mread_word(r, cur, "per", pers, 0) == 1;
+		ent->cursor_token = mread_word(r, cur, "kind", kinds, 1) == 0;
+		ent->cursor_per_part = mread_word(r, cur, "per", pers, 1) == 0;
 		if (ent->cursor_token && json_object_get(cur, "per") != NULL)
 			mread_fault(r, "per", "has no meaning for kind token: "
 			    "each partition has its own");

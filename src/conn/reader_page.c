@@ -344,18 +344,23 @@ is_lost(const struct reader_call * c, enum answer_kind kind,
 }
 
 /* A token of an earlier run is one that the service says is gone, without a rule. */
-static int
-is_token_gone(const struct reader_call * c, const struct http_res * res,
-    enum answer_kind kind)
+static enum answer_kind
+token_kind(const struct reader_call * c, const struct http_res * res,
+    enum answer_kind kind, struct err * e)
 {
-	const json_t * lost = c->part->r->plan->list->token_lost, * v;
+	const struct plan * p = c->part->r->plan;
+	const json_t * lost = p->list->token_lost, * v;
 	int is = lost == NULL && res->status == 410;
 	size_t i;
 
 	json_array_foreach((json_t *)(uintptr_t)lost, i, v)
 		is |= json_integer_value(v) == res->status;
-	return (is && c->part->by_token && (kind == ANSWER_ERROR ||
-	    kind == ANSWER_EMPTY));
+	if (!is || !c->part->by_token || (kind != ANSWER_ERROR &&
+	    kind != ANSWER_EMPTY))
+		return (kind);
+	if (kind == ANSWER_EMPTY)
+		answer_failed(p->c->m, res, c->req->url, e);
+	return (ANSWER_START_OVER);
 }
 
 /* The place in the list is there no more. */
@@ -370,6 +375,15 @@ forgotten(struct reader_call * c, const struct err * e)
 	/* Asking once more for it is of no use. */
 	c->tries = UINT_MAX;
 	reader_call_failed(c, e);
+}
+
+/* A value that it does not know (400, 422) has no rows. */
+static void
+empty(struct reader_call * c, const struct http_res * res)
+{
+	if (res->status == 403 || res->status == 404 || res->status == 410)
+		skipped(c, res);
+	reader_call_done(c, NULL);
 }
 
 static void
@@ -397,11 +411,7 @@ judged(struct reader_call * c, const struct http_res * res)
 		reader_call_failed(c, &e);
 		return;
 	}
-	if (is_token_gone(c, res, kind)) {
-		if (kind == ANSWER_EMPTY)
-			answer_failed(r->plan->c->m, res, c->req->url, &e);
-		kind = ANSWER_START_OVER;
-	}
+	kind = token_kind(c, res, kind, &e);
 	if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP) {
 		if ((apart = reader_parts_halve(c->part)) < 0) {
 			err_nomem(&e, "a partition");
@@ -442,11 +452,7 @@ judged(struct reader_call * c, const struct http_res * res)
 			reader_call_failed(c, &e);
 			break;
 		}
-		/* A value that it does not know (400, 422) has no rows. */
-		if (res->status == 403 || res->status == 404 ||
-		    res->status == 410)
-			skipped(c, res);
-		reader_call_done(c, NULL);
+		empty(c, res);
 		break;
 	case ANSWER_SKIP:
 		skipped(c, res);

@@ -262,7 +262,7 @@ static const struct {
 	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"per\":"
 	  "\"partition\"}"), "$.entities.e.cursor.per", "no list has" },
 	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
-	  "\"token\",\"per\":\"list\"}"), "$.entities.e.cursor.per",
+	  "\"token\",\"per\":\"partition\"}"), "$.entities.e.cursor.per",
 	  "no meaning" },
 	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
 	  "\"tokens\"}"), "$.entities.e.cursor.kind", "did you mean 'token'" },
