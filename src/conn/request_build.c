@@ -395,6 +395,8 @@ end_url(struct request_build * b, struct err * e)
 		    "request would be longer than %d bytes", REQUEST_MAX_URL));
 	if (b->url.len == 0 && buf_adds(&b->url, ""))
 		return (err_nomem(e, "a request"));
+	if (b->env.shows)
+		request_url_names(b->url.p, b->env.in);
 	b->r->url = b->url.p;
 	b->url.p = NULL;
 	b->r->no_compress = is_loopback(b->r->url);

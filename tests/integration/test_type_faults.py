@@ -212,10 +212,14 @@ def faults_of(name):
         broken = word.get("broken", {"status": 500, "headers": {},
                                      "body": "<html>oops</html>"})
         path = rest[-1]["request"]["url"].split("?")[0].split("/", 3)[-1]
+        bad = rest[:-1] + [{"request": rest[-1]["request"],
+                            "response": broken}]
         yield "%s: broken at exchange %d" % (ent, len(rest)), with_error(
-            fx, rest[:-1] + [{"request": rest[-1]["request"],
-                              "response": broken}],
-            {"class": "transient", "contains": path[:60]}, retry_count=0)
+            fx, bad, {"class": "transient", "contains": path[:60]},
+            retry_count=0) if ent not in word.get("lost", {}) else {
+            **fx, "exchanges": bad, "rows": fx["rows"][:word["lost"][ent]],
+            "skipped": path[:60], "options": {**fx.get("options", {}),
+                                              "retry_count": 0}}
         yield "%s: broken once at exchange %d" % (ent, len(rest)), {
             **fx, "exchanges": rest[:-1] + [
                 {"request": rest[-1]["request"], "response": broken}] +
