@@ -12,13 +12,18 @@ import manifest_uses  # noqa: E402
 
 # What is meant where nothing is said: nobody writes it.
 MEANT = ["action.decode=json", "column.pick=first", "column.time=iso8601",
-         "entity.decode=json", "list.method=GET", "manifest.form=repeat",
-         "probe.method=GET", "test.method=GET"]
+         "cursor.kind=value", "cursor.per=list", "entity.decode=json",
+         "list.method=GET", "manifest.form=repeat", "probe.method=GET",
+         "test.method=GET"]
 # What no service of the types has, for those who write manifests of their own.
 NONE_HAS = {
     "action.decode=csv": "actions that answer with CSV",
     "action.decode=ndjson": "actions that answer with JSON lines",
     "auth_request.method=PUT": "tokens that are got by PUT",
+    "cursor.step": "counters that are so wide apart that they need steps",
+    "limit_headers.reset_unit=epoch_ms": "resets in milliseconds since 1970",
+    "split.order=desc": "caps of lists that come newest first and tell no total",
+    "list.cost": "lists that count as several calls; GitHub's writes do",
     "column.time=epoch_us": "times in microseconds",
     "push.time=epoch_us": "filters by microseconds",
     "push.header": "filters in a header",

@@ -198,6 +198,13 @@ test_cursor_records(void ** state)
 	assert_int_equal(rig_read(g, "items", ""), 3);
 	rig_rows(g, "1 2|3");
 	rig_free(g);
+	/* Where the last one lacks it, that of another would lead back. */
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"cursor\",\"query\":"
+	    "\"c\",\"from_record\":\"k\"}"), "{}");
+	rig_script(g, "/i", { .body = "[{\"id\":1,\"k\":1},{\"id\":2}]" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_error(g, ERR_PERMANENT, "page_cursor", "page 1");
+	rig_free(g);
 	/* A list that does not move on. */
 	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"cursor\",\"query\":"
 	    "\"c\",\"from_record\":\"id\"}"), "{}");

@@ -51,6 +51,33 @@ test_values(void ** state)
 	rig_free(g);
 }
 
+/* Each of one list with each of another. */
+static void
+test_matrix(void ** state)
+{
+	struct rig * g = rig_new("", "\"issues\":{\"columns\":{\"zone\":{\"type\":"
+	    "\"text\",\"input\":true},\"who\":{\"type\":\"text\",\"input\":true,"
+	    "\"default\":\"w\"},\"id\":{\"type\":\"integer\"}},\"lists\":[{"
+	    "\"url\":\"/{{in.zone}}/i\",\"needs\":[\"zone\"],\"push\":{\"who\":"
+	    "{\"query\":\"who\"}}}]}", "{}");
+
+	(void)state;
+	rig_script(g, "/a/i?who=x", { .body = "[{\"id\":1}]" });
+	rig_script(g, "/a/i?who=y", { .body = "[{\"id\":2}]" });
+	rig_script(g, "/b/i?who=x", { .body = "[]" });
+	rig_script(g, "/b/i?who=y", { .body = "[{\"id\":3}]" });
+	rig_script(g, "/b/i?who=z", { .body = "[{\"id\":4}]" });
+	rig_script(g, "/b/i?who=w", { .body = "[{\"id\":5}]" });
+	assert_int_equal(rig_read(g, "issues", "zone=in:a,b who=in:x,y"), 4);
+	rig_rows(g, "a/x/1|a/y/2|b/y/3");
+	assert_int_equal(rig_read(g, "issues", "who=in:z,y zone=b"), 2);
+	rig_rows(g, "b/z/4|b/y/3");
+	/* What is not told has its default. */
+	assert_int_equal(rig_read(g, "issues", "zone=b"), 1);
+	rig_rows(g, "b/w/5");
+	rig_free(g);
+}
+
 static void
 test_held(void ** state)
 {
@@ -389,7 +416,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values), cmocka_unit_test(test_held),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_matrix),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_fails_in_order),
 		cmocka_unit_test(test_limit), cmocka_unit_test(test_partition),
 		cmocka_unit_test(test_start_over),
