@@ -370,6 +370,9 @@ judge(const struct manifest * m, const struct http_res * res,
 		case DO_START_OVER:
 			(void)by_rule(m, r, res, body, url, e);
 			return (ANSWER_START_OVER);
+		case DO_SPLIT_WINDOW:
+			(void)by_rule(m, r, res, body, url, e);
+			return (ANSWER_SPLIT);
 		case DO_FAIL:
 		case DO_REFRESH:
 		case DO_CLOCK:

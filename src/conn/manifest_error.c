@@ -62,7 +62,8 @@ static void
 read_what(struct mread * r, struct manifest_error * x, const json_t * v)
 {
 	static const char * const does[] = { "fail", "retry", "rate_limited",
-	    "empty", "skip", "refresh", "start_over", "clock", NULL };
+	    "empty", "skip", "refresh", "start_over", "clock",
+	    "split_window", NULL };
 	static const char * const thens[] = { "skip", NULL };
 	static const char * const classes[] = { "transient", "permanent",
 	    "config", NULL };

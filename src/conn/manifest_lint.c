@@ -97,11 +97,11 @@ check_paging(struct mread * r, const struct manifest_list * list)
 {
 	const struct manifest_paginate * p = &list->paginate;
 
-	if (p->kind == PAGE_CURSOR && is_within(p->field[BODY_CURSOR],
-	    list->records))
+	if (p->kind == PAGE_CURSOR && !p->is_of_record &&
+	    is_within(p->field[BODY_CURSOR], list->records))
 		mread_warn(r, "from", "takes the cursor from a record: where "
 		    "the service sends one of its own, use that (a record may "
-		    "be missing, or equal to another)");
+		    "be missing, or equal to another); else from_record");
 	if (p->kind == PAGE_OFFSET && p->offset_cap == 0 && p->max_pages == 0)
 		mread_warn(r, "cap", "is missing: most services refuse an "
 		    "offset past some number, or repeat a page there; say 10000 "
@@ -354,6 +354,26 @@ lint_limits(struct mread * r)
 	mread_leave(r, at);
 }
 
+/* A rule that asks for narrower windows, and no list has any. */
+static void
+check_windows(struct mread * r)
+{
+	const struct manifest * m = r->m;
+	size_t i, k, at;
+	int any = 0;
+
+	for (i = 0; i < m->nentities; i++)
+		for (k = 0; k < m->entities[i].nlists; k++)
+			any |= m->entities[i].lists[k].split > 0;
+	for (i = 0; i < m->nerrors && !any; i++)
+		if (m->errors[i].what == DO_SPLIT_WINDOW) {
+			at = mread_enter_index(r, i);
+			mread_warn(r, "do", "is split_window, but no list has "
+			    "a split: it is an error like any other");
+			mread_leave(r, at);
+		}
+}
+
 static void
 lint_errors(struct mread * r)
 {
@@ -361,6 +381,7 @@ lint_errors(struct mread * r)
 	size_t i, at;
 
 	at = mread_enter(r, "errors");
+	check_windows(r);
 	for (i = 0; i + 1 < r->m->nerrors; i++) {
 		x = &r->m->errors[i];
 		if (x->status == NULL && x->headers == NULL &&

@@ -51,6 +51,10 @@ void manifest_list_read(struct mread * r, struct manifest_entity * ent,
     const json_t * v, const json_t * inputs);
 void manifest_list_free(struct manifest_list * list);
 
+/** manifest_cursor_read(r, ent): In which windows a cursor goes on, once the lists are
+ * read. */
+void manifest_cursor_read(struct mread * r, const struct manifest_entity * ent);
+
 /** manifest_page_read(r, list, v): Its pagination. */
 void manifest_page_read(struct mread * r, struct manifest_list * list,
     const json_t * v);

@@ -41,8 +41,11 @@ static const char * const entity_keys[] = { "main", "hidden", "description",
 static const char * const keep_keys[] = { "path", "contains", NULL };
 static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
-static const char * const cursor_keys[] = { "column", "order", "lag_s",
-    "lookback_s", NULL };
+static const char * const cursor_keys[] = { "column", "kind", "per", "order",
+    "lag_s", "lookback_s", "step", "step_s", "from", "keeps_s", NULL };
+static const char * const token_keys[] = { "from", "changes_only",
+    "lost", NULL };
+static const char * const deleted_keys[] = { "column", "is", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "segment", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
@@ -51,23 +54,26 @@ static const char * const list_keys[] = { "name", "needs", "batch", "method",
     "url", "query", "headers", "body", "timeout_ms", "records", "records_optional",
     "incomplete", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "split", "only_pushed",
-    "revalidate", "bucket", "cost", NULL };
+    "token", "revalidate", "bucket", "cost", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
-    "body", "from", "from_header", "last", "more", "total", "cap", "first",
+    "header", "body", "from", "from_header",
+    "from_record", "end", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
-static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
-    "min", NULL };
+static const char * const size_keys[] = { "query", "header", "body", "clause",
+    "default", "max", "min", NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps",
-    "range", NULL };
+    "range", "span_s", NULL };
 static const char * const strftime_keys[] = { "strftime", "zone", NULL };
-static const char * const strptime_keys[] = { "strptime", "zone", NULL };
+static const char * const strptime_keys[] = { "strptime", "zone", "else_null",
+    NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
-static const char * const split_keys[] = { "column", "query", NULL };
+static const char * const split_keys[] = { "column", "query", "from",
+    "order", NULL };
 static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
@@ -126,6 +132,8 @@ static const struct {
 	[KEYS_POLL] = { "poll", poll_keys },
 	[KEYS_SIGN] = { "sign", sign_keys },
 	[KEYS_BUCKET] = { "bucket", bucket_keys },
+	[KEYS_LIST_TOKEN] = { "list_token", token_keys },
+	[KEYS_DELETED] = { "deleted", deleted_keys },
 };
 
 const char * const *

@@ -114,6 +114,7 @@ probe_judge(const struct manifest * m, const struct http_res * res,
 	case ANSWER_RATE_LIMITED:
 	case ANSWER_RETRY_SKIP:
 	case ANSWER_START_OVER:
+	case ANSWER_SPLIT:
 	case ANSWER_ERROR:
 		break;
 	}

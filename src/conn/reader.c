@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "conn/reader_internal.h"
+#include "conn/reader_split.h"
 
 #define DEFAULT_WIDTH 4
 
@@ -116,6 +116,7 @@ reader_open(const struct conn_env * env, struct plan * plan,
 	r->tail = &r->head;
 	r->has_body_rules = answer_has_body_rules(plan->c->m);
 	r->width = width_of(plan);
+	reader_seen_want(plan);
 	reader_complete_begin(r);
 	if ((plan->ent->decode != DECODE_OPENMETRICS &&
 	    (r->decode = reader_page_plan(plan, e)) == NULL) ||
@@ -238,6 +239,9 @@ go_on(struct reader * r)
 {
 	struct reader_part * p, ** at = &r->head;
 
+	if ((p = r->head) != NULL && p->state == PART_READY &&
+	    reader_token_enough(p))
+		p->state = PART_DONE;
 	while (*at != NULL)
 		if ((*at)->state == PART_DONE)
 			drop_part(r, at);
@@ -252,7 +256,8 @@ go_on(struct reader * r)
 	 * begins anew does so when its time has come. */
 	for (p = r->head; p != NULL; p = p->next)
 		if (p->state == PART_READY && (p == r->head ||
-		    p->number == 0) && (r->asked || !p->begins))
+		    p->number == 0) && (r->asked || !(p->begins ||
+		    reader_token_waits(p))))
 			start(p);
 }
 
@@ -273,6 +278,7 @@ turn_live(struct reader * r)
 	go_on(r);
 	if (!r->asked)
 		return;
+	reader_token_tell(r);
 	if ((p = r->head) == NULL) {
 		if (r->src.has_failed) {
 			fail(r, &r->src.e);
@@ -295,6 +301,8 @@ turn(void * arg)
 {
 	struct reader * r = arg;
 
+	if (r->asked)
+		reader_token_tell(r);
 	if (r->state == READER_NEW) {
 		r->begun_ms = clock_wall_ms();
 		reader_enter(r, reader_cache_look(r) ? READER_CACHED :

@@ -343,6 +343,21 @@ is_lost(const struct reader_call * c, enum answer_kind kind,
 	    (kind == ANSWER_ERROR && e->cls == ERR_PERMANENT));
 }
 
+/* A token of an earlier run is one that the service says is gone, without a rule. */
+static int
+is_token_gone(const struct reader_call * c, const struct http_res * res,
+    enum answer_kind kind)
+{
+	const json_t * lost = c->part->r->plan->list->token_lost, * v;
+	int is = lost == NULL && res->status == 410;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)lost, i, v)
+		is |= json_integer_value(v) == res->status;
+	return (is && c->part->by_token && (kind == ANSWER_ERROR ||
+	    kind == ANSWER_EMPTY));
+}
+
 /* The place in the list is there no more. */
 static void
 forgotten(struct reader_call * c, const struct err * e)
@@ -381,6 +396,11 @@ judged(struct reader_call * c, const struct http_res * res)
 		reader_page_forget(c);
 		reader_call_failed(c, &e);
 		return;
+	}
+	if (is_token_gone(c, res, kind)) {
+		if (kind == ANSWER_EMPTY)
+			answer_failed(r->plan->c->m, res, c->req->url, &e);
+		kind = ANSWER_START_OVER;
 	}
 	if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP) {
 		if ((apart = reader_parts_halve(c->part)) < 0) {
@@ -444,6 +464,13 @@ judged(struct reader_call * c, const struct http_res * res)
 		break;
 	case ANSWER_START_OVER:
 		forgotten(c, &e);
+		break;
+	case ANSWER_SPLIT:
+		reader_page_forget(c);
+		if (reader_split_late(c->part))
+			reader_call_again(c);
+		else
+			reader_call_failed(c, &e);
 		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);

@@ -165,9 +165,9 @@ cancel(struct stmt_run * r)
 
 /* ---- EXPLAIN ---- */
 
-/* Method, URL, headers and body, out of the text for people. */
+/* Method, URL, headers and body (or ${instead}), out of the text for people. */
 static void
-add_request(json_t * rows, const struct request * q)
+add_request(json_t * rows, const struct request * q, const char * instead)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	const char * url, * nl, * head, * body;
@@ -183,20 +183,28 @@ add_request(json_t * rows, const struct request * q)
 	json_array_append_new(rows, json_pack("[s%, s%, s%, s]", b.p,
 	    (size_t)(url - b.p), url + 1, (size_t)((nl == NULL ? head : nl) -
 	    url - 1), head, (size_t)(body == NULL ? b.p + b.len - head :
-	    body < head ? 0 : body - head), body == NULL ? "" : body + 2));
+	    body < head ? 0 : body - head), instead != NULL ? instead :
+	    body == NULL ? "" : body + 2));
 	buf_free(&b);
 }
 
 /* Where it will be asked, only the answer says. */
-static void
-add_poll(json_t * rows, const struct manifest_poll * p)
+static int
+add_poll(const struct exec * x, const struct request_given * given,
+    json_t * rows, struct err * e)
 {
 	struct buf how = BUF_INIT(4096);
+	struct request * q;
 
-	action_poll_show(p, &how);
-	json_array_append_new(rows, json_pack("[s, s, s, s]", "GET", p->url, "",
-	    how.p != NULL && !how.failed ? how.p : ""));
+	if (x->act->poll == NULL)
+		return (0);
+	if ((q = request_poll(x->c, x->act, x->args, given, e)) == NULL)
+		return (-1);
+	action_poll_show(x->act->poll, &how);
+	add_request(rows, q, how.p != NULL && !how.failed ? how.p : "");
+	request_free(q);
 	buf_free(&how);
+	return (0);
 }
 
 /* How it is seen whether it was done, where no answer comes. */
@@ -210,7 +218,7 @@ add_probe(const struct exec * x, const struct request_given * given,
 		return (0);
 	if ((q = request_probe(x->c, x->act, x->args, given, e)) == NULL)
 		return (-1);
-	add_request(rows, q);
+	add_request(rows, q, NULL);
 	request_free(q);
 	return (0);
 }
@@ -224,15 +232,15 @@ add_requests(const struct exec * x, const struct request_given * given,
 	if (x->act->lookup != NULL) {
 		if ((q = request_lookup(x->c, x->act, x->args, e)) == NULL)
 			return (-1);
-		add_request(rows, q);
+		add_request(rows, q, NULL);
 		request_free(q);
 	}
 	if ((q = request_action(x->c, x->act, x->args, given, e)) == NULL)
 		return (-1);
-	add_request(rows, q);
+	add_request(rows, q, NULL);
 	request_free(q);
-	if (x->act->poll != NULL)
-		add_poll(rows, x->act->poll);
+	if (add_poll(x, given, rows, e))
+		return (-1);
 	return (add_probe(x, given, rows, e));
 }
 
@@ -262,7 +270,7 @@ start_explain(struct stmt_run * r)
 	static const char * const dear[] = { "method", "url", "headers",
 	    "body", "cost", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
 	struct exec * x = prepare(r);
-	struct request_given given = { .lookup = NULL };
+	struct request_given given = { .shows = 1 };
 	json_t * rows, * own, * found;
 	struct err e;
 	int rc;
@@ -270,10 +278,10 @@ start_explain(struct stmt_run * r)
 	if (x == NULL)
 		return;
 	rows = json_array();
-	found = json_string("<what the call before finds>");
+	found = json_string("{lookup}");
 	/* What is new with each. */
-	own = json_pack("{s:s, s:s, s:s}", "id", "<the action's id>", "at",
-	    "<now>", "since", "<a minute ago>");
+	own = json_pack("{s:s, s:s, s:s}", "id", "{action.id}", "at",
+	    "{action.at}", "since", "{action.since}");
 	given.lookup = x->act->lookup != NULL ? found : NULL;
 	given.own = own;
 	rc = add_requests(x, &given, rows, &e);

@@ -78,6 +78,13 @@ void rig_all(struct rig * g);
 /** rig_read(g, entity, where): Open, read all; how many calls were sent. */
 size_t rig_read(struct rig * g, const char * entity, const char * where);
 
+/** rig_param(url, key, dflt): The number behind ${key} ("since=") in a URL, of an
+ * instant or a day its seconds; ${dflt} if there is none. */
+int64_t rig_param(const char * url, const char * key, int64_t dflt);
+
+/** rig_roll(seed, n): A number below ${n}, the next of those that ${seed} makes. */
+unsigned rig_roll(unsigned * seed, unsigned n);
+
 /** rig_begin(g): Ask for a page, and do not wait. */
 void rig_begin(struct rig * g);
 
