@@ -72,6 +72,10 @@ struct query_sync {
 	/* Called for each part that is listed (reader_sync_parts), or NULL. */
 	void (*part)(void * arg, uint64_t hash, const json_t * in);
 	void * arg;
+	/* Go on by the service's tokens; that of each part is asked of ${cursors}, and
+	 * told. */
+	int by_token;
+	const struct reader_cursors * cursors; /* or NULL */
 };
 
 struct query_opts {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conn/limits.h"
 #include "conn/request.h"
 #include "query/query_live.h"
 #include "target/elastic_search.h"
@@ -79,6 +80,7 @@ say_calls(const struct query_choice * ch, const char * before,
     const struct plan * p, struct buf * out)
 {
 	const struct manifest_paginate * pg = &p->list->paginate;
+	struct buf cost = BUF_INIT(1000);
 	int size = pg->size;
 
 	if (pg->kind == PAGE_NONE)
@@ -90,6 +92,10 @@ say_calls(const struct query_choice * ch, const char * before,
 	if (p->list->partition != NULL)
 		buf_addf(out, ", for each of %s", p->list->partition);
 	say_lazy(p, out);
+	limits_describe(p->c, &p->list->toll, &cost);
+	if (cost.len > 0)
+		buf_addf(out, ", each takes %s", cost.p);
+	buf_free(&cost);
 	if (is_asked_a_row(ch) && before != NULL)
 		buf_addf(out, ", for each different row of %s", before);
 }

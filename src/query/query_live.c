@@ -81,6 +81,7 @@ query_live_free(struct query_live * v)
 		connector_unref(v->ents[i].c);
 	buf_free(&v->key);
 	free(v->values);
+	query_straight_free(&v->straight);
 	free(v);
 }
 

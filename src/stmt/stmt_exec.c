@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "conn/action.h"
 #include "conn/action_poll.h"
+#include "conn/limits.h"
 #include "conn/request.h"
 #include "stmt/stmt_internal.h"
 
@@ -243,11 +244,31 @@ add_requests(const struct exec * x, const struct request_given * given,
 	return (add_probe(x, given, rows, e));
 }
 
+/* What the action's own call takes of budgets, where that is more than what any
+ * call does; whether there is such a column. */
+static int
+add_cost(const struct exec * x, json_t * rows)
+{
+	struct buf b = BUF_INIT(1000);
+	size_t i, at = x->act->lookup != NULL ? 1 : 0;
+	int is_dear;
+
+	limits_describe(x->c, &x->act->toll, &b);
+	is_dear = b.len > 0 && !b.failed;
+	for (i = 0; is_dear && i < json_array_size(rows); i++)
+		json_array_append_new(json_array_get(rows, i),
+		    json_string(i == at ? b.p : ""));
+	buf_free(&b);
+	return (is_dear);
+}
+
 static void
 start_explain(struct stmt_run * r)
 {
 	static const char * const cols[] = { "method", "url", "headers",
 	    "body", "TEXT", "TEXT", "TEXT", "TEXT" };
+	static const char * const dear[] = { "method", "url", "headers",
+	    "body", "cost", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
 	struct exec * x = prepare(r);
 	struct request_given given = { .shows = 1 };
 	json_t * rows, * own, * found;
@@ -272,7 +293,10 @@ start_explain(struct stmt_run * r)
 		stmt_fail(r, &e);
 		return;
 	}
-	stmt_rows(r, 4, cols, rows, NULL);
+	if (add_cost(x, rows))
+		stmt_rows(r, 5, dear, rows, NULL);
+	else
+		stmt_rows(r, 4, cols, rows, NULL);
 }
 
 const struct stmt_entry stmt_exec_entry = {
