@@ -305,6 +305,8 @@ struct manifest_probe {
 	const json_t * since;         /* path -> template of the earliest, or NULL */
 	const json_t * missing;       /* statuses: it is not there; NULL: 404 */
 	struct json_path * result;    /* within the record; NULL: all of it */
+	const json_t * unless;        /* arguments with which it sees nothing of
+	                                 it, or NULL */
 	int64_t after_ms;
 };
 
