@@ -34,7 +34,7 @@ is_asked(const struct sync_leg * l)
 {
 	size_t i;
 
-	if ((l->r->flags & (SYNC_RUN_FULL | SYNC_RUN_REFRESH)) != 0 ||
+	if ((l->r->flags & SYNC_RUN_FULL) != 0 ||
 	    l->by_token || l->win.on || l->cu.fills || l->resume != NULL)
 		return (0);
 	for (i = 0; i < l->ent->nlists; i++)
