@@ -92,6 +92,20 @@ is_within(const struct json_path * p, const struct json_path * records)
 	return (1);
 }
 
+/* Whether ${a} and ${b} lead to the same place. */
+static int
+is_path(const struct json_path * a, const struct json_path * b)
+{
+	size_t i;
+
+	if (a == NULL || b == NULL || a->n != b->n)
+		return (0);
+	for (i = 0; i < a->n; i++)
+		if (!json_path_same(&a->steps[i], &b->steps[i]))
+			return (0);
+	return (1);
+}
+
 static void
 check_paging(struct mread * r, const struct manifest_list * list)
 {
@@ -112,6 +126,13 @@ check_paging(struct mread * r, const struct manifest_list * list)
 	    p->field[BODY_TOTAL] == NULL)
 		mread_warn(r, NULL, "says nowhere when it ends: give more, "
 		    "last, total, short_page_ends or max_pages");
+	/* A token is there to be sent again, so the last page has one, too. */
+	if (list->by_token && p->kind == PAGE_CURSOR && !p->short_page_ends &&
+	    p->field[BODY_MORE] == NULL && p->field[BODY_LAST] == NULL &&
+	    is_path(p->field[BODY_CURSOR], p->field[BODY_TOKEN]))
+		mread_warn(r, "from", "is where the token of the next run "
+		    "stands, too: say by last or more which page is the last "
+		    "one");
 }
 
 /* Whether a parameter's name speaks of an order. */

@@ -38,6 +38,7 @@ reader_sync_part_free(struct reader_part * p)
 	page_unref(p->checked);
 	free(p->token);
 	json_decref(p->etag);
+	free(p->from);
 }
 
 void

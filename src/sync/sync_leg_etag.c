@@ -35,7 +35,7 @@ is_asked(const struct sync_leg * l)
 	size_t i;
 
 	if ((l->r->flags & SYNC_RUN_FULL) != 0 ||
-	    l->by_token || l->win.on || l->cu.fills || l->resume != NULL)
+	    l->by_part || l->win.on || l->cu.fills || l->resume != NULL)
 		return (0);
 	for (i = 0; i < l->ent->nlists; i++)
 		if (l->ent->lists[i].revalidate)

@@ -177,6 +177,10 @@ class Graph(Splunk):
                 graph, u.path[5:], skip + 50)
             if at[-1] == "delta":
                 body["@odata.nextLink"] += "&since=" + urllib.parse.quote(since)
+        elif at[-1] == "delta":
+            body["@odata.deltaLink"] = "%s%s?since=%s" % (
+                graph, u.path[5:], urllib.parse.quote(max(
+                    [m["lastModifiedDateTime"] for m in rows] + [since])))
         self.answer(200, body)
 
 
@@ -328,7 +332,7 @@ t.eq(d.query("SELECT id, is_archived FROM ms.teams ORDER BY id"),
 SYNC = "SYNC CONNECTOR ms.messages TO talk INCREMENTAL ON updated_at"
 t.eq(d.query(SYNC)[0]["documents_synced"], 190, "teams: a sync has all")
 MESSAGES["t2", "19:c@x"][3]["lastModifiedDateTime"] = iso(
-    (T0 + shift + 15000) * 1000)
+    (T0 + shift + 19000) * 1000)
 MESSAGES["t2", "19:c@x"][3]["body"] = {"content": "edited"}
 del ASKED[:]
 d.query(SYNC)

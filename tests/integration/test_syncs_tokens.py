@@ -48,6 +48,7 @@ class Source:
 tickets = Source()
 channels = {}                       # id -> Source
 removed = set()
+boards = {"a": 3, "b": 12}          # dashboard -> its last version
 ASKED = []
 slow = [0]
 refuse = {}                         # channel -> status, once
@@ -55,6 +56,7 @@ refuse = {}                         # channel -> status, once
 
 class Service(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16              # an answer is one packet
 
     def log_message(self, *a):
         pass
@@ -83,6 +85,16 @@ class Service(http.server.BaseHTTPRequestHandler):
                 self.answer({"value": [{"id": c, "displayName": c}
                                        for c in sorted(channels)
                                        if c not in removed]})
+            elif path == "/api/search":
+                self.answer([{"uid": c, "title": c, "type": "dash-db"}
+                             for c in sorted(boards)])
+            elif path.endswith("/versions"):
+                uid = path.split("/")[4]
+                self.answer({"continueToken": "", "versions": [
+                    {"uid": uid, "version": n, "parentVersion": n - 1,
+                     "restoredFrom": 0, "created": iso(1770000000 + n),
+                     "createdBy": "ann", "message": "m%d" % n}
+                    for n in range(boards[uid], 0, -1)]})
             elif "/incremental/" in path:
                 self.stream(path, q)
             else:
@@ -235,7 +247,7 @@ t.eq([q.get("cursor") for _, q in asked], ["1-130"],
 t.eq(rows("zt"), want_tickets(), "changed, new and deleted ones are as they are")
 t.eq([q.get("cursor") for _, q in run(s)], ["1-133"], "and then for nothing")
 t.eq(show(s)["last_rows"], 0, "which brings no rows")
-t.eq(show(s)["cursor"]["tickets"]["tokens"], 1, "what is kept is shown")
+t.eq(show(s)["cursor"]["tickets"]["parts"], 1, "what is kept is shown")
 t.eq([q.get("start_time") for _, q in run(s, full=True)], ["0", None, None],
      "a full run begins anew")
 t.eq(rows("zt"), want_tickets(), "and finds the same")
@@ -246,6 +258,9 @@ t.eq([q.get("cursor") for _, q in run(s)],
      "a cursor that is forgotten leads to the beginning, once")
 t.eq(rows("zt"), want_tickets(), "nothing is doubled or lost")
 t.ok("no longer knew" in (show(s)["reason"] or ""), "and it is said", show(s))
+x = d.get("/v1/syncs/%s/explain" % s)[1]["items"][0]
+t.ok("cursor?start_time=0" in x["calls"][0]["request"] and "acknowledged"
+     in x["commit"] and "1 part goes on" in x["note"], "EXPLAIN tells it", x)
 # Killed in mid-run: what was acknowledged is not asked for again.
 for i in range(1000, 4000):
     tickets.put(i)
@@ -294,7 +309,7 @@ t.eq(deltas(asked), [("c1", "1-7"), ("c2", "1-7"), ("c3", "1-7")],
      "then each channel is asked for what changed in it")
 t.eq(plain(asked), [], "and nothing else")
 t.eq(said("tm_all"), want_messages(), "changed, new and deleted messages")
-t.eq(show(m)["cursor"]["messages"]["tokens"], 3, "a token each")
+t.eq(show(m)["cursor"]["messages"]["parts"], 3, "a token each")
 channels["c4"] = Source()
 for i in range(5):
     channels["c4"].put("c4-%d" % i)
@@ -323,6 +338,36 @@ t.ok("no longer knew" in (show(m)["reason"] or ""), "and it is said", show(m))
 t.eq(deltas(run(m))[2], ("c3", "2-9"), "then by the new one")
 removed.add("c4")
 run(m)
-t.eq(show(m)["cursor"]["messages"]["tokens"], 3,
+t.eq(show(m)["cursor"]["messages"]["parts"], 3,
      "a channel that is there no more is forgotten")
+del ASKED[:]
+w = make("tm", "messages", "tm_one", where="team_id = 't1' AND channel_id = "
+         "'c1' AND reply_to_id = 'c1-1'")
+wait(lambda: show(w)["verdict"] == "complete", 20)
+t.ok(ASKED and not deltas(ASKED), "what has no delta is read as ever", ASKED)
+
+# ---- Grafana: a counter for each dashboard ----
+sql('CREATE CONNECTOR gr TYPE \'grafana\' CONFIG {"url": "%s", "auth": '
+    '{"type": "token", "token": "$env:K"}}' % URL)
+g = make("gr", "dashboard_versions", "gr_versions", incremental="version")
+
+
+def versions():
+    return sorted((r["dashboard_uid"], r["version"]) for r in d.query(
+        "SELECT dashboard_uid, version FROM gr_versions"))
+
+
+def want_versions():
+    return sorted((b, n) for b, last in boards.items()
+                  for n in range(1, last + 1))
+
+
+wait(lambda: show(g)["verdict"] == "complete", 20)
+t.eq(versions(), want_versions(), "all versions of each dashboard")
+boards["a"] = 5                     # far behind where b is
+boards["c"] = 2
+run(g)
+t.eq(versions(), want_versions(), "each dashboard counts for itself")
+t.eq(show(g)["last_rows"], 4, "and only what is new is written")
+t.eq(show(g)["cursor"]["dashboard_versions"]["parts"], 3, "a cursor each")
 d.close()

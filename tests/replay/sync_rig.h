@@ -29,7 +29,10 @@
  * page numbers; "newest": so too, but newest first where nothing is said; "desc":
  * newest first, by page numbers; "any": by id; "some": by id,
  * from a time on; "bare": by id, and without a cursor; "parts": like "some", but a
- * list for each box; "steps": like "some", in windows of ten minutes; "stepped": like
+ * list for each box; "own": so too, with a cursor for each box; "down": the same,
+ * newest first and from no time on; "token": by the service's tokens; "tokens": a
+ * token for each box, of changes alone;
+ * "steps": like "some", in windows of ten minutes; "stepped": like
  * "byvalue", in such windows, with a lag; "kept": in windows, of an hour; "keeps": like
  * "some", of an hour, too; "counts": by id, in windows of 20; "tags": like "bare",
  * "tagsome" like "some", "tagdesc" like "desc", "tagparts" like "parts", with an ETag. */
@@ -63,6 +66,11 @@ struct rig {
 	int64_t widest_ms;  /* of the ranges that were asked for; */
 	int64_t oldest_ms;  /* where the first of them began */
 	size_t windows;     /* ranges with two ends */
+	int refuse;         /* this box, less 1, is left out; 0: none */
+	int epoch;          /* tokens of another are forgotten */
+	int begins;         /* lists by token asked from their beginning, ... */
+	int goes_on;        /* ... and at a token or cursor */
+	size_t long_token;  /* so long are they */
 	/* the run */
 	struct sync_run * run;
 	int64_t bucket;

@@ -630,6 +630,12 @@ static const struct {
 	  NULL },
 	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"none\"}"), NULL,
 	  NULL },
+	{ M(CONF, "", "{\"e\":{\"key\":[\"a\"],\"columns\":{\"a\":{\"type\":"
+	  "\"integer\",\"description\":\"d\"}},\"cursor\":{\"kind\":\"token\","
+	  "\"column\":\"a\",\"order\":\"none\"},\"lists\":[{" URL ",\"name\":"
+	  "\"s\",\"token\":{\"from\":\"n\"},\"paginate\":{\"kind\":\"cursor\","
+	  "\"query\":\"c\",\"from\":\"n\"}},{" URL NOPAGE "}]}}"),
+	  L ".paginate.from", "say by last or more" },
 	{ DMORE("", ",\"decode\":\"csv\""), NULL, NULL },
 	{ DMORE("", ",\"decode\":\"csv\",\"explode\":\"a\""),
 	  "$.entities.e.explode", "no meaning" },
