@@ -37,6 +37,7 @@ enum time_format { TIME_ISO8601, TIME_EPOCH_S, TIME_EPOCH_MS, TIME_EPOCH_US,
 struct manifest_time {
 	const char * format;   /* as strptime() and strftime() take it */
 	int64_t zone_ms;       /* what it shows is so much later than UTC */
+	int else_null;         /* what is in no such form is nothing */
 };
 
 /* Which value a column that is no list takes where its path fans out. */
@@ -170,9 +171,12 @@ enum body_field {
 
 struct manifest_paginate {
 	enum page_kind kind;
-	enum param_where where;    /* of param: IN_QUERY or IN_BODY */
+	enum param_where where;    /* of param: no IN_CLAUSE */
 	const char * param;        /* cursor, offset or page number */
 	const char * cursor_header;/* the cursor is in this header, or NULL */
+	int is_of_record;          /* BODY_CURSOR is a member of the last record */
+	const char * cursor_end;   /* a cursor that says that there is no other, or
+	                              NULL */
 	struct json_path * field[BODY_FIELDS]; /* NULL: the service has none.
 	                              MORE ends the list when not true, LAST when
 	                              true, TOTAL when so many records were seen;
@@ -192,6 +196,14 @@ struct manifest_paginate {
 	                              with a cursor; NULL: all */
 	const char * base;         /* what a next URL that begins with / follows,
 	                              a template; NULL: the host */
+};
+
+/* What a call takes of the budgets.  What it costs counts in its buckets; where it
+ * has none, in the manifest's own rate.  A rate of OPTIONS counts calls. */
+#define MANIFEST_BUCKETS 8
+struct manifest_toll {
+	unsigned cost;              /* 0 is 1 */
+	unsigned buckets;           /* bits: of these, too */
 };
 
 /* One way to list an entity.  The first whose inputs are all known is used. */
@@ -241,6 +253,7 @@ struct manifest_list {
 	int split_way;              /* 1, -1: how it comes by itself; 0 */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
+	struct manifest_toll toll;
 	int by_token;              /* only syncs use it: what its last page says is
 	                              sent at the beginning of the next run */
 	const json_t * token_lost; /* statuses that answer a token of an earlier run
@@ -332,6 +345,7 @@ struct manifest_action {
 	enum manifest_decode decode; /* what it is else */
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
+	struct manifest_toll toll;
 	int safe_to_retry;          /* sending it twice does no harm */
 	int raw;                    /* a body that is a text is sent as it is,
 	                               whatever Content-Type says */
@@ -406,16 +420,22 @@ struct manifest_error {
 enum reset_unit { RESET_DELTA_S, RESET_EPOCH_S, RESET_EPOCH_MS, RESET_EPOCH_US,
 	RESET_ISO8601, RESET_DURATION };
 
+/* A budget: the connector's own, or a bucket of "limits". */
 struct manifest_limits {
+	const char * name;          /* of a bucket; NULL: the connector's own */
 	double rate;                /* requests a second; 0: no bound */
 	double burst;
 	unsigned concurrency;       /* calls of one statement side by side; 0: 4 */
-	const char * limit;         /* header names, or NULL */
+	const char * limit;         /* header names ("NAME;MEMBER": one of what
+	                               it holds), or NULL */
 	const char * remaining;
 	const char * reset;
 	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
-	int64_t reserve;            /* so many calls are left to others */
+	int64_t reserve;            /* so many calls are left to others, ... */
+	int reserve_percent;        /* ... or so much of the limit */
+	const json_t * when;        /* of a bucket: config key -> values with which
+	                               it is there; NULL: always */
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */
 };
@@ -441,6 +461,9 @@ struct manifest {
 	struct json_path ** error_paths;
 	size_t nerror_paths;
 	struct manifest_limits limits;
+	struct manifest_limits * buckets;
+	size_t nbuckets;
+	unsigned every_bucket;      /* bits: each call takes of these */
 	struct manifest_error * errors;
 	size_t nerrors;
 	struct manifest_entity * entities;
@@ -452,6 +475,7 @@ struct manifest {
 	const char * test_method;
 	const char * test_service;  /* {{service}} there, or NULL */
 	const json_t * test_headers; /* name -> template, or NULL */
+	struct manifest_toll test_toll;
 	const json_t * test_body;   /* a JSON template, or NULL */
 	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };

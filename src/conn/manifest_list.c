@@ -362,6 +362,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	list->body = mread_body(r, v, "body", &s);
 	if (list->body != NULL && strcmp(list->method, "GET") == 0)
 		mread_fault(r, "body", "goes with method POST");
+	manifest_limits_toll(r, v, &list->toll);
 	read_timeout(r, list, v);
 	list->records = mread_path(r, v, "records", 0);
 	if (json_object_get(v, "records") == NULL &&

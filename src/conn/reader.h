@@ -44,6 +44,9 @@ struct read_stats {
 struct read_ctx {
 	struct read_stats st;
 	uint64_t max_calls;   /* beyond: permanent "max_api_calls" */
+	size_t max_held;      /* bytes of rows that only complete others; beyond:
+	                         permanent "too_big"; 0: 256 MiB */
+	size_t held;          /* of these */
 	int64_t deadline_ms;  /* clock_mono_us()/1000; 0: none.  A wait that would
 	                         last longer fails at once. */
 	int no_cache;         /* neither use nor fill the result cache; what the

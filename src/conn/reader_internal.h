@@ -112,6 +112,7 @@ struct reader_part {
 	int size;                  /* asked for; 0: the manifest's */
 	int is_wide;               /* asks without what may widen */
 	int is_out;                /* rows of it were given */
+	int is_left;               /* the rest of it is left out */
 	unsigned overs;            /* so often it was begun anew */
 	uint64_t hash;             /* of the page before */
 	uint64_t place;            /* a page and where it led, ... */
@@ -198,6 +199,7 @@ struct reader {
 	struct reader_source src;
 	struct reader_part * head, ** tail;
 	size_t nparts;
+	uint64_t good;             /* parts that ended and were not left out */
 	size_t width;              /* calls side by side */
 	unsigned depth;            /* of partitions over partitions */
 	int is_window;             /* of a list that is split */

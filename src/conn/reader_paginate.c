@@ -352,6 +352,11 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 			next->cursor = strdup(a->cursor);
 			next->no_memory |= next->cursor == NULL;
 		}
+		if (next->cursor != NULL && pg->cursor_end != NULL &&
+		    strcmp(next->cursor, pg->cursor_end) == 0) {
+			free(next->cursor);
+			next->cursor = NULL;
+		}
 		return (next->cursor != NULL);
 	case PAGE_OFFSET:
 	case PAGE_NUMBER:

@@ -126,12 +126,13 @@ struct state_ops {
 	    int64_t ttl_ms, state_cb * cb, void * arg);
 
 	/*
-	 * One permit of a bucket that refills at ${rate} a second up to ${burst}
-	 * (both > 0): ${wait_ms} 0: taken; else come again after so long.  In
+	 * ${n} permits of a bucket that refills at ${rate} a second up to ${burst}
+	 * (both > 0): ${wait_ms} 0: taken; else none is, come again after so long.
+	 * Of more than a burst, the burst counts.  In
 	 * Redis: moltler:limit:<key>, by the server's clock.
 	 */
 	void (*limit_take)(struct state *, const char * key, double rate,
-	    double burst, state_wait_cb * cb, void * arg);
+	    double burst, double n, state_wait_cb * cb, void * arg);
 
 	/* Who is there: moltler:node:<id> with a TTL.  node_list: an object id ->
 	 * what it said. */
@@ -164,6 +165,18 @@ struct state_ops {
 struct state {
 	const struct state_ops * ops;
 };
+
+/**
+ * state_is_lost(generation, seen, n):
+ * Whether who knows ${n} records, and saw the generation ${seen}, knows what was
+ * forgotten there, now that it is ${generation}.  Each drop raises it, so none at
+ * all is a state that was begun anew.
+ */
+static inline int
+state_is_lost(json_int_t generation, json_int_t seen, size_t n)
+{
+	return (generation < seen || (generation == 0 && n > 0));
+}
 
 /**
  * state_sqlite_open(L, path, node, e): The embedded backend in the file

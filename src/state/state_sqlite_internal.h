@@ -170,7 +170,7 @@ int state_sqlite_cache_init(struct state_sqlite * S, struct err * e)
 void state_sqlite_cache_get(struct state *, const char *, state_cb *, void *);
 void state_sqlite_cache_put(struct state *, const char *, const json_t *,
     int64_t, state_cb *, void *);
-void state_sqlite_limit_take(struct state *, const char *, double, double,
+void state_sqlite_limit_take(struct state *, const char *, double, double, double,
     state_wait_cb *, void *);
 void state_sqlite_limit_clear(struct state_sqlite * S);
 void state_sqlite_cache_node_beat(struct state *, const json_t *, int64_t);

@@ -319,10 +319,11 @@ sync_run_say(struct sync_def * d, struct connector * c, size_t i,
 	if (l->by_part && !l->by_value && !*by_token)
 		rc = sync_leg_by_value(l, l->own, e);
 	*by_token = l->by_part && !l->by_value;
-	sync_plan_begin(l);
-	if (rc == 0)
+	if (rc == 0) {
+		sync_plan_begin(l);
 		rc = l->has_cursor && sync_plan_choose(l, e) ? -1 :
 		    sync_plan_sql(l, e);
+	}
 	if (rc == 0 && buf_add(sql, l->sql.p, l->sql.len))
 		rc = err_nomem(e, "a statement");
 	sync_leg_free(l);

@@ -192,12 +192,49 @@ set_bound(const struct sync_leg * l, int64_t v, char text[RFC3339_LEN],
 }
 
 static int
+is_pushed(const struct plan_pred * d)
+{
+	return (d->push != NULL && d->sent != NULL);
+}
+
+static int
+is_same(const struct value * a, const struct value * b)
+{
+	if (b->type == VALUE_TEXT)
+		return (a->type == VALUE_TEXT && a->len == b->len &&
+		    memcmp(a->s, b->s, b->len) == 0);
+	return (a->type == VALUE_REAL ? a->d >= (double)b->i &&
+	    a->d <= (double)b->i : a->type == VALUE_INT && a->i == b->i);
+}
+
+void
+sync_plan_probed(struct sync_leg * l, const struct query_scan * s)
+{
+	const struct plan_pred * d = s->plan->preds;
+	size_t i, col = (size_t)(l->cu.col - l->ent->columns);
+	char text[RFC3339_LEN];
+	struct value v;
+	int64_t from;
+
+	l->probe_ordered = s->ordered;
+	l->probe_filtered = 0;
+	if (!asked_from(l, &from))
+		return;
+	set_bound(l, from, text, &v);
+	/* The condition may have another bound on that column. */
+	for (i = 0; i < s->plan->npreds; i++, d++)
+		if (d->column == col && d->op == OP_GE && d->nvalues == 1 &&
+		    is_pushed(d) && is_same(d->values, &v))
+			l->probe_filtered = 1;
+}
+
+static int
 goes_down(const struct plan * p)
 {
 	size_t i;
 
 	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].push == NULL || p->preds[i].sent == NULL)
+		if (!is_pushed(&p->preds[i]))
 			return (0);
 	return (p->npreds > 0);
 }

@@ -14,9 +14,6 @@
 #define LINGER_US INT64_C(1000000)
 /* Rows between two looks at the clock. */
 #define ROWS_A_LOOK 16
-/* EXPLAIN's columns. */
-#define EXPLAIN_PUSHED 2
-#define EXPLAIN_ORDER 4
 
 static int start_query(struct sync_leg *, struct err *);
 
@@ -44,35 +41,18 @@ names(void * arg, const char ** out, size_t n)
 	return (n > 0);
 }
 
-/* ---- what EXPLAIN tells ---- */
-
-static int
-holds(const struct query_value * v, const char * s)
-{
-	return (v->type == QUERY_TEXT && memmem(v->s, v->len, s,
-	    strlen(s)) != NULL);
-}
-
+/* How the service would be asked. */
 static void
-probe_row(struct sync_leg * l, const struct query_value * v)
+on_scan(void * arg, const struct query_scan * s)
 {
-	const struct query_value * order = &v[EXPLAIN_ORDER];
-	struct buf want = BUF_INIT(1024);
-	int64_t from = 0;
-	int ordered = holds(order, "by the service");
+	struct sync_leg * l = arg;
 
 	if (l->probing == 3)
 		return;
-	if (l->probing == 2) {
-		l->probe_desc = ordered;
-		return;
-	}
-	l->probe_ordered = ordered;
-	sync_cursor_from(&l->cu, &from);
-	buf_addf(&want, "%s >= ", l->cu.col->name);
-	if (sync_cursor_literal(&l->cu, from, &want) == 0)
-		l->probe_filtered = holds(&v[EXPLAIN_PUSHED], want.p);
-	buf_free(&want);
+	if (l->probing == 2)
+		l->probe_desc = s->ordered;
+	else
+		sync_plan_probed(l, s);
 }
 
 /* ---- parts ---- */
@@ -285,10 +265,8 @@ on_row(void * arg, size_t n, const struct query_value * v)
 	struct sync_leg * l = arg;
 	size_t i;
 
-	if (l->probing) {
-		probe_row(l, v);
+	if (l->probing)
 		return (0);
-	}
 	/* What still comes after an end is not written. */
 	if (l->cancelled || l->stopped || l->w == NULL || l->writer_failed ||
 	    n != l->ncols)
@@ -412,7 +390,7 @@ start_query(struct sync_leg * l, struct err * e)
 {
 	struct sync_run * r = l->r;
 	struct query_sink sink = { .row = on_row, .done = on_done, .arg = l,
-	    .progress = on_progress };
+	    .progress = on_progress, .scan = on_scan };
 
 	if (l->cancelled)
 		return (err_set(e, ERR_CANCELLED, "cancelled",

@@ -278,9 +278,11 @@ int sync_plan_sql(struct sync_leg * l, struct err * e) MUST_CHECK;
 /** sync_plan_all(l): The plain SELECT of all, into l->sql; 0 or -1. */
 int sync_plan_all(struct sync_leg * l) MUST_CHECK;
 /** sync_plan_probes(l): Whether a WHERE makes it necessary to ask the planner.
- * sync_plan_probe(l): That SELECT, into l->sql; 0 or -1. */
+ * sync_plan_probe(l, desc): That SELECT, into l->sql; 0 or -1.
+ * sync_plan_probed(l, s): What the planner said of it, oldest first. */
 int sync_plan_probes(const struct sync_leg * l);
 int sync_plan_probe(struct sync_leg * l, int desc) MUST_CHECK;
+void sync_plan_probed(struct sync_leg * l, const struct query_scan * s);
 /** sync_plan_fill(l, in): The SELECT for all of the part with the inputs ${in}. */
 int sync_plan_fill(struct sync_leg * l, const json_t * in) MUST_CHECK;
 /** sync_plan_begin(l): What the first statement asks for. */
