@@ -134,9 +134,10 @@ feed_kept(struct reader_call * c, struct err * e)
 }
 
 static const char *
-kept_or(const struct reader_call * c, const char * key, const char * has)
+kept_or(const struct reader_call * c, const char * key, const char * has,
+    int is_kept)
 {
-	if (has == NULL && c->kept.v != NULL)
+	if (has == NULL && is_kept && c->kept.v != NULL)
 		return (json_string_value(json_object_get(c->kept.v, key)));
 	return (has);
 }
@@ -182,9 +183,12 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	a.hash = body.hash;
 	a.link = link.p;
 	a.cursor = head ? http_res_header(res, head) : NULL;
+	reader_etag_came(c, kept_or(c, "etag", http_res_header(res, "ETag"),
+	    is_kept), kept_or(c, "last_modified", http_res_header(res,
+	    "Last-Modified"), is_kept));
 	if (is_kept) {
-		a.link = kept_or(c, "link", a.link);
-		a.cursor = kept_or(c, "cursor", a.cursor);
+		a.link = kept_or(c, "link", a.link, 1);
+		a.cursor = kept_or(c, "cursor", a.cursor, 1);
 	} else {
 		reader_kept_put(c, res, link.p);
 	}
@@ -456,6 +460,11 @@ judged(struct reader_call * c, const struct http_res * res)
 			decoded(c, res, 0);
 		break;
 	case ANSWER_NOT_MODIFIED:
+		if (c->asks_change) {
+			reader_page_forget(c);
+			reader_etag_same(c);
+			break;
+		}
 		if (feed_kept(c, &e)) {
 			reader_call_failed(c, &e);
 			break;
