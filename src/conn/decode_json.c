@@ -10,6 +10,7 @@
 #include "conn/decode_json_internal.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_scan.h"
+#include "conn/decode_json_shape.h"
 #include "conn/openmetrics_number.h"
 
 #define BODY_MAX ((size_t)64 << 20)
@@ -88,6 +89,7 @@ decode_json_free(struct decode_json * d)
 	free(d->there);
 	free(d->live);
 	free(d->parent);
+	free(d->steps);
 	free(d);
 }
 
@@ -160,6 +162,9 @@ int
 decode_json_begin(struct decode_json * d, struct decode_plan * plan,
     const uint8_t * wanted)
 {
+	size_t n = plan->ent->ncolumns;
+	int same = d->plan == plan;
+
 	reset(d);
 	decode_plan_ref(plan);
 	decode_plan_unref(d->plan);
@@ -169,12 +174,15 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 		d->failed = 1;
 		return (err_nomem(&d->err, "a page"));
 	}
-	memset(d->there, 0, plan->ent->ncolumns);
+	memset(d->there, 0, n);
+	same &= wanted != NULL ? memcmp(d->wanted, wanted, n) == 0 :
+	    n == 0 || memchr(d->wanted, 0, n) == NULL;
 	if (wanted != NULL)
-		memcpy(d->wanted, wanted, plan->ent->ncolumns);
+		memcpy(d->wanted, wanted, n);
 	else
-		memset(d->wanted, 1, plan->ent->ncolumns);
+		memset(d->wanted, 1, n);
 	mark_live(d);
+	decode_json_shape_begin(d, same);
 	if (decode_json_front_has(d) && decode_json_front_begin(d)) {
 		d->failed = 1;
 		return (err_nomem(&d->err, "a page"));

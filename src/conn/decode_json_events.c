@@ -52,6 +52,7 @@ known_key(struct decode_json * d, const struct decode_state * st, uint32_t i)
 		decode_json_rows_forget(d, st->keys[i].state,
 		    &d->frames[d->nframes - 1]);
 	*seen |= bit;
+	d->known = (uint16_t)(i + 1);
 	d->next = decode_json_live(d, st->keys[i].state);
 }
 
@@ -74,6 +75,7 @@ decode_json_events_key(struct decode_json * d, size_t at, size_t n)
 	}
 	st = &d->plan->states[d->frames[d->nframes - 1].state];
 	d->next = decode_json_live(d, st->other_key);
+	d->known = 0;
 	for (i = st->bucket[decode_plan_hash(s, n)]; i != 0; i = k->next) {
 		k = &st->keys[i - 1];
 		if (k->len == n && memcmp(k->key, s, n) == 0) {

@@ -49,6 +49,7 @@ struct decode_pieces {
 	size_t cap;
 };
 
+struct shape_step;
 struct xml_tree;
 struct csv_json;
 
@@ -82,6 +83,15 @@ struct decode_json {
 	uint32_t next;   /* the state of the value after a key */
 	uint64_t * seen; /* a bit a key, by level: was it there before? */
 	size_t words;    /* of a level */
+
+	/* What is expected to stand between values (decode_json_shape.h). */
+	struct shape_step * steps;
+	size_t nsteps, steps_cap;
+	size_t chunk;    /* what stands there began in the body */
+	uint16_t step;   /* that came last; 0: none that is known */
+	uint16_t outer[DECODE_DEPTH]; /* that led to a level */
+	uint16_t known;  /* the number of the key that was read, +1 */
+	uint8_t learn;
 
 	/* By plan and what is wanted. */
 	uint8_t * wanted; /* by column */

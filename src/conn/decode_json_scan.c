@@ -2,6 +2,8 @@
 
 #include "conn/decode_json_events.h"
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_shape.h"
+#include "conn/decode_json_stride.h"
 #include "conn/decode_json_token.h"
 
 /*
@@ -12,6 +14,26 @@
  * looked through in blocks (base/plain.h); all that no path leads to is checked as
  * strictly as the rest, but nothing is called for it.
  */
+
+/* Go to the next member's value, if all that stands before it is as it was in objects
+ * before: 1, or 0. */
+static inline int
+follow(struct scan * c, enum shape_way way)
+{
+	struct decode_json * d = c->d;
+	const struct shape_step * st;
+	uint16_t i;
+
+	i = decode_json_shape_find(d, way, c->s + c->i, c->n - c->i);
+	if (i == 0)
+		return (0);
+	st = &d->steps[i];
+	d->step = i;
+	d->next = st->value;
+	d->expect = EXPECT_VALUE;
+	c->i += st->len;
+	return (1);
+}
 
 static inline enum scan_rc
 open_tree(struct scan * c, int is_map)
@@ -24,12 +46,15 @@ open_tree(struct scan * c, int is_map)
 		return (SCAN_BAD);
 	}
 	d->is_map[depth] = (uint8_t)is_map;
+	d->outer[depth] = d->step;
 	d->expect = is_map ? EXPECT_MEMBER : EXPECT_ELEMENT;
 	if (d->skip > 0)
 		d->skip++;
 	else if (decode_json_events_open(d, c->i, !is_map))
 		return (SCAN_BAD);
-	c->i++;
+	d->chunk = ++c->i;
+	if (is_map && c->i < c->n && c->s[c->i] != ',' && c->s[c->i] != '}')
+		(void)follow(c, SHAPE_INNER);
 	return (SCAN_ON);
 }
 
@@ -39,11 +64,18 @@ after(struct scan * c)
 {
 	struct decode_json * d = c->d;
 	size_t depth = d->nframes + d->skip;
+	enum scan_rc rc;
 
 	if (depth == 0)
 		d->expect = EXPECT_NOTHING;
 	else if (c->i < c->n && c->s[c->i] == ',') {
-		c->i++;
+		if (d->is_map[depth - 1] && d->step != 0) {
+			if ((rc = decode_json_stride(c)) != SCAN_MORE)
+				return (rc);
+			if (follow(c, SHAPE_NEXT))
+				return (SCAN_ON);
+		}
+		d->chunk = c->i++;
 		d->expect = d->is_map[depth - 1] ? EXPECT_KEY : EXPECT_VALUE;
 	} else
 		d->expect = EXPECT_COMMA;
@@ -60,6 +92,7 @@ close_tree(struct scan * c)
 		d->skip--;
 	else if (decode_json_events_close(d, c->i))
 		return (SCAN_BAD);
+	d->step = d->outer[d->nframes + d->skip];
 	return (after(c));
 }
 
@@ -76,6 +109,14 @@ comma(struct scan * c)
 	    "',' or ']' expected"));
 }
 
+/* Whether what comes is a member that no path leads to. */
+static inline int
+is_dead(const struct decode_json * d)
+{
+	return (d->next == DECODE_DEAD && d->nframes > 0 &&
+	    !d->frames[d->nframes - 1].is_array);
+}
+
 static inline enum scan_rc
 value(struct scan * c)
 {
@@ -84,6 +125,8 @@ value(struct scan * c)
 	size_t from = c->i, quote = 0;
 	enum scan_rc rc;
 
+	if (d->learn)
+		decode_json_shape_learn(d, d->chunk, from);
 	switch (c->s[from]) {
 	case '"':
 		rc = decode_json_token_string(c);
@@ -114,7 +157,7 @@ value(struct scan * c)
 	}
 	if (rc != SCAN_ON)
 		return (rc);
-	if (d->skip == 0 && decode_json_events_scalar(d, kind, from + quote,
+	if (d->skip == 0 && !is_dead(d) && decode_json_events_scalar(d, kind, from + quote,
 	    c->i - from - 2 * quote))
 		return (SCAN_BAD);
 	return (after(c));
@@ -134,6 +177,7 @@ key(struct scan * c)
 	if (d->skip == 0 && decode_json_events_key(d, from + 1,
 	    c->i - from - 2))
 		return (SCAN_BAD);
+	d->learn = 1;
 	/* Nearly always there already. */
 	if (c->i < c->n && c->s[c->i] == ':') {
 		c->i++;
@@ -205,10 +249,14 @@ decode_json_scan_part(struct decode_json * d, size_t at, size_t end)
 	struct scan c = { d, d->body.p, at, end, 1 };
 	enum decode_expect was = d->expect;
 	size_t fed = d->fed;
+	uint16_t step = d->step;
 	enum scan_rc rc;
 
 	d->expect = EXPECT_VALUE;
+	/* Its members are not where they were. */
+	d->step = 0;
 	rc = run(c);
+	d->step = step;
 	d->expect = was;
 	d->fed = fed;
 	return (rc == SCAN_BAD ? -1 : 0);

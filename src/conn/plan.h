@@ -32,6 +32,8 @@ struct plan_shape {
 	const struct plan_order * orders;
 	size_t norders;
 	int every;              /* what only serves pushes is passed over */
+	int token;              /* a sync goes on by the service's token: only lists
+	                           that have one, which nobody else uses */
 };
 
 struct plan_choice {
@@ -109,6 +111,11 @@ struct plan * plan_new(struct connector * c, const struct manifest_entity * ent,
     const struct plan_given * given, size_t n, const struct plan_order * orders,
     size_t norders, struct err * e) MUST_CHECK;
 void plan_free(struct plan * p); /* NULL is a no-op */
+
+/** plan_new_token(c, ent, given, n, e): The same, by a list that has a token. */
+struct plan * plan_new_token(struct connector * c,
+    const struct manifest_entity * ent, const struct plan_given * given,
+    size_t n, struct err * e) MUST_CHECK;
 
 /**
  * plan_inputs(p, n, e):

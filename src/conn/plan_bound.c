@@ -47,7 +47,7 @@ rule_of(const struct plan * p, size_t col)
 	for (i = 0; i < p->list->npushes; i++) {
 		r = &p->list->pushes[i];
 		if (r->column == col && (r->ops & OP_GE) != 0 &&
-		    !plan_taken(p, p->npreds, r, OP_GE))
+		    r->span_ms == 0 && !plan_taken(p, p->npreds, r, OP_GE))
 			return (r);
 	}
 	return (NULL);

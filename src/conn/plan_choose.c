@@ -339,6 +339,8 @@ plan_choose(const struct connector * c, const struct manifest_entity * ent,
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ent->nlists && deaf > 0; i++) {
+		if ((shape->token != 0) != (ent->lists[i].by_token != 0))
+			continue;
 		if (ent->lists[i].only_pushed && (shape->every ||
 		    !filters(&ent->lists[i], ent, shape)))
 			continue;

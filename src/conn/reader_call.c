@@ -200,8 +200,8 @@ permit(struct reader_call * c)
 		return;
 	}
 	call_enter(c, CALL_PERMIT);
-	c->permit = limits_take(r->env->limits, r->plan->c, left < 0 ? 0 :
-	    left, on_permit, c);
+	c->permit = limits_take(r->env->limits, r->plan->c, &r->plan->list->toll,
+	    left < 0 ? 0 : left, on_permit, c);
 	if (c->permit == NULL) {
 		err_nomem(&e, "a permit");
 		end(c, &e);
@@ -276,7 +276,8 @@ reader_call_limited(struct reader_call * c, const struct err * e)
 	int64_t wait = e->retry_after_ms > least ? e->retry_after_ms : least;
 
 	if (r->env->limits != NULL)
-		limits_block(r->env->limits, r->plan->c, wait);
+		limits_block(r->env->limits, r->plan->c,
+		    &r->plan->list->toll, wait);
 	/* The wait is counted as such only if it takes place. */
 	if (++c->limited > LIMITED_MAX || again_in(c, wait))
 		end(c, e);

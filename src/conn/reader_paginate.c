@@ -353,6 +353,11 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 			next->cursor = strdup(a->cursor);
 			next->no_memory |= next->cursor == NULL;
 		}
+		if (next->cursor != NULL && pg->cursor_end != NULL &&
+		    strcmp(next->cursor, pg->cursor_end) == 0) {
+			free(next->cursor);
+			next->cursor = NULL;
+		}
 		return (next->cursor != NULL);
 	case PAGE_OFFSET:
 	case PAGE_NUMBER:
@@ -363,6 +368,23 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 		return (next->url != NULL);
 	}
 	return (0);
+}
+
+char *
+reader_paginate_token(const struct reader_part * p,
+    const struct reader_answer * a, int * bad)
+{
+	struct next next = { NULL, NULL, 0 };
+	char * s = text_of(field(p, a, BODY_TOKEN), &next);
+
+	if (s != NULL &&
+	    p->r->plan->list->paginate.kind == PAGE_NEXT_URL) {
+		s = whole_url(a->url, under_base(p, s, &next), &next);
+		if (s != NULL && p->call != NULL && p->call->req != NULL)
+			request_hide(p->call->req, s);
+	}
+	*bad = next.no_memory;
+	return (s);
 }
 
 static int
@@ -517,6 +539,7 @@ int
 reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e)
 {
+	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
 	struct next next = { NULL, NULL, 0 };
 	int more, again;
 
@@ -553,6 +576,10 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	}
 	tell_lack(p, a);
 	check_caps(p, a, more);
+	/* The rest of it, if that may be asked for in windows. */
+	if (p->has_failed && pg->kind != PAGE_NONE &&
+	    strcmp(p->e.code, "max_pages") != 0)
+		(void)reader_split_late(p);
 	tell_total(p, a);
 	return (0);
 }

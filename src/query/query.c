@@ -88,6 +88,23 @@ fill_value(sqlite3_stmt * st, int i, struct query_value * v)
 		v->s = "";
 }
 
+/* The row that SQLite stands at. */
+static int
+fill_row(struct query * q, size_t n, struct err * e)
+{
+	size_t i;
+
+	if (q->live == NULL || !q->live->straight.on) {
+		for (i = 0; i < n; i++)
+			fill_value(q->stmt, (int)i, &q->row[i]);
+		return (0);
+	}
+	if (query_straight_row(&q->live->straight, n, q->row))
+		return (err_set(e, ERR_PERMANENT, "internal",
+		    "a row without its cells"));
+	return (0);
+}
+
 /* Sleep until the sink can take more, or there is a reason not to wait. */
 void
 query_pause(struct query * q)
@@ -151,11 +168,10 @@ run_rows(struct query * q, struct err * e)
 		return (-1);
 	query_enter(q, QUERY_RUN);
 	while ((rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
-		bytes = 0;
-		for (i = 0; i < n; i++) {
-			fill_value(q->stmt, (int)i, &q->row[i]);
+		if (fill_row(q, n, e))
+			return (-1);
+		for (bytes = i = 0; i < n; i++)
 			bytes += q->row[i].len;
-		}
 		q->st.rows++;
 		q->resumed = 0;
 		if (q->sink.row != NULL && q->sink.row(q->sink.arg, n, q->row))
@@ -196,7 +212,8 @@ query_main(void * arg)
 	query_enter(q, QUERY_PREPARE);
 	if (query_stopped(q, &q->e) || query_check(q, &q->e) ||
 	    query_breathe(q) != 0 || query_db_open(q, &q->e) ||
-	    query_db_attach(q, &q->e) || prepare(q, &q->e) ||
+	    query_db_attach(q, &q->e) || query_literals(q, &q->e) ||
+	    prepare(q, &q->e) ||
 	    query_breathe(q) != 0 || run_rows(q, &q->e))
 		q->failed = 1;
 	/* Where only the breath told us to stop. */

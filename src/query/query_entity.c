@@ -16,6 +16,7 @@ struct cursor {
 	const struct value * row;
 	size_t at_page, at_row;
 	size_t half;        /* of the page's rows; SIZE_MAX: was told */
+	size_t calls;       /* of xColumn for this row */
 	struct query_rowids rowids;
 	int64_t rowid;
 	int has_rowid;
@@ -198,6 +199,7 @@ e_filter(sqlite3_vtab_cursor * base, int idx, const char * what, int n,
 
 	(void)what;
 	leave(c);
+	c->calls = 0;
 	if (idx < 0 || (size_t)idx >= live->nchoices)
 		return (SQLITE_INTERNAL);
 	ch = live->choices[idx];
@@ -227,6 +229,7 @@ e_next(sqlite3_vtab_cursor * base)
 	struct cursor * c = (struct cursor *)base;
 
 	c->has_rowid = 0;
+	c->calls = 0;
 	if (++c->at_row >= c->page->nrows) {
 		query_feed_mark(c->feed, c->at_page);
 		return (enter_page(c, c->at_page + 1));
@@ -249,11 +252,14 @@ static int
 e_column(sqlite3_vtab_cursor * base, sqlite3_context * ctx, int col)
 {
 	struct cursor * c = (struct cursor *)base;
-	const struct value * v;
+	struct query_vtab * tab = (struct query_vtab *)base->pVtab;
+	const struct value * v = NULL;
 
-	if (c->row == NULL || (size_t)col >= c->page->ncols)
+	if (c->row != NULL && (size_t)col < c->page->ncols)
+		v = &c->row[col];
+	if (query_straight_take(&tab->live->straight, c->calls++, v) ||
+	    v == NULL)
 		return (SQLITE_OK);
-	v = &c->row[col];
 	switch (v->type) {
 	case VALUE_INT:
 		sqlite3_result_int64(ctx, v->i);

@@ -9,6 +9,7 @@
 #include "conn/plan.h"
 #include "conn/reader.h"
 #include "query/query_internal.h"
+#include "query/query_straight.h"
 
 /*
  * The live part of one query: the entities it names, the ways to ask them that
@@ -77,6 +78,7 @@ struct query_live {
 	int plain;            /* query_where_is_plain() */
 	int limited;          /* something in it stops before the end */
 	int known;            /* the compiled statement was looked at */
+	struct query_straight straight;
 	struct buf key;       /* scratch of xFilter */
 	struct value * values;
 	size_t cap_values;

@@ -61,7 +61,7 @@ add_op(struct program * p, const struct op * op)
 
 /* A line of EXPLAIN: addr, opcode, p1, p2, p3, p4, ... */
 static int
-read_op(const struct query_live * v, sqlite3_stmt * st, struct program * p)
+read_op(struct query_live * v, sqlite3_stmt * st, struct program * p)
 {
 	const char * name = (const char *)sqlite3_column_text(st, 1);
 	const char * p4 = (const char *)sqlite3_column_text(st, 5);
@@ -73,6 +73,8 @@ read_op(const struct query_live * v, sqlite3_stmt * st, struct program * p)
 	op.addr = sqlite3_column_int(st, 0);
 	op.p1 = sqlite3_column_int(st, 2);
 	op.p2 = sqlite3_column_int(st, 3);
+	query_straight_op(&v->straight, name != NULL ? name : "", op.addr,
+	    op.p1, op.p2, sqlite3_column_int(st, 4));
 	if (op.kind == OP_OTHER)
 		return (0);
 	if (op.kind == OP_SCAN) {
@@ -191,6 +193,10 @@ query_ops_start(struct query_live * v)
 	struct query_choice * ch;
 	int n = query_ops_look(v, scan, QUERY_MAX_SIDE + 1);
 
+	/* Without the memory SQLite copies. */
+	if (n == 1 && query_straight_end(&v->straight) == 0)
+		v->straight.max = (size_t)sqlite3_limit(v->q->db,
+		    SQLITE_LIMIT_LENGTH, -1);
 	/* One alone is asked soon enough; and of several, with a LIMIT, the
 	 * later ones perhaps never. */
 	if (n < 2 || (v->q->opts.conn == NULL && v->q->opts.elastic == NULL) ||

@@ -228,10 +228,27 @@ for name in ("own", "any"):
          name + ": rows, and the session too")
 t.ok(fails("SELECT host FROM strict.search LIMIT 1", "certificate"),
      "which helps no other connector")
-splunk_connector("gone", ', "ca_file": "/nowhere/ca.pem"')
-t.ok(fails("SELECT host FROM gone.search LIMIT 1", "/nowhere/ca.pem") or
+GONE = os.path.join(FOLDER, "gone.pem")
+try:
+    splunk_connector("gone", ', "ca_file": "%s"' % GONE)
+    why = "nothing"
+except RuntimeError as e:
+    why = str(e)
+t.ok("options.ca_file" in why and GONE in why and "No such file" in why,
+     "a file that is not there is refused at once", why)
+shutil.copy(CERT, GONE)
+splunk_connector("gone", ', "ca_file": "%s"' % GONE)
+os.unlink(GONE)
+t.ok(fails("SELECT host FROM gone.search LIMIT 1", GONE) or
      fails("SELECT host FROM gone.search LIMIT 1", "ca_file"),
-     "a file that is not there is an error")
+     "one that goes away is an error, of each call")
+t.eq(d.query("ALTER CONNECTOR gone SET CONFIG {\"url\": \"%s\"}" % splunk)
+     is not None, True, "and keeps nobody from changing another thing")
+t.ok(fails("ALTER CONNECTOR gone SET CONFIG {\"url\": \"%s/?q=1\"}" % splunk,
+           "config.url", "'?'"), "but a URL with a question in it")
+t.ok(fails("ALTER CONNECTOR gone SET OPTIONS {\"client_cert\": \"%s\"}" % CERT,
+           "options.ca_file", "options.client_cert", "client_key"),
+     "a certificate without a key: all that is wrong is said")
 
 # ---- events ----
 n = len(SEEN)

@@ -58,7 +58,7 @@ pend(struct rig_shared * f, void * arg)
 }
 
 static void
-limit_take(void * arg, const char * key, double rate, double burst,
+limit_take(void * arg, const char * key, double rate, double burst, double n,
     void (*cb)(void *, int64_t, const struct err *), void * cbarg)
 {
 	struct rig_shared * f = arg;
@@ -66,6 +66,8 @@ limit_take(void * arg, const char * key, double rate, double burst,
 
 	assert_true(key[0] != '\0' && rate > 0 && burst >= 1);
 	f->takes++;
+	f->taken += n;
+	snprintf(f->key, sizeof(f->key), "%s", key);
 	p->on_wait = cb;
 	if (f->waits > 0) {
 		f->waits--;

@@ -29,6 +29,8 @@ struct rig_shared {
 	int64_t wait_ms;     /* what limit_take says next; 0: taken */
 	unsigned waits;      /* and how often */
 	unsigned takes, gets, puts;
+	double taken;        /* so many permits were asked for */
+	char key[200];       /* the last bucket asked */
 	unsigned waiting;
 };
 

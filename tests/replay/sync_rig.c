@@ -124,6 +124,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	struct buf b = BUF_INIT(1 << 20), h = BUF_INIT(256);
 	char text[64], date[64];
 	int64_t since = INT64_MIN, cms = INT64_MIN, cid = 0;
+	int64_t until = INT64_MAX, low = INT64_MIN, high = INT64_MAX;
 	size_t n = 0, i, from = 0;
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
@@ -154,10 +155,25 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	if (*param(url, "since", text) &&
 	    rfc3339_parse(text, strlen(text), &since, NULL))
 		abort();
+	if (*param(url, "until", text) &&
+	    rfc3339_parse(text, strlen(text), &until, NULL))
+		abort();
+	if (*param(url, "low", text))
+		low = atoll(text);
+	if (*param(url, "high", text))
+		high = atoll(text);
+	if (until != INT64_MAX || high != INT64_MAX) {
+		g->windows += !*param(url, "page", text) || atoi(text) == 1;
+		if (until != INT64_MAX && until - since > g->widest_ms)
+			g->widest_ms = until - since;
+	}
+	if (since != INT64_MIN && (g->oldest_ms == 0 || since < g->oldest_ms))
+		g->oldest_ms = since;
 	sscanf(param(url, "cursor", text), "%ld.%ld", &cms, &cid);
 	for (i = 0; i < g->nitems; i++)
 		if (!g->items[i].gone && g->items[i].ms >= since &&
-		    (box < 0 || g->items[i].id % RIG_BOXES == box))
+		    g->items[i].ms <= until && g->items[i].id >= low &&
+		    g->items[i].id < high && (box < 0 || g->items[i].id % RIG_BOXES == box))
 			list[n++] = &g->items[i];
 	if (strcmp(param(url, "dir", text), "asc") == 0)
 		qsort(list, n, sizeof(*list), older);
@@ -182,6 +198,14 @@ serve(void * arg, const char * url, struct fake_answer * a)
 }
 
 /* ---- the rig ---- */
+
+#define BOUNDS "\"push\":{\"updated\":[{\"op\":[\">=\",\">\"],\"query\":" \
+	"\"since\",\"time\":\"iso8601\"},{\"op\":[\"<=\",\"<\"],\"query\":" \
+	"\"until\",\"time\":\"iso8601\"}]}"
+#define IDS "\"push\":{\"id\":[{\"op\":\">=\",\"query\":\"low\"},{\"op\":" \
+	"\"<\",\"query\":\"high\"}]}"
+#define STEPS(o, more) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o \
+	"\",\"step_s\":600" more "}"
 
 static void
 add_entity(struct buf * b, const char * name, int main, const char * null,
@@ -220,6 +244,19 @@ make_manifest(void)
 	    ORDER, ",\"cursor\":{\"column\":\"updated\",\"order\":\"asc\","
 	    "\"lag_s\":100,\"lookback_s\":50}");
 	add_entity(&b, "bare", 0, "", PAGES, "");
+	add_entity(&b, "steps", 0, ",\"not_null\":true", PAGES "," BOUNDS,
+	    STEPS("none", ",\"from\":\"2023-11-14T22:13:20Z\""));
+	add_entity(&b, "stepped", 0, ",\"not_null\":true", PAGES "," BOUNDS ","
+	    ORDER, STEPS("asc", ",\"from\":\"2023-11-14T22:13:20Z\","
+	    "\"lag_s\":300"));
+	add_entity(&b, "kept", 0, ",\"not_null\":true", PAGES "," BOUNDS,
+	    STEPS("none", ",\"keeps_s\":3600"));
+	add_entity(&b, "keeps", 0, ",\"not_null\":true", PAGES "," SINCE,
+	    ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\","
+	    "\"keeps_s\":3600}");
+	add_entity(&b, "counts", 0, ",\"not_null\":true", PAGES "," IDS,
+	    ",\"cursor\":{\"column\":\"id\",\"order\":\"none\","
+	    "\"step\":20,\"from\":1}");
 	buf_adds(&b, ",\"boxes\":{\"hidden\":true,\"key\":[\"name\"],"
 	    "\"columns\":{\"name\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
 	    "\"/boxes\",\"records\":\"items\",\"paginate\":{\"kind\":"

@@ -206,6 +206,27 @@ test_retry_then_skip(void ** state)
 	assert_int_equal(g->ctx.st.skipped, 1);
 	assert_string_equal(g->ctx.st.skipped_why, BASE "/b/i answered 500");
 	rig_free(g);
+	/* Where there is but one, or none is left, it is an error. */
+	g = rig_new("\"errors\":[{\"status\":[500],\"do\":\"retry\",\"then\":"
+	    "\"skip\"}],", ISSUES, "{\"retry_count\":1,\"cache_ttl\":0}");
+	rig_script(g, "/a/i", { .status = 500 });
+	assert_int_equal(rig_read(g, "issues", "repo=a"), 2);
+	rig_error(g, ERR_TRANSIENT, "http_500", BASE "/a/i");
+	assert_int_equal(g->ctx.st.skipped, 0);
+	rig_script(g, "/b/i", { .status = 500 });
+	assert_int_equal(rig_read(g, "issues", "repo=in:a,b"), 4);
+	rig_error(g, ERR_TRANSIENT, "http_500", "/i");
+	/* Also where all say so at once. */
+	g->c->opt.retry_count = 0;
+	assert_int_equal(rig_read(g, "issues", "repo=in:a,b"), 2);
+	rig_error(g, ERR_TRANSIENT, "http_500", "/i");
+	/* One that is empty is an answer. */
+	rig_script(g, "/c/i", { .body = "[]" });
+	memset(&g->ctx.st, 0, sizeof(g->ctx.st));
+	rig_read(g, "issues", "repo=in:c,a");
+	rig_rows(g, "");
+	assert_int_equal(g->ctx.st.skipped, 1);
+	rig_free(g);
 }
 
 static void

@@ -335,6 +335,16 @@ reader_sync_parts(struct reader * r,
 	(void)arg;
 }
 
+int
+reader_sync_cursors(struct reader * r, const struct reader_cursors * cursors,
+    struct err * e)
+{
+	(void)r;
+	(void)cursors;
+	(void)e;
+	return (0);
+}
+
 const json_t *
 reader_mark(const struct reader * r)
 {

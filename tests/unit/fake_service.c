@@ -222,7 +222,7 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
     size_t norders, struct err * e)
 {
 	struct plan_ask asks[PLAN_MAX_ASKS];
-	struct plan_shape shape = { asks, n, orders, norders, 0 };
+	struct plan_shape shape = { asks, n, orders, norders, 0, 0 };
 	struct plan_choice pc;
 	struct plan * p;
 	size_t i;
@@ -254,6 +254,13 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 	p->limit = -1;
 	p->exact = 1;
 	return (p);
+}
+
+struct plan *
+plan_new_token(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, struct err * e)
+{
+	return (plan_new(c, ent, given, n, NULL, 0, e));
 }
 
 void

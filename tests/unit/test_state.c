@@ -448,6 +448,53 @@ test_cursor(void ** state)
 }
 
 static void
+test_parts(void ** state)
+{
+	json_t * rec = json_pack("{s:s}", "of", "x"), * none = json_null();
+	json_t * many = json_object();
+	char name[32];
+	int i;
+
+	(void)state;
+	DO(parts_get, "p");
+	assert_int_equal(json_object_size(value), 0);
+	DO_JSON(parts_put, "{\"e/1\":{\"t\":\"a\"},\"_e/2\":{\"t\":\"5\"}}",
+	    "p", 5, rec, v_);
+	DO(parts_get, "p");
+	assert_json(value, "{\"_e/2\":{\"t\":\"5\"},\"e/1\":{\"t\":\"a\"}}");
+	/* Only what changed is said. */
+	DO_JSON(parts_put, "{\"e/1\":null,\"e/3\":{\"t\":\"c\"}}", "p", 5, rec,
+	    v_);
+	DO(parts_get, "p");
+	assert_json(value, "{\"_e/2\":{\"t\":\"5\"},\"e/3\":{\"t\":\"c\"}}");
+	/* All or nothing. */
+	TRY_JSON(parts_put, "{\"e/3\":null}", "p", 4, rec, v_);
+	assert_true(failed);
+	assert_string_equal(last.code, "fenced");
+	DO(cursor_put, "p", 6, rec);
+	DO(parts_get, "p");
+	assert_json(value, "{\"_e/2\":{\"t\":\"5\"},\"e/3\":{\"t\":\"c\"}}");
+	DO(cursor_get, "p");
+	assert_json(value, "{\"of\":\"x\"}");
+	DO(parts_put, "p", 7, rec, none);
+	DO(parts_get, "p");
+	assert_int_equal(json_object_size(value), 0);
+	for (i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "e/%d", i);
+		json_object_set_new(many, name, json_pack("{s:i}", "t", i));
+	}
+	DO(parts_put, "p", 8, rec, many);
+	DO(parts_get, "p");
+	assert_true(json_equal(value, many));
+	DO(del, "sync", "p");
+	DO(parts_get, "p");
+	assert_int_equal(json_object_size(value), 0);
+	json_decref(rec);
+	json_decref(none);
+	json_decref(many);
+}
+
+static void
 test_cache(void ** state)
 {
 	int64_t t0;
@@ -597,7 +644,7 @@ main(void)
 		T(test_odd_values), T(test_odd_names),
 		T(test_list_is_ordered), T(test_generation), T(test_status),
 		T(test_events), T(test_delete_takes_along),
-		T(test_cursor), T(test_cache), T(test_ten_thousand),
+		T(test_cursor), T(test_parts), T(test_cache), T(test_ten_thousand),
 		T(test_free_in_callback), NODES_TESTS
 		OWN_TESTS
 	};

@@ -130,29 +130,40 @@ test_limit(void ** state)
 	(void)state;
 	/* A burst of two, then one every 200 ms; a key each its own. */
 	for (i = 0; i < 2; i++) {
-		DO_FENCE(limit_take, "a b", 5, 2);
+		DO_FENCE(limit_take, "a b", 5, 2, 1);
 		assert_int_equal(fence, 0);
 	}
-	DO_FENCE(limit_take, "a b", 5, 2);
+	DO_FENCE(limit_take, "a b", 5, 2, 1);
 	assert_in_range(fence, 1, 200);
-	DO_FENCE(limit_take, "other", 5, 2);
+	DO_FENCE(limit_take, "other", 5, 2, 1);
 	assert_int_equal(fence, 0);
 	/* Who comes after the time told is let through, once. */
 	t0 = clock_mono_us();
 	do {
-		DO_FENCE(limit_take, "a b", 5, 2);
+		DO_FENCE(limit_take, "a b", 5, 2, 1);
 	} while (fence > 0 && clock_mono_us() - t0 < 5000000);
 	assert_int_equal(fence, 0);
 	assert_in_range(clock_mono_us() - t0, 50000, 2000000);
-	DO_FENCE(limit_take, "a b", 5, 2);
+	DO_FENCE(limit_take, "a b", 5, 2, 1);
 	assert_in_range(fence, 1, 200);
 	/* Rare and odd rates. */
-	DO_FENCE(limit_take, "rare", 0.0001, 1);
+	DO_FENCE(limit_take, "rare", 0.0001, 1, 1);
 	assert_int_equal(fence, 0);
-	DO_FENCE(limit_take, "rare", 0.0001, 1);
+	DO_FENCE(limit_take, "rare", 0.0001, 1, 1);
 	assert_in_range(fence, 9990000, 10000000);
-	DO_FENCE(limit_take, "burst", 1e6, 0);
+	DO_FENCE(limit_take, "burst", 1e6, 0, 1);
 	assert_int_equal(fence, 0);
+	/* What counts for several, and for more than there is room for. */
+	DO_FENCE(limit_take, "several", 0.01, 12, 5);
+	assert_int_equal(fence, 0);
+	DO_FENCE(limit_take, "several", 0.01, 12, 5);
+	assert_int_equal(fence, 0);
+	DO_FENCE(limit_take, "several", 0.01, 12, 5);
+	assert_in_range(fence, 290000, 300000);
+	DO_FENCE(limit_take, "several", 0.01, 12, 2);
+	assert_int_equal(fence, 0);
+	DO_FENCE(limit_take, "several", 0.01, 12, 100);
+	assert_in_range(fence, 1190000, 1200000);
 }
 
 static void
