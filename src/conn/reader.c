@@ -239,6 +239,9 @@ go_on(struct reader * r)
 {
 	struct reader_part * p, ** at = &r->head;
 
+	if ((p = r->head) != NULL && p->state == PART_READY &&
+	    reader_token_enough(p))
+		p->state = PART_DONE;
 	while (*at != NULL)
 		if ((*at)->state == PART_DONE)
 			drop_part(r, at);
@@ -253,7 +256,8 @@ go_on(struct reader * r)
 	 * begins anew does so when its time has come. */
 	for (p = r->head; p != NULL; p = p->next)
 		if (p->state == PART_READY && (p == r->head ||
-		    p->number == 0) && (r->asked || !p->begins))
+		    p->number == 0) && (r->asked || !(p->begins ||
+		    reader_token_waits(p))))
 			start(p);
 }
 
@@ -274,6 +278,7 @@ turn_live(struct reader * r)
 	go_on(r);
 	if (!r->asked)
 		return;
+	reader_token_tell(r);
 	if ((p = r->head) == NULL) {
 		if (r->src.has_failed) {
 			fail(r, &r->src.e);

@@ -107,22 +107,32 @@ void reader_sync_parts(struct reader * r,
 const json_t * reader_mark(const struct reader * r);
 
 /*
- * reader_sync_cursors(r, cursors, e): After reader_sync(), of a list by_token: where
- * each part goes on; ${cursors} is borrowed.
- * token: what was told of the part that now begins (borrowed until it returns), or
- * NULL: it is read from its beginning.
+ * reader_sync_cursors(r, cursors, e): After reader_sync(): where each part goes on;
+ * ${cursors} is borrowed.
+ * token: of a list by_token: what was told of the part that now begins (borrowed
+ * until it returns), or NULL: it is read from its beginning.
+ * from: of others: the value of ${column} that it is asked from, if the service can be;
+ * NULL: from its beginning.
+ * given: what is given next are rows of that part.  enough: no more of them are
+ * needed.
  * told: all rows given so far up to this place of the part are used: the next run may
  * begin its part there.
  */
 struct reader_told {
 	uint64_t part;
 	const char * token;   /* NULL: the service has forgotten the one that was;
-	                         it is read from its beginning */
+	                         it is read from its beginning.  Always NULL where
+	                         it goes by values */
 	int is_end;           /* the part was read to its end */
 };
 struct reader_cursors {
 	const char * (*token)(void * arg, uint64_t part, const json_t * in);
+	const struct value * (*from)(void * arg, uint64_t part,
+	    const json_t * in);
+	void (*given)(void * arg, uint64_t part);
+	int (*enough)(void * arg, uint64_t part);
 	void (*told)(void * arg, const struct reader_told * t);
+	size_t column;
 	void * arg;
 };
 int reader_sync_cursors(struct reader * r,

@@ -297,6 +297,7 @@ reader_call_start(struct reader_part * p)
 	struct reader_call * c = calloc(1, sizeof(*c));
 	struct page_pos pos;
 	struct err e;
+	int bound;
 
 	if (c == NULL)
 		return (NULL);
@@ -309,7 +310,10 @@ reader_call_start(struct reader_part * p)
 	reader_paginate_pos(p, &pos);
 	if (p->is_wide)
 		(void)plan_widen(p->r->plan, 1);
+	bound = reader_token_bind(p);
 	c->req = request_page(p->r->plan, p->in, &pos, &e);
+	if (bound)
+		plan_unbind(p->r->plan);
 	(void)plan_widen(p->r->plan, 0);
 	if (c->req == NULL) {
 		if (p->resumes && e.cls == ERR_PERMANENT)

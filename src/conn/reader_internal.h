@@ -132,6 +132,8 @@ struct reader_part {
 	int resumes;               /* its first answer is yet to come */
 	int by_token;              /* the same, at a token of an earlier run */
 	char * token;              /* of the page held, or of none yet given */
+	struct value * from;       /* it is asked from there; or NULL */
+	int is_told;               /* that it was read to its end */
 	int begins;                /* the next page is the first of a bound */
 };
 
@@ -319,7 +321,9 @@ char * reader_paginate_token(const struct reader_part * p,
  * begin: let a new part stand at its token.  after: the page of ${a} was taken: keep
  * its token.  held: if it has no rows tell it; given: its rows are given.  lost: the
  * service has forgotten it; 0: there was none to forget.  tell: what was given is
- * used.
+ * used.  enough: of the part that is given no more are needed; waits: that may be so
+ * once its rows are used.
+ * bind: whether its next request is asked from its value (undone by plan_unbind()).
  */
 int reader_token_begin(struct reader_part * p, struct err * e) MUST_CHECK;
 int reader_token_after(struct reader_part * p, const struct reader_answer * a,
@@ -328,6 +332,9 @@ void reader_token_held(struct reader_part * p);
 void reader_token_given(struct reader_part * p);
 int reader_token_lost(struct reader_part * p);
 void reader_token_tell(struct reader * r);
+int reader_token_enough(struct reader_part * p);
+int reader_token_waits(const struct reader_part * p);
+int reader_token_bind(const struct reader_part * p);
 void reader_token_free(struct reader_tokens * t); /* NULL is a no-op */
 
 /* reader_call.c.  start: NULL if no memory; its end is one of reader_call_done

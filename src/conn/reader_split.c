@@ -363,6 +363,7 @@ reader_split_next(struct reader_part * p)
 	if (s->sub == NULL && s->at == s->n) {
 		p->is_last = 1;
 		p->state = PART_DONE;
+		reader_token_held(p);
 		reader_soon(p->r);
 	} else if (s->sub == NULL && open_window(p, &p->e)) {
 		p->state = PART_FAILED;

@@ -37,6 +37,7 @@ reader_sync_part_free(struct reader_part * p)
 	place_free(&p->last);
 	page_unref(p->checked);
 	free(p->token);
+	free(p->from);
 }
 
 void

@@ -62,11 +62,22 @@ tokens_of(const struct reader_part * p)
 	    r->sync->tokens : NULL);
 }
 
+/* The same where each part goes by a value of its own. */
+static struct reader_tokens *
+values_of(const struct reader_part * p)
+{
+	const struct reader * r = p->r;
+
+	return (r->sync != NULL && r->sync->tokens != NULL &&
+	    !r->plan->list->by_token && r->sync->tokens->cursors->from != NULL ?
+	    r->sync->tokens : NULL);
+}
+
 /* ${token} (taken) of part ${p} is good once the rows given are used. */
 static int
 push(struct reader_part * p, char * token, int is_end)
 {
-	struct reader_tokens * t = tokens_of(p);
+	struct reader_tokens * t = p->r->sync->tokens;
 	size_t cap = t->cap == 0 ? 8 : 2 * t->cap;
 	struct told * more;
 
@@ -82,6 +93,25 @@ push(struct reader_part * p, char * token, int is_end)
 	return (0);
 }
 
+static int
+begin_value(struct reader_part * p, const struct reader_cursors * c,
+    struct err * e)
+{
+	const struct value * v = c->from(c->arg, p->in_hash, p->in);
+	size_t len = v != NULL && v->type == VALUE_TEXT ? v->len : 0;
+
+	if (v == NULL)
+		return (0);
+	if ((p->from = malloc(sizeof(*v) + len)) == NULL)
+		return (err_nomem(e, "a part's cursor"));
+	*p->from = *v;
+	if (len > 0) {
+		memcpy(p->from + 1, v->s, len);
+		p->from->s = (const char *)(p->from + 1);
+	}
+	return (0);
+}
+
 int
 reader_token_begin(struct reader_part * p, struct err * e)
 {
@@ -89,6 +119,8 @@ reader_token_begin(struct reader_part * p, struct err * e)
 	const char * s;
 	char * copy;
 
+	if (values_of(p) != NULL)
+		return (begin_value(p, values_of(p)->cursors, e));
 	if (t == NULL || (s = t->cursors->token(t->cursors->arg, p->in_hash,
 	    p->in)) == NULL)
 		return (0);
@@ -132,16 +164,62 @@ reader_token_after(struct reader_part * p, const struct reader_answer * a,
 	return (0);
 }
 
+static void
+tell_end(struct reader_part * p)
+{
+	if (p->is_last && !p->has_failed && !p->is_told)
+		p->is_told = push(p, NULL, 1) == 0;
+}
+
 void
 reader_token_held(struct reader_part * p)
 {
-	if (tokens_of(p) != NULL && p->page == NULL)
+	if (p->page != NULL)
+		return;
+	if (values_of(p) != NULL)
+		tell_end(p);
+	else if (tokens_of(p) != NULL)
 		reader_token_given(p);
+}
+
+int
+reader_token_enough(struct reader_part * p)
+{
+	struct reader_tokens * t = values_of(p);
+
+	if (t == NULL || p->number == 0 || p->split != NULL ||
+	    !t->cursors->enough(t->cursors->arg, p->in_hash))
+		return (0);
+	p->is_last = 1;
+	tell_end(p);
+	return (1);
+}
+
+int
+reader_token_waits(const struct reader_part * p)
+{
+	return (p->number > 0 && p->from != NULL);
+}
+
+int
+reader_token_bind(const struct reader_part * p)
+{
+	const struct reader_tokens * t = values_of(p);
+
+	return (t != NULL && p->from != NULL && plan_bind(p->r->plan,
+	    t->cursors->column, p->from));
 }
 
 void
 reader_token_given(struct reader_part * p)
 {
+	struct reader_tokens * t = values_of(p);
+
+	if (t != NULL) {
+		t->cursors->given(t->cursors->arg, p->in_hash);
+		tell_end(p);
+		return;
+	}
 	if (p->token == NULL)
 		return;
 	/* Without memory the next run reads this page again. */

@@ -200,7 +200,7 @@ load_cursor(struct sync_leg * l)
 int
 sync_leg_by_value(struct sync_leg * l, const char * name, struct err * e)
 {
-	l->by_token = 0;
+	l->by_part = 0;
 	if (pick_cursor(l, name, e))
 		return (-1);
 	load_cursor(l);
@@ -276,7 +276,7 @@ sync_leg_ready(struct sync_leg * l, struct err * e)
 	l->resume = NULL;
 	if (sync_commit_forget(l))
 		return (err_nomem(e, "a cursor"));
-	if (l->by_token)
+	if (l->by_part)
 		return (sync_leg_token_anew(l, e));
 	if (l->has_cursor) {
 		sync_parts_free(&l->parts);
@@ -315,9 +315,9 @@ sync_run_say(struct sync_def * d, struct connector * c, size_t i,
 	if ((l = leg_plain(&r, i, e)) == NULL)
 		return (-1);
 	rc = 0;
-	if (l->by_token && !*by_token)
+	if (l->by_part && !l->by_value && !*by_token)
 		rc = sync_leg_by_value(l, l->own, e);
-	*by_token = l->by_token;
+	*by_token = l->by_part && !l->by_value;
 	if (rc == 0) {
 		sync_plan_begin(l);
 		rc = l->has_cursor && sync_plan_choose(l, e) ? -1 :
@@ -348,7 +348,7 @@ sync_leg_passed(const struct sync_leg * l)
 {
 	struct writer_stats st;
 
-	if ((!l->has_cursor && !l->by_token) ||
+	if ((!l->has_cursor && !l->by_part) ||
 	    l->r->d->incremental == NULL)
 		return (0);
 	if (l->w == NULL)

@@ -11,12 +11,15 @@
 #include "base/rfc3339.h"
 #include "sync/sync_run_internal.h"
 
+/* Rows of one value that are kept of each part. */
+#define PART_IDS 100
+
 static int
-is_by_token(const struct manifest_entity * ent, const char * name)
+is_by_part(const struct manifest_entity * ent, const char * name)
 {
 	const char * own = json_str(ent->cursor, "column");
 
-	return (ent->cursor_token && own != NULL &&
+	return ((ent->cursor_token || ent->cursor_per_part) && own != NULL &&
 	    strcasecmp(own, name) == 0);
 }
 
@@ -30,7 +33,7 @@ sync_leg_wants_rows(const struct sync_run * r)
 		return (0);
 	for (i = 0; i < r->d->nentities; i++)
 		if ((ent = manifest_entity(r->c->m, r->d->entities[i])) !=
-		    NULL && is_by_token(ent, r->d->incremental))
+		    NULL && is_by_part(ent, r->d->incremental))
 			return (1);
 	return (0);
 }
@@ -42,22 +45,121 @@ on_begin(void * arg, uint64_t part, const json_t * in)
 {
 	struct sync_leg * l = arg;
 
-	return (sync_tokens_begin(&l->toks, part, in));
+	return (json_str(sync_tokens_begin(&l->toks, part, in), "t"));
+}
+
+/* What came after an end was not written. */
+static int
+is_cut(const struct sync_leg * l)
+{
+	return (l->cancelled || l->stopped || l->writer_failed || l->w == NULL);
 }
 
 static void
 on_told(void * arg, const struct reader_told * t)
 {
 	struct sync_leg * l = arg;
+	json_t * row = NULL;
 
-	/* What came after an end was not written. */
-	if (l->cancelled || l->stopped || l->writer_failed || l->w == NULL)
+	if (is_cut(l))
 		return;
 	if (t->token == NULL)
 		log_event(LOG_WARN, "token_forgotten",
 		    LOG_S("sync", l->r->d->id),
 		    LOG_S("entity", l->ent->name));
-	sync_tokens_told(&l->toks, t->part, t->token, l->given);
+	else if ((row = json_pack("{s:s}", "t", t->token)) == NULL) {
+		l->toks.failed = 1;
+		return;
+	}
+	sync_tokens_told(&l->toks, t->part, row, l->given);
+}
+
+/* ---- the same by values ---- */
+
+static const struct value *
+on_from(void * arg, uint64_t part, const json_t * in)
+{
+	struct sync_leg * l = arg;
+	const json_t * row = sync_tokens_begin(&l->toks, part, in);
+	const json_t * v = json_object_get(row, "value");
+	int64_t back = json_integer_value(json_object_get(l->ent->cursor,
+	    "lookback_s")), at;
+
+	memset(&l->from, 0, sizeof(l->from));
+	if (json_is_integer(v)) {
+		l->from.type = VALUE_INT;
+		l->from.i = json_integer_value(v) - back;
+		return (&l->from);
+	}
+	if (!json_is_string(v) || rfc3339_parse(json_string_value(v),
+	    json_string_length(v), &at, NULL))
+		return (NULL);
+	rfc3339_format(at - back * 1000, l->from_text);
+	l->from.type = VALUE_TEXT;
+	l->from.s = l->from_text;
+	l->from.len = (uint32_t)strlen(l->from_text);
+	return (&l->from);
+}
+
+/* The rows of another part begin: its cursor takes the place of the last one's. */
+static void
+on_given(void * arg, uint64_t part)
+{
+	struct sync_leg * l = arg;
+	const char * order = json_str(l->ent->cursor, "order");
+	size_t col = l->cursors.column, at;
+
+	if (l->has_part && l->part == part)
+		return;
+	for (at = 0; at + 1 < l->ncols; at++)
+		if (l->cols[at] == &l->ent->columns[col])
+			break;
+	sync_cursor_free(&l->cu);
+	sync_cursor_init(&l->cu, l->ent, col, at);
+	sync_cursor_load(&l->cu, sync_tokens_row(&l->toks, part), l->of);
+	l->cu.all = !l->toks.uses;
+	if (order != NULL && strcmp(order, "desc") == 0)
+		l->cu.order = SYNC_DESC;
+	l->has_part = 1;
+	l->part = part;
+	l->enough = 0;
+}
+
+static int
+on_enough(void * arg, uint64_t part)
+{
+	const struct sync_leg * l = arg;
+
+	return (l->has_part && l->part == part && l->enough);
+}
+
+/* A part was read to its end: what its cursor says now. */
+static void
+on_part_end(void * arg, const struct reader_told * t)
+{
+	struct sync_leg * l = arg;
+	struct read_stats st = { .first_ms = l->st.first_ms };
+	struct sync_point * p = &l->step.point;
+	json_t * row;
+
+	/* One without rows leaves what is known. */
+	if (is_cut(l) || !l->has_part || l->part != t->part)
+		return;
+	l->has_part = 0;
+	if (st.first_ms <= 0)
+		st.first_ms = l->r->begun_ms;
+	if (!sync_cursor_end(&l->cu, &st, 1, p))
+		return;
+	/* As many rows of one value are rather written again. */
+	if (p->nids > PART_IDS)
+		p->nids = 0;
+	if ((row = json_object()) == NULL || sync_cursor_put(&l->cu, p, l->of,
+	    row)) {
+		json_decref(row);
+		l->toks.failed = 1;
+		return;
+	}
+	sync_tokens_told(&l->toks, t->part, row, l->given);
 }
 
 /* ---- the leg ---- */
@@ -107,20 +209,40 @@ load(struct sync_leg * l, int anew)
 	return (0);
 }
 
+static int
+pick_value(struct sync_leg * l, const char * name, struct err * e)
+{
+	if (sync_leg_by_value(l, name, e))
+		return (-1);
+	l->cursors.column = (size_t)(l->cu.col - l->ent->columns);
+	l->cursors.from = on_from;
+	l->cursors.given = on_given;
+	l->cursors.enough = on_enough;
+	l->cursors.told = on_part_end;
+	l->has_cursor = 0;
+	l->by_part = 1;
+	return (0);
+}
+
 int
 sync_leg_token(struct sync_leg * l, const char * name, struct err * e)
 {
 	uint64_t h;
 
-	if (!is_by_token(l->ent, name))
+	if (!is_by_part(l->ent, name))
 		return (0);
-	l->by_token = 1;
+	l->by_part = 1;
 	l->own = name;
 	h = hash_lists(l) ^ strtoull(l->of, NULL, 16);
 	snprintf(l->of, sizeof(l->of), "%016llx", (unsigned long long)h);
-	l->cursors.token = on_begin;
-	l->cursors.told = on_told;
+	l->by_value = !l->ent->cursor_token;
 	l->cursors.arg = l;
+	if (!l->by_value) {
+		l->cursors.token = on_begin;
+		l->cursors.told = on_told;
+	} else if (pick_value(l, name, e)) {
+		return (-1);
+	}
 	return (load(l, 0) ? err_nomem(e, "a sync's tokens") : 1);
 }
 

@@ -74,7 +74,7 @@ fill_part(struct sync_leg * l, struct err * e)
 	const json_t * in;
 	int rc;
 
-	if (l->by_token && !l->cancelled) {
+	if (l->by_part && !l->cancelled) {
 		if ((rc = sync_leg_token_fill(l)) < 0)
 			return (err_nomem(e, "a statement"));
 		if (rc == 0)
@@ -139,7 +139,7 @@ take_step(struct sync_leg * l)
 	if (l->has_cursor) {
 		if (!sync_cursor_step(&l->cu, l->st.first_ms, &s->point))
 			return;
-	} else if (!l->by_token) {
+	} else if (!l->by_part) {
 		json_decref(s->token);
 		s->token = json_incref(l->token);
 	}
@@ -202,7 +202,7 @@ on_mark(void * arg, const json_t * token)
 		flush(l, now);
 	if (l->has_cursor || l->cancelled)
 		return;
-	if (l->by_token) {
+	if (l->by_part) {
 		if (is_step_due(l, now))
 			take_step(l);
 		if (l->step.set && l->acked >= l->step.rows)
@@ -273,6 +273,16 @@ on_row(void * arg, size_t n, const struct query_value * v)
 		return (0);
 	for (i = 0; i < n; i++)
 		fill(&l->row[i], &v[i]);
+	if (l->by_value && l->has_part)
+		switch (sync_cursor_row(&l->cu, l->cols, l->row, n)) {
+		case SYNC_ROW_WRITE:
+			break;
+		case SYNC_ROW_SKIP:
+			return (0);
+		case SYNC_ROW_STOP:
+			l->enough = 1;
+			return (0);
+		}
 	if (l->has_cursor)
 		switch (sync_cursor_row(&l->cu, l->cols, l->row, n)) {
 		case SYNC_ROW_WRITE:
@@ -397,9 +407,9 @@ start_query(struct sync_leg * l, struct err * e)
 	l->opts.max_memory = r->env->query_memory;
 	l->opts.max_calls = max_calls(l);
 	l->opts.explain = l->probing != 0;
-	l->sync.by_token = l->by_token && !l->cu.fills;
-	l->sync.cursors = l->sync.by_token && l->probing == 0 ? &l->cursors :
-	    NULL;
+	l->sync.by_token = l->by_part && !l->by_value && !l->cu.fills;
+	l->sync.cursors = l->by_part && !l->cu.fills && l->probing == 0 ?
+	    &l->cursors : NULL;
 	if (l->probing == 3)
 		l->opts.sync = &l->sync;
 	if (l->probing == 0) {
@@ -427,7 +437,7 @@ sync_read_start(struct sync_leg * l, struct err * e)
 	l->resumed = !l->has_cursor && l->resume != NULL;
 	sync_plan_begin(l);
 	l->probing = sync_plan_probes(l) ? 1 : 0;
-	if (l->by_token && l->r->d->where != NULL)
+	if (l->by_part && !l->by_value && l->r->d->where != NULL)
 		l->probing = 3;
 	if (l->has_cursor && !l->probing && sync_plan_choose(l, e))
 		return (-1);

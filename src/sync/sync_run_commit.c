@@ -130,7 +130,7 @@ sync_commit_step(struct sync_leg * l)
 	l->step.set = 0;
 	if (sync_leg_passed(l) > 0)
 		return;
-	if (l->by_token)
+	if (l->by_part)
 		sync_leg_token_step(l);
 	else if (l->has_cursor)
 		note_cursor(l, &l->step.point, 0);
@@ -158,7 +158,7 @@ sync_commit_end(struct sync_leg * l, int well)
 	struct sync_point * p = &l->step.point;
 	int has;
 
-	if (l->by_token) {
+	if (l->by_part) {
 		sync_leg_token_end(l, well);
 		return;
 	}

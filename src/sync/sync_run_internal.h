@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/rfc3339.h"
 #include "query/query.h"
 #include "sync/sync_cursor.h"
 #include "sync/sync_parts.h"
@@ -88,12 +89,18 @@ struct sync_leg {
 	struct sync_window win;
 	int token_moved;       /* one was kept that leads further than resume */
 
-	/* by the service's tokens (sync_leg_token.c); then there is no cursor */
-	int by_token;
+	/* each part by its own: the service's tokens, or (by_value) what cu says of
+	 * the part that is given now (sync_leg_token.c) */
+	int by_part, by_value;
 	const char * own;      /* the column that would be the cursor else */
 	struct sync_tokens toks;
 	struct reader_cursors cursors;
 	int toks_whole;        /* what is filled up is all there is */
+	uint64_t part;         /* that is given now; has_part: there is one */
+	int has_part;
+	int enough;            /* of it */
+	struct value from;     /* where a part is asked from */
+	char from_text[RFC3339_LEN];
 };
 
 struct sync_run {

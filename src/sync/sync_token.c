@@ -14,7 +14,7 @@
 
 struct sync_token_wait {
 	char part[PART_LEN];
-	char * token;
+	json_t * row;
 	uint64_t rows;
 };
 
@@ -79,7 +79,7 @@ sync_tokens_free(struct sync_tokens * t)
 	json_decref(t->fresh);
 	json_decref(t->changes);
 	for (i = t->wait_at; i < t->nwait; i++)
-		free(t->wait[i].token);
+		json_decref(t->wait[i].row);
 	free(t->wait);
 	memset(t, 0, sizeof(*t));
 }
@@ -94,21 +94,29 @@ add_fresh(struct sync_tokens * t, const json_t * in)
 		    json_deep_copy(in)) != 0;
 }
 
-const char *
+const json_t *
+sync_tokens_row(const struct sync_tokens * t, uint64_t part)
+{
+	char name[PART_LEN];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	return (json_object_get(t->now, name));
+}
+
+const json_t *
 sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 {
 	char name[PART_LEN];
-	const char * s;
+	const json_t * row;
 
 	snprintf(name, sizeof(name), "%016" PRIx64, part);
 	if (json_object_size(t->seen) < PARTS_MAX)
 		t->failed |= json_object_set_new(t->seen, name,
 		    t->changes_only ? json_deep_copy(in) : json_null()) != 0;
-	s = t->uses ? json_string_value(json_object_get(json_object_get(t->now,
-	    name), "t")) : NULL;
-	if (s != NULL) {
+	row = t->uses ? json_object_get(t->now, name) : NULL;
+	if (row != NULL) {
 		t->nold++;
-		return (s);
+		return (row);
 	}
 	if (t->changes_only)
 		t->failed |= json_object_set_new(t->held, name,
@@ -128,8 +136,8 @@ forget(struct sync_tokens * t, const char * name)
 	/* What was told meanwhile may be of no more use. */
 	for (i = t->wait_at; i < t->nwait; i++)
 		if (strcmp(t->wait[i].part, name) == 0) {
-			free(t->wait[i].token);
-			t->wait[i].token = NULL;
+			json_decref(t->wait[i].row);
+			t->wait[i].row = NULL;
 		}
 	if (json_object_get(t->now, name) == NULL)
 		return;
@@ -146,9 +154,9 @@ forget(struct sync_tokens * t, const char * name)
 	add_fresh(t, in);
 }
 
+/* Takes ${row}. */
 static int
-add_wait(struct sync_tokens * t, const char * name, const char * token,
-    uint64_t rows)
+add_wait(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
 {
 	size_t cap = t->wait_cap == 0 ? 16 : 2 * t->wait_cap;
 	struct sync_token_wait * w = NULL;
@@ -160,8 +168,10 @@ add_wait(struct sync_tokens * t, const char * name, const char * token,
 		w = &t->wait[t->nwait - 1];
 	if (w == NULL || w->rows != rows || strcmp(w->part, name) != 0) {
 		if (t->nwait == t->wait_cap) {
-			if ((w = realloc(t->wait, cap * sizeof(*w))) == NULL)
+			if ((w = realloc(t->wait, cap * sizeof(*w))) == NULL) {
+				json_decref(row);
 				return (-1);
+			}
 			t->wait = w;
 			t->wait_cap = cap;
 		}
@@ -170,25 +180,24 @@ add_wait(struct sync_tokens * t, const char * name, const char * token,
 		memcpy(w->part, name, PART_LEN);
 		w->rows = rows;
 	}
-	free(w->token);
-	w->token = strdup(token);
-	return (w->token == NULL ? -1 : 0);
+	json_decref(w->row);
+	w->row = row;
+	return (0);
 }
 
 void
-sync_tokens_told(struct sync_tokens * t, uint64_t part, const char * token,
+sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
     uint64_t rows)
 {
 	char name[PART_LEN];
 
 	snprintf(name, sizeof(name), "%016" PRIx64, part);
-	if (token == NULL)
+	if (row == NULL)
 		forget(t, name);
 	else if (json_object_get(t->held, name) != NULL)
-		t->failed |= json_object_set_new(t->held, name,
-		    json_string(token)) != 0;
+		t->failed |= json_object_set_new(t->held, name, row) != 0;
 	else
-		t->failed |= add_wait(t, name, token, rows) != 0;
+		t->failed |= add_wait(t, name, row, rows) != 0;
 }
 
 int
@@ -205,22 +214,35 @@ sync_tokens_next(struct sync_tokens * t)
 	return (json_array_get(t->fresh, t->fresh_at++));
 }
 
-static void
-keep(struct sync_tokens * t, const char * name, const char * token,
-    int64_t now_ms)
+/* Whether they say the same, but for when. */
+static int
+is_same(const json_t * was, const json_t * row)
 {
-	const char * was = json_string_value(json_object_get(json_object_get(
-	    t->now, name), "t"));
-	char key[KEY_LEN];
-	json_t * row;
+	const char * name;
+	json_t * v;
 
-	if (was != NULL && strcmp(was, token) == 0)
+	if (json_object_size(was) != json_object_size(row) + 2)
+		return (0);
+	json_object_foreach((json_t *)(uintptr_t)row, name, v)
+		if (!json_equal(v, json_object_get(was, name)))
+			return (0);
+	return (1);
+}
+
+/* Takes ${row}. */
+static void
+keep(struct sync_tokens * t, const char * name, json_t * row, int64_t now_ms)
+{
+	char key[KEY_LEN];
+
+	if (is_same(json_object_get(t->now, name), row)) {
+		json_decref(row);
 		return;
-	row = json_pack("{s:s, s:s, s:I}", "g", t->gen, "t", token, "at",
-	    (json_int_t)now_ms);
+	}
+	t->failed |= json_object_set_new(row, "g", json_string(t->gen)) ||
+	    json_object_set_new(row, "at", json_integer(now_ms)) ||
+	    json_object_set(t->now, name, row);
 	row_key(t, name, key);
-	if (row == NULL || json_object_set(t->now, name, row))
-		t->failed = 1;
 	change(t, key, row);
 }
 
@@ -232,10 +254,9 @@ sync_tokens_acked(struct sync_tokens * t, uint64_t rows, int64_t now_ms)
 	for (; t->wait_at < t->nwait && t->wait[t->wait_at].rows <= rows;
 	    t->wait_at++) {
 		w = &t->wait[t->wait_at];
-		if (w->token != NULL)
-			keep(t, w->part, w->token, now_ms);
-		free(w->token);
-		w->token = NULL;
+		if (w->row != NULL)
+			keep(t, w->part, w->row, now_ms);
+		w->row = NULL;
 	}
 }
 
@@ -249,8 +270,8 @@ sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms)
 
 	sync_tokens_acked(t, UINT64_MAX, now_ms);
 	json_object_foreach(t->held, name, v)
-		if (json_is_string(v))
-			keep(t, name, json_string_value(v), now_ms);
+		if (json_is_object(v))
+			keep(t, name, json_incref(v), now_ms);
 	json_object_clear(t->held);
 	if (!whole || json_object_size(t->seen) >= PARTS_MAX)
 		return;

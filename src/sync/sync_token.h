@@ -8,12 +8,12 @@
 #include "base/err.h"
 
 /*
- * Where each part of an entity goes on: the service's tokens, a row of the state a
- * part.  Rules without any waiting.
+ * Where each part of an entity goes on: the service's tokens or a column's values, a
+ * row of the state a part.  Rules without any waiting.
  *
- * A row is {"g": which generation, "t": the token, "at": when it was told (ms)} under
- * "<entity>/<part in hex>"; those of another generation than the record says
- * are of something else that was asked, and go.
+ * A row is {"g": which generation, "at": when it was told (ms)} and "t": the token, or
+ * what sync_cursor_put() says, under "<entity>/<part in hex>"; those of another
+ * generation than the record says are of something else that was asked, and go.
  */
 
 #define SYNC_TOKEN_FRESH 50 /* more new parts: all is read, by one statement */
@@ -28,7 +28,7 @@ struct sync_tokens {
 	int changes_only;       /* a part without one is read whole besides */
 	json_t * now;           /* part -> row: as they are now */
 	json_t * seen;          /* part -> its inputs (null: nobody needs them) */
-	json_t * held;          /* part -> token, until it was read whole */
+	json_t * held;          /* part -> row, until it was read whole */
 	json_t * fresh;         /* inputs of parts that are to be read whole */
 	size_t fresh_at;
 	size_t nfresh, nold;    /* parts that began without, and at a token */
@@ -47,14 +47,16 @@ int sync_tokens_load(struct sync_tokens * t, const char * key,
     const json_t * rows, const char * gen, int64_t fence) MUST_CHECK;
 void sync_tokens_free(struct sync_tokens * t);
 
-/** sync_tokens_begin(t, part, in): The token that the part begins at, or NULL. */
-const char * sync_tokens_begin(struct sync_tokens * t, uint64_t part,
+/** sync_tokens_begin(t, part, in): The row that the part begins at (borrowed), or
+ * NULL.  sync_tokens_row(t, part): The one it has now, used or not. */
+const json_t * sync_tokens_begin(struct sync_tokens * t, uint64_t part,
     const json_t * in);
+const json_t * sync_tokens_row(const struct sync_tokens * t, uint64_t part);
 
-/** sync_tokens_told(t, part, token, rows): ${token} (NULL: forgotten) is good once
- * ${rows} are acknowledged. */
-void sync_tokens_told(struct sync_tokens * t, uint64_t part,
-    const char * token, uint64_t rows);
+/** sync_tokens_told(t, part, row, rows): ${row} (taken; NULL: it is forgotten) is good
+ * once ${rows} are acknowledged. */
+void sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
+    uint64_t rows);
 
 /** sync_tokens_fill(t): Whether parts must be read whole besides: 1: all, by one
  * statement; 2: those of sync_tokens_next(t), which are NULL at their end. */

@@ -48,6 +48,7 @@ class Source:
 tickets = Source()
 channels = {}                       # id -> Source
 removed = set()
+boards = {"a": 3, "b": 12}          # dashboard -> its last version
 ASKED = []
 slow = [0]
 refuse = {}                         # channel -> status, once
@@ -83,6 +84,16 @@ class Service(http.server.BaseHTTPRequestHandler):
                 self.answer({"value": [{"id": c, "displayName": c}
                                        for c in sorted(channels)
                                        if c not in removed]})
+            elif path == "/api/search":
+                self.answer([{"uid": c, "title": c, "type": "dash-db"}
+                             for c in sorted(boards)])
+            elif path.endswith("/versions"):
+                uid = path.split("/")[4]
+                self.answer({"continueToken": "", "versions": [
+                    {"uid": uid, "version": n, "parentVersion": n - 1,
+                     "restoredFrom": 0, "created": iso(1770000000 + n),
+                     "createdBy": "ann", "message": "m%d" % n}
+                    for n in range(boards[uid], 0, -1)]})
             elif "/incremental/" in path:
                 self.stream(path, q)
             else:
@@ -235,7 +246,7 @@ t.eq([q.get("cursor") for _, q in asked], ["1-130"],
 t.eq(rows("zt"), want_tickets(), "changed, new and deleted ones are as they are")
 t.eq([q.get("cursor") for _, q in run(s)], ["1-133"], "and then for nothing")
 t.eq(show(s)["last_rows"], 0, "which brings no rows")
-t.eq(show(s)["cursor"]["tickets"]["tokens"], 1, "what is kept is shown")
+t.eq(show(s)["cursor"]["tickets"]["parts"], 1, "what is kept is shown")
 t.eq([q.get("start_time") for _, q in run(s, full=True)], ["0", None, None],
      "a full run begins anew")
 t.eq(rows("zt"), want_tickets(), "and finds the same")
@@ -294,7 +305,7 @@ t.eq(deltas(asked), [("c1", "1-7"), ("c2", "1-7"), ("c3", "1-7")],
      "then each channel is asked for what changed in it")
 t.eq(plain(asked), [], "and nothing else")
 t.eq(said("tm_all"), want_messages(), "changed, new and deleted messages")
-t.eq(show(m)["cursor"]["messages"]["tokens"], 3, "a token each")
+t.eq(show(m)["cursor"]["messages"]["parts"], 3, "a token each")
 channels["c4"] = Source()
 for i in range(5):
     channels["c4"].put("c4-%d" % i)
@@ -323,6 +334,30 @@ t.ok("no longer knew" in (show(m)["reason"] or ""), "and it is said", show(m))
 t.eq(deltas(run(m))[2], ("c3", "2-9"), "then by the new one")
 removed.add("c4")
 run(m)
-t.eq(show(m)["cursor"]["messages"]["tokens"], 3,
+t.eq(show(m)["cursor"]["messages"]["parts"], 3,
      "a channel that is there no more is forgotten")
+# ---- Grafana: a counter for each dashboard ----
+sql('CREATE CONNECTOR gr TYPE \'grafana\' CONFIG {"url": "%s", "auth": '
+    '{"type": "token", "token": "$env:K"}}' % URL)
+g = make("gr", "dashboard_versions", "gr_versions", incremental="version")
+
+
+def versions():
+    return sorted((r["dashboard_uid"], r["version"]) for r in d.query(
+        "SELECT dashboard_uid, version FROM gr_versions"))
+
+
+def want_versions():
+    return sorted((b, n) for b, last in boards.items()
+                  for n in range(1, last + 1))
+
+
+wait(lambda: show(g)["verdict"] == "complete", 20)
+t.eq(versions(), want_versions(), "all versions of each dashboard")
+boards["a"] = 5                     # far behind where b is
+boards["c"] = 2
+run(g)
+t.eq(versions(), want_versions(), "each dashboard counts for itself")
+t.eq(show(g)["last_rows"], 4, "and only what is new is written")
+t.eq(show(g)["cursor"]["dashboard_versions"]["parts"], 3, "a cursor each")
 d.close()
