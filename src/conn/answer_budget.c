@@ -10,13 +10,13 @@
 /* No reset lies further away; a header read in a wrong unit does. */
 #define RESET_MAX_MS ((int64_t)7 * 86400 * 1000)
 
-/* The end of the member at ${v}: its ; or ,. */
+/* Where the ${sep} behind ${v} is, before ${end}; else ${end}. */
 static const char *
-member_end(const char * v)
+next_sep(const char * v, const char * end, const char * sep)
 {
 	int quoted = 0;
 
-	for (; *v != '\0' && (quoted || (*v != ';' && *v != ',')); v++)
+	for (; v < end && (quoted || strchr(sep, *v) == NULL); v++)
 		if (*v == '"')
 			quoted = !quoted;
 	return (v);
@@ -28,35 +28,43 @@ is_blank(char c)
 	return (c == ' ' || c == '\t');
 }
 
+/* The value of ${name} among what stands from ${v} to ${end}. */
+static int
+member_of(const char * v, const char * end, const char * name,
+    char out[ANSWER_MEMBER_LEN])
+{
+	size_t n = strlen(name);
+	const char * e;
+
+	for (;; v = e + 1) {
+		e = next_sep(v, end, ";,");
+		while (v < e && is_blank(*v))
+			v++;
+		if ((size_t)(e - v) > n && v[n] == '=' &&
+		    strncasecmp(v, name, n) == 0)
+			break;
+		if (e == end)
+			return (-1);
+	}
+	v += n + 1;
+	while (e > v && is_blank(e[-1]))
+		e--;
+	if (e - v >= 2 && *v == '"' && e[-1] == '"') {
+		v++;
+		e--;
+	}
+	if (e == v || (size_t)(e - v) >= ANSWER_MEMBER_LEN)
+		return (-1);
+	memcpy(out, v, (size_t)(e - v));
+	out[e - v] = '\0';
+	return (0);
+}
+
 int
 answer_budget_member(const char * v, const char * name,
     char out[ANSWER_MEMBER_LEN])
 {
-	size_t n = strlen(name);
-	const char * end;
-
-	for (;; v = end + 1) {
-		end = member_end(v);
-		while (v < end && is_blank(*v))
-			v++;
-		if ((size_t)(end - v) > n && v[n] == '=' &&
-		    strncasecmp(v, name, n) == 0)
-			break;
-		if (*end == '\0')
-			return (-1);
-	}
-	v += n + 1;
-	while (end > v && is_blank(end[-1]))
-		end--;
-	if (end - v >= 2 && *v == '"' && end[-1] == '"') {
-		v++;
-		end--;
-	}
-	if (end == v || (size_t)(end - v) >= ANSWER_MEMBER_LEN)
-		return (-1);
-	memcpy(out, v, (size_t)(end - v));
-	out[end - v] = '\0';
-	return (0);
+	return (member_of(v, v + strlen(v), name, out));
 }
 
 /* A number of at most ${most} at ${*v}, which moves behind it; -1: there is none. */
@@ -104,25 +112,6 @@ answer_budget_clock(const char * v, int64_t * ms)
 	return (0);
 }
 
-/* What stands at ${name}: a header, or a member of one; NULL: nothing. */
-static const char *
-text_of(const struct http_res * res, const char * name,
-    char out[ANSWER_MEMBER_LEN])
-{
-	const char * sep, * v;
-	char header[128];
-
-	if (name == NULL || (sep = strchr(name, ';')) == NULL)
-		return (name ? http_res_header(res, name) : NULL);
-	if ((size_t)(sep - name) >= sizeof(header))
-		return (NULL);
-	memcpy(header, name, (size_t)(sep - name));
-	header[sep - name] = '\0';
-	v = http_res_header(res, header);
-	return (v != NULL && answer_budget_member(v, sep + 1, out) == 0 ? out :
-	    NULL);
-}
-
 static int64_t
 number_of(const char * v)
 {
@@ -135,6 +124,64 @@ number_of(const char * v)
 	if (end == v || !isfinite(d) || d < 0 || d > 1e16)
 		return (-1);
 	return ((int64_t)ceil(d));
+}
+
+/* A header that may hold several budgets, with commas between. */
+struct several {
+	const char * name;     /* of which header; n of its letters */
+	size_t n;
+	const char * at, * end; /* the one that was chosen; NULL: none yet */
+};
+
+/* Of several budgets the one with the least left is what holds us up. */
+static void
+choose(struct several * s, const char * v, const char * name)
+{
+	const char * all = v + strlen(v), * end;
+	char text[ANSWER_MEMBER_LEN];
+	int64_t least = INT64_MAX, n;
+
+	for (;; v = end + 1) {
+		end = next_sep(v, all, ",");
+		if (member_of(v, end, name, text) == 0 &&
+		    (n = number_of(text)) >= 0 && n < least) {
+			least = n;
+			s->at = v;
+			s->end = end;
+		}
+		if (end == all)
+			return;
+	}
+}
+
+/* What stands at ${name}: a header, or a member of one; NULL: nothing.  ${s}: the
+ * budget of that header that is meant. */
+static const char *
+text_of(const struct http_res * res, const char * name, struct several * s,
+    char out[ANSWER_MEMBER_LEN])
+{
+	const char * sep, * v;
+	char header[128];
+	size_t n;
+
+	if (name == NULL || (sep = strchr(name, ';')) == NULL)
+		return (name ? http_res_header(res, name) : NULL);
+	n = (size_t)(sep - name);
+	if (n >= sizeof(header))
+		return (NULL);
+	memcpy(header, name, n);
+	header[n] = '\0';
+	if ((v = http_res_header(res, header)) == NULL)
+		return (NULL);
+	if (s->name == NULL) {
+		s->name = name;
+		s->n = n;
+		choose(s, v, sep + 1);
+	}
+	if (s->at != NULL && s->n == n && strncasecmp(s->name, name, n) == 0 &&
+	    member_of(s->at, s->end, sep + 1, out) == 0)
+		return (out);
+	return (answer_budget_member(v, sep + 1, out) == 0 ? out : NULL);
 }
 
 /* "name=18/15000; ...": what is used of what there is. */
@@ -190,7 +237,8 @@ reset_of(const struct manifest_limits * l, const char * v, int64_t now_ms)
 		ms = ms > RESET_MAX_MS ? -1 : now_ms + ms;
 		break;
 	case RESET_ISO8601:
-		if (rfc3339_parse(v, strlen(v), &ms, &e))
+		/* Atlassian's has no seconds. */
+		if (rfc3339_loose(v, strlen(v), &ms))
 			ms = -1;
 		break;
 	}
@@ -201,10 +249,12 @@ void
 answer_budget(const struct manifest_limits * l, const struct http_res * res,
     int64_t now_ms, struct answer_budget * b)
 {
+	struct several s = { .name = NULL };
 	char text[ANSWER_MEMBER_LEN];
 
-	b->limit = number_of(text_of(res, l->limit, text));
-	b->remaining = number_of(text_of(res, l->remaining, text));
+	/* What remains decides which of several it is. */
+	b->remaining = number_of(text_of(res, l->remaining, &s, text));
+	b->limit = number_of(text_of(res, l->limit, &s, text));
 	usage_of(res, l->usage, b);
-	b->reset_ms = reset_of(l, text_of(res, l->reset, text), now_ms);
+	b->reset_ms = reset_of(l, text_of(res, l->reset, &s, text), now_ms);
 }

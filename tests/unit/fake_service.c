@@ -75,9 +75,10 @@ static struct manifest_entity entities[NTABLES] = {
 	    .lists = &lists[2], .nlists = 1 },
 };
 static char svc_name[] = "svc", big_name[] = "big";
-static struct connector svc = { .refs = 1, .name = svc_name,
+static struct manifest played;
+static struct connector svc = { .refs = 1, .name = svc_name, .m = &played,
 	.opt = { .max_api_calls = 1000 } };
-static struct connector big = { .refs = 1, .name = big_name,
+static struct connector big = { .refs = 1, .name = big_name, .m = &played,
 	.opt = { .max_api_calls = 3 } };
 
 struct loop * service_loop;

@@ -243,6 +243,7 @@ test_budget(void ** state)
 		{ "epoch_s", "1700000100", INT64_C(1700000100000) },
 		{ "epoch_ms", "1700000100500", INT64_C(1700000100500) },
 		{ "iso8601", "2023-11-14T22:13:50Z", NOW + 30000 },
+		{ "iso8601", "2023-11-14T22:14Z", NOW + 40000 },
 		{ "iso8601", "soon", -1 },
 		{ "epoch_us", "1700000100500000", INT64_C(1700000100500) },
 		{ "duration", "1m30s", NOW + 90000 },
@@ -329,6 +330,10 @@ test_members(void ** state)
 		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
 		  "RateLimit: \"a;r=7,\";r=50;t=30\nRateLimit-Policy: \"a\";"
 		  "q=100;w=60", { 100, 50, 30 } },
+		/* Of several the one with the least. */
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit: \"app\";t=600, \"burst\";r=9;t=1, \"user\";r=3;t=40"
+		  "\nRateLimit-Policy: \"app\";q=100;w=60", { 100, 3, 40 } },
 		{ "X;l", "X;r", "X;t", "X: L = 5;R=\"4\" ; T=3;r=9",
 		  { -1, 4, 3 } },
 		{ "X;l", "X;r", "X;t", "X: xl=5;r;t=", { -1, -1, -1 } },
