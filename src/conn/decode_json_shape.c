@@ -9,11 +9,16 @@
 void
 decode_json_shape_begin(struct decode_json * d, int same)
 {
+	size_t i;
+
 	if (!same) {
 		d->nsteps = 2;
 		if (d->steps != NULL)
 			memset(d->steps, 0, 2 * sizeof(*d->steps));
 	}
+	/* What was not met in one page may be in the next. */
+	for (i = 0; d->steps != NULL && i < d->nsteps; i++)
+		d->steps[i].missed[0] = d->steps[i].missed[1] = 0;
 	d->step = SHAPE_ROOT;
 	d->learn = 0;
 }

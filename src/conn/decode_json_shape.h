@@ -24,7 +24,7 @@
 #define SHAPE_MAX 512
 
 /* Where members are keys of a map, nothing is ever what was expected: so often in
- * a row, and it is no longer looked for. */
+ * a row, and in this answer it is no longer looked for. */
 #define SHAPE_MISSES 8
 
 /* So many members may be left out at once. */
