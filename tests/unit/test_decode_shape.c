@@ -47,7 +47,7 @@ decode(struct decode_json * d, int shapes, const char * s, size_t n,
 static void
 same(const char * s, size_t n)
 {
-	static const unsigned pieces[] = { 0, 1, 5 };
+	static const unsigned pieces[] = { 0, 1, 5, 0 };
 	struct buf a = BUF_INIT(0), b = BUF_INIT(0);
 	size_t i;
 
@@ -98,7 +98,7 @@ test_every_byte(void ** state)
 	static const char page[] = "{\"items\": [" ONE ", " TWO ", " ONE END;
 	static const char bytes[] = { '"', '\\', ',', ':', '{', '}', '[', ']',
 		' ', '0', '.', 'e', '-', 'a', '\x01', '\n', '\xc3', '\x80', '\0' };
-	struct buf good = BUF_INIT(0), b = BUF_INIT(0);
+	struct buf good = BUF_INIT(0);
 	char copy[sizeof(page)];
 	size_t i, k;
 
@@ -109,11 +109,7 @@ test_every_byte(void ** state)
 		for (k = 0; k < sizeof(bytes); k++) {
 			memcpy(copy, page, sizeof(page));
 			copy[i] = bytes[k];
-			decode(plain, 0, copy, sizeof(page) - 1, 0, &good);
-			decode(learned, 1, copy, sizeof(page) - 1,
-			    i % 3 == 0 ? 7 : 0, &b);
-			if (strcmp(good.p, b.p) != 0)
-				fail_msg("%s\n%s\n%s", copy, good.p, b.p);
+			same(copy, sizeof(page) - 1);
 			/* What is bad must not be learned. */
 			if (k == 0 && i % 16 == 0)
 				same(page, sizeof(page) - 1);
@@ -121,7 +117,6 @@ test_every_byte(void ** state)
 	for (i = 0; i < sizeof(page) - 1; i++)
 		same(page, i);
 	buf_free(&good);
-	buf_free(&b);
 }
 
 static unsigned
