@@ -11,7 +11,8 @@ decode_json_shape_begin(struct decode_json * d, int same)
 {
 	size_t i;
 
-	if (!same) {
+	/* What filled it was not worth it. */
+	if (!same || d->nsteps == SHAPE_MAX) {
 		d->nsteps = 2;
 		if (d->steps != NULL)
 			memset(d->steps, 0, 2 * sizeof(*d->steps));
