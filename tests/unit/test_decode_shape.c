@@ -297,6 +297,32 @@ test_bounded(void ** state)
 	buf_free(&b);
 }
 
+/* Where nothing is as it was it is not looked for, but tried again after a while. */
+static void
+test_blind(void ** state)
+{
+	static const char good[] = "{\"items\": [" ONE ", " ONE ", " ONE END;
+	struct buf b = BUF_INIT(0);
+	unsigned k;
+
+	(void)state;
+	buf_adds(&b, "{\"items\": [");
+	for (k = 0; k < 2000; k++)
+		buf_addf(&b, "%s{\"k%u\": 1, \"a\": \"x\", \"k%u\": \"some text\"}",
+		    k > 0 ? ", " : "", rnd(1U << 20), rnd(1U << 20));
+	buf_adds(&b, END);
+	same_in(b.p, b.len, &(const unsigned){ 0 }, 1);
+	assert_int_equal(learned->blind, SHAPE_BLIND);
+	for (k = 0; k < SHAPE_BLIND; k++) {
+		same_in(good, sizeof(good) - 1, &(const unsigned){ 0 }, 1);
+		assert_int_equal(learned->step, 0);
+	}
+	same_in(good, sizeof(good) - 1, &(const unsigned){ 0 }, 1);
+	assert_int_not_equal(learned->step, 0);
+	assert_int_equal(learned->blind, 0);
+	buf_free(&b);
+}
+
 /* Other columns lead elsewhere with the same keys. */
 static void
 test_wanted_changes(void ** state)
@@ -370,6 +396,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_alike_and_not, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_blind, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wanted_changes, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_learns, setup, teardown),
