@@ -81,7 +81,10 @@ def entity(name, ent):
     if ent.get("key"):
         out += "\nKey: %s." % ", ".join("`%s`" % k for k in ent["key"])
     if ent.get("deleted"):
-        out += " Deleted where `%s` says so (a sync's `deletes`)." % ent["deleted"]
+        gone = ent["deleted"]
+        if isinstance(gone, dict):
+            gone = "%s = %s" % (gone["column"], json.dumps(gone["is"]))
+        out += " Deleted where `%s` says so (a sync's `deletes`)." % gone
     ways = []
     for x in ent["lists"]:
         w = "`%s`" % re.sub(r"{{(?:in\.|config\.)?(\w+)[^}]*}}", r"{\1}", x["url"])
@@ -92,6 +95,8 @@ def entity(name, ent):
             w += " for each of `%s`" % x["partition"]["over"]
         if x.get("max_rows"):
             w += " (with filters the service gives at most %d)" % x["max_rows"]
+        if "token" in x:
+            w += " (only by syncs, which go on where the last run ended)"
         ways.append(w)
     out += " Listed by %s.\n" % "; ".join(ways)
     return out + "".join("\n" + action(name, a, v)

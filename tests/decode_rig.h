@@ -73,6 +73,7 @@ rig_columns(struct rig * r, const char * spec)
 			c->own.format = type[3] == 'z' ?
 			    "%d/%b/%Y %H:%M:%S %z" : "%d/%b/%Y %H:%M:%S";
 			c->own.zone_ms = type[3] == 'z' ? 0 : 7200000;
+			c->own.else_null = type[3] == 'n';
 		}
 		c->text = strcmp(type, "adf") == 0;
 		c->is_input = strcmp(type, "input") == 0;

@@ -9,6 +9,7 @@
 #include "api/api_internal.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "conn/limits.h"
 #include "conn/vault.h"
 
 /*
@@ -96,6 +97,33 @@ add_connectors(struct buf * b, const struct api * a,
 	head(b, "moltler_http_requests_total", "counter",
 	    "Requests sent, by type and status code (or the error's code).");
 	runner_each_request(a->o.runner, add_request, b);
+}
+
+/* So many budgets that are waited for are told apart. */
+#define WAITING_MAX 100
+
+static void
+add_waiting(void * arg, const char * key, size_t n)
+{
+	buf_adds(arg, "moltler_limit_waiting{budget=\"");
+	/* A scope may hold anything. */
+	for (; *key != '\0'; key++)
+		buf_addc(arg, *key == '"' || *key == '\\' ||
+		    (unsigned char)*key < 0x20 ? '_' : *key);
+	buf_addf(arg, "\"} %zu\n", n);
+}
+
+static void
+add_limits(struct buf * b, const struct api * a)
+{
+	const struct conn_env * conn = a->o.stmt != NULL ? a->o.stmt->conn :
+	    NULL;
+
+	if (conn == NULL || conn->limits == NULL)
+		return;
+	head(b, "moltler_limit_waiting", "gauge",
+	    "Calls that wait for a budget.");
+	limits_each_waiting(conn->limits, WAITING_MAX, add_waiting, b);
 }
 
 static void
@@ -297,6 +325,7 @@ metrics(const struct api_call * c)
 	st.rows += ss.rows;
 	add_runs(&b, &st);
 	add_connectors(&b, c->a, &st);
+	add_limits(&b, c->a);
 	add_actions(&b, c->a);
 	if (c->a->o.stmt != NULL && c->a->o.stmt->syncs != NULL)
 		add_syncs(&b, c->a->o.stmt->syncs, st.running);

@@ -272,7 +272,7 @@ start(const struct api_call * c, const char * sql, size_t len, int format,
 	    .max_api_calls = max_calls, .user = user_of(c->q, user),
 	    .peer = httpd_req_peer(c->q, peer, sizeof(peer)) };
 	struct query_sink sink = { on_columns, on_row, on_done, NULL,
-	    on_progress };
+	    on_progress, NULL };
 	struct api_query * op;
 	struct err e;
 

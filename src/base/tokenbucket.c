@@ -4,7 +4,7 @@
 
 /* Rounding may leave a token this much short: it counts as whole, or a caller
  * who waited as long as told would be sent away once more. */
-#define ALMOST (1 - 1e-6)
+#define ALMOST 1e-6
 
 /* The longest wait told, about 31 years: a caller may add it to a clock. */
 #define WAIT_MAX_US 1e15
@@ -20,7 +20,7 @@ tokenbucket_init(struct tokenbucket * tb, double rate, double burst,
 }
 
 int64_t
-tokenbucket_take(struct tokenbucket * tb, int64_t now_us)
+tokenbucket_take(struct tokenbucket * tb, double n, int64_t now_us)
 {
 	double wait;
 
@@ -29,11 +29,13 @@ tokenbucket_take(struct tokenbucket * tb, int64_t now_us)
 	if (tb->have > tb->burst)
 		tb->have = tb->burst;
 	tb->at_us = now_us;
-	if (tb->have >= ALMOST) {
-		tb->have -= 1;
+	if (n > tb->burst)
+		n = tb->burst;
+	if (tb->have >= n - ALMOST) {
+		tb->have -= n;
 		return (0);
 	}
-	wait = ceil((1 - tb->have) / tb->rate * 1e6);
+	wait = ceil((n - tb->have) / tb->rate * 1e6);
 	return (wait < 1 ? 1 : wait < WAIT_MAX_US ? (int64_t)wait :
 	    (int64_t)WAIT_MAX_US);
 }

@@ -16,10 +16,11 @@ void tokenbucket_init(struct tokenbucket * tb, double rate, double burst,
     int64_t now_us);
 
 /**
- * tokenbucket_take(tb, now_us):
- * Take one token and return 0, or take none and return the microseconds (>= 1)
- * until there is one.  A clock that goes back counts as standing still.
+ * tokenbucket_take(tb, n, now_us):
+ * Take ${n} tokens and return 0, or take none and return the microseconds (>= 1)
+ * until there are so many; of more than a burst, the burst counts.  A clock that
+ * goes back counts as standing still.
  */
-int64_t tokenbucket_take(struct tokenbucket * tb, int64_t now_us);
+int64_t tokenbucket_take(struct tokenbucket * tb, double n, int64_t now_us);
 
 #endif

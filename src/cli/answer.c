@@ -142,6 +142,7 @@ read_counts(struct answer * a, const json_t * v)
 	a->stats.cache_hits = count_at(v, "cache_hits");
 	a->stats.cache_age_ms = (int64_t)count_at(v, "cache_age_ms");
 	a->stats.not_modified = count_at(v, "not_modified");
+	a->stats.not_ok = json_is_false(json_object_get(v, "ok"));
 	a->stats.ms = (int64_t)json_number_value(ms);
 	a->stats.skipped = count_at(v, "skipped");
 	snprintf(a->stats.skipped_why, sizeof(a->stats.skipped_why), "%s",

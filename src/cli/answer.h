@@ -25,6 +25,7 @@ struct answer_stats {
 	uint64_t rows, pages, calls, cache_hits, not_modified;
 	int64_t cache_age_ms;
 	int64_t ms;
+	int not_ok;            /* what the row tells of does not work */
 	uint64_t skipped;      /* parts that were left out */
 	char skipped_why[200]; /* the first one's reason */
 	struct {

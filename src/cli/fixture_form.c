@@ -31,7 +31,7 @@ fixture_form_check(const json_t * fx, struct err * e)
 
 	if (json_check_keys(fx, "fixture", e, "$comment", "description",
 	    "config", "options", "now", "token", "entity", "columns", "where",
-	    "order", "limit", "action", "args", "test", "exchanges", "rows",
+	    "order", "limit", "sync", "told", "action", "args", "test", "exchanges", "rows",
 	    "result", "error", "skipped", NULL))
 		return (-1);
 	if ((json_object_get(fx, "entity") != NULL) +

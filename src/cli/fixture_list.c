@@ -34,6 +34,7 @@ struct listing {
 	struct reader * r;
 	struct page * page;
 	int ended;
+	char * told;             /* for the next run of a sync, or NULL */
 };
 
 static const struct {
@@ -238,11 +239,70 @@ read_all(struct listing * l)
 	return (0);
 }
 
+static const char *
+on_token(void * arg, uint64_t part, const json_t * in)
+{
+	const struct listing * l = arg;
+
+	(void)part;
+	(void)in;
+	return (json_str(l->run->fx, "sync"));
+}
+
+static void
+on_told(void * arg, const struct reader_told * t)
+{
+	struct listing * l = arg;
+
+	free(l->told);
+	l->told = t->token != NULL ? strdup(t->token) : NULL;
+}
+
+/* The plan that the fixture is about. */
+static struct plan *
+plan_of(const struct listing * l)
+{
+	const struct question * q = l->q;
+	struct fixture_run * run = l->run;
+
+	if (json_object_get(run->fx, "sync") != NULL)
+		return (plan_new_token(run->c, q->ent, q->given, q->ngiven,
+		    &run->err));
+	return (plan_new(run->c, q->ent, q->given, q->ngiven, q->orders,
+	    q->norders, &run->err));
+}
+
+/* As a sync by tokens reads. */
+static int
+begin_sync(struct listing * l, struct reader_cursors * cursors)
+{
+	if (json_object_get(l->run->fx, "sync") == NULL)
+		return (0);
+	cursors->token = on_token;
+	cursors->told = on_told;
+	cursors->arg = l;
+	return (reader_sync(l->r, -1, NULL, &l->run->err) ||
+	    reader_sync_cursors(l->r, cursors, &l->run->err) ? -1 : 0);
+}
+
+/* Whether the next run is told what the fixture says. */
+static int
+check_told(struct listing * l)
+{
+	const char * want = json_str(l->run->fx, "told");
+
+	if (want == NULL || (l->told != NULL && strcmp(l->told, want) == 0))
+		return (0);
+	return (err_set(&l->run->err, ERR_PERMANENT, "told", "the next run would "
+	    "be told %.200s, not %.200s", l->told ? l->told : "nothing", want));
+}
+
 int
 fixture_list(struct fixture_run * run)
 {
 	struct listing l = { .run = run };
 	struct question * q = calloc(1, sizeof(*q));
+	struct reader_cursors cursors = { .column = 0 };
 	struct read_ctx ctx;
 	struct plan * p;
 	size_t i;
@@ -257,8 +317,7 @@ fixture_list(struct fixture_run * run)
 		return (err_nomem(&run->err, "a fixture"));
 	}
 	l.q = q;
-	if (ask(q, run, &run->err) || (p = plan_new(run->c, q->ent, q->given,
-	    q->ngiven, q->orders, q->norders, &run->err)) == NULL) {
+	if (ask(q, run, &run->err) || (p = plan_of(&l)) == NULL) {
 		free(q);
 		return (-1);
 	}
@@ -268,8 +327,12 @@ fixture_list(struct fixture_run * run)
 	/* Where pages are told their size a limit does not make them others. */
 	if (run->c->opt.batch_size == 0)
 		p->limit = q->limit;
-	if ((l.r = reader_open(&run->env, p, &ctx, &run->err)) != NULL)
+	if ((l.r = reader_open(&run->env, p, &ctx, &run->err)) != NULL &&
+	    begin_sync(&l, &cursors) == 0)
 		rc = read_all(&l);
+	if (rc == 0)
+		rc = check_told(&l);
+	free(l.told);
 	reader_close(l.r);
 	if (ctx.st.skipped > 0)
 		snprintf(run->skipped, sizeof(run->skipped), "%s",

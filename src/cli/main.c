@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "cli/backup_cmd.h"
 #include "cli/client_http.h"
 #include "cli/exit_code.h"
@@ -195,8 +196,6 @@ one_option(struct options * o, struct screen * scr, int opt)
 	case 'V':
 		puts("moltler " PACKAGE_VERSION);
 		exit(fflush(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_DONE);
-	default:
-		exit(EXIT_CODE_USAGE); /* getopt has said why */
 	}
 }
 
@@ -246,6 +245,43 @@ read_backup(struct options * o, struct screen * scr, int n, char ** args)
 	b->file = args[0];
 }
 
+__attribute__((noreturn)) static void
+not_there(struct screen * scr, const char * what, const char * said,
+    const char * near, const char * dashes)
+{
+	screen_complain(scr, "%s \"%s\"%s%s%s%s (moltler --help tells more)",
+	    what, said, near ? " (did you mean " : "", near ? dashes : "",
+	    near ? near : "", near ? "?)" : "");
+	exit(EXIT_CODE_USAGE);
+}
+
+/* An option that is none, or has no value. */
+static void
+no_option(struct screen * scr, const struct option * longs, int opt,
+    const char * said)
+{
+	const char * names[16] = { NULL }, * near = NULL;
+	size_t n;
+
+	for (n = 0; n < 16 && longs[n].name != NULL; n++)
+		names[n] = longs[n].name;
+	if (opt == '?' && strncmp(said, "--", 2) == 0)
+		near = json_nearest(said + 2, names, n);
+	not_there(scr, opt == ':' ? "a value is missing behind" :
+	    "there is no option", said, near, "--");
+}
+
+/* A word that is no command. */
+static void
+no_command(struct screen * scr, const char * said)
+{
+	static const char * const names[] = { "status", "secrets", "backup",
+	    "restore", "manifest", "help", "version" };
+
+	not_there(scr, "SQL is given with -e; there is no command", said,
+	    json_nearest(said, names, 7), "");
+}
+
 static void
 read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 {
@@ -263,8 +299,12 @@ read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "e:f:hV", longs, NULL)) != -1)
-		one_option(o, scr, opt);
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":e:f:hV", longs, NULL)) != -1)
+		if (opt == ':' || opt == '?')
+			no_option(scr, longs, opt, argv[optind - 1]);
+		else
+			one_option(o, scr, opt);
 	if (optind < argc && strcmp(argv[optind], "status") == 0) {
 		o->status = 1;
 		optind++;
@@ -283,9 +323,10 @@ read_options(struct options * o, struct screen * scr, int argc, char ** argv)
 	}
 	if (optind < argc && strcmp(argv[optind], "manifest") == 0)
 		usage_error(scr, "options have no meaning before", "manifest");
+	if (optind < argc && o->status)
+		usage_error(scr, "status takes no", argv[optind]);
 	if (optind < argc)
-		usage_error(scr, o->status ? "status takes no" :
-		    "SQL is given with -e; there is no command", argv[optind]);
+		no_command(scr, argv[optind]);
 	if (o->watch && !o->status)
 		usage_error(scr, "--watch belongs to status", NULL);
 	if (o->status && o->nsrc > 0)
@@ -377,7 +418,7 @@ int
 main(int argc, char ** argv)
 {
 	struct options o = { .url = getenv("MOLTLER_URL") };
-	char long_help[] = "--help";
+	char long_help[] = "--help", long_version[] = "--version";
 	struct screen scr;
 	size_t i;
 	int rc;
@@ -390,8 +431,10 @@ main(int argc, char ** argv)
 		    strerror(errno));
 		return (EXIT_CODE_FAILED);
 	}
-	if (argc == 2 && strcmp(argv[1], "help") == 0)
+	if (argc > 1 && strcmp(argv[1], "help") == 0)
 		argv[1] = long_help;
+	if (argc == 2 && strcmp(argv[1], "version") == 0)
+		argv[1] = long_version;
 	if (argc > 1 && strcmp(argv[1], "manifest") == 0)
 		return (manifest_cmd_run(&scr, argc - 2, argv + 2));
 	read_options(&o, &scr, argc, argv);

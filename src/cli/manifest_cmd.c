@@ -130,7 +130,10 @@ manifest_cmd_run(struct screen * scr, int n, char ** args)
 	int i, bad = 0, rc = EXIT_CODE_DONE;
 
 	log_setup(LOG_ERROR, LOG_TEXT);
-	if (n >= 2 && strcmp(args[0], "check") == 0) {
+	if (n >= 2 && (strcmp(args[1], "--help") == 0 ||
+	    strcmp(args[1], "-h") == 0)) {
+		puts(strcmp(args[0], "record") == 0 ? record_cmd_usage : usage);
+	} else if (n >= 2 && strcmp(args[0], "check") == 0) {
 		for (i = 1; i < n; i++)
 			bad |= check_one(args[i]) != 0;
 	} else if (n >= 1 && strcmp(args[0], "new") == 0) {

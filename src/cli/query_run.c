@@ -374,6 +374,9 @@ query_run(struct client_http * c, struct screen * scr,
 	rc = finish(&r, rc, e);
 	if (rc == 0)
 		tell_skipped(&r);
+	if (rc == 0 && r.answer.stats.not_ok)
+		rc = err_set(e, ERR_PERMANENT, "not_ok", "it does not work: "
+		    "error_message says why");
 	table_free(r.table);
 	if (r.output_open)
 		output_free(&r.output);

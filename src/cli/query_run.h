@@ -18,7 +18,8 @@ struct query_run_opts {
  * query_run(c, scr, o, s, e):
  * Run one statement and write its result to stdout as it comes, with progress
  * on stderr.  Rows that came before an error are shown.  Errors: those of
- * client_http_post, of the daemon and of screen_write; config "not_utf8".
+ * client_http_post, of the daemon and of screen_write; config "not_utf8"; "not_ok"
+ * where all came but says that something does not work, a failed test.
  */
 int query_run(struct client_http * c, struct screen * scr,
     const struct query_run_opts * o, const struct split_stmt * s,

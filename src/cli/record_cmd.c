@@ -11,7 +11,7 @@
 #define LIMIT 5
 #define ROWS 3
 
-static const char usage_text[] =
+const char record_cmd_usage[] =
     "usage: moltler manifest record DIR --entity NAME [--where \"COLUMN = 'x'\"]\n"
     "           [--columns A,B] [--limit N|all] [--rows N|all]\n"
     "       moltler manifest record DIR --action ENTITY.ACTION --args JSON --yes\n"
@@ -23,7 +23,7 @@ static int
 usage(struct screen * scr, const char * what, const char * arg)
 {
 	screen_complain(scr, "%s%s%s\n%s", what, arg != NULL ? ": " : "",
-	    arg != NULL ? arg : "", usage_text);
+	    arg != NULL ? arg : "", record_cmd_usage);
 	return (EXIT_CODE_USAGE);
 }
 

@@ -8,4 +8,7 @@
  * exit code. */
 int record_cmd_run(struct screen * scr, int n, char ** args);
 
+/** record_cmd_usage: How it is called. */
+extern const char record_cmd_usage[];
+
 #endif

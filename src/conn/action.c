@@ -208,6 +208,13 @@ request_of(struct action * a, struct err * e)
 	return (request_action(a->c, a->act, a->args, &given, e));
 }
 
+/* What is asked around it costs as any other call. */
+const struct manifest_toll *
+action_toll(const struct action * a)
+{
+	return (a->step == STEP_ACT ? &a->act->toll : NULL);
+}
+
 void
 action_begin(void * arg)
 {
@@ -228,8 +235,8 @@ action_begin(void * arg)
 		return;
 	}
 	enter(a, ACTION_PERMIT);
-	a->permit = limits_take(a->env->limits, a->c, action_left_ms(a) > 0 ?
-	    action_left_ms(a) : 1, on_permit, a);
+	a->permit = limits_take(a->env->limits, a->c, action_toll(a),
+	    action_left_ms(a) > 0 ? action_left_ms(a) : 1, on_permit, a);
 	if (a->permit == NULL) {
 		err_nomem(&e, "an action");
 		action_finish(a, NULL, 0, &e);

@@ -69,6 +69,9 @@ void action_begin(void * a);
 int action_begin_in(struct action * a, int64_t ms, enum action_state waiting);
 int64_t action_left_ms(const struct action * a);
 
+/** action_toll(a): What the call of this step takes of the budgets. */
+const struct manifest_toll * action_toll(const struct action * a);
+
 /** action_judge_answer(a, res), action_judge_silence(a, e): What came of the
  * request, an answer or none; ${a} goes on or is gone. */
 void action_judge_answer(struct action * a, const struct http_res * res);

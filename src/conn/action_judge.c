@@ -160,7 +160,8 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 		a->acted = a->open;
 	if (kind == ANSWER_RATE_LIMITED && a->env->limits != NULL &&
 	    e->retry_after_ms > 0)
-		limits_block(a->env->limits, a->c, e->retry_after_ms);
+		limits_block(a->env->limits, a->c, action_toll(a),
+		    e->retry_after_ms);
 	/* Who is told to come later was not served. */
 	if (a->tries < action_judge_retries(a) &&
 	    (kind == ANSWER_RATE_LIMITED || (e->cls == ERR_TRANSIENT &&
@@ -292,15 +293,13 @@ action_judge_answer(struct action * a, const struct http_res * res)
 {
 	json_t * body = action_answer_read(a->c->m, a->step == STEP_ACT ?
 	    a->act : NULL, res);
-	struct answer_budget budget;
 	enum answer_kind kind;
 	int status = res->status;
 	struct err e;
 
-	if (a->env->limits != NULL) {
-		answer_budget(a->c->m, res, clock_wall_ms(), &budget);
-		limits_learn(a->env->limits, a->c, &budget);
-	}
+	if (a->env->limits != NULL)
+		limits_answer(a->env->limits, a->c, action_toll(a), res,
+		    clock_wall_ms());
 	if (a->step == STEP_PROBE && action_probe_is_missing(a->act->probe,
 	    status)) {
 		json_decref(body);

@@ -1,11 +1,9 @@
 #include "conn/answer_rules.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/duration.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"
@@ -17,8 +15,6 @@
 #define REFUSAL_MAX 4096
 /* What is waited where nobody says how long. */
 #define DEFAULT_WAIT_MS 60000
-/* No reset lies further away; a header read in a wrong unit does. */
-#define RESET_MAX_MS ((int64_t)7 * 86400 * 1000)
 
 static int
 status_matches(const json_t * list, int status)
@@ -296,7 +292,7 @@ rate_limited(const struct manifest * m, const struct http_res * res,
 	int64_t wait;
 
 	err_from_http(&h, res, url);
-	answer_budget(m, res, now_ms, &b);
+	answer_budget(&m->limits, res, now_ms, &b);
 	wait = h.retry_after_ms;
 	if (wait < 0 && b.remaining <= 0)
 		wait = until_reset(&b, now_ms);
@@ -374,6 +370,9 @@ judge(const struct manifest * m, const struct http_res * res,
 		case DO_START_OVER:
 			(void)by_rule(m, r, res, body, url, e);
 			return (ANSWER_START_OVER);
+		case DO_SPLIT_WINDOW:
+			(void)by_rule(m, r, res, body, url, e);
+			return (ANSWER_SPLIT);
 		case DO_FAIL:
 		case DO_REFRESH:
 		case DO_CLOCK:
@@ -384,7 +383,7 @@ judge(const struct manifest * m, const struct http_res * res,
 		return (ANSWER_OK);
 	if (res->status == 304)
 		return (ANSWER_NOT_MODIFIED);
-	answer_budget(m, res, now_ms, &b);
+	answer_budget(&m->limits, res, now_ms, &b);
 	/* Who has nothing left is not forbidden to ask, only to ask now. */
 	if (res->status == 429 || (res->status == 403 && b.remaining == 0))
 		return (rate_limited(m, res, body, url, now_ms, NULL, e));
@@ -440,89 +439,4 @@ answer_failed(const struct manifest * m, const struct http_res * res,
 
 	usual(m, res, body, http_url_safe(safe, sizeof(safe), url), e);
 	json_decref(body);
-}
-
-static int64_t
-header_number(const struct http_res * res, const char * name)
-{
-	const char * v = name ? http_res_header(res, name) : NULL;
-	char * end;
-	double d;
-
-	if (v == NULL)
-		return (-1);
-	d = strtod(v, &end);
-	if (end == v || !isfinite(d) || d < 0 || d > 1e16)
-		return (-1);
-	return ((int64_t)ceil(d));
-}
-
-/* "name=18/15000; ...": what is used of what there is. */
-static void
-usage_of(const struct http_res * res, const char * name,
-    struct answer_budget * b)
-{
-	const char * v = name ? http_res_header(res, name) : NULL;
-	char * end;
-	double used, of;
-
-	if (v == NULL)
-		return;
-	v += strcspn(v, "=;");
-	if (*v != '=' || v[1] < '0' || v[1] > '9')
-		return;
-	used = strtod(v + 1, &end);
-	if (*end != '/' || end[1] < '0' || end[1] > '9')
-		return;
-	of = strtod(end + 1, NULL);
-	if (used > 1e15 || of > 1e15)
-		return;
-	b->limit = (int64_t)of;
-	b->remaining = used < of ? (int64_t)(of - used) : 0;
-}
-
-static int64_t
-reset_of(const struct manifest_limits * l, const struct http_res * res,
-    int64_t now_ms)
-{
-	const char * v = l->reset ? http_res_header(res, l->reset) : NULL;
-	int64_t n, ms = -1;
-	struct err e;
-
-	if (v == NULL)
-		return (-1);
-	n = header_number(res, l->reset);
-	switch (l->unit) {
-	case RESET_DELTA_S:
-		ms = n < 0 || n > INT64_C(1000000000) ? -1 : now_ms + n * 1000;
-		break;
-	case RESET_EPOCH_S:
-		ms = n < 0 || n > INT64_C(1000000000000) ? -1 : n * 1000;
-		break;
-	case RESET_EPOCH_MS:
-		ms = n;
-		break;
-	case RESET_EPOCH_US:
-		ms = n < 0 ? -1 : n / 1000;
-		break;
-	case RESET_DURATION:
-		/* "1m30s" */
-		ms = duration_parse(v, strlen(v), &ms, &e) ? -1 : now_ms + ms;
-		break;
-	case RESET_ISO8601:
-		if (rfc3339_parse(v, strlen(v), &ms, &e))
-			ms = -1;
-		break;
-	}
-	return (ms > now_ms + RESET_MAX_MS ? -1 : ms);
-}
-
-void
-answer_budget(const struct manifest * m, const struct http_res * res,
-    int64_t now_ms, struct answer_budget * b)
-{
-	b->limit = header_number(res, m->limits.limit);
-	b->remaining = header_number(res, m->limits.remaining);
-	usage_of(res, m->limits.usage, b);
-	b->reset_ms = reset_of(&m->limits, res, now_ms);
 }

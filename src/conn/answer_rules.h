@@ -5,22 +5,16 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "conn/answer_budget.h"
 #include "conn/manifest.h"
 #include "net/http.h"
 
 /*
- * What an answer means: the manifest's error rules, then the usual ones; and
- * what its headers say of the budget.
+ * What an answer means: the manifest's error rules, then the usual ones.
  */
 enum answer_kind { ANSWER_OK, ANSWER_ERROR, ANSWER_RATE_LIMITED, ANSWER_EMPTY,
-	ANSWER_SKIP, ANSWER_RETRY_SKIP, ANSWER_START_OVER,
+	ANSWER_SKIP, ANSWER_RETRY_SKIP, ANSWER_START_OVER, ANSWER_SPLIT,
 	ANSWER_NOT_MODIFIED };
-
-/* What the headers say; -1 where they do not. */
-struct answer_budget {
-	int64_t limit, remaining;
-	int64_t reset_ms;      /* ms since 1970 when it is full again */
-};
 
 /**
  * answer_judge(m, res, body, url, now_ms, e):
@@ -28,7 +22,8 @@ struct answer_budget {
  * read here).  For all but OK, EMPTY, SKIP and NOT_MODIFIED ${e} is filled: codes
  * "http_<status>", "rate_limit" (transient, retry_after_ms filled) or the
  * rule's; RETRY_SKIP is an error, but a part that stays so is left out;
- * START_OVER one, transient, but the list may be read from its beginning); the message
+ * START_OVER one, transient, but the list may be read from its beginning; SPLIT one, but
+ * narrower windows of the list may be read); the message
  * names ${url} (made safe), the service's own words and what
  * to do.
  */
@@ -53,9 +48,5 @@ int answer_has_body_rules(const struct manifest * m);
  * what stands at ${s} as ${how} says: the keys of its path do.  For what is large. */
 int answer_may_match(const struct manifest * m, enum manifest_decode how,
     const char * s, size_t n);
-
-/** answer_budget(m, res, now_ms, b): Read the limit headers. */
-void answer_budget(const struct manifest * m, const struct http_res * res,
-    int64_t now_ms, struct answer_budget * b);
 
 #endif

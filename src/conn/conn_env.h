@@ -17,10 +17,10 @@
  * caller goes on without.
  */
 struct conn_shared {
-	/* Take one permit of ${key}'s bucket; ${wait_ms} 0: taken; else come
+	/* Take ${n} permits of ${key}'s bucket; ${wait_ms} 0: taken; else come
 	 * again after so long. */
 	void (*limit_take)(void * arg, const char * key, double rate,
-	    double burst, void (*cb)(void * cbarg, int64_t wait_ms,
+	    double burst, double n, void (*cb)(void * cbarg, int64_t wait_ms,
 	    const struct err * e), void * cbarg);
 	/* Small things with a TTL; a miss is NULL.  ${v} borrowed. */
 	void (*cache_get)(void * arg, const char * key, void (*cb)(void * cbarg,

@@ -107,8 +107,8 @@ get_duration(const json_t * o, const char * key, int64_t * ms, struct buf * b)
 		fault(b, "options.%s: %.180s", key, why.msg);
 }
 
-/* Whether the file is there is seen when it is used: a connector is not lost
- * because a file is away for a while. */
+/* Whether the file is there is connector_check_options()'s to say: a connector is
+ * not lost because a file is away for a while. */
 static void
 check_file(const json_t * o, const char * key, const char * holds,
     struct buf * b)

@@ -59,6 +59,9 @@ begin_record(struct decode_json * d)
 	d->drop_record = 0;
 	d->keep_record = keeps_all(d, 0);
 	d->first = d->page->nrows;
+	/* Of a record before it, which would lead back. */
+	if (d->plan->list->paginate.is_of_record)
+		d->field[BODY_CURSOR].kind = TOKEN_NULL;
 	if (d->plan->fans)
 		decode_json_fan_begin(d, 0);
 	if (d->plan->ent->explode == NULL)

@@ -326,7 +326,8 @@ own_time(const struct manifest_time * own, const char * s, size_t n,
 	return (0);
 }
 
-/* A timestamp: as rfc3339_format() writes it, in place if it is so already. */
+/* A timestamp: as rfc3339_format() writes it, in place if it is so already; 1: it
+ * stays as it stands. */
 static int
 set_time(const struct manifest_column * c, const char * s,
     size_t n, struct buf * made, struct value * v)
@@ -335,9 +336,11 @@ set_time(const struct manifest_column * c, const char * s,
 	size_t len, at = made->len;
 	int64_t ms;
 
-	if (is_usual(s, n) || (c->time == TIME_STRFTIME ? own_time(&c->own, s,
-	    n, &ms) : decode_value_time(s, n, c->time, &ms)))
+	if (is_usual(s, n))
 		return (1);
+	if (c->time == TIME_STRFTIME ? own_time(&c->own, s, n, &ms) :
+	    decode_value_time(s, n, c->time, &ms))
+		return (!c->own.else_null);
 	rfc3339_format(ms, out);
 	len = strlen(out);
 	if (len == n && memcmp(s, out, n) == 0)

@@ -63,7 +63,7 @@ read_head(struct mread * r, const json_t * d)
 	m->headers = mread_params(r, d, "headers", 1, &s);
 	m->form_numbered = mread_word(r, d, "form", forms, 0) == 1;
 	json_decref(inputs);
-	manifest_error_limits(r, d);
+	manifest_limits_read(r, d);
 	manifest_error_read(r, d);
 }
 
@@ -91,6 +91,7 @@ read_test(struct mread * r, const json_t * d)
 		m->test_expect = mread_map(r, t, "expect", 0);
 		m->test_service = mread_str(r, t, "service", 0);
 		m->test_headers = mread_params(r, t, "headers", 1, &s);
+		manifest_limits_toll(r, t, &m->test_toll);
 		if (m->test_url == NULL && (m->test_service != NULL ||
 		    m->test_headers != NULL))
 			mread_fault(r, m->test_service ? "service" : "headers",
@@ -198,6 +199,7 @@ manifest_unref(struct manifest * m)
 		manifest_entity_free(&m->entities[i]);
 	free(m->entities);
 	manifest_error_free(m);
+	manifest_limits_free(m);
 	json_decref(m->doc);
 	free(m);
 }

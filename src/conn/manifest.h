@@ -37,6 +37,7 @@ enum time_format { TIME_ISO8601, TIME_EPOCH_S, TIME_EPOCH_MS, TIME_EPOCH_US,
 struct manifest_time {
 	const char * format;   /* as strptime() and strftime() take it */
 	int64_t zone_ms;       /* what it shows is so much later than UTC */
+	int else_null;         /* what is in no such form is nothing */
 };
 
 /* Which value a column that is no list takes where its path fans out. */
@@ -117,6 +118,8 @@ struct manifest_push {
 	int64_t widen_ms;      /* the bound is moved outwards by so much */
 	int64_t round_ms;      /* and outwards to a multiple of this; 0: 1 s */
 	int64_t within_ms;     /* used only for a time not longer ago; 0: any */
+	int64_t span_ms;       /* only beside a bound of the other side that is no
+	                          further away and goes down so, too; 0: any */
 	const json_t * with;   /* name -> template or null: query parameters
 	                          that go along, or NULL */
 	int loose;             /* the service may send more than was asked: no
@@ -162,17 +165,22 @@ enum page_kind {
 /* What pagination reads of a body. */
 enum body_field {
 	BODY_CURSOR, BODY_NEXT_URL, BODY_MORE, BODY_LAST, BODY_TOTAL,
+	BODY_TOKEN,
 	BODY_FIELDS
 };
 
 struct manifest_paginate {
 	enum page_kind kind;
-	enum param_where where;    /* of param: IN_QUERY or IN_BODY */
+	enum param_where where;    /* of param: no IN_CLAUSE */
 	const char * param;        /* cursor, offset or page number */
 	const char * cursor_header;/* the cursor is in this header, or NULL */
+	int is_of_record;          /* BODY_CURSOR is a member of the last record */
+	const char * cursor_end;   /* a cursor that says that there is no other, or
+	                              NULL */
 	struct json_path * field[BODY_FIELDS]; /* NULL: the service has none.
 	                              MORE ends the list when not true, LAST when
-	                              true, TOTAL when so many records were seen */
+	                              true, TOTAL when so many records were seen;
+	                              TOKEN: from where the next run goes on */
 	int first;                 /* the first page's number */
 	enum param_where size_where; /* IN_CLAUSE: its limit says it */
 	const char * size_param;   /* or the language of that; or NULL */
@@ -188,6 +196,14 @@ struct manifest_paginate {
 	                              with a cursor; NULL: all */
 	const char * base;         /* what a next URL that begins with / follows,
 	                              a template; NULL: the host */
+};
+
+/* What a call takes of the budgets.  What it costs counts in its buckets; where it
+ * has none, in the manifest's own rate.  A rate of OPTIONS counts calls. */
+#define MANIFEST_BUCKETS 8
+struct manifest_toll {
+	unsigned cost;              /* 0 is 1 */
+	unsigned buckets;           /* bits: of these, too */
 };
 
 /* One way to list an entity.  The first whose inputs are all known is used. */
@@ -233,8 +249,17 @@ struct manifest_list {
 	size_t split;               /* beyond its cap it is read in windows of this
 	                               column, less 1; 0: not */
 	const json_t * split_query; /* what makes it tell its total, or NULL */
+	int64_t split_from;         /* no row is before; INT64_MIN: nobody knows */
+	int split_way;              /* 1, -1: how it comes by itself; 0 */
 	int64_t max_rows;           /* the service stops there without a word; 0 */
 	int only_pushed;           /* used only where it filters by something */
+	struct manifest_toll toll;
+	int by_token;              /* only syncs use it: what its last page says is
+	                              sent at the beginning of the next run */
+	const json_t * token_lost; /* statuses that answer a token of an earlier run
+	                              where it is forgotten; NULL: 410 */
+	int changes_only;          /* of such a one: from its beginning it gives not
+	                              all there is, so that is read by the others */
 	int revalidate;             /* ETag or Last-Modified are worth keeping */
 };
 
@@ -320,6 +345,7 @@ struct manifest_action {
 	enum manifest_decode decode; /* what it is else */
 	const char * base64;        /* a member of the result that is base64 and
 	                               shall be text, or NULL */
+	struct manifest_toll toll;
 	int safe_to_retry;          /* sending it twice does no harm */
 	int raw;                    /* a body that is a text is sent as it is,
 	                               whatever Content-Type says */
@@ -356,14 +382,20 @@ struct manifest_entity {
 	size_t complete_own;          /* ... whose column of these ... */
 	size_t complete_their;        /* ... says what this one of theirs does */
 	const json_t * cursor;        /* for syncs: {column, order, ...} or NULL */
+	int cursor_token;             /* it is the service's token; the column says
+	                                 what INCREMENTAL ON names it by */
+	int cursor_per_part;          /* each partition has its own */
 	size_t deleted;               /* less 1 the column that says that the
 	                                 service has deleted it; 0: none */
+	const json_t * deleted_is;    /* the text or boolean there that says so; NULL:
+	                                 true, or any time */
 };
 
 /* REFRESH: the token is refused; another is fetched.  CLOCK: our clock is not the
  * service's; it is signed once more, with its. */
 enum error_do { DO_FAIL, DO_RETRY, DO_RATE_LIMITED, DO_EMPTY, DO_SKIP,
-	DO_REFRESH, DO_START_OVER, DO_CLOCK };
+	DO_REFRESH, DO_START_OVER, DO_CLOCK,
+	DO_SPLIT_WINDOW };
 
 /* One rule; the first that matches decides.  Within an answer that matches
  * none, the usual classes of err_from_http() hold. */
@@ -388,16 +420,22 @@ struct manifest_error {
 enum reset_unit { RESET_DELTA_S, RESET_EPOCH_S, RESET_EPOCH_MS, RESET_EPOCH_US,
 	RESET_ISO8601, RESET_DURATION };
 
+/* A budget: the connector's own, or a bucket of "limits". */
 struct manifest_limits {
+	const char * name;          /* of a bucket; NULL: the connector's own */
 	double rate;                /* requests a second; 0: no bound */
 	double burst;
 	unsigned concurrency;       /* calls of one statement side by side; 0: 4 */
-	const char * limit;         /* header names, or NULL */
+	const char * limit;         /* header names ("NAME;MEMBER": one of what
+	                               it holds), or NULL */
 	const char * remaining;
 	const char * reset;
 	const char * usage;         /* one that says "name=used/limit" */
 	enum reset_unit unit;
-	int64_t reserve;            /* so many calls are left to others */
+	int64_t reserve;            /* so many calls are left to others, ... */
+	int reserve_percent;        /* ... or so much of the limit */
+	const json_t * when;        /* of a bucket: config key -> values with which
+	                               it is there; NULL: always */
 	const char * scope;         /* a template: who shares the budget; NULL: the
 	                               connector */
 };
@@ -423,6 +461,9 @@ struct manifest {
 	struct json_path ** error_paths;
 	size_t nerror_paths;
 	struct manifest_limits limits;
+	struct manifest_limits * buckets;
+	size_t nbuckets;
+	unsigned every_bucket;      /* bits: each call takes of these */
 	struct manifest_error * errors;
 	size_t nerrors;
 	struct manifest_entity * entities;
@@ -434,6 +475,7 @@ struct manifest {
 	const char * test_method;
 	const char * test_service;  /* {{service}} there, or NULL */
 	const json_t * test_headers; /* name -> template, or NULL */
+	struct manifest_toll test_toll;
 	const json_t * test_body;   /* a JSON template, or NULL */
 	const json_t * test_expect; /* path -> value that must be there, or NULL */
 };

@@ -224,6 +224,7 @@ read_action(struct mread * r, struct manifest_action * act, const json_t * v)
 	if (act->text && act->base64 != NULL)
 		mread_fault(r, "base64", "has no meaning where the answer is "
 		    "text");
+	manifest_limits_toll(r, v, &act->toll);
 	act->safe_to_retry = mread_bool(r, v, "safe_to_retry");
 	manifest_outcome_read(r, act, v, &s);
 	act->raw = mread_bool(r, v, "raw");

@@ -123,6 +123,7 @@ manifest_time_read(struct mread * r, const json_t * v, enum mread_kind keys,
 		t->format = f;
 		says = strstr(f, "%z") != NULL;
 		zone = mread_str(r, v, "zone", 0);
+		t->else_null = mread_bool(r, v, "else_null");
 		if (zone != NULL && read_zone(zone, &t->zone_ms))
 			mread_fault(r, "zone", "must be Z or an offset such as "
 			    "+02:00");

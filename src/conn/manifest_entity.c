@@ -57,6 +57,8 @@ static void
 read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
 	static const char * const orders[] = { "asc", "desc", "none", NULL };
+	static const char * const kinds[] = { "token", NULL };
+	static const char * const pers[] = { "partition", NULL };
 	const json_t * cur = json_object_get(v, "cursor");
 	const char * name;
 	size_t at;
@@ -73,9 +75,46 @@ read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 			mread_fault(r, "column", "a cursor is a timestamp or "
 			    "an integer: of texts nobody knows which is later");
 		mread_word(r, cur, "order", orders, -1);
+		ent->cursor_token = mread_word(r, cur, "kind", kinds, 1) == 0;
+		ent->cursor_per_part = mread_word(r, cur, "per", pers, 1) == 0;
+		if (ent->cursor_token && json_object_get(cur, "per") != NULL)
+			mread_fault(r, "per", "has no meaning for kind token: "
+			    "each partition has its own");
 		mread_int(r, cur, "lag_s", 0, 0, 86400);
 		mread_int(r, cur, "lookback_s", 0, 0, 31536000);
 		ent->cursor = cur;
+	}
+	mread_leave(r, at);
+}
+
+static int
+is_in_records(const struct manifest_column * col)
+{
+	return (col->lazy == NULL && (!col->is_input || col->path != NULL));
+}
+
+/* A value of a column says so. */
+static void
+read_deleted_is(struct mread * r, struct manifest_entity * ent, const json_t * o)
+{
+	const struct manifest_column * col;
+	const char * name;
+	size_t at;
+	int c;
+
+	at = mread_enter(r, "deleted");
+	if (mread_is_object(r, o, KEYS_DELETED) &&
+	    (name = mread_str(r, o, "column", 1)) != NULL &&
+	    (c = manifest_column_of(r, "column", ent, name)) >= 0) {
+		col = &ent->columns[c];
+		ent->deleted_is = json_object_get(o, "is");
+		if (!is_in_records(col) || !(col->type == COLUMN_TEXT ?
+		    json_is_string(ent->deleted_is) : col->type ==
+		    COLUMN_BOOLEAN && json_is_boolean(ent->deleted_is)))
+			mread_fault(r, "is", "must be a text of a column of "
+			    "texts, or true or false of a boolean, that every "
+			    "record has");
+		ent->deleted = (size_t)c + 1;
 	}
 	mread_leave(r, at);
 }
@@ -84,16 +123,21 @@ read_cursor(struct mread * r, struct manifest_entity * ent, const json_t * v)
 static void
 read_deleted(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
-	const char * name = mread_str(r, v, "deleted", 0);
+	const json_t * o = json_object_get(v, "deleted");
 	const struct manifest_column * col;
+	const char * name;
 	int c;
 
-	if (name == NULL || (c = manifest_column_of(r, "deleted", ent,
-	    name)) < 0)
+	if (json_is_object(o)) {
+		read_deleted_is(r, ent, o);
+		return;
+	}
+	if ((name = mread_str(r, v, "deleted", 0)) == NULL ||
+	    (c = manifest_column_of(r, "deleted", ent, name)) < 0)
 		return;
 	col = &ent->columns[c];
 	if ((col->type != COLUMN_BOOLEAN && col->type != COLUMN_TIMESTAMP) ||
-	    col->lazy != NULL || (col->is_input && col->path == NULL))
+	    !is_in_records(col))
 		mread_fault(r, "deleted", "must be a boolean or a timestamp "
 		    "that every record has");
 	ent->deleted = (size_t)c + 1;
@@ -257,6 +301,29 @@ read_complete(struct mread * r, struct manifest_entity * ent, const json_t * v)
 	mread_leave(r, at);
 }
 
+/* A cursor needs lists that it can be the cursor of. */
+static void
+check_cursor(struct mread * r, const struct manifest_entity * ent)
+{
+	size_t at = mread_enter(r, "cursor"), i, tokens = 0, parts = 0;
+
+	for (i = 0; i < ent->nlists; i++) {
+		tokens += ent->lists[i].by_token != 0;
+		parts += ent->lists[i].partition != NULL;
+	}
+	if (ent->cursor_token && tokens == 0)
+		mread_fault(r, "kind", "is token, and no list says where its "
+		    "token stands");
+	if (!ent->cursor_token && tokens > 0)
+		mread_fault(r, "kind", "must be token: a list has one");
+	if (ent->cursor_token && tokens == ent->nlists)
+		mread_fault(r, "kind", "all lists have a token, and with one "
+		    "only syncs use them");
+	if (ent->cursor_per_part && parts == 0)
+		mread_fault(r, "per", "no list has partitions");
+	mread_leave(r, at);
+}
+
 static void
 read_calls(struct mread * r, struct manifest_entity * ent, const json_t * v)
 {
@@ -269,6 +336,8 @@ read_calls(struct mread * r, struct manifest_entity * ent, const json_t * v)
 			    json_true());
 	read_complete(r, ent, v);
 	manifest_list_read(r, ent, v, inputs);
+	manifest_cursor_read(r, ent);
+	check_cursor(r, ent);
 	manifest_action_read(r, ent, v);
 	json_decref(inputs);
 }

@@ -4,7 +4,7 @@
 
 #include "conn/manifest_parts.h"
 
-/* What the service's refusals mean, and how much it bears. */
+/* What the service's refusals mean. */
 
 #define MAX_RULES 500
 
@@ -62,7 +62,8 @@ static void
 read_what(struct mread * r, struct manifest_error * x, const json_t * v)
 {
 	static const char * const does[] = { "fail", "retry", "rate_limited",
-	    "empty", "skip", "refresh", "start_over", "clock", NULL };
+	    "empty", "skip", "refresh", "start_over", "clock",
+	    "split_window", NULL };
 	static const char * const thens[] = { "skip", NULL };
 	static const char * const classes[] = { "transient", "permanent",
 	    "config", NULL };
@@ -159,58 +160,6 @@ manifest_error_read(struct mread * r, const json_t * doc)
 			read_rule(r, &m->errors[m->nerrors++], v);
 			mread_leave(r, sub);
 		}
-	mread_leave(r, at);
-}
-
-static void
-read_limit_headers(struct mread * r, const json_t * v)
-{
-	static const char * const units[] = { "delta_s", "epoch_s",
-	    "epoch_ms", "epoch_us", "iso8601", "duration", NULL };
-	const json_t * h = json_object_get(v, "headers");
-	struct manifest_limits * l = &r->m->limits;
-	size_t at;
-
-	if (h == NULL)
-		return;
-	at = mread_enter(r, "headers");
-	if (mread_is_object(r, h, KEYS_LIMIT_HEADERS)) {
-		l->limit = mread_str(r, h, "limit", 0);
-		l->remaining = mread_str(r, h, "remaining", 0);
-		l->reset = mread_str(r, h, "reset", 0);
-		l->usage = mread_str(r, h, "usage", 0);
-		l->unit = (enum reset_unit)mread_word(r, h, "reset_unit",
-		    units, RESET_DELTA_S);
-		l->reserve = mread_int(r, h, "reserve", 0, 0, 1000000);
-		if (l->reserve > 0 && ((l->remaining == NULL &&
-		    l->usage == NULL) || l->reset == NULL))
-			mread_fault(r, "reserve", "needs reset and remaining: "
-			    "nothing else says when to stop and go on");
-	}
-	mread_leave(r, at);
-}
-
-void
-manifest_error_limits(struct mread * r, const json_t * doc)
-{
-	struct mread_scope s = { .roots = ROOT_CONFIG };
-	const json_t * v = json_object_get(doc, "limits");
-	struct manifest_limits * l = &r->m->limits;
-	size_t at;
-
-	if (v == NULL)
-		return;
-	at = mread_enter(r, "limits");
-	if (mread_is_object(r, v, KEYS_LIMITS)) {
-		l->rate = mread_num(r, v, "rate", 0, 0.0001, 1e6);
-		l->burst = mread_num(r, v, "burst", 0, 1, 1e6);
-		if (l->burst > 0 && l->rate <= 0)
-			mread_fault(r, "burst", "needs rate");
-		l->concurrency = (unsigned)mread_int(r, v, "concurrency", 0,
-		    1, 256);
-		l->scope = mread_template(r, v, "scope", 0, &s);
-		read_limit_headers(r, v);
-	}
 	mread_leave(r, at);
 }
 

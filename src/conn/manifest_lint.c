@@ -92,16 +92,30 @@ is_within(const struct json_path * p, const struct json_path * records)
 	return (1);
 }
 
+/* Whether ${a} and ${b} lead to the same place. */
+static int
+is_path(const struct json_path * a, const struct json_path * b)
+{
+	size_t i;
+
+	if (a == NULL || b == NULL || a->n != b->n)
+		return (0);
+	for (i = 0; i < a->n; i++)
+		if (!json_path_same(&a->steps[i], &b->steps[i]))
+			return (0);
+	return (1);
+}
+
 static void
 check_paging(struct mread * r, const struct manifest_list * list)
 {
 	const struct manifest_paginate * p = &list->paginate;
 
-	if (p->kind == PAGE_CURSOR && is_within(p->field[BODY_CURSOR],
-	    list->records))
+	if (p->kind == PAGE_CURSOR && !p->is_of_record &&
+	    is_within(p->field[BODY_CURSOR], list->records))
 		mread_warn(r, "from", "takes the cursor from a record: where "
 		    "the service sends one of its own, use that (a record may "
-		    "be missing, or equal to another)");
+		    "be missing, or equal to another); else from_record");
 	if (p->kind == PAGE_OFFSET && p->offset_cap == 0 && p->max_pages == 0)
 		mread_warn(r, "cap", "is missing: most services refuse an "
 		    "offset past some number, or repeat a page there; say 10000 "
@@ -112,6 +126,13 @@ check_paging(struct mread * r, const struct manifest_list * list)
 	    p->field[BODY_TOTAL] == NULL)
 		mread_warn(r, NULL, "says nowhere when it ends: give more, "
 		    "last, total, short_page_ends or max_pages");
+	/* A token is there to be sent again, so the last page has one, too. */
+	if (list->by_token && p->kind == PAGE_CURSOR && !p->short_page_ends &&
+	    p->field[BODY_MORE] == NULL && p->field[BODY_LAST] == NULL &&
+	    is_path(p->field[BODY_CURSOR], p->field[BODY_TOKEN]))
+		mread_warn(r, "from", "is where the token of the next run "
+		    "stands, too: say by last or more which page is the last "
+		    "one");
 }
 
 /* Whether a parameter's name speaks of an order. */
@@ -292,26 +313,86 @@ is_duration(const char * header)
 	    (n > 3 && strcasecmp(header + n - 3, "-in") == 0));
 }
 
+/* The unit of the header that tells when ${l}, read of ${v}, is full again. */
 static void
-lint_limits(struct mread * r)
+lint_reset(struct mread * r, const struct manifest_limits * l, const json_t * v)
 {
-	const struct manifest_limits * l = &r->m->limits;
-	size_t at, sub;
+	size_t at;
 
 	if (l->reset == NULL)
 		return;
-	at = mread_enter(r, "limits");
-	sub = mread_enter(r, "headers");
-	if (json_object_get(json_object_get(json_object_get(r->m->doc,
-	    "limits"), "headers"), "reset_unit") == NULL)
+	at = mread_enter(r, "headers");
+	if (json_object_get(json_object_get(v, "headers"), "reset_unit") ==
+	    NULL)
 		mread_warn(r, "reset_unit", "is missing: %s is taken for "
 		    "seconds from now", l->reset);
 	else if (is_duration(l->reset) && (l->unit == RESET_EPOCH_S ||
 	    l->unit == RESET_EPOCH_MS || l->unit == RESET_EPOCH_US))
 		mread_warn(r, "reset_unit", "%s sounds like seconds from now, "
 		    "not like a moment", l->reset);
+	mread_leave(r, at);
+}
+
+/* The buckets that some call takes of. */
+static unsigned
+used_buckets(const struct manifest * m)
+{
+	unsigned bits = m->every_bucket | m->test_toll.buckets;
+	const struct manifest_entity * ent;
+	size_t i, k;
+
+	for (i = 0; i < m->nentities; i++) {
+		ent = &m->entities[i];
+		for (k = 0; k < ent->nlists; k++)
+			bits |= ent->lists[k].toll.buckets;
+		for (k = 0; k < ent->nactions; k++)
+			bits |= ent->actions[k].toll.buckets;
+	}
+	return (bits);
+}
+
+static void
+lint_limits(struct mread * r)
+{
+	const json_t * v = json_object_get(r->m->doc, "limits"), * b;
+	unsigned used = used_buckets(r->m);
+	size_t at, sub, in, i;
+
+	at = mread_enter(r, "limits");
+	lint_reset(r, &r->m->limits, v);
+	sub = mread_enter(r, "buckets");
+	b = json_object_get(v, "buckets");
+	for (i = 0; i < r->m->nbuckets; i++) {
+		in = mread_enter(r, r->m->buckets[i].name);
+		lint_reset(r, &r->m->buckets[i], json_object_get(b,
+		    r->m->buckets[i].name));
+		if (!(used & 1U << i))
+			mread_warn(r, NULL, "no list and no action takes of "
+			    "it: name it as their bucket, or say every");
+		mread_leave(r, in);
+	}
 	mread_leave(r, sub);
 	mread_leave(r, at);
+}
+
+/* A rule that asks for narrower windows, and no list has any. */
+static void
+check_windows(struct mread * r)
+{
+	const struct manifest * m = r->m;
+	size_t i, k, at;
+	int any = 0;
+
+	for (i = 0; i < m->nentities; i++)
+		for (k = 0; k < m->entities[i].nlists; k++)
+			any |= m->entities[i].lists[k].split > 0;
+	for (i = 0; i < m->nerrors && !any; i++)
+		if (m->errors[i].what == DO_SPLIT_WINDOW) {
+			at = mread_enter_index(r, i);
+			mread_warn(r, "do", "is split_window, but no list has "
+			    "a split: it is an error like any other");
+			mread_leave(r, at);
+		}
 }
 
 static void
@@ -321,6 +402,7 @@ lint_errors(struct mread * r)
 	size_t i, at;
 
 	at = mread_enter(r, "errors");
+	check_windows(r);
 	for (i = 0; i + 1 < r->m->nerrors; i++) {
 		x = &r->m->errors[i];
 		if (x->status == NULL && x->headers == NULL &&

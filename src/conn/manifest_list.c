@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rfc3339.h"
 #include "conn/manifest_parts.h"
 #include "conn/template.h"
 
@@ -181,6 +182,49 @@ has_bounds(const struct manifest_list * list, size_t col)
 	return (lower && upper);
 }
 
+/* Whether some answer says that a window is too wide. */
+static int
+says_split(const struct manifest * m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nerrors; i++)
+		if (m->errors[i].what == DO_SPLIT_WINDOW)
+			return (1);
+	return (0);
+}
+
+/* Where the rows begin, and how they come. */
+static void
+read_split_ends(struct mread * r, const struct manifest_entity * ent,
+    struct manifest_list * list, const json_t * o)
+{
+	static const char * const ways[] = { "asc", "desc", NULL };
+	const json_t * from = json_object_get(o, "from");
+	int way = mread_word(r, o, "order", ways, 2), is_time;
+	size_t i;
+
+	list->split_way = way == 0 ? 1 : way == 1 ? -1 : 0;
+	list->split_from = INT64_MIN;
+	if (list->split == 0)
+		return;
+	is_time = ent->columns[list->split - 1].type == COLUMN_TIMESTAMP;
+	if (from != NULL && (is_time ? !json_is_string(from) || rfc3339_parse(
+	    json_string_value(from), json_string_length(from),
+	    &list->split_from, NULL) != 0 : !json_is_integer(from)))
+		mread_fault(r, "from", "must be %s", is_time ?
+		    "a time, as 2009-01-01T00:00:00Z" : "an integer");
+	else if (from != NULL && !is_time)
+		list->split_from = json_integer_value(from);
+	for (i = 0; i < list->npushes && from == NULL; i++)
+		if (list->pushes[i].column == list->split - 1 &&
+		    list->pushes[i].span_ms > 0) {
+			mread_fault(r, "from", "is missing: windows that may "
+			    "not be wider than span_s begin somewhere");
+			break;
+		}
+}
+
 static void
 read_split(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v, const struct mread_scope * s)
@@ -210,14 +254,16 @@ read_split(struct mread * r, const struct manifest_entity * ent,
 			list->split = (size_t)c + 1;
 	}
 	list->split_query = mread_params(r, o, "query", 0, s);
+	read_split_ends(r, ent, list, o);
 	mread_leave(r, at);
 	/* A full answer says so, too. */
 	if (list->paginate.kind == PAGE_NONE && list->paginate.short_page_ends)
 		return;
-	if (list->paginate.field[BODY_TOTAL] == NULL ||
-	    (list->paginate.offset_cap == 0 && list->max_rows == 0))
-		mread_fault(r, "split", "needs a cap (or max_rows) and the "
-		    "total that says that there is more");
+	if (list->paginate.offset_cap == 0 && list->max_rows == 0 &&
+	    !says_split(r->m))
+		mread_fault(r, "split", "needs a cap (or max_rows), or an "
+		    "error rule \"do\": \"split_window\", that says that "
+		    "there is more");
 }
 
 /* Where an answer says that it is not whole, and which values there do not. */
@@ -262,6 +308,31 @@ read_lacks(struct mread * r, struct manifest_list * list, const json_t * v)
 	mread_leave(r, at);
 }
 
+/* How a sync goes on where an earlier run ended; paginate is read. */
+static void
+read_token(struct mread * r, struct manifest_list * list, const json_t * v)
+{
+	const json_t * o = json_object_get(v, "token");
+	size_t at;
+
+	if (o == NULL)
+		return;
+	list->by_token = 1;
+	at = mread_enter(r, "token");
+	if (mread_is_object(r, o, KEYS_LIST_TOKEN)) {
+		list->paginate.field[BODY_TOKEN] = mread_path(r, o, "from", 1);
+		list->changes_only = mread_bool(r, o, "changes_only");
+		list->token_lost = manifest_outcome_statuses(r, "lost", o);
+	}
+	if (list->paginate.kind != PAGE_CURSOR &&
+	    list->paginate.kind != PAGE_NEXT_URL)
+		mread_fault(r, NULL, "goes with paginate of kind cursor or "
+		    "next_url: it is sent as these are");
+	if (list->batch > 0)
+		mread_fault(r, NULL, "has no meaning beside batch");
+	mread_leave(r, at);
+}
+
 static void
 read_list(struct mread * r, const struct manifest_entity * ent,
     struct manifest_list * list, const json_t * v, const json_t * inputs)
@@ -291,6 +362,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	list->body = mread_body(r, v, "body", &s);
 	if (list->body != NULL && strcmp(list->method, "GET") == 0)
 		mread_fault(r, "body", "goes with method POST");
+	manifest_limits_toll(r, v, &list->toll);
 	read_timeout(r, list, v);
 	list->records = mread_path(r, v, "records", 0);
 	if (json_object_get(v, "records") == NULL &&
@@ -305,6 +377,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 	manifest_clause_order(r, ent, list, v, &s);
 	read_split(r, ent, list, v, &s);
 	read_partition(r, ent, list, v);
+	read_token(r, list, v);
 	list->revalidate = mread_bool(r, v, "revalidate");
 	list->only_pushed = mread_bool(r, v, "only_pushed");
 	if (list->only_pushed && list->npushes == 0)

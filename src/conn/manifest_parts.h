@@ -18,10 +18,16 @@ const json_t * manifest_auth_read(struct mread * r, const json_t * o);
  * what is said of all requests: a region is one of them.  NULL: no memory. */
 json_t * manifest_auth_inputs(const struct mread * r);
 
-/** manifest_error_read(r, doc) / _limits: Rules, error_text; the budget. */
+/** manifest_error_read(r, doc): Rules, error_text. */
 void manifest_error_read(struct mread * r, const json_t * doc);
-void manifest_error_limits(struct mread * r, const json_t * doc);
 void manifest_error_free(struct manifest * m);
+
+/** manifest_limits_read(r, doc): The budgets, before what takes of them:
+ * manifest_limits_toll(r, v, t): ${v}'s "bucket" and "cost". */
+void manifest_limits_read(struct mread * r, const json_t * doc);
+void manifest_limits_toll(struct mread * r, const json_t * v,
+    struct manifest_toll * t);
+void manifest_limits_free(struct manifest * m);
 
 /** manifest_entity_read(r, doc): All entities. */
 void manifest_entity_read(struct mread * r, const json_t * doc);
@@ -44,6 +50,10 @@ void manifest_column_free(struct manifest_column * c);
 void manifest_list_read(struct mread * r, struct manifest_entity * ent,
     const json_t * v, const json_t * inputs);
 void manifest_list_free(struct manifest_list * list);
+
+/** manifest_cursor_read(r, ent): In which windows a cursor goes on, once the lists are
+ * read. */
+void manifest_cursor_read(struct mread * r, const struct manifest_entity * ent);
 
 /** manifest_page_read(r, list, v): Its pagination. */
 void manifest_page_read(struct mread * r, struct manifest_list * list,

@@ -223,7 +223,7 @@ read_time(struct mread * r, const struct manifest_column * c,
 	static const char * const words[] = { "iso8601", "epoch_s",
 	    "epoch_ms", "epoch_us", NULL };
 	static const char * const only_times[] = { "time", "widen_s",
-	    "round_s", "within_s" };
+	    "round_s", "within_s", "span_s" };
 	const json_t * t = json_object_get(v, "time");
 	size_t i;
 
@@ -234,8 +234,13 @@ read_time(struct mread * r, const struct manifest_column * c,
 	    31536000));
 	p->within_ms = (int64_t)(1000 * mread_num(r, v, "within_s", 0, 1,
 	    3153600000.0));
+	p->span_ms = (int64_t)(1000 * mread_num(r, v, "span_s", 0, 1,
+	    3153600000.0));
+	if (p->span_ms > 0 && (p->ops & ~(unsigned)(OP_GE | OP_GT | OP_LE |
+	    OP_LT)) != 0)
+		mread_fault(r, "span_s", "goes with bounds: >, >=, < and <=");
 	if (c->type != COLUMN_TIMESTAMP)
-		for (i = 0; i < 4; i++)
+		for (i = 0; i < 5; i++)
 			if (json_object_get(v, only_times[i]) != NULL)
 				mread_fault(r, only_times[i], "goes with a "
 				    "timestamp");

@@ -25,22 +25,27 @@ static const char * const assume_role_keys[] = { "role_arn", "external_id",
 static const char * const sign_keys[] = { "algorithm", "encoding", "key",
     "text", NULL };
 static const char * const limits_keys[] = { "rate", "burst", "concurrency",
-    "scope", "headers", NULL };
+    "scope", "headers", "buckets", NULL };
+static const char * const bucket_keys[] = { "rate", "burst", "concurrency",
+    "scope", "headers", "when", "every", NULL };
 static const char * const limit_header_keys[] = { "limit", "remaining",
     "reset", "reset_unit", "usage", "reserve", NULL };
 static const char * const error_keys[] = { "status", "headers", "path",
     "equals", "contains", "do", "then", "class", "code", "message", "wait_s",
     NULL };
 static const char * const test_keys[] = { "entity", "url", "method", "body",
-    "headers", "service", "expect", NULL };
+    "headers", "service", "expect", "bucket", NULL };
 static const char * const entity_keys[] = { "main", "hidden", "description",
     "key", "columns", "lists", "explode", "drop_if", "keep_if", "decode", "retry",
     "service", "cursor", "deleted", "complete", "actions", NULL };
 static const char * const keep_keys[] = { "path", "contains", NULL };
 static const char * const complete_keys[] = { "over", "bind", "match", NULL };
 static const char * const retry_keys[] = { "count", "base_ms", NULL };
-static const char * const cursor_keys[] = { "column", "order", "lag_s",
-    "lookback_s", NULL };
+static const char * const cursor_keys[] = { "column", "kind", "per", "order",
+    "lag_s", "lookback_s", "step", "step_s", "from", "keeps_s", NULL };
+static const char * const token_keys[] = { "from", "changes_only",
+    "lost", NULL };
+static const char * const deleted_keys[] = { "column", "is", NULL };
 static const char * const column_keys[] = { "type", "path", "description",
     "time", "pick", "segment", "not_null", "nocase", "as", "input", "default",
     "zip", "none",
@@ -49,29 +54,32 @@ static const char * const list_keys[] = { "name", "needs", "batch", "method",
     "url", "query", "headers", "body", "timeout_ms", "records", "records_optional",
     "incomplete", "paginate", "push",
     "clauses", "order", "partition", "max_rows", "split", "only_pushed",
-    "revalidate", NULL };
+    "token", "revalidate", "bucket", "cost", NULL };
 static const char * const paginate_keys[] = { "kind", "size", "rel", "query",
-    "body", "from", "from_header", "last", "more", "total", "cap", "first",
+    "header", "body", "from", "from_header",
+    "from_record", "end", "last", "more", "total", "cap", "first",
     "short_page_ends", "max_pages", "base", "keep", NULL };
-static const char * const size_keys[] = { "query", "body", "clause", "default", "max",
-    "min", NULL };
+static const char * const size_keys[] = { "query", "header", "body", "clause",
+    "default", "max", "min", NULL };
 static const char * const push_keys[] = { "op", "query", "header", "body",
     "clause", "text", "add", "values", "except", "pattern", "many",
     "most", "time", "widen_s", "round_s", "within_s", "with", "loose", "caps",
-    "range", NULL };
+    "range", "span_s", NULL };
 static const char * const strftime_keys[] = { "strftime", "zone", NULL };
-static const char * const strptime_keys[] = { "strptime", "zone", NULL };
+static const char * const strptime_keys[] = { "strptime", "zone", "else_null",
+    NULL };
 static const char * const clause_keys[] = { "query", "body", "join", "always",
     "empty", "order", "limit", NULL };
 static const char * const order_keys[] = { "columns", "query", "body", "asc",
     "desc", "max", NULL };
-static const char * const split_keys[] = { "column", "query", NULL };
+static const char * const split_keys[] = { "column", "query", "from",
+    "order", NULL };
 static const char * const partition_keys[] = { "over", "bind", "where",
     "parallel", NULL };
 static const char * const action_keys[] = { "description", "args", "method",
     "url", "query", "headers", "body", "lookup", "success", "result",
     "decode", "base64", "safe_to_retry", "raw", "auth", "poll",
-    "probe", "idempotency", NULL };
+    "probe", "idempotency", "bucket", "cost", NULL };
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",
@@ -123,6 +131,9 @@ static const struct {
 	[KEYS_IDEMPOTENCY] = { "idempotency", idempotency_keys },
 	[KEYS_POLL] = { "poll", poll_keys },
 	[KEYS_SIGN] = { "sign", sign_keys },
+	[KEYS_BUCKET] = { "bucket", bucket_keys },
+	[KEYS_LIST_TOKEN] = { "list_token", token_keys },
+	[KEYS_DELETED] = { "deleted", deleted_keys },
 };
 
 const char * const *

@@ -132,7 +132,7 @@ plan_taken(const struct plan * p, size_t n, const struct manifest_push * rule,
 }
 
 static void
-push_one(struct plan * p, size_t n, size_t * left)
+push_one(struct plan * p, size_t n, size_t * left, int spans)
 {
 	const struct manifest_push * r;
 	struct plan_pred * d = &p->preds[n];
@@ -143,7 +143,7 @@ push_one(struct plan * p, size_t n, size_t * left)
 	for (i = 0; i < p->list->npushes && !is_told(p, d->column); i++) {
 		r = &p->list->pushes[i];
 		if (r->column != d->column || (r->ops & d->op) == 0 ||
-		    plan_taken(p, n, r, d->op))
+		    (r->span_ms > 0 && !spans) || plan_taken(p, n, r, d->op))
 			continue;
 		v = plan_push_value(&p->ent->columns[d->column], r, d,
 		    &d->exact);
@@ -246,7 +246,13 @@ fill_preds(struct plan * p, const struct plan_given * given, size_t n,
 	for (j = 0; j < n; j++)
 		if (p->preds[j].sent == NULL &&
 		    p->preds[j].column < p->ent->ncolumns)
-			push_one(p, j, left);
+			push_one(p, j, left, 1);
+	/* What may not go so may go by another rule. */
+	if (plan_span_drop(p) > 0)
+		for (j = 0; j < n; j++)
+			if (p->preds[j].sent == NULL &&
+			    p->preds[j].column < p->ent->ncolumns)
+				push_one(p, j, left, 0);
 	p->exact = p->ent->drop_if == NULL && p->ent->keep_if == NULL;
 	for (j = 0; j < n; j++)
 		p->exact &= p->preds[j].exact;
@@ -304,9 +310,10 @@ is_idle(const struct plan * p)
 
 static int
 fill(struct plan * p, const struct plan_given * given, size_t n,
-    const struct plan_order * orders, size_t norders, struct err * e)
+    const struct plan_order * orders, size_t norders, int token,
+    struct err * e)
 {
-	struct plan_shape shape = { NULL, n, orders, norders, 0 };
+	struct plan_shape shape = { NULL, n, orders, norders, 0, token };
 	struct plan_choice choice, other;
 	struct plan_ask * asks;
 	size_t i;
@@ -340,10 +347,10 @@ fill(struct plan * p, const struct plan_given * given, size_t n,
 	    choice.order_pushed, e));
 }
 
-struct plan *
-plan_new(struct connector * c, const struct manifest_entity * ent,
+static struct plan *
+make(struct connector * c, const struct manifest_entity * ent,
     const struct plan_given * given, size_t n, const struct plan_order * orders,
-    size_t norders, struct err * e)
+    size_t norders, int token, struct err * e)
 {
 	struct plan * p = calloc(1, sizeof(*p));
 
@@ -360,11 +367,26 @@ plan_new(struct connector * c, const struct manifest_entity * ent,
 		plan_free(p);
 		return (NULL);
 	}
-	if (fill(p, given, n, orders, norders, e)) {
+	if (fill(p, given, n, orders, norders, token, e)) {
 		plan_free(p);
 		return (NULL);
 	}
 	return (p);
+}
+
+struct plan *
+plan_new(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, const struct plan_order * orders,
+    size_t norders, struct err * e)
+{
+	return (make(c, ent, given, n, orders, norders, 0, e));
+}
+
+struct plan *
+plan_new_token(struct connector * c, const struct manifest_entity * ent,
+    const struct plan_given * given, size_t n, struct err * e)
+{
+	return (make(c, ent, given, n, NULL, 0, 1, e));
 }
 
 void

@@ -32,6 +32,8 @@ struct plan_shape {
 	const struct plan_order * orders;
 	size_t norders;
 	int every;              /* what only serves pushes is passed over */
+	int token;              /* a sync goes on by the service's token: only lists
+	                           that have one, which nobody else uses */
 };
 
 struct plan_choice {
@@ -110,6 +112,11 @@ struct plan * plan_new(struct connector * c, const struct manifest_entity * ent,
     size_t norders, struct err * e) MUST_CHECK;
 void plan_free(struct plan * p); /* NULL is a no-op */
 
+/** plan_new_token(c, ent, given, n, e): The same, by a list that has a token. */
+struct plan * plan_new_token(struct connector * c,
+    const struct manifest_entity * ent, const struct plan_given * given,
+    size_t n, struct err * e) MUST_CHECK;
+
 /**
  * plan_inputs(p, n, e):
  * The inputs' values: an array of ${*n} objects input -> value (strings and
@@ -130,6 +137,8 @@ int plan_widen(struct plan * p, int on);
  * of ${col}, see plan_push_place) if it were asked for "${col} >= ${v}", besides
  * what is asked, in place of an earlier such bound; -1: it cannot be.
  * plan_move(p, col, v, e): Ask so from now on; plan_from() said that it can be.
+ * plan_bind(p, col, v): Ask so for the next request; 1, 0: it cannot be, or there is
+ * a bound already.  plan_unbind(p): After it: no more.
  * plan_ordered(p, col): Whether rows come in the order of ${col}, rising.
  * plan_is_bound(d, col): Whether ${d} is a lower bound on ${col}.  (plan_bound.c)
  */
@@ -137,6 +146,8 @@ int plan_from(const struct plan * p, size_t col, const struct value * v,
     int64_t * at) MUST_CHECK;
 int plan_move(struct plan * p, size_t col, const struct value * v,
     struct err * e) MUST_CHECK;
+int plan_bind(struct plan * p, size_t col, const struct value * v);
+void plan_unbind(struct plan * p);
 int plan_ordered(const struct plan * p, size_t col);
 int plan_is_bound(const struct plan_pred * d, size_t col);
 

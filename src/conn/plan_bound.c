@@ -47,7 +47,7 @@ rule_of(const struct plan * p, size_t col)
 	for (i = 0; i < p->list->npushes; i++) {
 		r = &p->list->pushes[i];
 		if (r->column == col && (r->ops & OP_GE) != 0 &&
-		    !plan_taken(p, p->npreds, r, OP_GE))
+		    r->span_ms == 0 && !plan_taken(p, p->npreds, r, OP_GE))
 			return (r);
 	}
 	return (NULL);
@@ -114,4 +114,30 @@ plan_move(struct plan * p, size_t col, const struct value * v, struct err * e)
 	d->exact = 0;
 	p->exact = 0;
 	return (0);
+}
+
+int
+plan_bind(struct plan * p, size_t col, const struct value * v)
+{
+	const struct manifest_push * rule = rule_of(p, col);
+	struct plan_pred * d = &p->preds[p->npreds];
+	json_t * sent;
+
+	if (rule == NULL || bound_of(p, col) != NULL ||
+	    (sent = sent_for(p, col, rule, v)) == NULL)
+		return (0);
+	/* There is room for one more. */
+	memset(d, 0, sizeof(*d));
+	d->column = col;
+	d->op = OP_GE;
+	d->push = rule;
+	d->sent = sent;
+	p->npreds++;
+	return (1);
+}
+
+void
+plan_unbind(struct plan * p)
+{
+	json_decref(p->preds[--p->npreds].sent);
 }

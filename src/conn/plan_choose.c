@@ -330,15 +330,44 @@ ignores(const struct manifest_entity * ent, const struct manifest_list * list,
 	return (n);
 }
 
+/* An input that was told and that the list of changes ${list} would not know: those
+ * that do may have other rows.  NULL: there is none. */
+static const char *
+beside(const struct manifest_entity * ent, const struct manifest_list * list,
+    const struct plan_shape * shape)
+{
+	const struct plan_ask * ask;
+	size_t i;
+
+	for (i = 0; i < shape->nasks && i < PLAN_MAX_ASKS; i++) {
+		ask = &shape->asks[i];
+		if ((ask->op == OP_EQ || ask->op == OP_IN) &&
+		    ask->column < ent->ncolumns &&
+		    ent->columns[ask->column].is_input &&
+		    json_object_get(list->bind,
+		    ent->columns[ask->column].name) == NULL &&
+		    plan_choose_use(list, ent, ask->column) == USE_NOT)
+			return (ent->columns[ask->column].name);
+	}
+	return (NULL);
+}
+
 void
 plan_choose(const struct connector * c, const struct manifest_entity * ent,
     const struct plan_shape * shape, struct plan_choice * out)
 {
-	const char * missing = NULL;
+	const char * missing = NULL, * told;
 	size_t i, n, least = SIZE_MAX, deaf = SIZE_MAX;
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ent->nlists && deaf > 0; i++) {
+		if ((shape->token != 0) != (ent->lists[i].by_token != 0))
+			continue;
+		if (shape->token && (told = beside(ent, &ent->lists[i],
+		    shape)) != NULL) {
+			out->missing = out->missing ? out->missing : told;
+			continue;
+		}
 		if (ent->lists[i].only_pushed && (shape->every ||
 		    !filters(&ent->lists[i], ent, shape)))
 			continue;

@@ -37,4 +37,8 @@ int plan_choose_order(const struct manifest_list * list,
 int plan_taken(const struct plan * p, size_t n,
     const struct manifest_push * rule, unsigned op);
 
+/** plan_span_drop(p): Bounds that have to go down together (span_s) go down both or
+ * not at all: take back those that do not; how many.  (plan_span.c) */
+size_t plan_span_drop(struct plan * p);
+
 #endif

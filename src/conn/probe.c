@@ -114,6 +114,7 @@ probe_judge(const struct manifest * m, const struct http_res * res,
 	case ANSWER_RATE_LIMITED:
 	case ANSWER_RETRY_SKIP:
 	case ANSWER_START_OVER:
+	case ANSWER_SPLIT:
 	case ANSWER_ERROR:
 		break;
 	}
@@ -134,9 +135,10 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 		finish(p, NULL, he);
 		return;
 	}
-	answer_budget(p->c->m, res, clock_wall_ms(), &b);
+	answer_budget(&p->c->m->limits, res, clock_wall_ms(), &b);
 	if (p->env->limits != NULL)
-		limits_learn(p->env->limits, p->c, &b);
+		limits_answer(p->env->limits, p->c, &p->c->m->test_toll, res,
+		    clock_wall_ms());
 	bad = probe_judge(p->c->m, res, p->req->url, &e) != 0;
 	if (bad)
 		send_judged(p->env, p->req, &e);

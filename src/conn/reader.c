@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "conn/reader_internal.h"
+#include "conn/reader_split.h"
 
 #define DEFAULT_WIDTH 4
 
@@ -83,13 +83,19 @@ reader_filters(const struct reader * r, char * out, size_t n)
 static size_t
 width_of(const struct plan * p)
 {
-	size_t most = p->c->m->limits.concurrency ?
-	    p->c->m->limits.concurrency : DEFAULT_WIDTH;
+	const struct manifest * m = p->c->m;
+	size_t most = m->limits.concurrency ? m->limits.concurrency :
+	    DEFAULT_WIDTH, i;
 	size_t want = p->list->parallel ? p->list->parallel : DEFAULT_WIDTH;
 
 	/* Who wants the first few rows would pay for parts never looked at. */
 	if (p->exact && p->limit >= 0)
 		return (1);
+	for (i = 0; i < m->nbuckets; i++)
+		if ((p->list->toll.buckets & 1U << i) &&
+		    m->buckets[i].concurrency > 0 &&
+		    m->buckets[i].concurrency < most)
+			most = m->buckets[i].concurrency;
 	return (want < most ? want : most);
 }
 
@@ -110,6 +116,7 @@ reader_open(const struct conn_env * env, struct plan * plan,
 	r->tail = &r->head;
 	r->has_body_rules = answer_has_body_rules(plan->c->m);
 	r->width = width_of(plan);
+	reader_seen_want(plan);
 	reader_complete_begin(r);
 	if ((plan->ent->decode != DECODE_OPENMETRICS &&
 	    (r->decode = reader_page_plan(plan, e)) == NULL) ||
@@ -129,6 +136,7 @@ drop_part(struct reader * r, struct reader_part ** at)
 	if ((*at = p->next) == NULL)
 		r->tail = at;
 	r->nparts--;
+	r->good += !p->is_left;
 	reader_parts_free(p);
 }
 
@@ -231,6 +239,9 @@ go_on(struct reader * r)
 {
 	struct reader_part * p, ** at = &r->head;
 
+	if ((p = r->head) != NULL && p->state == PART_READY &&
+	    reader_token_enough(p))
+		p->state = PART_DONE;
 	while (*at != NULL)
 		if ((*at)->state == PART_DONE)
 			drop_part(r, at);
@@ -245,7 +256,8 @@ go_on(struct reader * r)
 	 * begins anew does so when its time has come. */
 	for (p = r->head; p != NULL; p = p->next)
 		if (p->state == PART_READY && (p == r->head ||
-		    p->number == 0) && (r->asked || !p->begins))
+		    p->number == 0) && (r->asked || !(p->begins ||
+		    reader_token_waits(p))))
 			start(p);
 }
 
@@ -266,6 +278,7 @@ turn_live(struct reader * r)
 	go_on(r);
 	if (!r->asked)
 		return;
+	reader_token_tell(r);
 	if ((p = r->head) == NULL) {
 		if (r->src.has_failed) {
 			fail(r, &r->src.e);
@@ -288,6 +301,8 @@ turn(void * arg)
 {
 	struct reader * r = arg;
 
+	if (r->asked)
+		reader_token_tell(r);
 	if (r->state == READER_NEW) {
 		r->begun_ms = clock_wall_ms();
 		reader_enter(r, reader_cache_look(r) ? READER_CACHED :

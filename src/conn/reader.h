@@ -43,6 +43,9 @@ struct read_stats {
 struct read_ctx {
 	struct read_stats st;
 	uint64_t max_calls;   /* beyond: permanent "max_api_calls" */
+	size_t max_held;      /* bytes of rows that only complete others; beyond:
+	                         permanent "too_big"; 0: 256 MiB */
+	size_t held;          /* of these */
 	int64_t deadline_ms;  /* clock_mono_us()/1000; 0: none.  A wait that would
 	                         last longer fails at once. */
 	int no_cache;         /* neither use nor fill the result cache; what the
@@ -102,6 +105,38 @@ int reader_sync(struct reader * r, int restart, const json_t * resume,
 void reader_sync_parts(struct reader * r,
     void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg);
 const json_t * reader_mark(const struct reader * r);
+
+/*
+ * reader_sync_cursors(r, cursors, e): After reader_sync(): where each part goes on;
+ * ${cursors} is borrowed.
+ * token: of a list by_token: what was told of the part that now begins (borrowed
+ * until it returns), or NULL: it is read from its beginning.
+ * from: of others: the value of ${column} that it is asked from, if the service can be;
+ * NULL: from its beginning.
+ * given: what is given next are rows of that part.  enough: no more of them are
+ * needed.
+ * told: all rows given so far up to this place of the part are used: the next run may
+ * begin its part there.
+ */
+struct reader_told {
+	uint64_t part;
+	const char * token;   /* NULL: the service has forgotten the one that was;
+	                         it is read from its beginning.  Always NULL where
+	                         it goes by values */
+	int is_end;           /* the part was read to its end */
+};
+struct reader_cursors {
+	const char * (*token)(void * arg, uint64_t part, const json_t * in);
+	const struct value * (*from)(void * arg, uint64_t part,
+	    const json_t * in);
+	void (*given)(void * arg, uint64_t part);
+	int (*enough)(void * arg, uint64_t part);
+	void (*told)(void * arg, const struct reader_told * t);
+	size_t column;
+	void * arg;
+};
+int reader_sync_cursors(struct reader * r,
+    const struct reader_cursors * cursors, struct err * e) MUST_CHECK;
 
 /** reader_cached(env, plan): How old the cached result for ${plan} is in ms; -1:
  * there is none.  For EXPLAIN. */

@@ -200,8 +200,8 @@ permit(struct reader_call * c)
 		return;
 	}
 	call_enter(c, CALL_PERMIT);
-	c->permit = limits_take(r->env->limits, r->plan->c, left < 0 ? 0 :
-	    left, on_permit, c);
+	c->permit = limits_take(r->env->limits, r->plan->c, &r->plan->list->toll,
+	    left < 0 ? 0 : left, on_permit, c);
 	if (c->permit == NULL) {
 		err_nomem(&e, "a permit");
 		end(c, &e);
@@ -276,7 +276,8 @@ reader_call_limited(struct reader_call * c, const struct err * e)
 	int64_t wait = e->retry_after_ms > least ? e->retry_after_ms : least;
 
 	if (r->env->limits != NULL)
-		limits_block(r->env->limits, r->plan->c, wait);
+		limits_block(r->env->limits, r->plan->c,
+		    &r->plan->list->toll, wait);
 	/* The wait is counted as such only if it takes place. */
 	if (++c->limited > LIMITED_MAX || again_in(c, wait))
 		end(c, e);
@@ -296,6 +297,7 @@ reader_call_start(struct reader_part * p)
 	struct reader_call * c = calloc(1, sizeof(*c));
 	struct page_pos pos;
 	struct err e;
+	int bound;
 
 	if (c == NULL)
 		return (NULL);
@@ -308,7 +310,10 @@ reader_call_start(struct reader_part * p)
 	reader_paginate_pos(p, &pos);
 	if (p->is_wide)
 		(void)plan_widen(p->r->plan, 1);
+	bound = reader_token_bind(p);
 	c->req = request_page(p->r->plan, p->in, &pos, &e);
+	if (bound)
+		plan_unbind(p->r->plan);
 	(void)plan_widen(p->r->plan, 0);
 	if (c->req == NULL) {
 		if (p->resumes && e.cls == ERR_PERMANENT)

@@ -268,7 +268,8 @@ reader_complete_page(struct reader * r, struct page * p)
 		return (0);
 	if (r->plan->ent->complete_match && m->match == NULL &&
 	    (m->match = reader_match_new(r->plan->ent->complete_their,
-	    r->plan->ent->columns[r->plan->ent->complete_own].nocase)) == NULL)
+	    r->plan->ent->columns[r->plan->ent->complete_own].nocase, r->ctx)) ==
+	    NULL)
 		return (err_nomem(&m->e, "a listing"));
 	switch (ask(r)) {
 	case 0:

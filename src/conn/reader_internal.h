@@ -80,6 +80,18 @@ enum part_check {
 	CHECK_RESUME   /* an earlier run read it as its last */
 };
 
+/* Rows of a list that were given, for when it turns out that it has to be split. */
+struct reader_seen {
+	struct reader_seen_row {
+		uint64_t key;      /* a hash */
+		int64_t at;        /* in the order of the split's column */
+	} * rows;
+	size_t n, cap;
+	int64_t last;
+	int rises, falls;          /* some are after, before the one before */
+	int is_lost;               /* they are not all there */
+};
+
 enum part_state { PART_READY, PART_CALL, PART_HELD, PART_FAILED, PART_DONE };
 
 struct reader_part {
@@ -98,6 +110,7 @@ struct reader_part {
 	int size;                  /* asked for; 0: the manifest's */
 	int is_wide;               /* asks without what may widen */
 	int is_out;                /* rows of it were given */
+	int is_left;               /* the rest of it is left out */
 	unsigned overs;            /* so often it was begun anew */
 	uint64_t hash;             /* of the page before */
 	uint64_t place;            /* a page and where it led, ... */
@@ -106,6 +119,8 @@ struct reader_part {
 	int64_t told;              /* with its first page; -1 */
 	uint64_t lacks;            /* records it ended without */
 	struct reader_split * split; /* read in windows; or NULL */
+	int is_late;               /* after rows of it were given */
+	struct reader_seen seen;
 	/* reader_sync.c, for syncs */
 	uint64_t index;            /* parts before it */
 	uint64_t chain, in_hash;   /* of their inputs, and of its own */
@@ -115,6 +130,10 @@ struct reader_part {
 	enum part_check check;
 	struct page * checked;     /* waits for the check */
 	int resumes;               /* its first answer is yet to come */
+	int by_token;              /* the same, at a token of an earlier run */
+	char * token;              /* of the page held, or of none yet given */
+	struct value * from;       /* it is asked from there; or NULL */
+	int is_told;               /* that it was read to its end */
 	int begins;                /* the next page is the first of a bound */
 };
 
@@ -133,6 +152,7 @@ struct reader_sync {
 	int64_t newest;            /* the last row's */
 	json_t * bound;            /* as a value of the column; NULL: not moved */
 	unsigned again;            /* how often that bound was begun anew */
+	struct reader_tokens * tokens; /* reader_token.c; or NULL */
 };
 
 /* Where parts come from (reader_parts.c). */
@@ -175,6 +195,7 @@ struct reader {
 	struct reader_source src;
 	struct reader_part * head, ** tail;
 	size_t nparts;
+	uint64_t good;             /* parts that ended and were not left out */
 	size_t width;              /* calls side by side */
 	unsigned depth;            /* of partitions over partitions */
 	int is_window;             /* of a list that is split */
@@ -243,9 +264,11 @@ void reader_paginate_hold(struct reader_part * p, struct page * page);
 /*
  * reader_split.c.  begin: the list of ${p}, of which one page has come, has more
  * than the ${cap} rows that the service shows: whether it is read in windows from
- * now on.  next: read the next of them, in place of a call; sets p->state.
+ * now on, without that page.  late: the same in mid-list, whose rows were or are
+ * about to be given.  next: read the next of them, in place of a call; sets p->state.
  */
 int reader_split_begin(struct reader_part * p, int64_t cap);
+int reader_split_late(struct reader_part * p);
 void reader_split_next(struct reader_part * p);
 void reader_split_free(struct reader_split * s); /* NULL is a no-op */
 
@@ -269,6 +292,8 @@ void reader_sync_given(struct reader_part * p);
 int reader_sync_over(struct reader_part * p);
 /** reader_sync_lost(e): Make of ${e} that the mark leads nowhere; -1. */
 int reader_sync_lost(const struct reader * r, struct err * e);
+/** reader_sync_hash(h, v): ${h}, and this value. */
+uint64_t reader_sync_hash(uint64_t h, const struct value * v);
 void reader_sync_part_free(struct reader_part * p);
 void reader_sync_free(struct reader * r);
 
@@ -285,6 +310,32 @@ int reader_restart_after(struct reader_part * p, const struct page * page,
 int reader_restart_again(struct reader_part * p, struct err * e) MUST_CHECK;
 int reader_restart_to(struct reader * r, const json_t * v, struct err * e)
     MUST_CHECK;
+
+/** reader_paginate_token(p, a, bad): What ${a} says is to be sent in the beginning of
+ * the next run, allocated; NULL: nothing, or (${*bad}) no memory. */
+char * reader_paginate_token(const struct reader_part * p,
+    const struct reader_answer * a, int * bad);
+
+/*
+ * reader_token.c; without tokens they do nothing.
+ * begin: let a new part stand at its token.  after: the page of ${a} was taken: keep
+ * its token.  held: if it has no rows tell it; given: its rows are given.  lost: the
+ * service has forgotten it; 0: there was none to forget.  tell: what was given is
+ * used.  enough: of the part that is given no more are needed; waits: that may be so
+ * once its rows are used.
+ * bind: whether its next request is asked from its value (undone by plan_unbind()).
+ */
+int reader_token_begin(struct reader_part * p, struct err * e) MUST_CHECK;
+int reader_token_after(struct reader_part * p, const struct reader_answer * a,
+    struct err * e) MUST_CHECK;
+void reader_token_held(struct reader_part * p);
+void reader_token_given(struct reader_part * p);
+int reader_token_lost(struct reader_part * p);
+void reader_token_tell(struct reader * r);
+int reader_token_enough(struct reader_part * p);
+int reader_token_waits(const struct reader_part * p);
+int reader_token_bind(const struct reader_part * p);
+void reader_token_free(struct reader_tokens * t); /* NULL is a no-op */
 
 /* reader_call.c.  start: NULL if no memory; its end is one of reader_call_done
  * and reader_call_fail, never before it returns. */

@@ -9,7 +9,7 @@
 
 #define HASH_KEY UINT64_C(0x6d6f6c746c657205)
 
-/* What is held in memory for one statement; no account is larger. */
+/* What is held for one statement where nobody says how much it may be. */
 #define BYTES_MAX ((size_t)256 << 20)
 #define BOUND_MAX 10000
 
@@ -26,7 +26,8 @@ struct reader_match {
 	int nocase;
 	struct page ** pages;
 	size_t npages, pages_cap;
-	size_t bytes;
+	struct read_ctx * ctx;
+	size_t bytes; /* charged to it */
 	struct slot * slots;
 	size_t nslots, nrows; /* a power of two, at most half of them used */
 	struct value * bound; /* texts are copies */
@@ -34,7 +35,7 @@ struct reader_match {
 };
 
 struct reader_match *
-reader_match_new(size_t column, int nocase)
+reader_match_new(size_t column, int nocase, struct read_ctx * ctx)
 {
 	struct reader_match * m = calloc(1, sizeof(*m));
 
@@ -42,6 +43,7 @@ reader_match_new(size_t column, int nocase)
 		return (NULL);
 	m->column = column;
 	m->nocase = nocase;
+	m->ctx = ctx;
 	return (m);
 }
 
@@ -52,6 +54,7 @@ reader_match_free(struct reader_match * m)
 
 	if (m == NULL)
 		return;
+	m->ctx->held -= m->bytes;
 	for (i = 0; i < m->npages; i++)
 		page_unref(m->pages[i]);
 	for (i = 0; i < m->nbound; i++)
@@ -170,7 +173,25 @@ keep(struct reader_match * m, struct page * p)
 		m->pages_cap = cap;
 	}
 	m->pages[m->npages++] = p;
-	m->bytes += p->bytes;
+	return (0);
+}
+
+static size_t
+most(const struct reader_match * m)
+{
+	return (m->ctx->max_held > 0 ? m->ctx->max_held : BYTES_MAX);
+}
+
+/* Room for the page and for finding its rows; 0, or -1: it is too much. */
+static int
+charge(struct reader_match * m, const struct page * p)
+{
+	size_t n = p->bytes + 4 * sizeof(*m->slots) * p->nrows;
+
+	if (n > most(m) || m->ctx->held > most(m) - n)
+		return (-1);
+	m->ctx->held += n;
+	m->bytes += n;
 	return (0);
 }
 
@@ -182,11 +203,13 @@ reader_match_add(struct reader_match * m, struct page * p, struct err * e)
 	uint64_t hash;
 	size_t i;
 
-	if (m->bytes + p->bytes > BYTES_MAX) {
+	if (charge(m, p)) {
 		page_unref(p);
 		return (err_set(e, ERR_PERMANENT, "too_big", "what completes "
-		    "the rows is more than %zu MiB: ask for fewer, or leave "
-		    "out the columns that are completed", BYTES_MAX >> 20));
+		    "the rows is more than the %zu KiB that a statement may "
+		    "hold of it: ask for fewer, leave out the columns that are "
+		    "completed, or give statements more (query_memory)",
+		    most(m) >> 10));
 	}
 	if (grow(m, p->nrows) || keep(m, p)) {
 		page_unref(p);

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/value.h"
 #include "conn/page.h"
+#include "conn/reader.h"
 
 /*
  * The rows of an entity that tells what many rows of another lack, found by one
@@ -11,8 +12,10 @@
  */
 struct reader_match;
 
-/** reader_match_new(column, nocase): Rows are found by this column of theirs. */
-struct reader_match * reader_match_new(size_t column, int nocase);
+/** reader_match_new(column, nocase, ctx): Rows are found by this column of theirs,
+ * and counted in ${ctx}. */
+struct reader_match * reader_match_new(size_t column, int nocase,
+    struct read_ctx * ctx);
 void reader_match_free(struct reader_match * m); /* NULL is a no-op */
 
 /** reader_match_asks(m, bound, e): 1: ${bound} was not listed, and is from now on;

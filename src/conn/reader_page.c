@@ -310,7 +310,25 @@ skipped(struct reader_call * c, const struct http_res * res)
 
 	snprintf(s.why, sizeof(s.why), "%s answered %d", http_url_safe(url,
 	    sizeof(url), c->req->url), res->status);
+	c->part->is_left = 1;
 	reader_skipped(c->part->r, &s);
+}
+
+/* Whether there is anything beside this part: where all are down, or it is the only
+ * one, that is no answer with a part left out. */
+static int
+is_one_of_many(const struct reader_part * p)
+{
+	const struct reader * r = p->r;
+	const struct reader_part * q;
+
+	if (r->is_window || r->good > 0 || !reader_parts_ended(r))
+		return (1);
+	/* Those that were left out stay in the list for a while. */
+	for (q = r->head; q != NULL; q = q->next)
+		if (q != p && !q->is_left && q->state != PART_FAILED)
+			return (1);
+	return (0);
 }
 
 /* What an earlier run left off at may be gone; then the service says so in its own
@@ -323,6 +341,26 @@ is_lost(const struct reader_call * c, enum answer_kind kind,
 		return (0);
 	return (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
 	    (kind == ANSWER_ERROR && e->cls == ERR_PERMANENT));
+}
+
+/* A token of an earlier run is one that the service says is gone, without a rule. */
+static enum answer_kind
+token_kind(const struct reader_call * c, const struct http_res * res,
+    enum answer_kind kind, struct err * e)
+{
+	const struct plan * p = c->part->r->plan;
+	const json_t * lost = p->list->token_lost, * v;
+	int is = lost == NULL && res->status == 410;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)lost, i, v)
+		is |= json_integer_value(v) == res->status;
+	if (!is || !c->part->by_token || (kind != ANSWER_ERROR &&
+	    kind != ANSWER_EMPTY))
+		return (kind);
+	if (kind == ANSWER_EMPTY)
+		answer_failed(p->c->m, res, c->req->url, e);
+	return (ANSWER_START_OVER);
 }
 
 /* The place in the list is there no more. */
@@ -339,12 +377,20 @@ forgotten(struct reader_call * c, const struct err * e)
 	reader_call_failed(c, e);
 }
 
+/* A value that it does not know (400, 422) has no rows. */
+static void
+empty(struct reader_call * c, const struct http_res * res)
+{
+	if (res->status == 403 || res->status == 404 || res->status == 410)
+		skipped(c, res);
+	reader_call_done(c, NULL);
+}
+
 static void
 judged(struct reader_call * c, const struct http_res * res)
 {
 	struct reader * r = c->part->r;
 	int64_t now = clock_wall_ms();
-	struct answer_budget b;
 	enum answer_kind kind;
 	json_t * body;
 	struct err e;
@@ -353,10 +399,9 @@ judged(struct reader_call * c, const struct http_res * res)
 	r->ctx->st.bytes += res->bytes;
 	if (r->ctx->st.first_ms == 0)
 		r->ctx->st.first_ms = first_ms(res, now);
-	if (r->env->limits != NULL) {
-		answer_budget(r->plan->c->m, res, now, &b);
-		limits_learn(r->env->limits, r->plan->c, &b);
-	}
+	if (r->env->limits != NULL)
+		limits_answer(r->env->limits, r->plan->c, &r->plan->list->toll,
+		    res, now);
 	body = ruled_body(c, res);
 	kind = answer_judge(r->plan->c->m, res, body, c->req->url, now, &e);
 	json_decref(body);
@@ -366,6 +411,7 @@ judged(struct reader_call * c, const struct http_res * res)
 		reader_call_failed(c, &e);
 		return;
 	}
+	kind = token_kind(c, res, kind, &e);
 	if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP) {
 		if ((apart = reader_parts_halve(c->part)) < 0) {
 			err_nomem(&e, "a partition");
@@ -406,11 +452,7 @@ judged(struct reader_call * c, const struct http_res * res)
 			reader_call_failed(c, &e);
 			break;
 		}
-		/* A value that it does not know (400, 422) has no rows. */
-		if (res->status == 403 || res->status == 404 ||
-		    res->status == 410)
-			skipped(c, res);
-		reader_call_done(c, NULL);
+		empty(c, res);
 		break;
 	case ANSWER_SKIP:
 		skipped(c, res);
@@ -419,7 +461,7 @@ judged(struct reader_call * c, const struct http_res * res)
 	case ANSWER_RETRY_SKIP:
 		reader_page_forget(c);
 		/* Where a run went on it is tried again by the next one. */
-		if (c->part->resumes)
+		if (c->part->resumes || !is_one_of_many(c->part))
 			reader_call_failed(c, &e);
 		else if (!reader_call_retry(c, &e)) {
 			skipped(c, res);
@@ -428,6 +470,13 @@ judged(struct reader_call * c, const struct http_res * res)
 		break;
 	case ANSWER_START_OVER:
 		forgotten(c, &e);
+		break;
+	case ANSWER_SPLIT:
+		reader_page_forget(c);
+		if (reader_split_late(c->part))
+			reader_call_again(c);
+		else
+			reader_call_failed(c, &e);
 		break;
 	case ANSWER_ERROR:
 		send_judged(r->env, c->req, &e);

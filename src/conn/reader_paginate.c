@@ -125,6 +125,7 @@ is_true(const json_t * v)
 struct next {
 	char * cursor, * url;
 	int no_memory; /* so that it is not taken for an end */
+	int no_place;  /* the last record does not have what leads on */
 };
 
 /* A scalar as text, allocated; NULL: there is none. */
@@ -353,6 +354,14 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 			next->cursor = strdup(a->cursor);
 			next->no_memory |= next->cursor == NULL;
 		}
+		if (next->cursor != NULL && pg->cursor_end != NULL &&
+		    strcmp(next->cursor, pg->cursor_end) == 0) {
+			free(next->cursor);
+			next->cursor = NULL;
+		} else {
+			next->no_place = pg->is_of_record && raw > 0 &&
+			    next->cursor == NULL;
+		}
 		return (next->cursor != NULL);
 	case PAGE_OFFSET:
 	case PAGE_NUMBER:
@@ -363,6 +372,23 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 		return (next->url != NULL);
 	}
 	return (0);
+}
+
+char *
+reader_paginate_token(const struct reader_part * p,
+    const struct reader_answer * a, int * bad)
+{
+	struct next next = { NULL, NULL, 0, 0 };
+	char * s = text_of(field(p, a, BODY_TOKEN), &next);
+
+	if (s != NULL &&
+	    p->r->plan->list->paginate.kind == PAGE_NEXT_URL) {
+		s = whole_url(a->url, under_base(p, s, &next), &next);
+		if (s != NULL && p->call != NULL && p->call->req != NULL)
+			request_hide(p->call->req, s);
+	}
+	*bad = next.no_memory;
+	return (s);
 }
 
 static int
@@ -517,7 +543,8 @@ int
 reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e)
 {
-	struct next next = { NULL, NULL, 0 };
+	const struct manifest_paginate * pg = &p->r->plan->list->paginate;
+	struct next next = { NULL, NULL, 0, 0 };
 	int more, again;
 
 	p->offset += (int64_t)a->page->raw;
@@ -537,10 +564,14 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	reader_paginate_end(p);
 	p->cursor = next.cursor;
 	p->next_url = next.url;
-	if (next.no_memory || again)
+	if (next.no_memory || next.no_place || again)
 		p->number--; /* for the message: it is this page's */
 	if (next.no_memory)
 		return (err_nomem(e, "the next page"));
+	if (next.no_place)
+		return (err_set(e, ERR_PERMANENT, "page_cursor", "the last "
+		    "record does not have what the next page goes on from: "
+		    "mend from_record in the manifest"));
 	if (again)
 		return (err_set(e, ERR_PERMANENT, "page_repeats", "the service "
 		    "sent a page once more; its paging would not end: "
@@ -553,6 +584,10 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 	}
 	tell_lack(p, a);
 	check_caps(p, a, more);
+	/* The rest of it, if that may be asked for in windows. */
+	if (p->has_failed && pg->kind != PAGE_NONE &&
+	    strcmp(p->e.code, "max_pages") != 0)
+		(void)reader_split_late(p);
 	tell_total(p, a);
 	return (0);
 }

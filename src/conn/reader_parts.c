@@ -5,7 +5,8 @@
 #include <strings.h>
 
 #include "base/log.h"
-#include "conn/reader_internal.h"
+#include "conn/reader_ask.h"
+#include "conn/reader_split.h"
 
 #define DEPTH_MAX 4
 
@@ -16,47 +17,23 @@ parent_plan(const struct reader * r, const json_t * in, struct err * e)
 {
 	const struct manifest_entity * ent = r->src.ent;
 	const struct manifest_list * list = r->plan->list;
-	size_t n = 0, max = json_object_size(in) +
-	    json_object_size(list->where) + 1;
-	struct plan_given * given = calloc(max, sizeof(*given));
-	struct value * values = calloc(max, sizeof(*values));
-	struct plan * p = NULL;
 	const json_t * from[2] = { in, list->where }, * v;
+	struct reader_ask ask;
+	struct plan * p;
 	const char * name;
 	int at, i;
 
-	if (given == NULL || values == NULL) {
-		err_nomem(e, "a partition");
-		goto out;
-	}
+	if (reader_ask_begin(&ask, json_object_size(in) +
+	    json_object_size(list->where), e))
+		return (NULL);
 	for (i = 0; i < 2; i++)
 		json_object_foreach((json_t *)(uintptr_t)from[i], name, v) {
 			at = manifest_column(ent, name);
-			if (at < 0 || (i == 0 && !ent->columns[at].is_input))
-				continue;
-			values[n].type = VALUE_TEXT;
-			if (json_is_string(v)) {
-				values[n].s = json_string_value(v);
-				values[n].len =
-				    (uint32_t)json_string_length(v);
-			} else if (json_is_real(v)) {
-				values[n].type = VALUE_REAL;
-				values[n].d = json_real_value(v);
-			} else {
-				values[n].type = VALUE_INT;
-				values[n].i = json_is_true(v) ? 1 :
-				    json_integer_value(v);
-			}
-			given[n].column = (size_t)at;
-			given[n].op = OP_EQ;
-			given[n].values = &values[n];
-			given[n].nvalues = 1;
-			n++;
+			if (at >= 0 && (i == 1 || ent->columns[at].is_input))
+				reader_ask_input(&ask, (size_t)at, v);
 		}
-	p = plan_new(r->plan->c, ent, given, n, NULL, 0, e);
-out:
-	free(given);
-	free(values);
+	p = plan_new(r->plan->c, ent, ask.given, ask.n, NULL, 0, e);
+	reader_ask_end(&ask);
 	return (p);
 }
 
@@ -357,6 +334,7 @@ reader_parts_free(struct reader_part * p)
 	json_decref(p->in);
 	reader_paginate_end(p);
 	reader_split_free(p->split);
+	reader_seen_forget(&p->seen);
 	reader_sync_part_free(p);
 	free(p);
 }

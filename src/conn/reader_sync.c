@@ -5,7 +5,7 @@
 
 #include "base/hash64.h"
 #include "base/log.h"
-#include "conn/reader_internal.h"
+#include "conn/reader_split.h"
 
 /*
  * Reading for a sync: where a list stands is told so that a later reader can go on
@@ -36,6 +36,8 @@ reader_sync_part_free(struct reader_part * p)
 	place_free(&p->here);
 	place_free(&p->last);
 	page_unref(p->checked);
+	free(p->token);
+	free(p->from);
 }
 
 void
@@ -46,6 +48,7 @@ reader_sync_free(struct reader * r)
 	json_decref(r->sync->mark);
 	json_decref(r->sync->resume);
 	json_decref(r->sync->bound);
+	reader_token_free(r->sync->tokens);
 	free(r->sync);
 }
 
@@ -80,8 +83,8 @@ hash_num(uint64_t h, uint64_t n)
 	return (hash64(h, (const char *)&n, sizeof(n)));
 }
 
-static uint64_t
-hash_value(uint64_t h, const struct value * v)
+uint64_t
+reader_sync_hash(uint64_t h, const struct value * v)
 {
 	switch ((enum value_type)v->type) {
 	case VALUE_NULL:
@@ -116,7 +119,7 @@ hash_rows(const struct reader * r, const struct page * page)
 		for (i = 0; i < ent->ncolumns; i++)
 			if (all || ent->columns[i].is_key ||
 			    (int)i == r->sync->column)
-				h = hash_value(h, &v[i]);
+				h = reader_sync_hash(h, &v[i]);
 	}
 	return (h);
 }
@@ -241,6 +244,7 @@ reader_sync_given(struct reader_part * p)
 
 	if (s == NULL)
 		return;
+	reader_token_given(p);
 	json_decref(s->mark);
 	s->mark = NULL;
 	if (p->has_failed)
@@ -272,7 +276,8 @@ reader_sync_over(struct reader_part * p)
 	struct reader_sync * s = p->r->sync;
 
 	/* A sync's rows are written by their keys. */
-	if ((s == NULL && p->is_out) || p->overs++ == OVERS_MAX)
+	if ((s == NULL && p->is_out) || p->overs++ == OVERS_MAX ||
+	    (s != NULL && !reader_token_lost(p)))
 		return (0);
 	if (s != NULL)
 		s->newest = INT64_MIN;
@@ -387,6 +392,8 @@ reader_sync_part(struct reader_part * p, struct err * e)
 		return (err_nomem(e, "a partition"));
 	if (s->part != NULL)
 		s->part(s->part_arg, p->in_hash, p->in);
+	if (reader_token_begin(p, e))
+		return (-1);
 	if ((o = s->resume) == NULL)
 		return (1);
 	if ((int64_t)p->index < count_at(o, "part"))
@@ -448,6 +455,7 @@ accept(struct reader_part * p, struct page * page, struct err * e)
 	p->last = p->here;
 	memset(&p->here, 0, sizeof(p->here));
 	reader_paginate_hold(p, page);
+	reader_token_held(p);
 	return (0);
 }
 
@@ -501,11 +509,12 @@ reader_sync_take(struct reader_part * p, struct reader_answer * a,
 		p->state = PART_DONE;
 		return (0);
 	}
-	if (reader_paginate_after(p, a, e)) {
+	reader_seen_add(p, a->page);
+	if (reader_paginate_after(p, a, e) || reader_token_after(p, a, e)) {
 		page_unref(a->page);
 		return (-1);
 	}
-	if (p->split != NULL) {
+	if (p->split != NULL && !p->is_late) {
 		page_unref(a->page);
 		p->state = PART_READY;
 		return (0);

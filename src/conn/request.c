@@ -31,7 +31,7 @@ request_prepare(struct connector * c, const struct manifest_entity * ent,
     struct err * e)
 {
 	struct plan p = { .c = c, .ent = ent, .limit = -1 };
-	const struct page_pos first = { NULL, NULL, 0, 0, 0 };
+	const struct page_pos first = { 0 };
 	struct request * r = NULL;
 	json_t * in;
 
@@ -55,7 +55,7 @@ static struct request *
 test_entity(struct connector * c, const struct manifest_entity * ent,
     struct err * e)
 {
-	const struct page_pos first = { NULL, NULL, 0, 0, 0 };
+	const struct page_pos first = { 0 };
 	struct plan * p = plan_new(c, ent, NULL, 0, NULL, 0, e);
 	struct request * r = NULL;
 	json_t * in;

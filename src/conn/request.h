@@ -57,6 +57,8 @@ struct page_pos {
 	int64_t offset;        /* records seen */
 	int64_t number;        /* pages seen */
 	int size;              /* records to ask for; 0: the manifest's */
+	int shows;             /* it is only shown: inputs that are their own names
+	                          in braces stay so */
 };
 
 /* What an action's requests may speak of beside its arguments. */
@@ -67,6 +69,8 @@ struct request_given {
 	const json_t * answer;
 	const struct http_res * res;
 	const char * url;
+	int shows;             /* they are only shown, what an answer will tell as
+	                          its name in braces */
 };
 
 /**

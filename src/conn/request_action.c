@@ -73,6 +73,7 @@ request_action(struct connector * c, const struct manifest_action * act,
 	if (given != NULL) {
 		b.env.lookup = given->lookup;
 		b.env.action = given->own;
+	b.env.shows = given->shows;
 	}
 	b.env.service = act->service;
 	b.raw = act->raw;
@@ -165,6 +166,8 @@ static int
 poll_url(struct request_build * b, const struct manifest_poll * p,
     const char * own, struct err * e)
 {
+	if (b->env.shows)
+		return (request_build_url(b, p->url, e));
 	if (!template_knows(p->url, &b->env))
 		return (err_set(e, ERR_PERMANENT, "no_url", "the service did "
 		    "not say where to ask"));
@@ -186,6 +189,7 @@ request_poll(struct connector * c, const struct manifest_action * act,
 
 	b.env.lookup = given->lookup;
 	b.env.action = given->own;
+	b.env.shows = given->shows;
 	b.env.answer = given->answer;
 	b.env.header = headers;
 	if (ok && headers == NULL)
@@ -217,6 +221,7 @@ request_probe(struct connector * c, const struct manifest_action * act,
 
 	b.env.lookup = given->lookup;
 	b.env.action = given->own;
+	b.env.shows = given->shows;
 	if (is_elsewhere(c, p->url))
 		b.auth = act->auth;
 	ok = ok && request_build_url(&b, p->url, e) == 0 &&

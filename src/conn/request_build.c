@@ -117,13 +117,15 @@ request_build_set(struct request_build * b, enum param_where where,
 	json_t * text;
 	int rc = -1;
 
+	/* References in there are resolved when it is sent; a header's template
+	 * has looked itself. */
+	if (v != NULL && ((where == IN_BODY && b->body_marked) ||
+	    (where == IN_HEADER && !b->env.mark)) && template_has_mark(v)) {
+		json_decref(v);
+		return (err_set(e, ERR_CONFIG, "template", "what goes into %s "
+		    "holds a control character", name));
+	}
 	if (where == IN_BODY) {
-		/* References in there are resolved when it is sent. */
-		if (b->body_marked && v != NULL && template_has_mark(v)) {
-			json_decref(v);
-			return (err_set(e, ERR_CONFIG, "template", "what goes "
-			    "into %s holds a control character", name));
-		}
 		if (b->body == NULL)
 			b->body = json_object();
 		rc = v == NULL ? -1 : set_path(b->body, name, v);
@@ -393,6 +395,8 @@ end_url(struct request_build * b, struct err * e)
 		    "request would be longer than %d bytes", REQUEST_MAX_URL));
 	if (b->url.len == 0 && buf_adds(&b->url, ""))
 		return (err_nomem(e, "a request"));
+	if (b->env.shows)
+		request_url_names(b->url.p, b->env.in);
 	b->r->url = b->url.p;
 	b->url.p = NULL;
 	b->r->no_compress = is_loopback(b->r->url);

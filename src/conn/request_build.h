@@ -83,6 +83,10 @@ void request_url_query(struct buf * out, const json_t * query);
 int request_url_resolve(const char * own, const char * next, struct buf * out,
     struct err * e) MUST_CHECK;
 
+/** request_url_names(url, in): The names in braces that env.shows speaks of, of
+ * ${in} or an action's, stand in ${url} as they are. */
+void request_url_names(char * url, const json_t * in);
+
 /** request_page_build(b, p, in, pos, e): All but the end of request_page().
  * request_clauses(b, p, in, size, e): The texts of p->list's clause languages, for a
  * page of ${size} records. */

@@ -512,6 +512,7 @@ request_page(const struct plan * p, const json_t * in,
 
 	/* A window that moves from page to page would lose rows or double them. */
 	b.env.now_ms = p->now_ms;
+	b.env.shows = pos->shows;
 	ok = ok && request_page_build(&b, p, in, pos, e) == 0;
 	r = request_build_end(&b, p->list->method, ok, e);
 	if (r == NULL)

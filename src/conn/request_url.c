@@ -1,4 +1,5 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -67,6 +68,42 @@ request_url_query(struct buf * out, const json_t * query)
 		out->len = (size_t)(hash - out->p);
 	}
 	add_all(out, query, add_param);
+}
+
+/* Whether the ${n} bytes at ${s} name what is not known yet. */
+static int
+is_name(const char * s, size_t n, const json_t * in)
+{
+	char name[130], self[134];
+	const char * v;
+
+	if (n == 0 || n >= sizeof(name))
+		return (0);
+	memcpy(name, s, n);
+	name[n] = '\0';
+	snprintf(self, sizeof(self), "{%s}", name);
+	v = json_string_value(json_object_get(in, name));
+	return (strcmp(name, "lookup") == 0 || strncmp(name, "action.", 7) == 0 ||
+	    (v != NULL && strcmp(v, self) == 0));
+}
+
+void
+request_url_names(char * url, const json_t * in)
+{
+	char * p = url, * end;
+
+	while ((p = strstr(p, "%7B")) != NULL) {
+		end = strstr(p + 3, "%7D");
+		if (end == NULL || !is_name(p + 3, (size_t)(end - p) - 3, in)) {
+			p += 3;
+			continue;
+		}
+		*p = '{';
+		memmove(p + 1, p + 3, (size_t)(end - p) - 3);
+		p += 1 + (end - p) - 3;
+		*p++ = '}';
+		memmove(p, end + 3, strlen(end + 3) + 1);
+	}
 }
 
 struct origin {

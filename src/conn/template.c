@@ -243,6 +243,36 @@ place(const struct template_expr * x, const json_t * v,
 	return (0);
 }
 
+/* Whether ${v} is but the name of what ${path} will be. */
+static int
+stands_for(const char * path, const json_t * v)
+{
+	const char * s = json_string_value(v);
+	size_t n;
+
+	if (strncmp(path, "in.", 3) == 0)
+		path += 3;
+	n = strlen(path);
+	return (s != NULL && json_string_length(v) == n + 2 && s[0] == '{' &&
+	    memcmp(s + 1, path, n) == 0 && s[n + 1] == '}');
+}
+
+/* What nobody can know yet: "{header.Location}". */
+static void
+add_names(const struct template_expr * x, struct buf * out)
+{
+	const char * p;
+	size_t i;
+
+	for (i = 0; i < x->npaths; i++) {
+		p = template_path(x, i);
+		if (strncmp(p, "in.", 3) == 0)
+			p += 3;
+		buf_addf(out, "%s%s", i == 0 ? "{" : " or ", p);
+	}
+	buf_addc(out, '}');
+}
+
 /* One scalar. */
 static int
 add_scalar(struct template_expr * x, const struct template_env * env,
@@ -253,6 +283,10 @@ add_scalar(struct template_expr * x, const struct template_env * env,
 	enum template_filter was = x->filter;
 	int rc = 0, secret = template_is_secret(x->path, env);
 
+	if (env->shows && stands_for(x->path, v)) {
+		buf_add(out, json_string_value(v), json_string_length(v));
+		return (0);
+	}
 	if (scalar_text(v, &text))
 		rc = err_set(e, ERR_CONFIG, "template", json_is_array(v) ||
 		    json_is_object(v) ? "{{%s}} is a list or an object, which "
@@ -333,7 +367,10 @@ add_value(struct template_expr * x, const struct template_env * env,
 	size_t i;
 	int rc = 0;
 
-	if (v == NULL || json_is_null(v))
+	if ((v == NULL || json_is_null(v)) && env->shows &&
+	    strncmp(x->path, "config.", 7) != 0)
+		add_names(x, out);
+	else if (v == NULL || json_is_null(v))
 		rc = template_missing(x->path, e);
 	else if (json_is_array(v) && (quote == QUOTE_URL ||
 	    quote == QUOTE_SEGMENT))

@@ -56,6 +56,10 @@ struct template_env {
 	/* The names of template_is_late() stand for themselves, as secrets: they
 	 * are filled in when the request is sent. */
 	int late;
+	/* For EXPLAIN: what an input, an answer or the like will only tell later is
+	 * written as its name in braces, "{repo}", wherever it goes.  What is that
+	 * name already stands for itself. */
+	int shows;
 	/*
 	 * Resolves what secret fields refer to; NULL: the reference itself is
 	 * written ("***" for what is none), for EXPLAIN and messages.

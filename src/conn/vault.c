@@ -60,11 +60,11 @@ cite_former(void * arg, const char * path, const char * key)
 	struct citing * c = arg;
 	struct buf b = BUF_INIT(SECRET_VALUE_MAX + 1);
 	const struct vault_path * p = vault_path_find(c->v, path);
-	const struct vault_key * k = p ? vault_path_key(p, key) : NULL;
+	const struct vault_key * k = p ? vault_keys_find(p, key) : NULL;
 	struct err e;
 
 	if (k != NULL && k->former != NULL &&
-	    vault_open(p, k, k->former, &b, &e) == 0)
+	    vault_keys_open(p, k, k->former, &b, &e) == 0)
 		c->found(c->arg, b.p, b.len);
 	buf_wipe(&b);
 }

@@ -102,11 +102,27 @@ void vault_path_free(struct vault_path * p);
 void vault_path_begin(struct vault_path * p);
 /** vault_path_step(p): PATH_AUTH, and that has ended. */
 void vault_path_step(struct vault_path * p);
-const struct vault_key * vault_path_key(const struct vault_path * p,
+
+/* vault_keys.c: a path's values */
+/** vault_keys_find(p, name): That key, or NULL. */
+const struct vault_key * vault_keys_find(const struct vault_path * p,
     const char * name);
-/** vault_open(p, k, sealed, out, e): A value as it is, at the end of ${out}. */
-int vault_open(const struct vault_path * p, const struct vault_key * k,
+/** vault_keys_open(p, k, sealed, out, e): A value as it is, at the end of ${out}. */
+int vault_keys_open(const struct vault_path * p, const struct vault_key * k,
     const char * sealed, struct buf * out, struct err * e) MUST_CHECK;
+/** Values that are being read: ${n} of ${keys}, and whether one is another than it
+ * was. */
+struct vault_taking {
+	struct vault_path * p;
+	struct vault_key * keys;
+	size_t n;
+	int differs;
+};
+/** vault_keys_take(t, key, v, n, e): One more, sealed; there is room for it. */
+int vault_keys_take(void * t, const char * key, const char * v, size_t n,
+    struct err * e) MUST_CHECK;
+/** vault_keys_free(keys, n): Wiped. */
+void vault_keys_free(struct vault_key * keys, size_t n);
 
 /* vault_refs.c */
 struct vault_path * vault_path_find(const struct vault * v, const char * path);

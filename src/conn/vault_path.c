@@ -20,123 +20,6 @@ path_enter(struct vault_path * p, enum vault_path_state state)
 	p->state = state;
 }
 
-/* ---- values ---- */
-
-static void
-wipe_text(char * s)
-{
-	if (s != NULL)
-		explicit_bzero(s, strlen(s));
-	free(s);
-}
-
-static void
-key_wipe(struct vault_key * k)
-{
-	free(k->name);
-	wipe_text(k->sealed);
-	wipe_text(k->former);
-}
-
-static void
-keys_free(struct vault_key * keys, size_t n)
-{
-	while (n > 0)
-		key_wipe(&keys[--n]);
-	free(keys);
-}
-
-const struct vault_key *
-vault_path_key(const struct vault_path * p, const char * name)
-{
-	size_t i;
-
-	for (i = 0; i < p->nkeys; i++)
-		if (strcmp(p->keys[i].name, name) == 0)
-			return (&p->keys[i]);
-	return (NULL);
-}
-
-int
-vault_open(const struct vault_path * p, const struct vault_key * k,
-    const char * sealed, struct buf * out, struct err * e)
-{
-	struct buf name = BUF_INIT(4096);
-	int rc;
-
-	if (buf_addf(&name, "%s#%s", p->path, k->name))
-		rc = err_nomem(e, "a secret");
-	else
-		rc = secret_box_open(&p->v->key, name.p, sealed, out, e);
-	buf_free(&name);
-	return (rc);
-}
-
-/* Whether ${k} has the value ${v} already. */
-static int
-is_same(const struct vault_path * p, const struct vault_key * k,
-    const char * v, size_t n)
-{
-	struct buf now = BUF_INIT(SECRET_VALUE_MAX + 1);
-	struct err e;
-	int same;
-
-	if (k->sealed == NULL)
-		return (n == 0);
-	same = buf_reserve(&now, n + 4096) == 0 && vault_open(p, k, k->sealed,
-	    &now, &e) == 0 && now.len == n && memcmp(now.p, v, n) == 0;
-	buf_wipe(&now);
-	return (same);
-}
-
-struct taking {
-	struct vault_path * p;
-	struct vault_key * keys;
-	size_t n;
-	int differs;
-};
-
-static int
-seal(struct vault_path * p, const char * key, const char * v, size_t n,
-    char ** out, struct err * e)
-{
-	struct buf name = BUF_INIT(4096), b = BUF_INIT(SECRET_VALUE_MAX * 2);
-	int rc;
-
-	if (buf_addf(&name, "%s#%s", p->path, key))
-		rc = err_nomem(e, "a secret");
-	else
-		rc = secret_box_seal(&p->v->key, name.p, v, n, &b, e);
-	buf_free(&name);
-	if (rc != 0)
-		buf_free(&b);
-	*out = b.p;
-	return (rc);
-}
-
-static int
-take_one(void * arg, const char * key, const char * v, size_t n,
-    struct err * e)
-{
-	struct taking * t = arg;
-	const struct vault_key * old = vault_path_key(t->p, key);
-	struct vault_key * k = &t->keys[t->n];
-	const char * former = old ? old->former : NULL;
-
-	k->size = n;
-	if (n > SECRET_VALUE_MAX)
-		n = 0; /* it may be none that is asked for */
-	if (old == NULL || !is_same(t->p, old, v, n)) {
-		t->differs = 1;
-		former = old ? old->sealed : NULL;
-	}
-	t->n++;
-	if ((k->name = strdup(key)) == NULL ||
-	    (former != NULL && (k->former = strdup(former)) == NULL))
-		return (err_nomem(e, "a secret"));
-	return (n > 0 ? seal(t->p, key, v, n, &k->sealed, e) : 0);
-}
-
 /* ---- how it ends ---- */
 
 static void
@@ -163,7 +46,7 @@ failed(struct vault_path * p, const struct err * e)
 }
 
 static void
-took(struct vault_path * p, struct taking * t, int64_t lives_ms)
+took(struct vault_path * p, struct vault_taking * t, int64_t lives_ms)
 {
 	int64_t ms = p->v->o.cache_ms;
 
@@ -171,7 +54,7 @@ took(struct vault_path * p, struct taking * t, int64_t lives_ms)
 		ms = lives_ms;
 	if (t->differs || t->n != p->nkeys)
 		p->changed = ++p->v->changes;
-	keys_free(p->keys, p->nkeys);
+	vault_keys_free(p->keys, p->nkeys);
 	/* There was room for many. */
 	p->keys = realloc(t->keys, (t->n + 1) * sizeof(*t->keys));
 	if (p->keys == NULL)
@@ -190,18 +73,18 @@ took(struct vault_path * p, struct taking * t, int64_t lives_ms)
 static void
 take(struct vault_path * p, const struct http_res * res)
 {
-	struct taking t = { .p = p };
+	struct vault_taking t = { .p = p };
 	int64_t lives_ms = 0;
 	struct err e;
 
 	if ((t.keys = calloc(VAULT_KEYS_MAX, sizeof(*t.keys))) == NULL) {
 		err_nomem(&e, "a secret");
 	} else if (vault_answer_data(res->body, res->body_len, p->version,
-	    take_one, &t, &lives_ms, &e) == 0) {
+	    vault_keys_take, &t, &lives_ms, &e) == 0) {
 		took(p, &t, lives_ms);
 		return;
 	}
-	keys_free(t.keys, t.n);
+	vault_keys_free(t.keys, t.n);
 	/* No answer of a Vault's: a proxy's, perhaps. */
 	if (e.cls != ERR_CONFIG) {
 		e.cls = ERR_TRANSIENT;
@@ -423,6 +306,6 @@ vault_path_free(struct vault_path * p)
 {
 	http_cancel(p->call);
 	loop_soon_cancel(p->v->o.loop, &p->soon);
-	keys_free(p->keys, p->nkeys);
+	vault_keys_free(p->keys, p->nkeys);
 	free(p);
 }

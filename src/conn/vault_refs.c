@@ -180,13 +180,13 @@ vault_get(struct vault * v, const char * ref, struct buf * out, struct err * e)
 	if (p != NULL && is_good(p, now)) {
 		if (now > p->ahead_us && p->state == PATH_IDLE)
 			loop_soon(v->o.loop, &p->soon, on_ahead, p);
-		if ((k = vault_path_key(p, key)) == NULL)
+		if ((k = vault_keys_find(p, key)) == NULL)
 			return (no_key(p, ref, now, e));
 		if (k->sealed == NULL)
 			return (err_set(e, ERR_CONFIG, "secret", k->size == 0 ?
 			    "%.200s is empty" : "%.200s has more than 64 KiB, "
 			    "which no secret has here", ref));
-		return (vault_open(p, k, k->sealed, out, e));
+		return (vault_keys_open(p, k, k->sealed, out, e));
 	}
 	if (p != NULL && p->has_err && now < p->err_until_us) {
 		*e = p->e;
@@ -211,9 +211,9 @@ vault_last(const struct vault * v, const char * ref, struct buf * out)
 
 	if (vault_ref_split(ref, path, &key, &e) ||
 	    (p = vault_path_find(v, path)) == NULL ||
-	    (k = vault_path_key(p, key)) == NULL || k->sealed == NULL)
+	    (k = vault_keys_find(p, key)) == NULL || k->sealed == NULL)
 		return (-1);
-	return (vault_open(p, k, k->sealed, out, &e));
+	return (vault_keys_open(p, k, k->sealed, out, &e));
 }
 
 uint64_t

@@ -461,6 +461,8 @@ add_stats(struct buf * b, const char * key, const struct query_stats * st)
 	}
 	if (st->sync.entity != NULL)
 		add_written(b, &st->sync);
+	if (st->not_ok)
+		buf_adds(b, ",\"ok\":false");
 	buf_addc(b, '}');
 }
 

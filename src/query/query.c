@@ -212,7 +212,8 @@ query_main(void * arg)
 	query_enter(q, QUERY_PREPARE);
 	if (query_stopped(q, &q->e) || query_check(q, &q->e) ||
 	    query_breathe(q) != 0 || query_db_open(q, &q->e) ||
-	    query_db_attach(q, &q->e) || prepare(q, &q->e) ||
+	    query_db_attach(q, &q->e) || query_literals(q, &q->e) ||
+	    prepare(q, &q->e) ||
 	    query_breathe(q) != 0 || run_rows(q, &q->e))
 		q->failed = 1;
 	/* Where only the breath told us to stop. */

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "conn/conn_env.h"
 #include "conn/connector.h"
+#include "conn/plan.h"
 #include "conn/reader.h"
 #include "loop/loop.h"
 #include "target/elastic.h"
@@ -71,6 +72,10 @@ struct query_sync {
 	/* Called for each part that is listed (reader_sync_parts), or NULL. */
 	void (*part)(void * arg, uint64_t hash, const json_t * in);
 	void * arg;
+	/* Go on by the service's tokens; that of each part is asked of ${cursors}, and
+	 * told. */
+	int by_token;
+	const struct reader_cursors * cursors; /* or NULL */
 };
 
 struct query_opts {
@@ -86,6 +91,8 @@ struct query_opts {
 	const struct query_sync * sync; /* borrowed until done; NULL: none */
 	unsigned no_push : 1;  /* ask services for everything and evaluate here,
 	                          for tests that compare */
+	unsigned as_is : 1;    /* literals that cannot be of a column are compared
+	                          as SQLite does, for such tests */
 };
 
 enum query_type { QUERY_NULL, QUERY_INT, QUERY_REAL, QUERY_TEXT, QUERY_BLOB };
@@ -112,6 +119,19 @@ struct query_stats {
 	int64_t ms;
 	struct read_stats api; /* of services; 0 for targets */
 	struct query_written sync;
+	unsigned not_ok : 1;   /* the row tells of something that does not work */
+};
+
+/* How the rows of one scan will be asked for.  All is borrowed for the call. */
+struct query_scan {
+	const struct plan * plan; /* what goes down; values not known yet are stood
+	                             in for */
+	int known;             /* all of them are known */
+	int ordered;           /* the service gives the order that was asked, ... */
+	const struct plan_order * orders; /* ... by these */
+	size_t norders;
+	int sorts;             /* it is made here */
+	int64_t limit;         /* rows wanted at most; -1: all; -2: not known */
 };
 
 /*
@@ -132,6 +152,9 @@ struct query_sink {
 	 * at most every 200 ms while there is nothing new but ${st}.  NULL: it
 	 * is not said. */
 	void (*progress)(void * arg, const struct query_stats * st);
+	/* Of opts.explain, before each row: what that row says in words.  NULL: it
+	 * is not said. */
+	void (*scan)(void * arg, const struct query_scan * s);
 };
 
 /**

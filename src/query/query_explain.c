@@ -2,9 +2,11 @@
  * EXPLAIN in terms of the services: a row a scan, in the order of the program.
  * Nothing is asked.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "conn/limits.h"
 #include "conn/request.h"
 #include "query/query_live.h"
 #include "target/elastic_search.h"
@@ -28,20 +30,19 @@ line_free(struct line * l)
 
 /* The columns that orders name. */
 static void
-say_order(const struct query_live * v, const struct query_choice * ch,
-    struct buf * out)
+say_order(const struct query_scan * s, struct buf * out)
 {
-	const struct manifest_entity * ent = v->ents[ch->h.entity].ent;
+	const struct plan * p = s->plan;
 	size_t i;
 
-	if (ch->h.sorts)
+	if (s->sorts)
 		buf_adds(out, "here");
-	else if (ch->h.ordered) {
+	else if (s->ordered) {
 		buf_adds(out, "by the service: ");
-		for (i = 0; i < ch->h.norders; i++)
+		for (i = 0; i < s->norders; i++)
 			buf_addf(out, "%s%s%s", i > 0 ? ", " : "",
-			    ent->columns[ch->h.orders[i].column].name,
-			    ch->h.orders[i].desc ? " DESC" : "");
+			    p->ent->columns[s->orders[i].column].name,
+			    s->orders[i].desc ? " DESC" : "");
 	}
 }
 
@@ -79,6 +80,7 @@ say_calls(const struct query_choice * ch, const char * before,
     const struct plan * p, struct buf * out)
 {
 	const struct manifest_paginate * pg = &p->list->paginate;
+	struct buf cost = BUF_INIT(1000);
 	int size = pg->size;
 
 	if (pg->kind == PAGE_NONE)
@@ -90,8 +92,53 @@ say_calls(const struct query_choice * ch, const char * before,
 	if (p->list->partition != NULL)
 		buf_addf(out, ", for each of %s", p->list->partition);
 	say_lazy(p, out);
+	limits_describe(p->c, &p->list->toll, &cost);
+	if (cost.len > 0)
+		buf_addf(out, ", each takes %s", cost.p);
+	buf_free(&cost);
 	if (is_asked_a_row(ch) && before != NULL)
 		buf_addf(out, ", for each different row of %s", before);
+}
+
+/* What the rows of the entity that it is listed for will give. */
+static int
+name_inputs(const struct plan * p, json_t * in, struct err * e)
+{
+	const char * name;
+	char text[140];
+	const json_t * v;
+
+	json_object_foreach((json_t *)(uintptr_t)p->list->bind, name, v) {
+		(void)v;
+		snprintf(text, sizeof(text), "{%.130s}", name);
+		if (json_object_get(in, name) == NULL &&
+		    json_object_set_new(in, name, json_string(text)))
+			return (err_nomem(e, "EXPLAIN"));
+	}
+	return (0);
+}
+
+static int
+say_call(const struct plan * p, json_t * inputs, size_t n, struct buf * out,
+    struct err * e)
+{
+	struct page_pos pos = { .shows = p->list->partition != NULL };
+	json_t * in = json_array_get(inputs, 0);
+	struct request * r;
+
+	if ((pos.shows && name_inputs(p, in, e)) ||
+	    (r = request_page(p, in, &pos, e)) == NULL)
+		return (-1);
+	buf_addf(out, "%s ", r->method);
+	request_show_url(r, out);
+	if (n > 1)
+		buf_addf(out, " (and %zu more)", n - 1);
+	if (r->body != NULL) {
+		buf_addc(out, ' ');
+		buf_add(out, r->body, r->body_len);
+	}
+	request_free(r);
+	return (0);
 }
 
 /* The first request of ${p}. */
@@ -99,82 +146,70 @@ static int
 say_request(const struct query_entity * en, const struct plan * p,
     struct buf * out, struct err * e)
 {
-	struct page_pos pos = { 0 };
-	struct request * r = NULL;
 	size_t n = 0;
 	json_t * in = plan_inputs(p, &n, e);
+	int rc = 0;
 
 	if (in == NULL)
 		return (-1);
-	/* A partition's inputs come from its parent's rows. */
 	if (n == 0)
 		buf_adds(out, "none: no row can be meant");
-	else if (en->is_index) {
-		if (elastic_search_show(p, out)) {
-			json_decref(in);
-			return (err_nomem(e, "EXPLAIN"));
-		}
-	} else if (p->list->partition == NULL) {
-		if ((r = request_page(p, json_array_get(in, 0), &pos, e)) ==
-		    NULL) {
-			json_decref(in);
-			return (-1);
-		}
-		buf_addf(out, "%s ", r->method);
-		request_show_url(r, out);
-		if (n > 1)
-			buf_addf(out, " (and %zu more)", n - 1);
-		if (r->body != NULL) {
-			buf_addc(out, ' ');
-			buf_add(out, r->body, r->body_len);
-		}
-	} else
-		buf_addf(out, "%s %s", p->list->method, p->list->url);
-	request_free(r);
+	else if (!en->is_index)
+		rc = say_call(p, in, n, out, e);
+	else if (elastic_search_show(p, out))
+		rc = err_nomem(e, "EXPLAIN");
 	json_decref(in);
-	return (0);
+	return (rc);
+}
+
+/* The plan is the caller's. */
+static int
+look(struct query_live * v, const struct query_choice * ch, size_t number,
+    struct query_scan * s, struct err * e)
+{
+	int64_t all = -1;
+
+	query_key_known(&v->key, number, ch);
+	if (ch->limit == -2)
+		memcpy(v->key.p + sizeof(uint32_t), &all, sizeof(all));
+	s->plan = query_key_plan(v, ch, &v->key, 1, e);
+	s->known = ch->known;
+	s->ordered = ch->h.ordered;
+	s->orders = ch->h.orders;
+	s->norders = ch->h.norders;
+	s->sorts = ch->h.sorts;
+	s->limit = ch->limit;
+	return (s->plan == NULL ? -1 : 0);
 }
 
 static int
-fill(struct query_live * v, const struct query_choice * ch, size_t number,
-    const char * before, struct line * l, struct err * e)
+fill(struct query_live * v, const struct query_choice * ch,
+    const struct query_scan * s, const char * before, struct line * l,
+    struct err * e)
 {
 	const struct query_entity * en = &v->ents[ch->h.entity];
-	struct plan * p;
+	const struct plan * p = s->plan;
 	int64_t age = -1;
 
-	query_key_known(&v->key, number, ch);
-	if (ch->limit == -2) {
-		int64_t all = -1;
-
-		memcpy(v->key.p + sizeof(uint32_t), &all, sizeof(all));
-	}
-	if ((p = query_key_plan(v, ch, &v->key, 1, e)) == NULL)
-		return (-1);
 	buf_addf(&l->text[C_ENTITY], "%s.%s", en->c->name, en->ent->name);
 	if (say_request(en, p, &l->text[C_REQUEST], e))
-		goto fail;
+		return (-1);
 	if (ch->local.len > 0)
 		buf_add(&l->text[C_LOCAL], ch->local.p, ch->local.len);
 	plan_describe(p, &l->text[C_PUSHED], &l->text[C_LOCAL]);
-	say_order(v, ch, &l->text[C_ORDER]);
-	if (ch->limit >= 0)
+	say_order(s, &l->text[C_ORDER]);
+	if (s->limit >= 0)
 		buf_addf(&l->text[C_LIMIT], "%lld rows%s",
-		    (long long)ch->limit, p->exact ? "" : " at least");
+		    (long long)s->limit, p->exact ? "" : " at least");
 	say_calls(ch, before, p, &l->text[C_CALLS]);
-	if (v->q->opts.conn != NULL && ch->known && !en->is_index)
+	if (v->q->opts.conn != NULL && s->known && !en->is_index)
 		age = reader_cached(v->q->opts.conn, p);
 	if (age >= 0)
 		buf_addf(&l->text[C_CACHE], "fresh, %lld s old",
 		    (long long)(age / 1000));
 	else
 		buf_adds(&l->text[C_CACHE], "none");
-	plan_free(p);
 	return (0);
-
-fail:
-	plan_free(p);
-	return (-1);
 }
 
 static void
@@ -195,6 +230,27 @@ send_line(struct query * q, const struct line * l)
 		query_pause(q);
 }
 
+/* One scan: its facts, and the row that says them. */
+static int
+explain(struct query * q, size_t number, const char * before, struct err * e)
+{
+	struct query_choice * ch = q->live->choices[number];
+	struct query_scan s;
+	struct line l;
+	int rc;
+
+	memset(&l, 0, sizeof(l));
+	if (look(q->live, ch, number, &s, e))
+		return (-1);
+	if (q->sink.scan != NULL)
+		q->sink.scan(q->sink.arg, &s);
+	if ((rc = fill(q->live, ch, &s, before, &l, e)) == 0)
+		send_line(q, &l);
+	line_free(&l);
+	plan_free((struct plan *)(uintptr_t)s.plan);
+	return (rc);
+}
+
 int
 query_explain(struct query * q, struct err * e)
 {
@@ -204,8 +260,6 @@ query_explain(struct query * q, struct err * e)
 	    "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
 	size_t scan[QUERY_MAX_TABLES], i;
 	const char * before = NULL;
-	struct query_choice * ch;
-	struct line l;
 	int n = 0, rc = 0;
 
 	if (q->live != NULL && (n = query_ops_look(q->live, scan,
@@ -214,12 +268,9 @@ query_explain(struct query * q, struct err * e)
 	if (q->sink.columns != NULL)
 		q->sink.columns(q->sink.arg, C_COUNT, names, types);
 	for (i = 0; i < (size_t)n && rc == 0; i++) {
-		ch = q->live->choices[scan[i]];
-		memset(&l, 0, sizeof(l));
-		if ((rc = fill(q->live, ch, scan[i], before, &l, e)) == 0)
-			send_line(q, &l);
-		line_free(&l);
-		before = q->live->ents[ch->h.entity].ent->name;
+		rc = explain(q, scan[i], before, e);
+		before = q->live->ents[q->live->choices[scan[i]]->h.entity].
+		    ent->name;
 		if (rc == 0 && query_breathe(q))
 			rc = query_stopped(q, e);
 	}

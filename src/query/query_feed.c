@@ -192,7 +192,8 @@ sync_feed(struct query_feed * f, const struct manifest_entity * ent,
 		return (-1);
 	if (s->part != NULL)
 		reader_sync_parts(f->r, s->part, s->arg);
-	return (0);
+	return (s->cursors != NULL ? reader_sync_cursors(f->r, s->cursors, e) :
+	    0);
 }
 
 static struct query_feed *

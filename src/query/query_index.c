@@ -399,6 +399,8 @@ query_index_best(sqlite3_vtab * base, sqlite3_index_info * info)
 	shape.orders = by;
 	shape.norders = n;
 	shape.every = 0;
+	shape.token = tab->live->q->opts.sync != NULL &&
+	    tab->live->q->opts.sync->by_token;
 	plan_choose(en->c, en->ent, &shape, &pc);
 	if (pc.list == NULL) {
 		tab->live->missing = pc.missing;

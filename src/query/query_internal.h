@@ -141,6 +141,13 @@ int query_db_entity(struct query * q, const char * schema,
     const struct sql_name * nm, const struct query_table * tab, struct err * e)
     MUST_CHECK;
 
+/* query_literal.c */
+
+/** query_literals(q, e): Look at the literals beside columns of the attached tables:
+ * 'true' beside a boolean becomes true; what no value of the column can be is
+ * Config "value". */
+int query_literals(struct query * q, struct err * e) MUST_CHECK;
+
 /* query_union.c */
 
 /** query_union(q, nm, bare, e): Make the name ${nm} with * in it a view: the union

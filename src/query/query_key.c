@@ -435,8 +435,12 @@ query_key_plan(struct query_live * v, const struct query_choice * ch,
 	}
 	for (i = 0; i < n; i++)
 		given[i].values = v->values == NULL ? NULL : v->values + at[i];
-	if ((p = plan_new(en->c, en->ent, given, n, ch->h.orders,
-	    ch->h.norders, e)) == NULL)
+	if (v->q->opts.sync != NULL && v->q->opts.sync->by_token)
+		p = plan_new_token(en->c, en->ent, given, n, e);
+	else
+		p = plan_new(en->c, en->ent, given, n, ch->h.orders,
+		    ch->h.norders, e);
+	if (p == NULL)
 		return (NULL);
 	if (ch->h.ordered && p->norders == 0 && !guess) {
 		plan_free(p);

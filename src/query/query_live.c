@@ -53,6 +53,7 @@ query_live_new(struct query * q)
 	}
 	v->ctx.st.total = -1;
 	v->ctx.max_calls = q->opts.max_calls;
+	v->ctx.max_held = q->opts.max_memory / 2;
 	v->ctx.deadline_ms = q->t0_us / 1000 + q->opts.deadline_ms;
 	v->ctx.progress = on_stats;
 	v->ctx.arg = v;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "conn/connector_check.h"
 #include "run/literals.h"
 #include "run/runner_op.h"
 
@@ -24,6 +25,17 @@ check_body_keys(const json_t * body, struct err * e)
 	    "options", "enabled", NULL))
 		return (-1);
 	return (literals_check(json_object_get(body, "config"), e));
+}
+
+/* What only who writes it is told: of what ${body} speaks of. */
+static int
+check_written(const struct job * j, const json_t * body, struct err * e)
+{
+	if (json_object_get(body, "config") != NULL &&
+	    connector_check_config(j->c, e))
+		return (-1);
+	return (json_object_get(body, "options") != NULL ?
+	    connector_check_options(j->c, e) : 0);
 }
 
 /* ---- literals ---- */
@@ -202,7 +214,7 @@ make_created(struct op * op, const json_t * body)
 		if ((taken = runner_find(r, op->job->c->name)) != NULL)
 			err_set(&op->e, ERR_CONFIG, "exists", "there is a "
 			    "connector '%s' already", taken->c->name);
-		else
+		else if (check_written(op->job, body, &op->e) == 0)
 			rc = move_literals(op, op->job, rec);
 	}
 	if (rc != 0) {
@@ -382,7 +394,8 @@ runner_patch_job(struct op * op, const json_t * body)
 		if ((rec = job_record(op->job)) == NULL)
 			err_nomem(&op->e, "a connector");
 		else if (patch_record(rec, body, &op->e) == 0 && (op->next =
-		    job_from_record(op->r, rec, &op->e)) != NULL)
+		    job_from_record(op->r, rec, &op->e)) != NULL &&
+		    check_written(op->next, body, &op->e) == 0)
 			rc = move_literals(op, op->next, rec);
 	}
 	json_decref(rec);

@@ -60,6 +60,7 @@ struct runner {
 	/* Going over to types that were read anew. */
 	struct loop_timer * refit_timer;
 	char * refit_after;    /* the last that was looked at, or NULL */
+	int refit_left;        /* some were being changed just then */
 
 	struct runner_stats stats;
 };

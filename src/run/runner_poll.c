@@ -375,12 +375,11 @@ compare_end(struct runner * r)
 	runner_maybe_stopped(r);
 }
 
-/* Whether what we know was forgotten there.  Each drop raises the counter, so none
- * at all is a state that was begun anew. */
+/* Whether what we know was forgotten there. */
 static int
 is_lost(const struct runner * r, json_int_t gen)
 {
-	return (gen < r->seen || (gen == 0 && r->n > 0));
+	return (state_is_lost(gen, r->seen, r->n));
 }
 
 static int

@@ -10,6 +10,8 @@
  * some 2 ms. */
 #define SLICE 64
 #define SLICE_MS 2
+/* One that is being changed is looked at again when that may be over. */
+#define BUSY_MS 50
 
 struct change {
 	struct job * old;
@@ -89,8 +91,10 @@ refit_changed(struct runner * r, struct job * old)
 static int
 refit_one(struct runner * r, struct job * j)
 {
-	if (j->busy)
+	if (j->busy) {
+		r->refit_left = 1;
 		return (0);
+	}
 	if (j->misfit != NULL)
 		return (refit_misfit(r, j));
 	if (types_get(r->types, j->c->m->type) == NULL ||
@@ -120,6 +124,9 @@ on_slice(void * arg)
 			return;
 		}
 	}
+	if (r->refit_left && r->refit_timer != NULL)
+		loop_timer_start(r->refit_timer, BUSY_MS);
+	r->refit_left = 0;
 }
 
 void
@@ -131,5 +138,6 @@ runner_refit(struct runner * r)
 		loop_timer_stop(r->refit_timer);
 	free(r->refit_after);
 	r->refit_after = NULL;
+	r->refit_left = 0;
 	on_slice(r);
 }

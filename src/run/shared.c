@@ -71,7 +71,7 @@ on_value(void * arg, json_t * v, const struct err * e)
 }
 
 static void
-limit_take(void * arg, const char * key, double rate, double burst,
+limit_take(void * arg, const char * key, double rate, double burst, double n,
     void (*cb)(void *, int64_t, const struct err *), void * cbarg)
 {
 	struct shared * s = arg;
@@ -80,11 +80,12 @@ limit_take(void * arg, const char * key, double rate, double burst,
 
 	/* Without memory for the wait the state itself keeps who asked. */
 	if (c == NULL) {
-		state->ops->limit_take(state, key, rate, burst, cb, cbarg);
+		state->ops->limit_take(state, key, rate, burst, n, cb,
+		    cbarg);
 		return;
 	}
 	c->on_wait = cb;
-	state->ops->limit_take(state, key, rate, burst, on_wait, c);
+	state->ops->limit_take(state, key, rate, burst, n, on_wait, c);
 }
 
 static void

@@ -48,8 +48,8 @@ struct state_ops {
 	 * del: deleting what is not there is no error.
 	 * In Redis: hash moltler:<kind>:<name>, a field a top-level key (strings
 	 * bare, the rest as JSON), names in the set moltler:<kind>s; a delete
-	 * of a connector takes its status and events along, of a sync these
-	 * and its cursor.  Every put and del raises the generation (see below).
+	 * of a connector takes its status and events along, of a sync these,
+	 * its cursor and its parts.  Every put and del raises the generation (see below).
 	 */
 	void (*put)(struct state *, const char * kind, const char * name,
 	    const json_t * rec, int must_be_new, state_cb * cb, void * arg);
@@ -105,6 +105,18 @@ struct state_ops {
 	    void * arg);
 	void (*cursor_put)(struct state *, const char * sync, int64_t fence,
 	    const json_t * cursor, state_cb * cb, void * arg);
+	/*
+	 * What is kept of each part of a sync, a row a part: moltler:parts:<sync>.
+	 * parts_put is a cursor_put that at once, under the same fence, replaces
+	 * the rows that are keys of ${parts} (null: deletes one); ${parts} null: all
+	 * are gone.  parts_get: an object of all; NULL or {}: there are none.
+	 * cursor_put leaves them.
+	 */
+	void (*parts_get)(struct state *, const char * sync, state_cb * cb,
+	    void * arg);
+	void (*parts_put)(struct state *, const char * sync, int64_t fence,
+	    const json_t * cursor, const json_t * parts, state_cb * cb,
+	    void * arg);
 
 	/* Bytes by key with a TTL: moltler:cache:<key>; a miss is NULL.  Both
 	 * sides are bounded: values up to 1 MiB, larger are not kept. */
@@ -114,12 +126,13 @@ struct state_ops {
 	    int64_t ttl_ms, state_cb * cb, void * arg);
 
 	/*
-	 * One permit of a bucket that refills at ${rate} a second up to ${burst}
-	 * (both > 0): ${wait_ms} 0: taken; else come again after so long.  In
+	 * ${n} permits of a bucket that refills at ${rate} a second up to ${burst}
+	 * (both > 0): ${wait_ms} 0: taken; else none is, come again after so long.
+	 * Of more than a burst, the burst counts.  In
 	 * Redis: moltler:limit:<key>, by the server's clock.
 	 */
 	void (*limit_take)(struct state *, const char * key, double rate,
-	    double burst, state_wait_cb * cb, void * arg);
+	    double burst, double n, state_wait_cb * cb, void * arg);
 
 	/* Who is there: moltler:node:<id> with a TTL.  node_list: an object id ->
 	 * what it said. */
@@ -152,6 +165,18 @@ struct state_ops {
 struct state {
 	const struct state_ops * ops;
 };
+
+/**
+ * state_is_lost(generation, seen, n):
+ * Whether who knows ${n} records, and saw the generation ${seen}, knows what was
+ * forgotten there, now that it is ${generation}.  Each drop raises it, so none at
+ * all is a state that was begun anew.
+ */
+static inline int
+state_is_lost(json_int_t generation, json_int_t seen, size_t n)
+{
+	return (generation < seen || (generation == 0 && n > 0));
+}
 
 /**
  * state_sqlite_open(L, path, node, e): The embedded backend in the file

@@ -136,11 +136,14 @@ void state_redis_lease_drop(struct state *, const char *, int64_t, int64_t,
 void state_redis_cursor_get(struct state *, const char *, state_cb *, void *);
 void state_redis_cursor_put(struct state *, const char *, int64_t,
     const json_t *, state_cb *, void *);
+void state_redis_parts_get(struct state *, const char *, state_cb *, void *);
+void state_redis_parts_put(struct state *, const char *, int64_t,
+    const json_t *, const json_t *, state_cb *, void *);
 
 void state_redis_cache_get(struct state *, const char *, state_cb *, void *);
 void state_redis_cache_put(struct state *, const char *, const json_t *,
     int64_t, state_cb *, void *);
-void state_redis_limit_take(struct state *, const char *, double, double,
+void state_redis_limit_take(struct state *, const char *, double, double, double,
     state_wait_cb *, void *);
 void state_redis_cache_node_beat(struct state *, const json_t *, int64_t);
 /** state_redis_cache_node_again(S): Say the last beat again. */

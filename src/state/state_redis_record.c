@@ -26,8 +26,13 @@ static const char cursor_script[] =
     "if f and (tonumber(f) or 0) > tonumber(ARGV[1]) then return 0 end "
     "redis.call('DEL', KEYS[1]) "
     "redis.call('HSET', KEYS[1], '_fence', ARGV[1]) "
-    "for i = 2, #ARGV, 2 do"
-    " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end "
+    "if ARGV[2] == 'all' then redis.call('DEL', KEYS[2]) end "
+    "local key = 1 "
+    "for i = 3, #ARGV, 2 do"
+    " if ARGV[i] == '_parts' then key = 2 "
+    " elseif key == 2 and ARGV[i + 1] == '' then"
+    "  redis.call('HDEL', KEYS[2], ARGV[i])"
+    " else redis.call('HSET', KEYS[key], ARGV[i], ARGV[i + 1]) end end "
     "return 1";
 
 /* For a message, should there be one; without memory it names less. */
@@ -107,7 +112,8 @@ state_redis_record_del(struct state * state, const char * kind,
 		state_redis_args_addf(A, "moltler:cursor:%s", name);
 		state_redis_args_addf(A, "moltler:status:%s", name);
 		state_redis_args_addf(A, "moltler:events:%s", name);
-		nkeys = 6;
+		state_redis_args_addf(A, "moltler:parts:%s", name);
+		nkeys = 7;
 	}
 	state_redis_args_adds(A, name);
 	state_redis_args_script(S, d, state_redis_args_ok, del_script, nkeys);
@@ -170,6 +176,46 @@ void
 state_redis_cursor_put(struct state * state, const char * sync,
     int64_t fence, const json_t * cursor, state_cb * cb, void * arg)
 {
+	state_redis_parts_put(state, sync, fence, cursor, NULL, cb, arg);
+}
+
+static void
+add_parts(struct state_redis_args * A, const json_t * parts)
+{
+	const char * name;
+	json_t * v;
+
+	if (json_object_size(parts) == 0)
+		return;
+	/* No field of ours begins so: what follows are parts. */
+	state_redis_args_adds(A, "_parts");
+	state_redis_args_adds(A, "");
+	json_object_foreach((json_t *)(uintptr_t)parts, name, v) {
+		state_redis_hash_field(A, name);
+		if (json_is_null(v))
+			state_redis_args_adds(A, "");
+		else
+			state_redis_args_json(A, v);
+	}
+}
+
+void
+state_redis_parts_get(struct state * state, const char * sync, state_cb * cb,
+    void * arg)
+{
+	struct state_redis * S = (struct state_redis *)(void *)state;
+
+	state_redis_args_begin(&S->args);
+	state_redis_args_adds(&S->args, "HGETALL");
+	state_redis_args_addf(&S->args, "moltler:parts:%s", sync);
+	state_redis_args_send(S, state_done_new(&S->dones, cb, arg), on_hash);
+}
+
+void
+state_redis_parts_put(struct state * state, const char * sync,
+    int64_t fence, const json_t * cursor, const json_t * parts, state_cb * cb,
+    void * arg)
+{
 	struct state_redis * S = (struct state_redis *)(void *)state;
 	struct state_done * d = state_done_new(&S->dones, cb, arg);
 	struct state_redis_args * A = &S->args;
@@ -178,14 +224,17 @@ state_redis_cursor_put(struct state * state, const char * sync,
 	remember_name(d, "cursor", sync);
 	state_redis_args_begin(A);
 	state_redis_args_addf(A, "moltler:cursor:%s", sync);
+	state_redis_args_addf(A, "moltler:parts:%s", sync);
 	state_redis_args_addf(A, "%lld", (long long)fence);
+	state_redis_args_adds(A, json_is_null(parts) ? "all" : "");
 	if (json_is_object(cursor)) {
 		state_redis_hash_put(A, cursor, 1, 0);
 	} else {
 		state_redis_args_adds(A, "_value");
 		state_redis_hash_value(A, cursor);
 	}
-	state_redis_args_script(S, d, on_cursor, cursor_script, 1);
+	add_parts(A, parts);
+	state_redis_args_script(S, d, on_cursor, cursor_script, 2);
 }
 
 static void

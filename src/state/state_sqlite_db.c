@@ -9,7 +9,7 @@
 #include "state/state_sqlite_internal.h"
 
 /* The layout below; a file with a larger number is from a newer program. */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
@@ -28,6 +28,11 @@ static const char schema[] =
 static const char schema_2[] =
     "CREATE TABLE action(id TEXT PRIMARY KEY, body TEXT NOT NULL)"
     " WITHOUT ROWID;";
+
+/* And version 3. */
+static const char schema_3[] =
+    "CREATE TABLE part(sync TEXT, name TEXT, body TEXT NOT NULL,"
+    " PRIMARY KEY(sync, name)) WITHOUT ROWID;";
 
 static const char * const sql[SQ_N] = {
 	[SQ_BEGIN] = "BEGIN IMMEDIATE",
@@ -58,6 +63,11 @@ static const char * const sql[SQ_N] = {
 	    " DO UPDATE SET fence=excluded.fence, body=excluded.body"
 	    " WHERE excluded.fence>=cursor.fence",
 	[SQ_CURSOR_DEL] = "DELETE FROM cursor WHERE sync=?1",
+	[SQ_PART_LIST] = "SELECT name, body FROM part WHERE sync=?1",
+	[SQ_PART_PUT] = "INSERT INTO part VALUES(?1,?2,?3) ON CONFLICT(sync,name)"
+	    " DO UPDATE SET body=excluded.body",
+	[SQ_PART_DEL] = "DELETE FROM part WHERE sync=?1 AND name=?2",
+	[SQ_PARTS_DEL] = "DELETE FROM part WHERE sync=?1",
 	[SQ_ACTION_GET] = "SELECT body FROM action WHERE id=?1",
 	[SQ_ACTION_PUT] = "INSERT INTO action VALUES(?1,?2)"
 	    " ON CONFLICT(id) DO UPDATE SET body=excluded.body",
@@ -267,8 +277,9 @@ check_schema(struct state_sqlite * S, struct err * e)
 		return (0);
 	if (sqlite3_exec(S->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
 	    (v == 0 && sqlite3_exec(S->db, schema, NULL, NULL, NULL)) ||
-	    sqlite3_exec(S->db, schema_2, NULL, NULL, NULL) ||
-	    sqlite3_exec(S->db, "PRAGMA user_version=2", NULL, NULL, NULL) ||
+	    (v < 2 && sqlite3_exec(S->db, schema_2, NULL, NULL, NULL)) ||
+	    sqlite3_exec(S->db, schema_3, NULL, NULL, NULL) ||
+	    sqlite3_exec(S->db, "PRAGMA user_version=3", NULL, NULL, NULL) ||
 	    sqlite3_exec(S->db, "COMMIT", NULL, NULL, NULL))
 		return (state_sqlite_db_err(S, "making the tables", e));
 	return (0);

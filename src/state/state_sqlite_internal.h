@@ -18,6 +18,7 @@ enum state_sqlite_id {
 	SQ_EVENT_LAST, SQ_EVENT_ADD, SQ_EVENT_TRIM, SQ_EVENT_LIST,
 	SQ_EVENT_DEL,
 	SQ_CURSOR_GET, SQ_CURSOR_PUT, SQ_CURSOR_DEL,
+	SQ_PART_LIST, SQ_PART_PUT, SQ_PART_DEL, SQ_PARTS_DEL,
 	SQ_ACTION_GET, SQ_ACTION_PUT, SQ_ACTION_LIST, SQ_ACTION_TRIM,
 	SQ_CACHE_GET, SQ_CACHE_PUT, SQ_CACHE_DEL, SQ_CACHE_EXPIRED,
 	SQ_CACHE_EVICT, SQ_CACHE_SIZE,
@@ -157,13 +158,19 @@ void state_sqlite_cursor_get(struct state *, const char *, state_cb *,
     void *);
 void state_sqlite_cursor_put(struct state *, const char *, int64_t,
     const json_t *, state_cb *, void *);
+void state_sqlite_parts_get(struct state *, const char *, state_cb *, void *);
+void state_sqlite_parts_put(struct state *, const char *, int64_t,
+    const json_t *, const json_t *, state_cb *, void *);
+/** state_sqlite_parts_write(S, sync, parts, e): Within a batch: as parts_put says. */
+int state_sqlite_parts_write(struct state_sqlite * S, const char * sync,
+    const json_t * parts, struct err * e) MUST_CHECK;
 
 int state_sqlite_cache_init(struct state_sqlite * S, struct err * e)
     MUST_CHECK;
 void state_sqlite_cache_get(struct state *, const char *, state_cb *, void *);
 void state_sqlite_cache_put(struct state *, const char *, const json_t *,
     int64_t, state_cb *, void *);
-void state_sqlite_limit_take(struct state *, const char *, double, double,
+void state_sqlite_limit_take(struct state *, const char *, double, double, double,
     state_wait_cb *, void *);
 void state_sqlite_limit_clear(struct state_sqlite * S);
 void state_sqlite_cache_node_beat(struct state *, const json_t *, int64_t);

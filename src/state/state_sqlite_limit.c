@@ -81,7 +81,7 @@ make(struct state_sqlite * S, const char * key, size_t len, uint64_t h,
 
 void
 state_sqlite_limit_take(struct state * state, const char * key, double rate,
-    double burst, state_wait_cb * cb, void * arg)
+    double burst, double n, state_wait_cb * cb, void * arg)
 {
 	struct state_sqlite * S = (struct state_sqlite *)(void *)state;
 	struct state_done * d = state_done_lease(&S->dones, cb, arg);
@@ -105,7 +105,7 @@ state_sqlite_limit_take(struct state * state, const char * key, double rate,
 		b->tb.rate = rate;
 		b->tb.burst = burst;
 	}
-	wait = tokenbucket_take(&b->tb, now);
+	wait = tokenbucket_take(&b->tb, n, now);
 	state_done_soon(d, NULL, (wait + 999) / 1000, NULL);
 }
 

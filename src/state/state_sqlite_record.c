@@ -103,6 +103,14 @@ void
 state_sqlite_cursor_put(struct state * state, const char * sync,
     int64_t fence, const json_t * cursor, state_cb * cb, void * arg)
 {
+	state_sqlite_parts_put(state, sync, fence, cursor, NULL, cb, arg);
+}
+
+void
+state_sqlite_parts_put(struct state * state, const char * sync,
+    int64_t fence, const json_t * cursor, const json_t * parts, state_cb * cb,
+    void * arg)
+{
 	struct state_sqlite * S = (struct state_sqlite *)(void *)state;
 	struct state_done * d = state_done_new(&S->dones, cb, arg);
 	sqlite3_stmt * st;
@@ -129,6 +137,9 @@ state_sqlite_cursor_put(struct state * state, const char * sync,
 		    "moved by a later run (we are %lld)", sync,
 		    (long long)fence);
 		state_done_soon(d, NULL, 0, &e);
+	} else if (parts != NULL &&
+	    state_sqlite_parts_write(S, sync, parts, &e)) {
+		state_sqlite_batch_fail(S, d, &e);
 	} else {
 		state_sqlite_batch_hold(S, d);
 	}
@@ -171,6 +182,7 @@ state_sqlite_record_del(struct state * state, const char * kind,
 	} else if (!bad && strcmp(kind, "sync") == 0) {
 		state_sqlite_status_forget(S, name);
 		bad = delete_one(S, SQ_CURSOR_DEL, name, &e) ||
+		    delete_one(S, SQ_PARTS_DEL, name, &e) ||
 		    delete_one(S, SQ_STATUS_DEL, name, &e) ||
 		    delete_one(S, SQ_EVENT_DEL, name, &e);
 	}

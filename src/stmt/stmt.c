@@ -89,7 +89,7 @@ static void
 on_soon(void * arg)
 {
 	struct query_sink own = { on_columns, on_row, on_done, arg,
-	    on_progress };
+	    on_progress, NULL };
 	struct query_stats st;
 	struct stmt * s = arg;
 

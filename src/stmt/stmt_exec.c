@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "conn/action.h"
 #include "conn/action_poll.h"
+#include "conn/limits.h"
 #include "conn/request.h"
 #include "stmt/stmt_internal.h"
 
@@ -164,9 +165,9 @@ cancel(struct stmt_run * r)
 
 /* ---- EXPLAIN ---- */
 
-/* Method, URL, headers and body, out of the text for people. */
+/* Method, URL, headers and body (or ${instead}), out of the text for people. */
 static void
-add_request(json_t * rows, const struct request * q)
+add_request(json_t * rows, const struct request * q, const char * instead)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	const char * url, * nl, * head, * body;
@@ -182,20 +183,28 @@ add_request(json_t * rows, const struct request * q)
 	json_array_append_new(rows, json_pack("[s%, s%, s%, s]", b.p,
 	    (size_t)(url - b.p), url + 1, (size_t)((nl == NULL ? head : nl) -
 	    url - 1), head, (size_t)(body == NULL ? b.p + b.len - head :
-	    body < head ? 0 : body - head), body == NULL ? "" : body + 2));
+	    body < head ? 0 : body - head), instead != NULL ? instead :
+	    body == NULL ? "" : body + 2));
 	buf_free(&b);
 }
 
 /* Where it will be asked, only the answer says. */
-static void
-add_poll(json_t * rows, const struct manifest_poll * p)
+static int
+add_poll(const struct exec * x, const struct request_given * given,
+    json_t * rows, struct err * e)
 {
 	struct buf how = BUF_INIT(4096);
+	struct request * q;
 
-	action_poll_show(p, &how);
-	json_array_append_new(rows, json_pack("[s, s, s, s]", "GET", p->url, "",
-	    how.p != NULL && !how.failed ? how.p : ""));
+	if (x->act->poll == NULL)
+		return (0);
+	if ((q = request_poll(x->c, x->act, x->args, given, e)) == NULL)
+		return (-1);
+	action_poll_show(x->act->poll, &how);
+	add_request(rows, q, how.p != NULL && !how.failed ? how.p : "");
+	request_free(q);
 	buf_free(&how);
+	return (0);
 }
 
 /* How it is seen whether it was done, where no answer comes. */
@@ -209,7 +218,7 @@ add_probe(const struct exec * x, const struct request_given * given,
 		return (0);
 	if ((q = request_probe(x->c, x->act, x->args, given, e)) == NULL)
 		return (-1);
-	add_request(rows, q);
+	add_request(rows, q, NULL);
 	request_free(q);
 	return (0);
 }
@@ -223,16 +232,34 @@ add_requests(const struct exec * x, const struct request_given * given,
 	if (x->act->lookup != NULL) {
 		if ((q = request_lookup(x->c, x->act, x->args, e)) == NULL)
 			return (-1);
-		add_request(rows, q);
+		add_request(rows, q, NULL);
 		request_free(q);
 	}
 	if ((q = request_action(x->c, x->act, x->args, given, e)) == NULL)
 		return (-1);
-	add_request(rows, q);
+	add_request(rows, q, NULL);
 	request_free(q);
-	if (x->act->poll != NULL)
-		add_poll(rows, x->act->poll);
+	if (add_poll(x, given, rows, e))
+		return (-1);
 	return (add_probe(x, given, rows, e));
+}
+
+/* What the action's own call takes of budgets, where that is more than what any
+ * call does; whether there is such a column. */
+static int
+add_cost(const struct exec * x, json_t * rows)
+{
+	struct buf b = BUF_INIT(1000);
+	size_t i, at = x->act->lookup != NULL ? 1 : 0;
+	int is_dear;
+
+	limits_describe(x->c, &x->act->toll, &b);
+	is_dear = b.len > 0 && !b.failed;
+	for (i = 0; is_dear && i < json_array_size(rows); i++)
+		json_array_append_new(json_array_get(rows, i),
+		    json_string(i == at ? b.p : ""));
+	buf_free(&b);
+	return (is_dear);
 }
 
 static void
@@ -240,8 +267,10 @@ start_explain(struct stmt_run * r)
 {
 	static const char * const cols[] = { "method", "url", "headers",
 	    "body", "TEXT", "TEXT", "TEXT", "TEXT" };
+	static const char * const dear[] = { "method", "url", "headers",
+	    "body", "cost", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
 	struct exec * x = prepare(r);
-	struct request_given given = { .lookup = NULL };
+	struct request_given given = { .shows = 1 };
 	json_t * rows, * own, * found;
 	struct err e;
 	int rc;
@@ -249,10 +278,10 @@ start_explain(struct stmt_run * r)
 	if (x == NULL)
 		return;
 	rows = json_array();
-	found = json_string("<what the call before finds>");
+	found = json_string("{lookup}");
 	/* What is new with each. */
-	own = json_pack("{s:s, s:s, s:s}", "id", "<the action's id>", "at",
-	    "<now>", "since", "<a minute ago>");
+	own = json_pack("{s:s, s:s, s:s}", "id", "{action.id}", "at",
+	    "{action.at}", "since", "{action.since}");
 	given.lookup = x->act->lookup != NULL ? found : NULL;
 	given.own = own;
 	rc = add_requests(x, &given, rows, &e);
@@ -264,7 +293,10 @@ start_explain(struct stmt_run * r)
 		stmt_fail(r, &e);
 		return;
 	}
-	stmt_rows(r, 4, cols, rows, NULL);
+	if (add_cost(x, rows))
+		stmt_rows(r, 5, dear, rows, NULL);
+	else
+		stmt_rows(r, 4, cols, rows, NULL);
 }
 
 const struct stmt_entry stmt_exec_entry = {

@@ -103,6 +103,11 @@ void stmt_answer(struct stmt_run * r, json_t * o);
 void stmt_done(struct stmt_run * r);
 void stmt_fail(struct stmt_run * r, const struct err * e);
 
+/** stmt_rows_go(r): Give the sink the rows that are there, and end when there are no
+ * more.  stmt_rows_free(r): What they hold. */
+void stmt_rows_go(struct stmt_run * r);
+void stmt_rows_free(struct stmt_run * r);
+
 /** stmt_more(r): The rows that r->more could not give at once are there, or it
  * now knows that there are none. */
 void stmt_more(struct stmt_run * r);

@@ -82,6 +82,8 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	add_stats(&s->run->st, st);
 	if (s->out != NULL)
 		s->run->st.rows = st->rows;
+	if (s->out != NULL)
+		s->run->st.not_ok = st->not_ok;
 	fiber_wake(s->fiber);
 }
 
@@ -137,7 +139,7 @@ run_simple(struct script * s, const struct stmt_text * text,
     const struct ast * ast, int whole, struct stmt_hold * out, struct err * e)
 {
 	struct query_sink own = { on_columns, on_row, on_done, s,
-	    on_progress };
+	    on_progress, NULL };
 
 	s->out = out;
 	s->child = stmt_run_new(s->run->env, text, ast, &own, e);

@@ -105,7 +105,7 @@ start_it(struct stmt_run * r, int explain)
 	    .max_calls = r->text->max_calls, .explain = explain ? 1 : 0,
 	    .max_sql = SIZE_MAX };
 	struct query_sink own = { on_columns, on_row, on_done, NULL,
-	    on_progress };
+	    on_progress, NULL };
 	struct buf text = BUF_INIT(4 << 20);
 	struct select * s;
 	struct err e;

@@ -42,26 +42,62 @@ ask(struct stmt_run * r, const char * after, size_t n, state_cb * cb)
 	acts_list(r->env->acts, r->ast->name.s, after, n, cb, r);
 }
 
+static int
+limit_of(struct stmt_run * r, size_t * limit)
+{
+	json_int_t n = r->ast->args != NULL ?
+	    json_integer_value(r->ast->args) : DEFAULT_LIMIT;
+	struct err e;
+
+	*limit = (size_t)n;
+	if (n >= 0 && (r->ast->args == NULL || json_is_integer(r->ast->args)))
+		return (0);
+	err_set(&e, ERR_CONFIG, "bad_limit", "LIMIT takes a whole number from "
+	    "0");
+	stmt_fail(r, &e);
+	return (-1);
+}
+
 static void
-start_all(struct stmt_run * r)
+give(struct stmt_run * r)
 {
 	static const char * const cols[] = { "id", "at", "who", "action",
 	    "outcome", "status", "result", "message", "attempts", "ms", "TEXT",
 	    "TIMESTAMP", "TEXT", "TEXT", "TEXT", "INTEGER", "TEXT", "TEXT",
 	    "INTEGER", "INTEGER" };
 	static const struct stmt_pages pages = { ask, item_row, 10, cols };
-	json_int_t limit = r->ast->args != NULL ?
-	    json_integer_value(r->ast->args) : DEFAULT_LIMIT;
-	struct err e;
+	size_t limit;
 
-	if (limit < 0 || (r->ast->args != NULL &&
-	    !json_is_integer(r->ast->args))) {
-		err_set(&e, ERR_CONFIG, "bad_limit", "LIMIT takes a whole "
-		    "number from 0");
-		stmt_fail(r, &e);
+	if (limit_of(r, &limit) == 0)
+		stmt_pages_start(r, &pages, limit);
+}
+
+static void
+on_looked(void * arg, json_t * v, const struct err * e)
+{
+	struct stmt_run * r = arg;
+
+	if (stmt_back(r))
+		return;
+	if (e != NULL)
+		stmt_fail(r, e);
+	else if (json_array_size(json_object_get(v, "items")) == 0)
+		stmt_no_connector(r);
+	else
+		give(r);
+}
+
+static void
+start_all(struct stmt_run * r)
+{
+	if (r->ast->name.s == NULL || runner_has(r->env->runner,
+	    r->ast->name.s)) {
+		give(r);
 		return;
 	}
-	stmt_pages_start(r, &pages, (size_t)limit);
+	/* What one did that was dropped is kept. */
+	stmt_wait(r);
+	acts_list(r->env->acts, r->ast->name.s, NULL, 1, on_looked, r);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "conn/limits.h"
 #include "stmt/stmt_internal.h"
 
 /* SHOW CONNECTOR n [STATUS]: a row a property, secrets hidden. */
@@ -40,12 +41,32 @@ add_all(json_t * rows, json_t * shown)
 	}
 }
 
+/* What its calls wait for. */
+static int
+add_budgets(struct stmt_run * r, json_t * rows)
+{
+	struct connector * c = runner_connector(r->env->runner, r->ast->name.s);
+	json_t * said = json_object();
+	const char * key;
+	json_t * v;
+	int rc = said == NULL ? -1 : 0;
+
+	if (rc == 0 && c != NULL && r->env->conn != NULL &&
+	    r->env->conn->limits != NULL)
+		rc = limits_show(r->env->conn->limits, c, said);
+	json_object_foreach(said, key, v)
+		add(rows, "", key, v);
+	json_decref(said);
+	return (rc);
+}
+
 static void
 start(struct stmt_run * r)
 {
 	static const char * const cols[] = { "property", "value", "TEXT", "" };
 	json_t * shown = runner_show(r->env->runner, r->ast->name.s);
 	json_t * rows = json_array();
+	struct err e;
 	size_t i;
 
 	if (shown == NULL) {
@@ -61,6 +82,12 @@ start(struct stmt_run * r)
 	else
 		add_all(rows, shown);
 	json_decref(shown);
+	if (add_budgets(r, rows)) {
+		json_decref(rows);
+		err_nomem(&e, "SHOW CONNECTOR");
+		stmt_fail(r, &e);
+		return;
+	}
 	stmt_rows(r, 2, cols, rows, NULL);
 }
 

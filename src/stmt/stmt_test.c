@@ -46,6 +46,7 @@ on_tested(void * arg, json_t * v, const struct err * e)
 		return;
 	}
 	note(r, v);
+	r->st.not_ok = !json_is_true(json_object_get(v, "ok"));
 	stmt_answer(r, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "connector", r->ast->name.s,
 	    "ok", get(v, "ok", NULL),

@@ -74,6 +74,9 @@ sync_cursor_load(struct sync_cursor * cu, const json_t * rec, const char * of)
 	struct sync_point * p = &cu->stored;
 	size_t i;
 
+	/* By tokens the value only says when. */
+	if (json_object_get(rec, "gen") != NULL)
+		return;
 	if (column == NULL || strcasecmp(column, cu->col->name) != 0 ||
 	    (was != NULL && strcmp(was, of) != 0))
 		return;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hash64.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "sync/sync_run_internal.h"
 
 /* A list that was left longer ago than this is begun anew. */
@@ -84,6 +85,7 @@ open_writer(struct sync_leg * l, struct err * e)
 		if (l->ent->deleted > 0 &&
 		    l->cols[i] == &l->ent->columns[l->ent->deleted - 1])
 			spec.gone = i + 1;
+	spec.gone_is = l->ent->deleted_is;
 	spec.gone_remove = spec.gone > 0 && r->d->deletes ==
 	    SYNC_DELETES_REMOVE;
 	spec.database = r->d->database;
@@ -137,6 +139,7 @@ pick_cursor(struct sync_leg * l, const char * name, struct err * e)
 		    "cannot be synced INCREMENTAL ON it", l->ent->name, name));
 	l->has_cursor = 1;
 	sync_cursor_init(&l->cu, l->ent, (size_t)col, at);
+	sync_window_init(&l->win, l->ent, (size_t)col);
 	return (0);
 }
 
@@ -185,6 +188,25 @@ pick_resume(struct sync_leg * l, const json_t * rec)
 	l->resume = json_incref(json_object_get(v, "token"));
 }
 
+static void
+load_cursor(struct sync_leg * l)
+{
+	sync_cursor_load(&l->cu, sync_commit_leg(l), l->of);
+	if (l->cu.stored.has)
+		sync_parts_load(&l->parts, sync_commit_leg(l));
+	l->cu.all |= (l->r->flags & SYNC_RUN_FULL) != 0;
+}
+
+int
+sync_leg_by_value(struct sync_leg * l, const char * name, struct err * e)
+{
+	l->by_part = 0;
+	if (pick_cursor(l, name, e))
+		return (-1);
+	load_cursor(l);
+	return (0);
+}
+
 /* The leg as far as it needs no target. */
 static struct sync_leg *
 leg_plain(struct sync_run * r, size_t i, struct err * e)
@@ -193,6 +215,7 @@ leg_plain(struct sync_run * r, size_t i, struct err * e)
 	    r->d->entities[i]);
 	const char * column;
 	struct sync_leg * l;
+	int rc;
 
 	if (ent == NULL) {
 		err_set(e, ERR_PERMANENT, "not_found", "type %.60s has no "
@@ -215,17 +238,18 @@ leg_plain(struct sync_run * r, size_t i, struct err * e)
 	column = r->d->incremental;
 	if (column != NULL && r->d->whole && manifest_column(ent, column) < 0)
 		column = NULL;
-	if (pick_columns(l, e) || (column != NULL &&
-	    pick_cursor(l, column, e)))
+	if (pick_columns(l, e))
 		goto fail;
-	if (column == NULL)
-		pick_order(l);
-	if (l->has_cursor) {
-		sync_cursor_load(&l->cu, sync_commit_leg(l), l->of);
-		if (l->cu.stored.has)
-			sync_parts_load(&l->parts, sync_commit_leg(l));
-		l->cu.all |= (r->flags & SYNC_RUN_FULL) != 0;
-	} else
+	if (column != NULL) {
+		if ((rc = sync_leg_token(l, column, e)) < 0 || (rc == 0 &&
+		    sync_leg_by_value(l, column, e)))
+			goto fail;
+		return (l);
+	}
+	pick_order(l);
+	if (l->has_cursor)
+		load_cursor(l);
+	else
 		pick_resume(l, sync_commit_leg(l));
 	return (l);
 
@@ -243,7 +267,7 @@ sync_leg_ready(struct sync_leg * l, struct err * e)
 	memset(&st, 0, sizeof(st));
 	writer_stats(l->w, &st);
 	if (!st.is_new || (l->resume == NULL && (!l->has_cursor ||
-	    !l->cu.stored.has)))
+	    !l->cu.stored.has) && json_object_size(l->toks.now) == 0))
 		return (0);
 	log_event(LOG_WARN, "sync_begins_anew", LOG_S("sync", r->d->id),
 	    LOG_S("entity", l->ent->name), LOG_S("why", "its target was not "
@@ -252,6 +276,8 @@ sync_leg_ready(struct sync_leg * l, struct err * e)
 	l->resume = NULL;
 	if (sync_commit_forget(l))
 		return (err_nomem(e, "a cursor"));
+	if (l->by_part)
+		return (sync_leg_token_anew(l, e));
 	if (l->has_cursor) {
 		sync_parts_free(&l->parts);
 		sync_cursor_free(&l->cu);
@@ -276,7 +302,7 @@ sync_leg_new(struct sync_run * r, size_t i, struct err * e)
 
 int
 sync_run_say(struct sync_def * d, struct connector * c, size_t i,
-    const json_t * record, struct buf * sql, struct err * e)
+    const json_t * record, int * by_token, struct buf * sql, struct err * e)
 {
 	struct sync_run r;
 	struct sync_leg * l;
@@ -288,7 +314,15 @@ sync_run_say(struct sync_def * d, struct connector * c, size_t i,
 	r.record = (json_t *)(uintptr_t)record; /* only read */
 	if ((l = leg_plain(&r, i, e)) == NULL)
 		return (-1);
-	rc = l->has_cursor && sync_plan_choose(l, e) ? -1 : sync_plan_sql(l, e);
+	rc = 0;
+	if (l->by_part && !l->by_value && !*by_token)
+		rc = sync_leg_by_value(l, l->own, e);
+	*by_token = l->by_part && !l->by_value;
+	if (rc == 0) {
+		sync_plan_begin(l);
+		rc = l->has_cursor && sync_plan_choose(l, e) ? -1 :
+		    sync_plan_sql(l, e);
+	}
 	if (rc == 0 && buf_add(sql, l->sql.p, l->sql.len))
 		rc = err_nomem(e, "a statement");
 	sync_leg_free(l);
@@ -314,7 +348,8 @@ sync_leg_passed(const struct sync_leg * l)
 {
 	struct writer_stats st;
 
-	if (!l->has_cursor || l->r->d->incremental == NULL)
+	if ((!l->has_cursor && !l->by_part) ||
+	    l->r->d->incremental == NULL)
 		return (0);
 	if (l->w == NULL)
 		return (l->passed);
@@ -331,6 +366,7 @@ sync_leg_free(struct sync_leg * l)
 	sync_leg_close(l);
 	sync_cursor_free(&l->cu);
 	sync_parts_free(&l->parts);
+	sync_tokens_free(&l->toks);
 	buf_free(&l->sql);
 	json_decref(l->resume);
 	json_decref(l->step.token);
@@ -368,6 +404,20 @@ judge_read(struct sync_leg * l)
 		r->is_over = 1;
 }
 
+/* The service tells nothing any more of what happened then. */
+static void
+judge_gap(struct sync_leg * l)
+{
+	char from[RFC3339_LEN], to[RFC3339_LEN];
+
+	rfc3339_format(l->win.gap_from, from);
+	rfc3339_format(l->win.gap_to, to);
+	sync_run_verdict(l->r, SYNC_PARTIAL, NULL, "what changed from %s to %s "
+	    "is lost: the service keeps it for %lld days, and the last run "
+	    "is longer ago", from, to,
+	    (long long)(l->win.keeps / 86400000));
+}
+
 static void
 judge_writer(struct sync_leg * l)
 {
@@ -392,7 +442,8 @@ sync_leg_judge(struct sync_leg * l)
 	struct sync_run * r = l->r;
 	struct writer_stats st;
 	uint64_t passed = sync_leg_passed(l);
-	int whole = l->reads_all && !l->resumed;
+	/* What ran out at the service was not deleted there. */
+	int whole = l->reads_all && !l->resumed && l->win.keeps == 0;
 
 	memset(&st, 0, sizeof(st));
 	if (l->w != NULL)
@@ -403,6 +454,13 @@ sync_leg_judge(struct sync_leg * l)
 		judge_read(l);
 	if (r->is_lost)
 		return (0);
+	if (l->win.has_gap && !l->failed)
+		judge_gap(l);
+	if (l->toks.lost > 0)
+		sync_run_verdict(r, SYNC_COMPLETE, NULL, "the service no longer "
+		    "knew where an earlier run ended in %zu part%s, read again "
+		    "from the beginning", l->toks.lost,
+		    l->toks.lost == 1 ? "" : "s");
 	if (l->st.skipped > 0)
 		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu part%s left "
 		    "out: %s", (unsigned long long)l->st.skipped,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/rfc3339.h"
 #include "conn/plan.h"
 #include "sync/sync_run_internal.h"
@@ -34,6 +35,10 @@ asked_from(const struct sync_leg * l, int64_t * v)
 {
 	const char * order;
 
+	if (l->win.on) {
+		*v = l->win.lo;
+		return (1);
+	}
 	if (sync_cursor_from(&l->cu, v))
 		return (1);
 	*v = 0;
@@ -51,6 +56,13 @@ add_name(struct buf * b, const char * s)
 		buf_addc(b, *s);
 	}
 	buf_addc(b, '"');
+}
+
+/* Whether what is asked for ends before a value, too. */
+static int
+has_end(const struct sync_leg * l)
+{
+	return (l->win.on && !l->win.open);
 }
 
 static int
@@ -79,6 +91,12 @@ build(struct sync_leg * l, const int64_t * from, int order)
 		add_name(b, l->cu.col->name);
 		buf_adds(b, " >= ");
 		sync_cursor_literal(&l->cu, *from, b);
+		if (has_end(l)) {
+			buf_adds(b, " AND ");
+			add_name(b, l->cu.col->name);
+			buf_adds(b, " < ");
+			sync_cursor_literal(&l->cu, l->win.hi, b);
+		}
 	}
 	if (order != ORDER_NONE) {
 		buf_adds(b, " ORDER BY ");
@@ -106,6 +124,12 @@ add_literal(struct buf * b, const json_t * v)
 		buf_addc(b, *s);
 	}
 	return (buf_addc(b, '\''));
+}
+
+int
+sync_plan_all(struct sync_leg * l)
+{
+	return (build(l, NULL, ORDER_NONE));
 }
 
 int
@@ -150,6 +174,71 @@ sync_plan_probe(struct sync_leg * l, int desc)
 	    desc ? ORDER_DESC : ORDER_ASC));
 }
 
+/* What SQL writes for ${v}. */
+static void
+set_bound(const struct sync_leg * l, int64_t v, char text[RFC3339_LEN],
+    struct value * out)
+{
+	memset(out, 0, sizeof(*out));
+	if (l->cu.col->type == COLUMN_TIMESTAMP) {
+		rfc3339_format(v, text);
+		out->type = VALUE_TEXT;
+		out->s = text;
+		out->len = (uint32_t)strlen(text);
+	} else {
+		out->type = VALUE_INT;
+		out->i = v;
+	}
+}
+
+static int
+is_pushed(const struct plan_pred * d)
+{
+	return (d->push != NULL && d->sent != NULL);
+}
+
+static int
+is_same(const struct value * a, const struct value * b)
+{
+	if (b->type == VALUE_TEXT)
+		return (a->type == VALUE_TEXT && a->len == b->len &&
+		    memcmp(a->s, b->s, b->len) == 0);
+	return (a->type == VALUE_REAL ? a->d >= (double)b->i &&
+	    a->d <= (double)b->i : a->type == VALUE_INT && a->i == b->i);
+}
+
+void
+sync_plan_probed(struct sync_leg * l, const struct query_scan * s)
+{
+	const struct plan_pred * d = s->plan->preds;
+	size_t i, col = (size_t)(l->cu.col - l->ent->columns);
+	char text[RFC3339_LEN];
+	struct value v;
+	int64_t from;
+
+	l->probe_ordered = s->ordered;
+	l->probe_filtered = 0;
+	if (!asked_from(l, &from))
+		return;
+	set_bound(l, from, text, &v);
+	/* The condition may have another bound on that column. */
+	for (i = 0; i < s->plan->npreds; i++, d++)
+		if (d->column == col && d->op == OP_GE && d->nvalues == 1 &&
+		    is_pushed(d) && is_same(d->values, &v))
+			l->probe_filtered = 1;
+}
+
+static int
+goes_down(const struct plan * p)
+{
+	size_t i;
+
+	for (i = 0; i < p->npreds; i++)
+		if (!is_pushed(&p->preds[i]))
+			return (0);
+	return (p->npreds > 0);
+}
+
 /* A plan for this alone: whether it filters, orders, and is of parts. */
 static int
 try_plan(const struct sync_leg * l, const int64_t * from, int desc,
@@ -157,29 +246,23 @@ try_plan(const struct sync_leg * l, const int64_t * from, int desc,
 {
 	struct plan_order order = { (size_t)(l->cu.col - l->ent->columns),
 	    desc };
-	struct plan_given given = { .column = order.column, .op = OP_GE,
-	    .nvalues = 1 };
-	char text[RFC3339_LEN];
-	struct value v;
+	struct value v[2];
+	const struct plan_given given[2] = {
+		{ order.column, OP_GE, &v[0], 1 },
+		{ order.column, OP_LT, &v[1], 1 },
+	};
+	char text[2][RFC3339_LEN];
 	struct plan * p;
+	size_t n = from == NULL ? 0 : has_end(l) ? 2 : 1;
 
-	memset(&v, 0, sizeof(v));
-	if (from != NULL && l->cu.col->type == COLUMN_TIMESTAMP) {
-		rfc3339_format(*from, text);
-		v.type = VALUE_TEXT;
-		v.s = text;
-		v.len = (uint32_t)strlen(text);
-	} else if (from != NULL) {
-		v.type = VALUE_INT;
-		v.i = *from;
-	}
-	given.values = &v;
-	if ((p = plan_new(l->r->c, l->ent, &given, from != NULL, &order, 1,
-	    e)) == NULL)
+	if (n > 0)
+		set_bound(l, *from, text[0], &v[0]);
+	if (n > 1)
+		set_bound(l, l->win.hi, text[1], &v[1]);
+	if ((p = plan_new(l->r->c, l->ent, given, n, &order, 1, e)) == NULL)
 		return (-1);
 	*ordered = p->norders == 1 && p->list->partition == NULL;
-	*filtered = p->npreds == 1 && p->preds[0].push != NULL &&
-	    p->preds[0].sent != NULL;
+	*filtered = goes_down(p);
 	plan_free(p);
 	return (0);
 }
@@ -198,6 +281,16 @@ sync_plan_choose(struct sync_leg * l, struct err * e)
 	return (try_plan(l, NULL, 1, &none, &l->probe_desc, e));
 }
 
+void
+sync_plan_begin(struct sync_leg * l)
+{
+	const struct sync_run * r = l->r;
+
+	if (l->has_cursor)
+		sync_window_begin(&l->win, &l->cu, sync_commit_leg(l),
+		    r->begun_ms > 0 ? r->begun_ms : clock_wall_ms());
+}
+
 int
 sync_plan_sql(struct sync_leg * l, struct err * e)
 {
@@ -213,6 +306,8 @@ sync_plan_sql(struct sync_leg * l, struct err * e)
 		return (0);
 	}
 	own = is_own(l, &declared);
+	/* A window that does not go down would be the whole list each time. */
+	l->win.on &= l->probe_filtered;
 	l->reads_all = cu->all || !cu->stored.has;
 	asked_from(l, &from);
 	if (l->probe_filtered && l->probe_ordered) {
@@ -230,7 +325,8 @@ sync_plan_sql(struct sync_leg * l, struct err * e)
 	} else
 		/* Where rows may have no value at all these are wanted too:
 		 * then it is looked at here. */
-		rc = build(l, l->probe_filtered && !l->reads_all &&
-		    (cu->col->not_null || own) ? &from : NULL, ORDER_NONE);
+		rc = build(l, l->probe_filtered && (!l->reads_all ||
+		    l->win.on) && (cu->col->not_null || own) ? &from : NULL,
+		    ORDER_NONE);
 	return (rc ? err_nomem(e, "a statement") : 0);
 }

@@ -14,9 +14,6 @@
 #define LINGER_US INT64_C(1000000)
 /* Rows between two looks at the clock. */
 #define ROWS_A_LOOK 16
-/* EXPLAIN's columns. */
-#define EXPLAIN_PUSHED 2
-#define EXPLAIN_ORDER 4
 
 static int start_query(struct sync_leg *, struct err *);
 
@@ -44,33 +41,18 @@ names(void * arg, const char ** out, size_t n)
 	return (n > 0);
 }
 
-/* ---- what EXPLAIN tells ---- */
-
-static int
-holds(const struct query_value * v, const char * s)
-{
-	return (v->type == QUERY_TEXT && memmem(v->s, v->len, s,
-	    strlen(s)) != NULL);
-}
-
+/* How the service would be asked. */
 static void
-probe_row(struct sync_leg * l, const struct query_value * v)
+on_scan(void * arg, const struct query_scan * s)
 {
-	const struct query_value * order = &v[EXPLAIN_ORDER];
-	struct buf want = BUF_INIT(1024);
-	int64_t from = 0;
-	int ordered = holds(order, "by the service");
+	struct sync_leg * l = arg;
 
-	if (l->probing == 2) {
-		l->probe_desc = ordered;
+	if (l->probing == 3)
 		return;
-	}
-	l->probe_ordered = ordered;
-	sync_cursor_from(&l->cu, &from);
-	buf_addf(&want, "%s >= ", l->cu.col->name);
-	if (sync_cursor_literal(&l->cu, from, &want) == 0)
-		l->probe_filtered = holds(&v[EXPLAIN_PUSHED], want.p);
-	buf_free(&want);
+	if (l->probing == 2)
+		l->probe_desc = s->ordered;
+	else
+		sync_plan_probed(l, s);
 }
 
 /* ---- parts ---- */
@@ -80,7 +62,8 @@ on_part(void * arg, uint64_t hash, const json_t * in)
 {
 	struct sync_leg * l = arg;
 
-	if (l->has_cursor && !l->cu.fills)
+	/* Each window has the same. */
+	if (l->has_cursor && !l->cu.fills && l->win.count == 0)
 		sync_parts_note(&l->parts, hash, in);
 }
 
@@ -89,7 +72,17 @@ static int
 fill_part(struct sync_leg * l, struct err * e)
 {
 	const json_t * in;
+	int rc;
 
+	if (l->by_part && !l->cancelled) {
+		if ((rc = sync_leg_token_fill(l)) < 0)
+			return (err_nomem(e, "a statement"));
+		if (rc == 0)
+			return (0);
+		l->before = l->st;
+		l->cu.fills = 1;
+		return (start_query(l, e) ? -1 : 1);
+	}
 	if (!l->has_cursor || l->reads_all || l->stopped || l->cancelled ||
 	    (in = sync_parts_fresh(&l->parts)) == NULL)
 		return (0);
@@ -110,7 +103,7 @@ take_stats(struct sync_leg * l, const struct read_stats * st)
 	const struct read_stats * was = &l->before;
 
 	l->st = *st;
-	if (!l->cu.fills)
+	if (!l->cu.fills && l->win.count == 0)
 		return;
 	l->st.calls += was->calls;
 	l->st.pages += was->pages;
@@ -146,7 +139,7 @@ take_step(struct sync_leg * l)
 	if (l->has_cursor) {
 		if (!sync_cursor_step(&l->cu, l->st.first_ms, &s->point))
 			return;
-	} else {
+	} else if (!l->by_part) {
 		json_decref(s->token);
 		s->token = json_incref(l->token);
 	}
@@ -156,6 +149,39 @@ take_step(struct sync_leg * l)
 	l->pages = 0;
 	/* Or it would wait until a batch is full. */
 	flush(l, l->step_us);
+}
+
+/* A window was read whole: the cursor moves to its end once the rows are there.  Not
+ * behind parts that are missing: only the end of a run keeps what these are. */
+static void
+note_window(struct sync_leg * l)
+{
+	struct sync_step * s = &l->step;
+
+	if (l->st.skipped > 0 || l->st.short_of > 0 || l->cu.all ||
+	    (s->set && l->acked < s->rows))
+		return;
+	s->point = l->cu.seen;
+	if (l->cu.stored.has && s->point.v <= l->cu.stored.v)
+		return;
+	s->set = 1;
+	s->rows = l->given;
+	l->step_us = clock_mono_us();
+	l->pages = 0;
+	flush(l, l->step_us);
+}
+
+/* The next window's statement begins; 0: there is none. */
+static int
+next_window(struct sync_leg * l, struct err * e)
+{
+	if (!l->has_cursor || l->cu.fills || l->stopped || l->cancelled ||
+	    l->writer_failed || !sync_window_next(&l->win, &l->cu, l->seen))
+		return (0);
+	note_window(l);
+	sync_run_soon(l->r);
+	l->before = l->st;
+	return (start_query(l, e) ? -1 : 1);
 }
 
 static int
@@ -176,6 +202,13 @@ on_mark(void * arg, const json_t * token)
 		flush(l, now);
 	if (l->has_cursor || l->cancelled)
 		return;
+	if (l->by_part) {
+		if (is_step_due(l, now))
+			take_step(l);
+		if (l->step.set && l->acked >= l->step.rows)
+			sync_run_soon(l->r);
+		return;
+	}
 	json_decref(l->token);
 	l->token = json_deep_copy(token);
 	l->token_rows = l->given;
@@ -230,10 +263,8 @@ on_row(void * arg, size_t n, const struct query_value * v)
 	struct sync_leg * l = arg;
 	size_t i;
 
-	if (l->probing) {
-		probe_row(l, v);
+	if (l->probing)
 		return (0);
-	}
 	/* What still comes after an end is not written. */
 	if (l->cancelled || l->stopped || l->w == NULL || l->writer_failed ||
 	    n != l->ncols)
@@ -242,6 +273,16 @@ on_row(void * arg, size_t n, const struct query_value * v)
 		return (0);
 	for (i = 0; i < n; i++)
 		fill(&l->row[i], &v[i]);
+	if (l->by_value && l->has_part)
+		switch (sync_cursor_row(&l->cu, l->cols, l->row, n)) {
+		case SYNC_ROW_WRITE:
+			break;
+		case SYNC_ROW_SKIP:
+			return (0);
+		case SYNC_ROW_STOP:
+			l->enough = 1;
+			return (0);
+		}
 	if (l->has_cursor)
 		switch (sync_cursor_row(&l->cu, l->cols, l->row, n)) {
 		case SYNC_ROW_WRITE:
@@ -287,17 +328,34 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 {
 	struct sync_leg * l = arg;
 	struct err why;
-	int rc;
+	int rc = 0;
 
 	l->q = NULL;
 	if (l->probing == 0) {
 		take_stats(l, &st->api);
-		if (e == NULL && (rc = fill_part(l, &why)) != 0) {
+		if (e == NULL && (rc = next_window(l, &why)) == 0)
+			rc = fill_part(l, &why);
+		if (e == NULL && rc != 0) {
 			if (rc < 0)
 				finish(l, &why);
 			return;
 		}
 		finish(l, e);
+		return;
+	}
+	if (l->probing == 3) {
+		l->probing = 0;
+		/* What is told may fit no list that has a token. */
+		if (e != NULL && strcmp(e->code, "input") == 0 &&
+		    !l->cancelled) {
+			if (sync_leg_by_value(l, l->own, &why) ||
+			    sync_read_start(l, &why))
+				finish(l, &why);
+			return;
+		}
+		if (e == NULL && !l->cancelled && start_query(l, &why) == 0)
+			return;
+		finish(l, e != NULL ? e : &why);
 		return;
 	}
 	/* Newest first is asked about only where the other will not do. */
@@ -314,10 +372,15 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 
 /* Only where OPTIONS say so: a sync is not a statement that somebody mistyped. */
 static uint64_t
-max_calls(const struct connector * c)
+max_calls(const struct sync_leg * l)
 {
-	return (c->opt.max_api_calls > 0 ? (uint64_t)c->opt.max_api_calls :
-	    UINT64_MAX);
+	int64_t most = l->r->c->opt.max_api_calls;
+	uint64_t used = l->win.count > 0 ? l->before.calls : 0;
+
+	if (most <= 0)
+		return (UINT64_MAX);
+	/* One is needed to find out that there are none left. */
+	return ((uint64_t)most > used ? (uint64_t)most - used : 1);
 }
 
 static int
@@ -325,12 +388,15 @@ start_query(struct sync_leg * l, struct err * e)
 {
 	struct sync_run * r = l->r;
 	struct query_sink sink = { .row = on_row, .done = on_done, .arg = l,
-	    .progress = on_progress };
+	    .progress = on_progress, .scan = on_scan };
 
 	if (l->cancelled)
 		return (err_set(e, ERR_CANCELLED, "cancelled",
 		    "the run was cancelled"));
-	if (l->probing != 0) {
+	if (l->probing == 3) {
+		if (sync_plan_all(l))
+			return (err_nomem(e, "a statement"));
+	} else if (l->probing != 0) {
 		if (sync_plan_probe(l, l->probing == 2))
 			return (err_nomem(e, "a statement"));
 	} else if (!l->cu.fills && sync_plan_sql(l, e))
@@ -339,8 +405,13 @@ start_query(struct sync_leg * l, struct err * e)
 	l->opts.conn = r->env->conn;
 	l->opts.deadline_ms = DEADLINE_MS;
 	l->opts.max_memory = r->env->query_memory;
-	l->opts.max_calls = max_calls(r->c);
+	l->opts.max_calls = max_calls(l);
 	l->opts.explain = l->probing != 0;
+	l->sync.by_token = l->by_part && !l->by_value && !l->cu.fills;
+	l->sync.cursors = l->by_part && !l->cu.fills && l->probing == 0 ?
+	    &l->cursors : NULL;
+	if (l->probing == 3)
+		l->opts.sync = &l->sync;
 	if (l->probing == 0) {
 		l->sync.mark = on_mark;
 		l->sync.part = on_part;
@@ -364,7 +435,10 @@ sync_read_start(struct sync_leg * l, struct err * e)
 	l->cat.arg = l;
 	l->ended = l->failed = 0;
 	l->resumed = !l->has_cursor && l->resume != NULL;
+	sync_plan_begin(l);
 	l->probing = sync_plan_probes(l) ? 1 : 0;
+	if (l->by_part && !l->by_value && l->r->d->where != NULL)
+		l->probing = 3;
 	if (l->has_cursor && !l->probing && sync_plan_choose(l, e))
 		return (-1);
 	return (start_query(l, e));

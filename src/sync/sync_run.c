@@ -84,6 +84,43 @@ on_claim(void * arg, int64_t fence, const struct err * e)
 	sync_run_soon(r);
 }
 
+/* The rows of its parts, which are wanted only where tokens are. */
+static void
+on_rows(void * arg, json_t * v, const struct err * e)
+{
+	struct sync_run * r = sync_run_asked(arg);
+	struct err why;
+
+	if (r == NULL)
+		return;
+	r->answered = 1;
+	if (e != NULL) {
+		why = *e;
+		err_prefix(&why, "reading the cursors of its parts");
+		sync_run_fail(r, &why);
+	}
+	r->rows = json_incref(v);
+	sync_run_soon(r);
+}
+
+static void
+ask_rows(struct sync_run * r)
+{
+	struct sync_ask * a;
+	struct err e;
+
+	r->changes = json_object();
+	r->sent = json_object();
+	if (r->changes == NULL || r->sent == NULL ||
+	    (a = sync_run_ask(r, &r->asking)) == NULL) {
+		r->answered = 1;
+		err_nomem(&e, "a cursor");
+		sync_run_fail(r, &e);
+		return;
+	}
+	r->env->state->ops->parts_get(r->env->state, r->d->id, on_rows, a);
+}
+
 static void
 on_cursor(void * arg, json_t * v, const struct err * e)
 {
@@ -100,6 +137,9 @@ on_cursor(void * arg, json_t * v, const struct err * e)
 	} else if (sync_commit_load(r, v)) {
 		err_nomem(&why, "a cursor");
 		sync_run_fail(r, &why);
+	} else if (sync_leg_wants_rows(r)) {
+		r->answered = 0;
+		ask_rows(r);
 	}
 	sync_run_soon(r);
 }
@@ -380,6 +420,9 @@ run_free(struct sync_run * r)
 	loop_timer_free(r->teller);
 	loop_timer_free(r->retry);
 	json_decref(r->record);
+	json_decref(r->rows);
+	json_decref(r->changes);
+	json_decref(r->sent);
 	connector_unref(r->c);
 	sync_def_unref(r->d);
 	free(r);

@@ -97,10 +97,12 @@ void sync_run_progress(const struct sync_run * r, struct sync_progress * p);
 /**
  * sync_run_say(d, c, i, record, sql, e): The SELECT that a run would read entity
  * ${i} with, appended to ${sql}; ${record} is the cursor's, or NULL.  What a service
- * would make of the WHERE is not asked.
+ * would make of the WHERE is not asked.  ${*by_token}: whether it may be by the
+ * service's tokens; then, whether it is.
  */
 int sync_run_say(struct sync_def * d, struct connector * c, size_t i,
-    const json_t * record, struct buf * sql, struct err * e) MUST_CHECK;
+    const json_t * record, int * by_token, struct buf * sql, struct err * e)
+    MUST_CHECK;
 
 /** sync_verdict_name(v): "complete", "partial", "failed", "idle". */
 const char * sync_verdict_name(enum sync_verdict v);
@@ -112,6 +114,8 @@ const char * sync_verdict_name(enum sync_verdict v);
  *     whole rows whose cursor value is that one; at most 1000, else none],
  *     "resume": what leads on after rows acknowledged in a run that did not end,
  *     or absent,
+ *     by the service's tokens: "gen", "tokens": how many parts have one, "oldest":
+ *     when the oldest was told (sync_token.h); and "value": when all were read last,
  *     "parts": which parts the last whole run read, 12 hex digits each, or absent}.
  */
 

@@ -11,6 +11,8 @@
 #define RETRY_MS 500
 #define RETRY_MAX_MS 5000
 #define RETRIES 10
+/* Rows of parts that one commit writes. */
+#define ROWS_A_PUT 1000
 
 int
 sync_commit_load(struct sync_run * r, const json_t * v)
@@ -37,9 +39,8 @@ nomem(struct sync_run * r)
 	sync_run_fail(r, &e);
 }
 
-/* The leg's part of the record is ${rec} (taken; NULL: no memory). */
-static void
-replace(struct sync_leg * l, json_t * rec)
+void
+sync_commit_rec(struct sync_leg * l, json_t * rec)
 {
 	struct sync_run * r = l->r;
 
@@ -59,7 +60,7 @@ sync_commit_forget(struct sync_leg * l)
 {
 	struct sync_run * r = l->r;
 
-	replace(l, json_object());
+	sync_commit_rec(l, json_object());
 	sync_commit_put(r);
 	return (sync_commit_leg(l) == NULL ? -1 : 0);
 }
@@ -83,7 +84,21 @@ note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
 		json_decref(rec);
 		rec = NULL;
 	}
-	replace(l, rec);
+	sync_commit_rec(l, rec);
+}
+
+/* When it was read to its end. */
+static void
+note_time(struct sync_leg * l)
+{
+	json_t * rec = leg_copy(l);
+
+	if (rec != NULL && json_object_set_new(rec, "at",
+	    json_integer((json_int_t)l->r->begun_ms))) {
+		json_decref(rec);
+		rec = NULL;
+	}
+	sync_commit_rec(l, rec);
 }
 
 /* ${token} NULL: there is nothing to go on from. */
@@ -104,7 +119,7 @@ note_token(struct sync_leg * l, const json_t * token)
 	    sync_commit_leg(l) == NULL)
 		json_decref(rec);
 	else
-		replace(l, rec);
+		sync_commit_rec(l, rec);
 }
 
 void
@@ -115,7 +130,9 @@ sync_commit_step(struct sync_leg * l)
 	l->step.set = 0;
 	if (sync_leg_passed(l) > 0)
 		return;
-	if (l->has_cursor)
+	if (l->by_part)
+		sync_leg_token_step(l);
+	else if (l->has_cursor)
 		note_cursor(l, &l->step.point, 0);
 	else
 		note_token(l, l->step.token);
@@ -141,6 +158,10 @@ sync_commit_end(struct sync_leg * l, int well)
 	struct sync_point * p = &l->step.point;
 	int has;
 
+	if (l->by_part) {
+		sync_leg_token_end(l, well);
+		return;
+	}
 	if (!l->has_cursor) {
 		if (l->failed && l->token != NULL && l->acked >= l->token_rows)
 			note_token(l, l->token);
@@ -157,6 +178,10 @@ sync_commit_end(struct sync_leg * l, int well)
 	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
 	if (has || well)
 		note_cursor(l, has ? p : NULL, well && !l->stopped);
+	/* So that a list where nothing happens is not taken for one that was
+	 * not looked at. */
+	if (well && l->win.keeps > 0)
+		note_time(l);
 }
 
 void
@@ -214,6 +239,35 @@ try_again(struct sync_run * r, const struct err * e)
 	    RETRY_MAX_MS, arc4random()));
 }
 
+/* What was not put is still to be, but for what is newer. */
+static void
+put_back(struct sync_run * r)
+{
+	if (json_object_size(r->sent) > 0 &&
+	    json_object_update_missing(r->changes, r->sent))
+		nomem(r);
+}
+
+/* Some of the rows that changed: a commit stays small. */
+static const json_t *
+take_some(struct sync_run * r)
+{
+	const char * name;
+	json_t * row;
+	void * tmp;
+
+	json_object_foreach_safe(r->changes, tmp, name, row) {
+		if (json_object_size(r->sent) == ROWS_A_PUT)
+			break;
+		if (json_object_set(r->sent, name, row)) {
+			nomem(r);
+			break;
+		}
+		json_object_del(r->changes, name);
+	}
+	return (r->sent);
+}
+
 static void
 on_put(void * arg, json_t * v, const struct err * e)
 {
@@ -222,6 +276,9 @@ on_put(void * arg, json_t * v, const struct err * e)
 	(void)v;
 	if (r == NULL)
 		return;
+	if (e != NULL)
+		put_back(r);
+	json_object_clear(r->sent);
 	if (e == NULL) {
 		r->tries = 0;
 		r->committed_us = clock_mono_us();
@@ -246,9 +303,15 @@ sync_commit_put(struct sync_run * r)
 		nomem(r);
 		return;
 	}
-	r->is_dirty = 0;
-	r->env->state->ops->cursor_put(r->env->state, r->d->id, r->fence,
-	    r->record, on_put, a);
+	if (json_object_size(r->changes) == 0) {
+		r->is_dirty = 0;
+		r->env->state->ops->cursor_put(r->env->state, r->d->id,
+		    r->fence, r->record, on_put, a);
+		return;
+	}
+	r->env->state->ops->parts_put(r->env->state, r->d->id, r->fence,
+	    r->record, take_some(r), on_put, a);
+	r->is_dirty = json_object_size(r->changes) > 0;
 }
 
 int

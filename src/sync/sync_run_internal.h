@@ -6,10 +6,13 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/rfc3339.h"
 #include "query/query.h"
 #include "sync/sync_cursor.h"
 #include "sync/sync_parts.h"
 #include "sync/sync_run.h"
+#include "sync/sync_token.h"
+#include "sync/sync_window.h"
 
 /*
  * What the parts of a run share.  Callbacks only note what happened and call
@@ -55,7 +58,8 @@ struct sync_leg {
 	struct query_opts opts;
 	struct query * q;
 	struct buf sql;
-	int probing;           /* 1, 2: it only tells how it would be done */
+	int probing;           /* 1, 2: it only tells how it would be done; 3: and
+	                          whether it can be, by the service's token */
 	int probe_filtered, probe_ordered, probe_desc; /* what goes down */
 	int cancelled, stopped; /* by us; at the first row that is too old */
 	int ended, failed;
@@ -82,7 +86,21 @@ struct sync_leg {
 	unsigned pages;        /* since then */
 	struct sync_parts parts;
 	struct read_stats before; /* of the statements before this one */
+	struct sync_window win;
 	int token_moved;       /* one was kept that leads further than resume */
+
+	/* each part by its own: the service's tokens, or (by_value) what cu says of
+	 * the part that is given now (sync_leg_token.c) */
+	int by_part, by_value;
+	const char * own;      /* the column that would be the cursor else */
+	struct sync_tokens toks;
+	struct reader_cursors cursors;
+	int toks_whole;        /* what is filled up is all there is */
+	uint64_t part;         /* that is given now; has_part: there is one */
+	int has_part;
+	int enough;            /* of it */
+	struct value from;     /* where a part is asked from */
+	char from_text[RFC3339_LEN];
 };
 
 struct sync_run {
@@ -108,6 +126,9 @@ struct sync_run {
 
 	/* the record (sync_run_commit.c) */
 	json_t * record;
+	json_t * rows;         /* of its parts, as the state has them, or NULL */
+	json_t * changes;      /* of these, to be put; and on their way */
+	json_t * sent;
 	int is_dirty;          /* it says more than the state knows */
 	struct sync_ask * putting;
 	struct loop_timer * retry;
@@ -176,6 +197,9 @@ void sync_commit_step(struct sync_leg * l);
 int sync_commit_forget(struct sync_leg * l) MUST_CHECK;
 /** sync_commit_end(l, well): The leg is over. */
 void sync_commit_end(struct sync_leg * l, int well);
+/** sync_commit_rec(l, rec): The leg's part of the record is ${rec} (taken; NULL: no
+ * memory). */
+void sync_commit_rec(struct sync_leg * l, json_t * rec);
 /** sync_commit_done(r): Note that the bucket is done. */
 void sync_commit_done(struct sync_run * r);
 /** sync_commit_put(r): Put the record if it says anything new; tried again while
@@ -205,6 +229,28 @@ uint64_t sync_leg_passed(const struct sync_leg * l);
  * so well that what is not there any more may be told from it. */
 int sync_leg_judge(struct sync_leg * l);
 
+/** sync_leg_by_value(l, name, e): Its cursor is the column ${name}'s value. */
+int sync_leg_by_value(struct sync_leg * l, const char * name, struct err * e)
+    MUST_CHECK;
+
+/* sync_leg_token.c */
+
+/** sync_leg_wants_rows(r): Whether an entity of the run goes by tokens.
+ * sync_leg_token(l, name, e): INCREMENTAL ON ${name}: by tokens, if that is what the
+ * entity says.  1, 0: no, -1.
+ * sync_leg_token_anew(l, e): Nothing is known of any part.
+ * sync_leg_token_fill(l): The list gave changes alone: whether a statement for what
+ * has to be read whole is in l->sql now; -1: no memory.
+ * sync_leg_token_step(l): What is acknowledged goes into the record, if it is time.
+ * sync_leg_token_end(l, well): The leg is over. */
+int sync_leg_wants_rows(const struct sync_run * r);
+int sync_leg_token(struct sync_leg * l, const char * name, struct err * e)
+    MUST_CHECK;
+int sync_leg_token_anew(struct sync_leg * l, struct err * e) MUST_CHECK;
+int sync_leg_token_fill(struct sync_leg * l) MUST_CHECK;
+void sync_leg_token_step(struct sync_leg * l);
+void sync_leg_token_end(struct sync_leg * l, int well);
+
 /* sync_read.c */
 
 /** sync_read_start(l, e): Begin to read.  sync_read_stop(l): End it soon. */
@@ -215,12 +261,18 @@ void sync_read_stop(struct sync_leg * l);
 
 /** sync_plan_sql(l, e): The SELECT, into l->sql, and how its rows come. */
 int sync_plan_sql(struct sync_leg * l, struct err * e) MUST_CHECK;
+/** sync_plan_all(l): The plain SELECT of all, into l->sql; 0 or -1. */
+int sync_plan_all(struct sync_leg * l) MUST_CHECK;
 /** sync_plan_probes(l): Whether a WHERE makes it necessary to ask the planner.
- * sync_plan_probe(l): That SELECT, into l->sql; 0 or -1. */
+ * sync_plan_probe(l, desc): That SELECT, into l->sql; 0 or -1.
+ * sync_plan_probed(l, s): What the planner said of it, oldest first. */
 int sync_plan_probes(const struct sync_leg * l);
 int sync_plan_probe(struct sync_leg * l, int desc) MUST_CHECK;
+void sync_plan_probed(struct sync_leg * l, const struct query_scan * s);
 /** sync_plan_fill(l, in): The SELECT for all of the part with the inputs ${in}. */
 int sync_plan_fill(struct sync_leg * l, const json_t * in) MUST_CHECK;
+/** sync_plan_begin(l): What the first statement asks for. */
+void sync_plan_begin(struct sync_leg * l);
 /** sync_plan_choose(l, e): How the list can be asked without any WHERE. */
 int sync_plan_choose(struct sync_leg * l, struct err * e) MUST_CHECK;
 

@@ -167,6 +167,7 @@ mend_place(const struct buf * sql, const char * where, struct err * e)
 }
 
 static void check_next(struct syncs_check * k);
+static void explain(struct syncs_check * k);
 
 static void
 on_explained(void * arg, const struct query_stats * st, const struct err * e)
@@ -176,10 +177,21 @@ on_explained(void * arg, const struct query_stats * st, const struct err * e)
 	struct err why;
 
 	(void)st;
+	if (e != NULL && k->by_token && strcmp(e->code, "input") == 0) {
+		/* What is told may fit no list that has a token. */
+		json_decref(k->columns);
+		json_decref(k->rows);
+		k->columns = k->rows = NULL;
+		k->no_token = 1;
+		explain(k);
+		return;
+	}
+	k->no_token = 0;
 	if (e == NULL) {
 		json_array_append_new(k->keep, json_string(name));
-		json_object_set_new(k->explained, name, json_pack("{s:s, s:O}",
-		    "sql", k->sql.p, "calls", k->rows));
+		json_object_set_new(k->explained, name, json_pack(
+		    "{s:s, s:O, s:b}", "sql", k->sql.p, "calls", k->rows,
+		    "by_token", k->by_token));
 	} else {
 		why = *e;
 		mend_place(&k->sql, k->d->where, &why);
@@ -201,15 +213,20 @@ explain(struct syncs_check * k)
 	memset(&qo, 0, sizeof(qo));
 	qo.conn = k->S->o.conn;
 	qo.explain = 1;
+	k->by_token = !k->no_token;
 	k->columns = json_array();
 	k->rows = json_array();
 	buf_clear(&k->sql);
 	if (k->columns == NULL || k->rows == NULL)
 		err_nomem(&e, "a check");
-	else if (sync_run_say(k->d, k->c, k->at, k->cursor, &k->sql, &e) == 0 &&
-	    query_start(k->S->o.loop, k->sql.p, k->sql.len, &k->cat, &qo,
-	    &k->sink, &e) != NULL)
-		return;
+	else if (sync_run_say(k->d, k->c, k->at, k->cursor, &k->by_token,
+	    &k->sql, &e) == 0) {
+		k->sync.by_token = k->by_token;
+		qo.sync = k->by_token ? &k->sync : NULL;
+		if (query_start(k->S->o.loop, k->sql.p, k->sql.len, &k->cat,
+		    &qo, &k->sink, &e) != NULL)
+			return;
+	}
 	on_explained(k, NULL, &e);
 }
 

@@ -19,6 +19,9 @@ struct syncs_check {
 	json_t * explained;    /* name -> {"sql", "calls"} */
 	json_t * cursor;       /* the record that is there already, or NULL */
 	struct buf sql;        /* of the explaining under way */
+	int by_token;          /* it is asked by the service's tokens */
+	int no_token;          /* which was tried */
+	struct query_sync sync;
 	struct query_catalog cat;
 	struct query_sink sink;
 	json_t * columns;      /* of the explaining under way, and its rows */

@@ -3,63 +3,12 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "sync/syncs_internal.h"
+#include "sync/syncs_op.h"
 
 /*
  * Connectors and their syncs.  What POST and PATCH say of a target and a schedule
  * is, for types whose rows are no samples, the connector's main sync.
  */
-static const char * const sync_keys[] = { "target_database", "target_table",
-    "schedule_ms" };
-
-struct op {
-	struct syncs_call * c;
-	char * name;        /* the connector's */
-	json_t * answer;
-	json_t * want;      /* the main sync's keys, or NULL */
-	json_t * rest;      /* patch: what is the runner's */
-	size_t left;        /* delete: runs to end, then records */
-	int undo;           /* create: the connector goes again */
-	struct err e;
-};
-
-static void
-op_end(struct op * op, const struct err * e)
-{
-	struct err copy;
-
-	/* ${e} may be the op's. */
-	if (e != NULL)
-		copy = *e;
-	syncs_call_end(op->c, e == NULL ? json_incref(op->answer) : NULL,
-	    e == NULL ? NULL : &copy);
-	free(op->name);
-	json_decref(op->answer);
-	json_decref(op->want);
-	json_decref(op->rest);
-	free(op);
-}
-
-static struct op *
-op_new(struct syncs * S, const char * name, runner_cb * cb, void * arg)
-{
-	struct syncs_call * c = syncs_call_new(S, cb, arg);
-	struct op * op;
-	struct err e;
-
-	if (c == NULL)
-		return (NULL);
-	if ((op = calloc(1, sizeof(*op))) == NULL ||
-	    (op->name = strdup(name)) == NULL) {
-		free(op);
-		err_nomem(&e, "a request");
-		syncs_call_end(c, NULL, &e);
-		return (NULL);
-	}
-	op->c = c;
-	return (op);
-}
-
 /* Whether a schedule of that type is the runner's: samples, or nothing known. */
 static int
 is_scrape(const struct manifest * m)
@@ -84,164 +33,20 @@ name_of(const struct syncs * S, const char * key)
 	return (name);
 }
 
-/* ---- the main sync ---- */
-
-/* Move the sync's keys of ${body} into ${*want} (NULL: there are none); the rest
- * is returned.  Both owned by the caller. */
-static json_t *
-split(const json_t * body, json_t ** want)
-{
-	json_t * rest = json_copy((json_t *)(uintptr_t)body), * v;
-	size_t i;
-
-	*want = NULL;
-	for (i = 0; rest != NULL && i < 3; i++) {
-		if ((v = json_object_get(rest, sync_keys[i])) == NULL)
-			continue;
-		if (*want == NULL)
-			*want = json_object();
-		json_object_set(*want, sync_keys[i], v);
-		json_object_del(rest, sync_keys[i]);
-	}
-	return (rest);
-}
-
-/* What the keys mean; texts are borrowed.  1: there is to be no sync. */
-static int
-read_want(const json_t * want, int64_t interval, struct sync_spec * s,
-    struct err * e)
-{
-	const json_t * v;
-	size_t i;
-
-	memset(s, 0, sizeof(*s));
-	for (i = 0; i < 2; i++) {
-		v = json_object_get(want, sync_keys[i]);
-		if (v != NULL && !json_is_null(v) && !json_is_string(v))
-			return (err_set(e, ERR_CONFIG, "bad_request",
-			    "%s must be a string", sync_keys[i]));
-	}
-	s->database = json_str(want, "target_database");
-	s->target = json_str(want, "target_table");
-	v = json_object_get(want, "schedule_ms");
-	if (v != NULL && !json_is_null(v)) {
-		s->every_ms = json_integer_value(v);
-		if (!json_is_integer(v) || s->every_ms < SYNCS_EVERY_MIN ||
-		    s->every_ms > SYNCS_EVERY_MAX)
-			return (err_set(e, ERR_CONFIG, "bad_schedule_ms",
-			    "schedule_ms must be an integer from %d to %d",
-			    SYNCS_EVERY_MIN, SYNCS_EVERY_MAX));
-	}
-	if (s->target == NULL && s->database == NULL && s->every_ms == 0)
-		return (1);
-	if (s->target == NULL)
-		return (err_set(e, ERR_CONFIG, "bad_target", "%s needs a "
-		    "target: give target_table too", s->database ?
-		    "target_database" : "schedule_ms"));
-	if (s->every_ms == 0 && interval == 0)
-		return (err_set(e, ERR_CONFIG, "bad_schedule_ms",
-		    "target_table needs schedule_ms: how often to run, in ms"));
-	s->is_main = 1;
-	return (0);
-}
-
-static void
-on_first_run(void * arg, const struct sync_result * r, const struct err * e)
-{
-	(void)arg;
-	(void)r;
-	(void)e; /* its status tells */
-}
-
-/* Whoever made it wants to see it work. */
-static void
-first_run(struct syncs * S, const json_t * v)
-{
-	if (json_str(v, "sync") != NULL &&
-	    !json_is_true(json_object_get(v, "replaced")))
-		(void)syncs_run(S, json_str(v, "sync"), 0, NULL, on_first_run,
-		    NULL);
-}
-
-static void
-on_undone(void * arg, json_t * v, const struct err * e)
-{
-	struct op * op = arg;
-
-	(void)v;
-	if (e != NULL)
-		log_event(LOG_WARN, "connector_not_undone",
-		    LOG_S("connector", op->name), LOG_E(e));
-	op_end(op, &op->e);
-}
-
-static void
-on_main_put(void * arg, json_t * v, const struct err * e)
-{
-	struct op * op = arg;
-	struct syncs * S = op->c->S;
-
-	if (e == NULL) {
-		first_run(S, v);
-		op_end(op, NULL);
-	} else if (op->undo) {
-		op->e = *e;
-		runner_delete(S->o.runner, op->name, on_undone, op);
-	} else {
-		op_end(op, e);
-	}
-}
-
-static void
-on_main_dropped(void * arg, json_t * v, const struct err * e)
-{
-	(void)v;
-	op_end(arg, e);
-}
-
-/* Make the main sync what op->want says. */
-static void
-put_main(struct op * op)
-{
-	struct syncs * S = op->c->S;
-	struct connector * c = runner_connector(S->o.runner, op->name);
-	struct syncs_entry * main = syncs_main(S, op->name);
-	struct sync_spec s;
-	struct err e;
-	int rc;
-
-	if (c == NULL)
-		rc = err_set(&e, ERR_CONFIG, "not_found",
-		    "there is no connector '%.140s'", op->name);
-	else
-		rc = read_want(op->want, c->opt.sync_interval_ms, &s, &e);
-	if (rc == 0) {
-		s.connector = op->name;
-		s.entity = c->m->main->name;
-		syncs_put(S, &s, on_main_put, op);
-	} else if (rc < 0) {
-		on_main_put(op, NULL, &e);
-	} else if (main != NULL) {
-		syncs_drop(S, main->d->id, on_main_dropped, op);
-	} else {
-		op_end(op, NULL);
-	}
-}
-
 /* ---- create ---- */
 
 static void
 on_created(void * arg, json_t * v, const struct err * e)
 {
-	struct op * op = arg;
+	struct syncs_op * op = arg;
 
 	if (e != NULL) {
-		op_end(op, e);
+		syncs_op_end(op, e);
 		return;
 	}
 	op->answer = json_incref(v);
 	op->undo = 1;
-	put_main(op);
+	syncs_op_put_main(op);
 }
 
 void
@@ -252,7 +57,7 @@ syncs_connector_create(struct syncs * S, const json_t * body,
 	    * name = json_str(body, "name");
 	struct sync_spec s;
 	json_t * want, * rest;
-	struct op * op;
+	struct syncs_op * op;
 	struct err e;
 
 	if (type == NULL || name == NULL || is_scrape(types_get(
@@ -260,17 +65,17 @@ syncs_connector_create(struct syncs * S, const json_t * body,
 		runner_create(S->o.runner, body, cb, arg);
 		return;
 	}
-	if ((op = op_new(S, name, cb, arg)) == NULL)
+	if ((op = syncs_op_new(S, name, cb, arg)) == NULL)
 		return;
-	rest = split(body, &want);
+	rest = syncs_op_split(body, &want);
 	op->want = want;
 	/* What is plainly wrong is refused before anything is made. */
 	if ((rest == NULL && err_nomem(&e, "a connector")) ||
-	    (want != NULL && read_want(want, 1, &s, &e) < 0))
-		op_end(op, &e);
+	    (want != NULL && syncs_op_read(want, 1, &s, &e) < 0))
+		syncs_op_end(op, &e);
 	else
 		runner_create(S->o.runner, rest, want ? on_created :
-		    on_main_dropped, op);
+		    syncs_op_ended, op);
 	json_decref(rest);
 }
 
@@ -279,13 +84,13 @@ syncs_connector_create(struct syncs * S, const json_t * body,
 static void
 on_patched(void * arg, json_t * v, const struct err * e)
 {
-	struct op * op = arg;
+	struct syncs_op * op = arg;
 	struct syncs * S = op->c->S;
 	struct syncs_run * run;
 
 	(void)v;
 	if (e != NULL) {
-		op_end(op, e);
+		syncs_op_end(op, e);
 		return;
 	}
 	for (run = S->running; run != NULL; run = run->next)
@@ -294,9 +99,9 @@ on_patched(void * arg, json_t * v, const struct err * e)
 			sync_run_cancel(run->r, "its connector was paused");
 	syncs_arm_all(S);
 	if (op->want != NULL)
-		put_main(op);
+		syncs_op_put_main(op);
 	else
-		op_end(op, NULL);
+		syncs_op_end(op, NULL);
 }
 
 /* What the main sync is now, below what the body says of it. */
@@ -331,7 +136,7 @@ syncs_connector_patch(struct syncs * S, const char * key,
     const json_t * body, runner_cb * cb, void * arg)
 {
 	struct connector * c = runner_connector(S->o.runner, key);
-	struct op * op;
+	struct syncs_op * op;
 	struct sync_spec s;
 	struct err e;
 
@@ -339,17 +144,17 @@ syncs_connector_patch(struct syncs * S, const char * key,
 		runner_patch(S->o.runner, key, body, cb, arg);
 		return;
 	}
-	if ((op = op_new(S, c->name, cb, arg)) == NULL)
+	if ((op = syncs_op_new(S, c->name, cb, arg)) == NULL)
 		return;
-	op->rest = split(body, &op->want);
+	op->rest = syncs_op_split(body, &op->want);
 	if (op->rest == NULL ||
 	    (op->want != NULL && complete_want(S, op->name, op->want))) {
 		err_nomem(&e, "a request");
-		op_end(op, &e);
-	} else if (op->want != NULL && read_want(op->want, 1, &s, &e) < 0) {
-		op_end(op, &e);
+		syncs_op_end(op, &e);
+	} else if (op->want != NULL && syncs_op_read(op->want, 1, &s, &e) < 0) {
+		syncs_op_end(op, &e);
 	} else if (op->want != NULL && json_object_size(op->rest) == 0) {
-		put_main(op);
+		syncs_op_put_main(op);
 	} else {
 		runner_patch(S->o.runner, key, op->rest, on_patched, op);
 	}
@@ -359,7 +164,7 @@ syncs_connector_patch(struct syncs * S, const char * key,
 
 /* Call ${fn} for each sync of the connector; it may take it out. */
 static void
-each_of(struct op * op, void (*fn)(struct op *, struct syncs_entry *))
+each_of(struct syncs_op * op, void (*fn)(struct syncs_op *, struct syncs_entry *))
 {
 	struct syncs * S = op->c->S;
 	size_t i;
@@ -371,7 +176,7 @@ each_of(struct op * op, void (*fn)(struct op *, struct syncs_entry *))
 }
 
 static void
-undrop(struct op * op, struct syncs_entry * en)
+undrop(struct syncs_op * op, struct syncs_entry * en)
 {
 	(void)op;
 	en->busy = en->dropped = 0;
@@ -379,7 +184,7 @@ undrop(struct op * op, struct syncs_entry * en)
 }
 
 static void
-forget(struct op * op, struct syncs_entry * en)
+forget(struct syncs_op * op, struct syncs_entry * en)
 {
 	struct state * st = op->c->S->o.state;
 
@@ -390,24 +195,24 @@ forget(struct op * op, struct syncs_entry * en)
 static void
 on_deleted(void * arg, json_t * v, const struct err * e)
 {
-	struct op * op = arg;
+	struct syncs_op * op = arg;
 
 	(void)v;
 	each_of(op, e != NULL ? undrop : forget);
-	op_end(op, e);
+	syncs_op_end(op, e);
 }
 
 static void
 on_one_over(void * arg)
 {
-	struct op * op = arg;
+	struct syncs_op * op = arg;
 
 	if (--op->left == 0)
 		runner_delete(op->c->S->o.runner, op->name, on_deleted, op);
 }
 
 static void
-end_one(struct op * op, struct syncs_entry * en)
+end_one(struct syncs_op * op, struct syncs_entry * en)
 {
 	op->left++;
 	en->busy = en->dropped = 1;
@@ -415,7 +220,7 @@ end_one(struct op * op, struct syncs_entry * en)
 }
 
 static void
-is_busy(struct op * op, struct syncs_entry * en)
+is_busy(struct syncs_op * op, struct syncs_entry * en)
 {
 	if (en->busy || en->dropped)
 		op->undo = 1;
@@ -426,14 +231,14 @@ syncs_connector_delete(struct syncs * S, const char * key, runner_cb * cb,
     void * arg)
 {
 	char * name = name_of(S, key);
-	struct op * op;
+	struct syncs_op * op;
 	struct err e;
 
 	if (name == NULL) {
 		runner_delete(S->o.runner, key, cb, arg);
 		return;
 	}
-	op = op_new(S, name, cb, arg);
+	op = syncs_op_new(S, name, cb, arg);
 	free(name);
 	if (op == NULL)
 		return;
@@ -441,7 +246,7 @@ syncs_connector_delete(struct syncs * S, const char * key, runner_cb * cb,
 	if (op->undo) {
 		err_set(&e, ERR_TRANSIENT, "busy", "a change of a sync of %s is "
 		    "under way; try again", op->name);
-		op_end(op, &e);
+		syncs_op_end(op, &e);
 		return;
 	}
 	op->left = 1;
@@ -456,13 +261,13 @@ syncs_connector_pause(struct syncs * S, const char * key, runner_cb * cb,
     void * arg)
 {
 	char * name = name_of(S, key);
-	struct op * op;
+	struct syncs_op * op;
 
 	if (name == NULL) {
 		runner_pause(S->o.runner, key, cb, arg);
 		return;
 	}
-	if ((op = op_new(S, name, cb, arg)) != NULL)
+	if ((op = syncs_op_new(S, name, cb, arg)) != NULL)
 		runner_pause(S->o.runner, key, on_patched, op);
 	free(name);
 }
@@ -470,20 +275,20 @@ syncs_connector_pause(struct syncs * S, const char * key, runner_cb * cb,
 static void
 on_resumed(void * arg, json_t * v, const struct err * e)
 {
-	struct op * op = arg;
+	struct syncs_op * op = arg;
 	struct syncs * S = op->c->S;
 	struct syncs_entry * en = syncs_main(S, op->name);
 
 	(void)v;
 	if (e != NULL) {
-		op_end(op, e);
+		syncs_op_end(op, e);
 		return;
 	}
 	syncs_arm_all(S);
 	if (en != NULL && !en->d->enabled)
-		syncs_resume(S, en->d->id, on_main_dropped, op);
+		syncs_resume(S, en->d->id, syncs_op_ended, op);
 	else
-		op_end(op, NULL);
+		syncs_op_end(op, NULL);
 }
 
 void
@@ -491,13 +296,13 @@ syncs_connector_resume(struct syncs * S, const char * key, runner_cb * cb,
     void * arg)
 {
 	char * name = name_of(S, key);
-	struct op * op;
+	struct syncs_op * op;
 
 	if (name == NULL) {
 		runner_resume(S->o.runner, key, cb, arg);
 		return;
 	}
-	if ((op = op_new(S, name, cb, arg)) != NULL)
+	if ((op = syncs_op_new(S, name, cb, arg)) != NULL)
 		runner_resume(S->o.runner, key, on_resumed, op);
 	free(name);
 }
@@ -522,68 +327,6 @@ syncs_connector_trigger(struct syncs * S, const char * key, runner_cb * cb,
 		syncs_call_end(c, NULL, &e);
 		return;
 	}
-	(void)syncs_run(S, en->d->id, 0, NULL, on_first_run, NULL);
+	(void)syncs_run(S, en->d->id, 0, NULL, syncs_op_heard, NULL);
 	syncs_call_end(c, NULL, NULL);
-}
-
-/* ---- show ---- */
-
-/* Of one that has no sync of its own: what the last run of any brought. */
-static void
-show_last(const struct syncs * S, const char * name, json_t * v)
-{
-	const struct syncs_entry * last = NULL, * en;
-	char key[132];
-	size_t i, n;
-
-	n = (size_t)snprintf(key, sizeof(key), "%s.", name);
-	for (i = n < sizeof(key) ? syncs_after(S, key) : S->n; i < S->n &&
-	    strncmp(S->sorted[i]->d->id, key, n) == 0; i++) {
-		en = S->sorted[i];
-		if (en->last_run_at != 0 && en->run == NULL &&
-		    (last == NULL || en->last_run_at > last->last_run_at))
-			last = en;
-	}
-	if (last != NULL)
-		json_object_set_new(v, "last_rows_ingested",
-		    json_integer(last->rows));
-}
-
-void
-syncs_connector_show(const struct syncs * S, json_t * v)
-{
-	const char * name = json_str(v, "name");
-	struct syncs_entry * en = name ? syncs_main(S, name) : NULL;
-	const char * status = json_str(v, "status");
-
-	if (en == NULL) {
-		if (name != NULL)
-			show_last(S, name, v);
-		return;
-	}
-	/* What another node runs: as it was when we last asked. */
-	if (!en->mine && en->asks == 0 && !S->stopping)
-		syncs_ask(en);
-	json_object_set_new(v, "target_database",
-	    syncs_note_string(en->d->database));
-	json_object_set_new(v, "target_table", json_string(en->d->target));
-	json_object_set_new(v, "schedule_ms", en->d->every_ms ?
-	    json_integer(en->d->every_ms) : json_null());
-	json_object_set_new(v, "last_run_at",
-	    syncs_note_time(en->last_run_at));
-	json_object_set_new(v, "last_success_at",
-	    syncs_note_time(en->last_success_at));
-	json_object_set_new(v, "last_error", syncs_note_string(en->error));
-	json_object_set_new(v, "last_rows_ingested", json_integer(en->rows));
-	json_object_set_new(v, "sync", json_string(en->d->id));
-	if (!en->d->enabled && json_is_null(json_object_get(v,
-	    "disabled_reason")))
-		json_object_set_new(v, "disabled_reason",
-		    syncs_note_string(en->d->disabled_reason));
-	if (status == NULL || strcmp(status, "disabled") == 0)
-		return;
-	if (en->error != NULL)
-		json_object_set_new(v, "status", json_string("error"));
-	else if (en->last_success_at != 0)
-		json_object_set_new(v, "status", json_string("connected"));
 }

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
 #include "sync/syncs_internal.h"
@@ -59,6 +60,16 @@ say_columns(const struct manifest_entity * ent, json_t ** columns, json_t ** key
 	}
 }
 
+/* Whether each of its parts has a cursor of its own. */
+static int
+goes_by_part(const struct manifest_entity * ent, const char * column)
+{
+	const char * own = json_str(ent->cursor, "column");
+
+	return ((ent->cursor_token || ent->cursor_per_part) && own != NULL &&
+	    strcasecmp(own, column) == 0);
+}
+
 static json_t *
 say_commit(const struct sync_def * d, const struct manifest_entity * ent)
 {
@@ -69,6 +80,11 @@ say_commit(const struct sync_def * d, const struct manifest_entity * ent)
 		    "no cursor: all is read in each run" :
 		    "no cursor: it has no such column, so all is read in each "
 		    "run"));
+	if (goes_by_part(ent, col))
+		return (json_string(ent->cursor_token ? "as pages are "
+		    "acknowledged by the target: what the service says leads "
+		    "on, for each part" : "of each part once it was read to its "
+		    "end and its rows are acknowledged by the target"));
 	if (is_ascending(ent, col))
 		return (json_string("as rows are acknowledged by the target: the "
 		    "service lists the oldest first, so what lies below the "
@@ -97,26 +113,44 @@ say_deletes(const struct sync_def * d, const struct manifest_entity * ent)
 	return (json_string(s));
 }
 
+/* What the request that is shown does not tell. */
+static json_t *
+say_parts(const json_t * rec)
+{
+	int64_t n = json_integer_value(json_object_get(rec, "tokens"));
+	char s[160];
+
+	if (n <= 0)
+		return (json_null());
+	snprintf(s, sizeof(s), "%lld part%s where the run before ended, and not "
+	    "where a first request begins", (long long)n, n == 1 ? " goes on" :
+	    "s go on each");
+	return (json_string(s));
+}
+
 static json_t *
 explain_one(const struct sync_def * d, const struct manifest_entity * ent,
     const json_t * explained, const json_t * cursor)
 {
 	char table[300];
-	json_t * columns, * key, * leg;
+	json_t * columns, * key, * leg, * rec;
 
 	if (sync_def_table(d, ent->name, table, sizeof(table)))
 		table[0] = '\0';
 	say_columns(ent, &columns, &key);
-	leg = json_object_get(json_object_get(cursor, ent->name), "value");
+	rec = json_object_get(cursor, ent->name);
+	leg = json_object_get(rec, "value");
 	return (json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:o, s:o, "
-	    "s:o, s:o, s:n}", "entity", ent->name, "target", table,
+	    "s:o, s:o, s:o}", "entity", ent->name, "target", table,
 	    "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
 	    "target_database", syncs_note_string(d->database),
 	    "statement", json_object_get(explained, "sql"), "calls",
 	    json_object_get(explained, "calls"), "key", key, "columns",
-	    columns, "cursor", json_pack("{s:o, s:O?}", "column",
-	    syncs_note_string(cursor_column(d, ent)), "value", leg),
-	    "commit", say_commit(d, ent), "deletes", say_deletes(d, ent), "note"));
+	    columns, "cursor", json_pack("{s:o, s:O?, s:O*}", "column",
+	    syncs_note_string(cursor_column(d, ent)), "value", leg,
+	    "parts", json_object_get(rec, "tokens")),
+	    "commit", say_commit(d, ent), "deletes", say_deletes(d, ent), "note",
+	    say_parts(rec)));
 }
 
 static void

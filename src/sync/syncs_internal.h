@@ -146,13 +146,15 @@ struct syncs {
 	struct syncs_stats stats;
 };
 
-/* syncs.c: the registry. */
+/* syncs_registry.c: all that there are. */
 struct syncs_entry * syncs_find(const struct syncs * S, const char * id);
 /** syncs_after(S, id): The place of the first whose id comes after. */
 size_t syncs_after(const struct syncs * S, const char * id);
 /** syncs_insert(S, d, e): A new entry of ${d} (taken, also on failure). */
 struct syncs_entry * syncs_insert(struct syncs * S, struct sync_def * d,
     struct err * e) MUST_CHECK;
+/** syncs_entry_free(en): What it has, and itself. */
+void syncs_entry_free(struct syncs_entry * en);
 /** syncs_remove(en): Take it out and free it; it must not run. */
 void syncs_remove(struct syncs_entry * en);
 /** syncs_set_def(en, d): ${d} (taken) from now on; what runs keeps the old. */
@@ -163,12 +165,14 @@ int syncs_not_found(const struct syncs * S, const char * id, struct err * e);
  * taken, NULL: no memory). */
 struct sync_def * syncs_def_with(const struct sync_def * d, json_t * patch,
     struct err * e) MUST_CHECK;
-void syncs_maybe_stopped(struct syncs * S);
-/** syncs_begin(S): All are known: the clocks run from now on. */
-void syncs_begin(struct syncs * S);
 /** syncs_main(S, connector): That connector's main sync, or NULL. */
 struct syncs_entry * syncs_main(const struct syncs * S,
     const char * connector);
+
+/* syncs.c: its life. */
+void syncs_maybe_stopped(struct syncs * S);
+/** syncs_begin(S): All are known: the clocks run from now on. */
+void syncs_begin(struct syncs * S);
 
 /* syncs_clock.c: when. */
 

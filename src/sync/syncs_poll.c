@@ -314,12 +314,11 @@ is_missing(const struct syncs * S)
 	return (0);
 }
 
-/* Whether what we know was forgotten there.  Each drop raises the counter, so none
- * at all is a state that was begun anew. */
+/* Whether what we know was forgotten there. */
 static int
 is_lost(const struct syncs * S, json_int_t gen)
 {
-	return (gen < S->generation || (gen == 0 && S->n > 0));
+	return (state_is_lost(gen, S->generation, S->n));
 }
 
 /* Dropped elsewhere, or forgotten while we were reading? */

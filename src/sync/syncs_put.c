@@ -139,7 +139,7 @@ on_put(void * arg, json_t * v, const struct err * e)
 {
 	struct put * p = arg;
 	struct state * st = p->c->S->o.state;
-	json_t * cursor;
+	json_t * cursor, * none;
 
 	(void)v;
 	if (e != NULL && p->old == NULL && strcmp(e->code, "exists") == 0 &&
@@ -158,7 +158,9 @@ on_put(void * arg, json_t * v, const struct err * e)
 		put_done(p);
 		return;
 	}
-	st->ops->cursor_put(st, p->d->id, p->fence, cursor, on_cursor_put, p);
+	none = json_null();
+	st->ops->parts_put(st, p->d->id, p->fence, cursor, none, on_cursor_put,
+	    p);
 	json_decref(cursor);
 }
 

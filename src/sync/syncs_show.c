@@ -70,8 +70,10 @@ show_cursor(const struct sync_def * d, const json_t * cursor)
 		if (json_object_get(leg, "value") == NULL)
 			continue;
 		json_object_set_new(out, d->entities[i], json_pack("{s:O?, "
-		    "s:O}", "column", json_object_get(leg, "column"),
-		    "value", json_object_get(leg, "value")));
+		    "s:O, s:O*, s:O*}", "column", json_object_get(leg,
+		    "column"), "value", json_object_get(leg, "value"),
+		    "parts", json_object_get(leg, "tokens"),
+		    "oldest", json_object_get(leg, "oldest")));
 	}
 	if (json_object_size(out) > 0)
 		return (out);

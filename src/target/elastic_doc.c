@@ -35,6 +35,7 @@ struct elastic_doc {
 	struct buf id;
 	int64_t version;
 	size_t gone;           /* as in the spec */
+	json_t * gone_is;
 	int gone_remove;
 };
 
@@ -97,6 +98,7 @@ elastic_doc_new(const struct writer_spec * spec, struct err * e)
 	}
 	d->id.max = KEY_MAX;
 	d->gone = spec->gone;
+	d->gone_is = json_incref((json_t *)(uintptr_t)spec->gone_is);
 	d->gone_remove = spec->gone_remove;
 	if (spec->fence < 0 || spec->fence > INT64_MAX >> WHO_BITS)
 		err_set(e, ERR_PERMANENT, "fence", "the fence %lld of %s "
@@ -120,6 +122,7 @@ elastic_doc_free(struct elastic_doc * d)
 	if (d == NULL)
 		return;
 	free(d->cols);
+	json_decref(d->gone_is);
 	buf_free(&d->names);
 	buf_free(&d->after_id);
 	buf_free(&d->end);
@@ -429,7 +432,7 @@ add_mark(const struct elastic_doc * d, const struct value * g, struct buf * out)
 		return (0);
 	buf_add(out, d->end.p, d->end.len - 1);
 	buf_adds(out, ",\"deleted_at\":");
-	if (g->type == VALUE_TEXT) {
+	if (g->type == VALUE_TEXT && d->gone_is == NULL) {
 		buf_add_json_str(out, g->s, g->len);
 	} else {
 		rfc3339_format(clock_wall_ms(), now);
@@ -442,8 +445,8 @@ int
 elastic_doc_add(struct elastic_doc * d, const struct value * v,
     struct buf * out)
 {
-	const struct value * g = d->gone > 0 && writer_is_gone(
-	    &v[d->gone - 1]) ? &v[d->gone - 1] : NULL;
+	const struct value * g = d->gone > 0 && writer_is_gone(d->gone_is,
+	    &v[d->gone - 1], v[d->gone - 1].s) ? &v[d->gone - 1] : NULL;
 	int removes = g != NULL && d->gone_remove, any = 0;
 	const struct doc_column * c;
 	size_t i;

@@ -176,6 +176,15 @@ bind(struct rows_writer * w, sqlite3_stmt * st, const struct value * v,
 	}
 }
 
+static int
+is_gone(const struct rows_writer * w, const struct value * v)
+{
+	const struct value * g = &v[w->gone - 1];
+
+	return (writer_is_gone(w->gone_is, g, (const char *)v + (g->type ==
+	    VALUE_TEXT ? g->i : 0)));
+}
+
 /* When a row that the service has deleted was; NULL: it is there. */
 static void
 bind_mark(struct rows_writer * w, const struct value * v)
@@ -184,9 +193,9 @@ bind_mark(struct rows_writer * w, const struct value * v)
 	char now[RFC3339_LEN];
 	int k = (int)w->ncols + 3;
 
-	if (g == NULL || w->gone_remove || !writer_is_gone(g)) {
+	if (g == NULL || w->gone_remove || !is_gone(w, v)) {
 		sqlite3_bind_null(w->upsert, k);
-	} else if (g->type == VALUE_TEXT) {
+	} else if (g->type == VALUE_TEXT && w->gone_is == NULL) {
 		sqlite3_bind_text64(w->upsert, k, (const char *)v + g->i,
 		    g->len, SQLITE_STATIC, SQLITE_UTF8);
 	} else {
@@ -199,7 +208,7 @@ bind_mark(struct rows_writer * w, const struct value * v)
 static int
 remove_row(struct rows_writer * w, const struct value * v, struct err * e)
 {
-	if (!w->gone_remove || !writer_is_gone(&v[w->gone - 1]))
+	if (!w->gone_remove || !is_gone(w, v))
 		return (0);
 	sqlite3_bind_int64(w->removal, 1, w->sync_id);
 	sqlite3_bind_int64(w->removal, 2, w->fence);

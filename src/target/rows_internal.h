@@ -124,6 +124,7 @@ struct rows_writer {
 	int64_t fence;
 	int marks;
 	size_t gone;                 /* as in the spec */
+	json_t * gone_is;
 	int gone_remove;
 	struct writer_column * cols; /* names are ours */
 	size_t ncols;

@@ -396,6 +396,7 @@ rows_close(struct writer * base)
 		free((void *)(uintptr_t)w->cols[i].name);
 	free(w->cols);
 	buf_free(&w->scratch);
+	json_decref(w->gone_is);
 	free(w->database);
 	free(w->table);
 	free(w->rejected);
@@ -511,6 +512,7 @@ rows_writer_open(struct loop * L, struct targets * t,
 	w->fence = spec->fence;
 	w->marks = spec->marks;
 	w->gone = spec->gone;
+	w->gone_is = json_incref((json_t *)(uintptr_t)spec->gone_is);
 	w->gone_remove = spec->gone_remove;
 	TAILQ_INIT(&w->chunks);
 	w->database = strdup(database);

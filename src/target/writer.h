@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/value.h"
@@ -38,17 +39,27 @@ struct writer_spec {
 	                           fence */
 	size_t gone;            /* less 1 the column that says that the row is none
 	                           any more: it is marked or removed; 0: none */
+	const json_t * gone_is; /* the text or boolean there that says so; NULL: any
+	                           but NULL and false */
 	unsigned gone_remove : 1;
 	unsigned refresh : 1;   /* somebody waits: what writer_flush() sent is
 	                           acknowledged only when it is seen by whoever
 	                           searches */
 };
 
-/** writer_is_gone(v): Whether the value of that column says so. */
+/** writer_is_gone(is, v, text): Whether the value of that column, whose text is at
+ * ${text}, says so. */
 static inline int
-writer_is_gone(const struct value * v)
+writer_is_gone(const json_t * is, const struct value * v, const char * text)
 {
-	return (v->type == VALUE_INT ? v->i != 0 : v->type != VALUE_NULL);
+	if (is == NULL)
+		return (v->type == VALUE_INT ? v->i != 0 :
+		    v->type != VALUE_NULL);
+	if (json_is_boolean(is))
+		return (v->type == VALUE_INT &&
+		    (v->i != 0) == (json_is_true(is) != 0));
+	return (v->type == VALUE_TEXT && v->len == json_string_length(is) &&
+	    memcmp(text, json_string_value(is), v->len) == 0);
 }
 
 /*

@@ -370,7 +370,7 @@ check_jql(const char * body, const struct plan * p, const json_t * in)
 static void
 check_request(const struct plan * p, const json_t * in)
 {
-	const struct page_pos first = { NULL, NULL, 0, 0, 0 };
+	const struct page_pos first = { 0 };
 	struct buf shown = BUF_INIT(1 << 22);
 	struct request * r;
 	struct err e;

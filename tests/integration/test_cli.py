@@ -492,7 +492,27 @@ for args, err in (
 ):
     t.eq(run(*args), (2, "", "moltler: %s (moltler --help tells more)\n" % err),
          "usage: " + " ".join(args))
-t.eq(run("--nonsense")[0:2], (2, ""), "usage: an unknown option")
+for args, err in (
+    (["--nonsense"], 'there is no option "--nonsense"'),
+    (["--formt", "csv"],
+     'there is no option "--formt" (did you mean --format?)'),
+    (["-x"], 'there is no option "-x"'),
+    (["--url"], 'a value is missing behind "--url"'),
+    (["statsu"], 'SQL is given with -e; there is no command "statsu" (did '
+                 'you mean status?)'),
+):
+    t.eq(run(*args), (2, "", "moltler: %s (moltler --help tells more)\n" % err),
+         "usage: " + " ".join(args))
+for args, begins in (
+    (["help"], "usage: moltler ["), (["help", "secrets"], "usage: moltler ["),
+    (["status", "--help"], "usage: moltler ["), (["version"], "moltler "),
+    (["manifest", "check", "--help"], "usage: moltler manifest new"),
+    (["manifest", "new", "-h"], "usage: moltler manifest new"),
+    (["manifest", "record", "--help"], "usage: moltler manifest record"),
+):
+    got = run(*args)
+    t.ok(got[0] == 0 and got[1].startswith(begins) and got[2] == "",
+         "help: " + " ".join(args), got)
 for url, err in (
     ("localhost:8080", "it cannot be read"),
     ("ftp://h/", "its scheme is not known"),

@@ -233,6 +233,31 @@ out = client("EXPLAIN SELECT number FROM github_org.issues "
 t.ok("state=open&per_page=100" in out.replace("\r\n", ""),
      "EXPLAIN is not cut", out)
 
+
+# ---- what a script can go by ----
+run("CREATE CONNECTOR shut TYPE 'github' CONFIG {\"token\": \"x\", "
+    "\"api_url\": \"http://127.0.0.1:9\"} OPTIONS {\"retry_count\": 0}")
+
+
+def ends(sql):
+    r = subprocess.run([os.path.join(BUILD, "moltler"), "--url", URL, "-e", sql],
+                       capture_output=True, text=True)
+    return r.returncode, r.stdout, r.stderr
+
+
+got = ends("TEST CONNECTOR shut")
+t.ok(got[0] == 1 and '"ok":false' in got[1] and "it does not work" in got[2],
+     "a test that fails is shown, and ends the client with 1", got)
+got = ends("BEGIN SELECT 1; TEST CONNECTOR shut; END")
+t.eq(got[0], 1, "as a block's last statement too")
+got = ends("BEGIN TEST CONNECTOR shut; SELECT 1; END")
+t.eq(got[0], 0, "not where the block goes on")
+t.eq(ends("TEST CONNECTOR github_org")[0], 0, "one that goes well: with 0")
+got = ends("SHOW ACTIONS FOR github_orq")
+t.ok(got[0] == 1 and "did you mean github_org?" in got[2].lower(),
+     "actions of a connector that is not there", got)
+t.eq(ends("SHOW ACTIONS FOR github_org")[0], 0, "and of one that is")
+
 shutil.rmtree(types, ignore_errors=True)
 s.close()
 t.eq(d.close(), 0, "it ends well")

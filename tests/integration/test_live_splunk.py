@@ -177,6 +177,10 @@ class Graph(Splunk):
                 graph, u.path[5:], skip + 50)
             if at[-1] == "delta":
                 body["@odata.nextLink"] += "&since=" + urllib.parse.quote(since)
+        elif at[-1] == "delta":
+            body["@odata.deltaLink"] = "%s%s?since=%s" % (
+                graph, u.path[5:], urllib.parse.quote(max(
+                    [m["lastModifiedDateTime"] for m in rows] + [since])))
         self.answer(200, body)
 
 
@@ -228,10 +232,27 @@ for name in ("own", "any"):
          name + ": rows, and the session too")
 t.ok(fails("SELECT host FROM strict.search LIMIT 1", "certificate"),
      "which helps no other connector")
-splunk_connector("gone", ', "ca_file": "/nowhere/ca.pem"')
-t.ok(fails("SELECT host FROM gone.search LIMIT 1", "/nowhere/ca.pem") or
+GONE = os.path.join(FOLDER, "gone.pem")
+try:
+    splunk_connector("gone", ', "ca_file": "%s"' % GONE)
+    why = "nothing"
+except RuntimeError as e:
+    why = str(e)
+t.ok("options.ca_file" in why and GONE in why and "No such file" in why,
+     "a file that is not there is refused at once", why)
+shutil.copy(CERT, GONE)
+splunk_connector("gone", ', "ca_file": "%s"' % GONE)
+os.unlink(GONE)
+t.ok(fails("SELECT host FROM gone.search LIMIT 1", GONE) or
      fails("SELECT host FROM gone.search LIMIT 1", "ca_file"),
-     "a file that is not there is an error")
+     "one that goes away is an error, of each call")
+t.eq(d.query("ALTER CONNECTOR gone SET CONFIG {\"url\": \"%s\"}" % splunk)
+     is not None, True, "and keeps nobody from changing another thing")
+t.ok(fails("ALTER CONNECTOR gone SET CONFIG {\"url\": \"%s/?q=1\"}" % splunk,
+           "config.url", "'?'"), "but a URL with a question in it")
+t.ok(fails("ALTER CONNECTOR gone SET OPTIONS {\"client_cert\": \"%s\"}" % CERT,
+           "options.ca_file", "options.client_cert", "client_key"),
+     "a certificate without a key: all that is wrong is said")
 
 # ---- events ----
 n = len(SEEN)
@@ -328,7 +349,7 @@ t.eq(d.query("SELECT id, is_archived FROM ms.teams ORDER BY id"),
 SYNC = "SYNC CONNECTOR ms.messages TO talk INCREMENTAL ON updated_at"
 t.eq(d.query(SYNC)[0]["documents_synced"], 190, "teams: a sync has all")
 MESSAGES["t2", "19:c@x"][3]["lastModifiedDateTime"] = iso(
-    (T0 + shift + 15000) * 1000)
+    (T0 + shift + 19000) * 1000)
 MESSAGES["t2", "19:c@x"][3]["body"] = {"content": "edited"}
 del ASKED[:]
 d.query(SYNC)

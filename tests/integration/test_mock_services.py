@@ -69,6 +69,7 @@ UNTOLD = {"zendesk": re.compile(r"/job_statuses/"),
           "github": re.compile(r"/repos/[^/]+/[^/]+/(contents/|git/ref)"),
           "gcp": re.compile(r"/v2/projects/.*/operations/"),
           "bitbucket": re.compile(r"/(src(/.*)?|refs/branches(/.*)?)$"),
+          "ovh": re.compile(r"^/v2/"),
           # Of objects it has the listing alone.
           "aws": re.compile(r"^/tide/"),
           # The teams of one user, and what became of a channel.

@@ -42,6 +42,8 @@ def statements(text):
 
 def ask(sql):
     """What is wrong with it, or nothing."""
+    # A file that is looked at, and is there only for whom the page is.
+    sql = re.sub(r'"ca_file": "[^"]*"', '"tls_verify": true', sql)
     try:
         d.query(sql + ";")
     except RuntimeError as e:

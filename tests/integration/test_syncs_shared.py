@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Three daemons on one Redis, 300 syncs into one cluster: who runs what, how often,
+"""Three daemons on one Redis, 150 syncs into one cluster: who runs what, how often,
 and what is in the cluster in the end.  One is killed, one is stopped past its lease
 and goes on, Redis hangs and is restarted, and the source changes all the time."""
 import http.server
@@ -23,10 +23,13 @@ if shutil.which("redis-server") is None:
     print("1..0 # SKIP no redis-server")
     sys.exit(77)
 
-CONNECTORS, ENTITIES, ROWS = 30, 10, 5
+CONNECTORS, ENTITIES, ROWS = 15, 10, 5
 SYNCS = CONNECTORS * ENTITIES
-EVERY = 12 if sanitized() else 6        # seconds
+EVERY = 6 if sanitized() else 3         # seconds
 LEASE = 3
+# What each of three gets is spread about a third: by chance, for they make up
+# their names.
+FEWEST, MOST = 28, 72
 
 
 class Source:
@@ -173,7 +176,7 @@ runs = sum(n.values())
 t.ok(abs(runs - 3 * SYNCS) <= SYNCS // 3, "each in its time", runs)
 t.eq(twice, [], "no bucket twice")
 each = shares(before)
-t.ok(sum(each) == SYNCS and all(70 <= x <= 130 for x in each),
+t.ok(sum(each) == SYNCS and all(FEWEST <= x <= MOST for x in each),
      "evenly spread, each sync by one daemon", each)
 # Where all is slow, runs also tell how far they are.
 t.ok(len(lines) / max(runs, 1) <= (9 if sanitized() else 6),
@@ -191,13 +194,15 @@ ok = wait(lambda: len({s for d, frm in list(zip(ds, gone))[1:]
                        for s, _ in completed(d, frm)}) == SYNCS, 60, 0.5)
 t.ok(ok, "a killed one's syncs are taken over")
 took = time.monotonic() - began
-t.ok(took < LEASE + EVERY + 3, "within a lease, and their time to be due",
+t.ok(took < LEASE + EVERY + 4, "within a lease, and their time to be due",
      took)
 t.eq(per_sync(before)[1], [], "no bucket twice")
 dead.start()
 
 # ---- one is stopped past its lease, and goes on ----
-wait(lambda: all_ran(mark(), 1), 3 * EVERY)
+before = mark()
+t.ok(wait(lambda: FEWEST <= shares(before)[0], 60, 0.5),
+     "who comes back gets its share", shares(before))
 before = mark()
 os.kill(ds[1].proc.pid, signal.SIGSTOP)
 gone = mark()
@@ -207,7 +212,7 @@ ok = wait(lambda: len({s for d, frm in zip([ds[0], ds[2]],
 t.ok(ok, "a stopped one's syncs are taken over")
 os.kill(ds[1].proc.pid, signal.SIGCONT)
 again = mark()
-ok = wait(lambda: 70 <= shares(again)[1], 60, 0.5)
+ok = wait(lambda: FEWEST <= shares(again)[1], 60, 0.5)
 t.ok(ok, "it gets its share again", shares(again))
 t.eq(per_sync(before)[1], [], "no bucket twice")
 

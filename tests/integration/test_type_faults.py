@@ -119,7 +119,8 @@ def unknown_fields(entity, fx):
         body = x["response"].get("body")
         if isinstance(body, str):
             # A text, not JSON: the answer is made by lines or elements.
-            body = in_text(body)
+            body = in_csv(body) if entity.get("decode") == "csv" else \
+                in_text(body)
             n += body != x["response"]["body"]
             x["response"]["body"] = body
             continue
@@ -129,6 +130,13 @@ def unknown_fields(entity, fx):
         if isinstance(body, dict):
             body.update(copy.deepcopy(NOBODY))
     return new if n else None
+
+
+def in_csv(body):
+    """One column more; no field there has a line's end in it."""
+    head, *lines = body.splitlines()
+    return "".join(x + "\n" for x in [head + ",nobodyKnowsThis"] + [
+        x + ',"1, 2"' for x in lines])
 
 
 def in_text(body):
@@ -204,10 +212,14 @@ def faults_of(name):
         broken = word.get("broken", {"status": 500, "headers": {},
                                      "body": "<html>oops</html>"})
         path = rest[-1]["request"]["url"].split("?")[0].split("/", 3)[-1]
+        bad = rest[:-1] + [{"request": rest[-1]["request"],
+                            "response": broken}]
         yield "%s: broken at exchange %d" % (ent, len(rest)), with_error(
-            fx, rest[:-1] + [{"request": rest[-1]["request"],
-                              "response": broken}],
-            {"class": "transient", "contains": path[:60]}, retry_count=0)
+            fx, bad, {"class": "transient", "contains": path[:60]},
+            retry_count=0) if ent not in word.get("lost", {}) else {
+            **fx, "exchanges": bad, "rows": fx["rows"][:word["lost"][ent]],
+            "skipped": path[:60], "options": {**fx.get("options", {}),
+                                              "retry_count": 0}}
         yield "%s: broken once at exchange %d" % (ent, len(rest)), {
             **fx, "exchanges": rest[:-1] + [
                 {"request": rest[-1]["request"], "response": broken}] +

@@ -3,6 +3,8 @@
 A type has `denied`, `expired` and `limited`: an answer, the class of the error that
 it is, words that a person must read in it, or its code.  `soon` are the headers by
 which the service says that a second's wait is enough; None where it never does.
+`lost`: entity -> how many of its rows come where the last of several partitions is
+broken: it is left out and that is said, where others have an error.
 `broken` is a fault of the server where that is no 500, `ended` the word of a token
 that is over where it is not `expired`.  A type that is missing
 here fails the test.
@@ -224,6 +226,8 @@ validate the provided access credentials</Message></Error></Errors></Response>
 RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error>
 </Errors></Response>""", content_type="text/xml"), "transient",
                         code="rate_limit"),
+        # A bucket's or a region's trouble is not that of the others.
+        "lost": {"s3_objects": 1},
         "soon": None,
     },
     "ovh": {

@@ -54,6 +54,7 @@ fake_tables_init(struct fake_tables * t)
 	t->events = json_object();
 	t->leases = json_object();
 	t->cursors = json_object();
+	t->parts = json_object();
 	t->nodes = json_object();
 }
 
@@ -65,6 +66,7 @@ fake_tables_free(struct fake_tables * t)
 	json_decref(t->events);
 	json_decref(t->leases);
 	json_decref(t->cursors);
+	json_decref(t->parts);
 	json_decref(t->nodes);
 }
 
@@ -268,6 +270,7 @@ del(struct state * s, const char * kind, const char * name, state_cb * cb,
 			json_object_del(t->statuses, name);
 			json_object_del(t->events, name);
 			json_object_del(t->cursors, name);
+			json_object_del(t->parts, name);
 		}
 	}
 	finish(d);
@@ -434,8 +437,39 @@ cursor_get(struct state * s, const char * sync, state_cb * cb, void * arg)
 }
 
 static void
-cursor_put(struct state * s, const char * sync, int64_t fence,
-    const json_t * cursor, state_cb * cb, void * arg)
+parts_get(struct state * s, const char * sync, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+
+	d->S->t->calls++;
+	d->v = json_deep_copy(json_object_get(d->S->t->parts, sync));
+	finish(d);
+}
+
+static void
+put_parts(struct fake_tables * t, const char * sync, const json_t * parts)
+{
+	json_t * have = json_object_get(t->parts, sync), * v;
+	const char * name;
+
+	if (json_is_null(parts))
+		json_object_del(t->parts, sync);
+	if (json_object_size(parts) == 0)
+		return;
+	if (have == NULL)
+		json_object_set_new(t->parts, sync, have = json_object());
+	json_object_foreach((json_t *)(uintptr_t)parts, name, v) {
+		t->parts_put++;
+		if (json_is_null(v))
+			json_object_del(have, name);
+		else
+			json_object_set_new(have, name, json_deep_copy(v));
+	}
+}
+
+static void
+parts_put(struct state * s, const char * sync, int64_t fence,
+    const json_t * cursor, const json_t * parts, state_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
 	json_t * t = d->S->t->cursors;
@@ -450,7 +484,16 @@ cursor_put(struct state * s, const char * sync, int64_t fence,
 		json_object_set_new(t, sync, json_pack("{s:I, s:o}", "fence",
 		    (json_int_t)fence, "cursor",
 		    json_deep_copy((json_t *)(uintptr_t)cursor)));
+	if (reached(s) && !d->failed)
+		put_parts(d->S->t, sync, parts);
 	finish(d);
+}
+
+static void
+cursor_put(struct state * s, const char * sync, int64_t fence,
+    const json_t * cursor, state_cb * cb, void * arg)
+{
+	parts_put(s, sync, fence, cursor, NULL, cb, arg);
 }
 
 static void
@@ -585,6 +628,7 @@ fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
 	    .event_list = event_list, .lease_take = lease_take,
 	    .lease_keep = lease_keep, .lease_drop = lease_drop,
 	    .cursor_get = cursor_get, .cursor_put = cursor_put,
+	    .parts_get = parts_get, .parts_put = parts_put,
 	    .node_beat = node_beat, .node_list = node_list,
 	    .action_put = action_put, .action_get = action_get,
 	    .action_list = action_list, .flush = flush };

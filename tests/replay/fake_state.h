@@ -17,6 +17,8 @@ struct fake_tables {
 	json_t * events;   /* name -> array, oldest first */
 	json_t * leases;   /* "sync:bucket" -> {node, fence, until} */
 	json_t * cursors;  /* sync -> {fence, cursor} */
+	json_t * parts;         /* what is kept of each sync's parts */
+	size_t parts_put;       /* rows of them, so far */
 	json_t * nodes;    /* node -> {info, until} */
 	unsigned calls;    /* of leases and cursors */
 	unsigned lists;    /* of syncs, asked for so far */

@@ -265,9 +265,10 @@ sync_run_progress(const struct sync_run * r, struct sync_progress * p)
 
 int
 sync_run_say(struct sync_def * d, struct connector * c, size_t i,
-    const json_t * record, struct buf * sql, struct err * e)
+    const json_t * record, int * by_token, struct buf * sql, struct err * e)
 {
 	(void)record;
+	*by_token = 0;
 	buf_addf(sql, "SELECT * FROM \"%s\".\"%s\"", c->name, d->entities[i]);
 	if (d->where != NULL)
 		buf_addf(sql, " WHERE (%s\n)", d->where);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 
 static void
 no_log(void * arg, const char * line)
@@ -57,7 +58,7 @@ pend(struct rig_shared * f, void * arg)
 }
 
 static void
-limit_take(void * arg, const char * key, double rate, double burst,
+limit_take(void * arg, const char * key, double rate, double burst, double n,
     void (*cb)(void *, int64_t, const struct err *), void * cbarg)
 {
 	struct rig_shared * f = arg;
@@ -65,6 +66,8 @@ limit_take(void * arg, const char * key, double rate, double burst,
 
 	assert_true(key[0] != '\0' && rate > 0 && burst >= 1);
 	f->takes++;
+	f->taken += n;
+	snprintf(f->key, sizeof(f->key), "%s", key);
 	p->on_wait = cb;
 	if (f->waits > 0) {
 		f->waits--;
@@ -337,4 +340,38 @@ rig_read(struct rig * g, const char * entity, const char * where)
 	rig_open(g, entity, where);
 	rig_all(g);
 	return (fake_http_requests(g->http, NULL) - before);
+}
+
+int64_t
+rig_param(const char * url, const char * key, int64_t dflt)
+{
+	const char * p = strstr(url, key);
+	char text[64], * o = text;
+	int64_t ms;
+
+	if (p == NULL)
+		return (dflt);
+	for (p += strlen(key); *p != '\0' && *p != '&'; p++) {
+		assert_true(o < text + sizeof(text) - 16);
+		if (strncmp(p, "%3A", 3) == 0) {
+			*o++ = ':';
+			p += 2;
+		} else {
+			*o++ = *p;
+		}
+	}
+	*o = '\0';
+	if (strchr(text, '-') == NULL || text[0] == '-')
+		return (strtoll(text, NULL, 10));
+	if (strchr(text, 'T') == NULL)
+		strcat(text, "T00:00:00Z");
+	assert_int_equal(rfc3339_parse(text, strlen(text), &ms, NULL), 0);
+	return (ms / 1000);
+}
+
+unsigned
+rig_roll(unsigned * seed, unsigned n)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return ((*seed >> 16) % n);
 }

@@ -29,6 +29,8 @@ struct rig_shared {
 	int64_t wait_ms;     /* what limit_take says next; 0: taken */
 	unsigned waits;      /* and how often */
 	unsigned takes, gets, puts;
+	double taken;        /* so many permits were asked for */
+	char key[200];       /* the last bucket asked */
 	unsigned waiting;
 };
 
@@ -75,6 +77,13 @@ void rig_next(struct rig * g);
 void rig_all(struct rig * g);
 /** rig_read(g, entity, where): Open, read all; how many calls were sent. */
 size_t rig_read(struct rig * g, const char * entity, const char * where);
+
+/** rig_param(url, key, dflt): The number behind ${key} ("since=") in a URL, of an
+ * instant or a day its seconds; ${dflt} if there is none. */
+int64_t rig_param(const char * url, const char * key, int64_t dflt);
+
+/** rig_roll(seed, n): A number below ${n}, the next of those that ${seed} makes. */
+unsigned rig_roll(unsigned * seed, unsigned n);
 
 /** rig_begin(g): Ask for a page, and do not wait. */
 void rig_begin(struct rig * g);

@@ -116,6 +116,21 @@ add_item(struct buf * b, const struct rig_item * it)
 	buf_addc(b, '}');
 }
 
+/* What leads on behind ${it}; or says where ${cms} and ${cid} were. */
+static void
+add_place(struct buf * b, const struct rig * g, const char * name,
+    const struct rig_item * it, int64_t cms, int64_t cid)
+{
+	size_t i;
+
+	buf_addf(b, ",\"%s\":\"%lld.%lld.%d", name,
+	    (long long)(it ? it->ms : cms), (long long)(it ? it->id : cid),
+	    g->epoch);
+	for (i = 0; i < g->long_token; i++)
+		buf_addc(b, 'x');
+	buf_addc(b, '"');
+}
+
 static void
 serve(void * arg, const char * url, struct fake_answer * a)
 {
@@ -124,10 +139,11 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	struct buf b = BUF_INIT(1 << 20), h = BUF_INIT(256);
 	char text[64], date[64];
 	int64_t since = INT64_MIN, cms = INT64_MIN, cid = 0;
+	int64_t until = INT64_MAX, low = INT64_MIN, high = INT64_MAX;
 	size_t n = 0, i, from = 0;
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
-	int box = -1;
+	int box = -1, epoch = 0, is_stream = strstr(url, "/stream") != NULL;
 
 	a->delay_ms = g->delay_ms;
 	a->ctype = "application/json";
@@ -151,15 +167,42 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	}
 	if (*param(url, "box", text))
 		box = atoi(text + 1);
+	if (box >= 0 && g->refuse == box + 1) {
+		a->status = 423;
+		a->body = strdup("{}");
+		return;
+	}
 	if (*param(url, "since", text) &&
 	    rfc3339_parse(text, strlen(text), &since, NULL))
 		abort();
-	sscanf(param(url, "cursor", text), "%ld.%ld", &cms, &cid);
+	if (*param(url, "until", text) &&
+	    rfc3339_parse(text, strlen(text), &until, NULL))
+		abort();
+	if (*param(url, "low", text))
+		low = atoll(text);
+	if (*param(url, "high", text))
+		high = atoll(text);
+	if (until != INT64_MAX || high != INT64_MAX) {
+		g->windows += !*param(url, "page", text) || atoi(text) == 1;
+		if (until != INT64_MAX && until - since > g->widest_ms)
+			g->widest_ms = until - since;
+	}
+	if (since != INT64_MIN && (g->oldest_ms == 0 || since < g->oldest_ms))
+		g->oldest_ms = since;
+	sscanf(param(url, "cursor", text), "%ld.%ld.%d", &cms, &cid, &epoch);
+	g->begins += is_stream && cms == INT64_MIN;
+	g->goes_on += is_stream && cms != INT64_MIN;
+	if (is_stream && cms != INT64_MIN && epoch != g->epoch) {
+		a->status = 410;
+		a->body = strdup("{\"message\":\"gone\"}");
+		return;
+	}
 	for (i = 0; i < g->nitems; i++)
 		if (!g->items[i].gone && g->items[i].ms >= since &&
-		    (box < 0 || g->items[i].id % RIG_BOXES == box))
+		    g->items[i].ms <= until && g->items[i].id >= low &&
+		    g->items[i].id < high && (box < 0 || g->items[i].id % RIG_BOXES == box))
 			list[n++] = &g->items[i];
-	if (strcmp(param(url, "dir", text), "asc") == 0)
+	if (strcmp(param(url, "dir", text), "asc") == 0 || is_stream)
 		qsort(list, n, sizeof(*list), older);
 	else if (strcmp(text, "desc") == 0 || strstr(url, "/newest") != NULL)
 		qsort(list, n, sizeof(*list), newer);
@@ -175,13 +218,23 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	}
 	buf_addf(&b, "],\"more\":%s", i < n ? "true" : "false");
 	if (i < n)
-		buf_addf(&b, ",\"next\":\"%lld.%lld\"",
-		    (long long)list[i - 1]->ms, (long long)list[i - 1]->id);
+		add_place(&b, g, "next", list[i - 1], 0, 0);
+	else if (is_stream)
+		add_place(&b, g, "token", i > from ? list[i - 1] : NULL,
+		    cms == INT64_MIN && since > 0 ? since : cms, cid);
 	buf_adds(&b, "}");
 	a->body = b.p;
 }
 
 /* ---- the rig ---- */
+
+#define BOUNDS "\"push\":{\"updated\":[{\"op\":[\">=\",\">\"],\"query\":" \
+	"\"since\",\"time\":\"iso8601\"},{\"op\":[\"<=\",\"<\"],\"query\":" \
+	"\"until\",\"time\":\"iso8601\"}]}"
+#define IDS "\"push\":{\"id\":[{\"op\":\">=\",\"query\":\"low\"},{\"op\":" \
+	"\"<\",\"query\":\"high\"}]}"
+#define STEPS(o, more) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o \
+	"\",\"step_s\":600" more "}"
 
 static void
 add_entity(struct buf * b, const char * name, int main, const char * null,
@@ -203,7 +256,8 @@ make_manifest(void)
 
 	buf_adds(&b, "{\"format\":1,\"type\":\"svc\",\"title\":\"Svc\","
 	    "\"drive_model\":\"on_demand\",\"config\":{},\"base_url\":\"" BASE
-	    "\",\"test\":{\"url\":\"/\"},\"entities\":{");
+	    "\",\"test\":{\"url\":\"/\"},\"errors\":[{\"status\":[423],"
+	    "\"do\":\"skip\"}],\"entities\":{");
 #define CURSOR(o) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o "\"}"
 	add_entity(&b, "asc", 1, ",\"not_null\":true", OPAQUE "," SINCE ","
 	    ORDER, CURSOR("asc"));
@@ -220,6 +274,19 @@ make_manifest(void)
 	    ORDER, ",\"cursor\":{\"column\":\"updated\",\"order\":\"asc\","
 	    "\"lag_s\":100,\"lookback_s\":50}");
 	add_entity(&b, "bare", 0, "", PAGES, "");
+	add_entity(&b, "steps", 0, ",\"not_null\":true", PAGES "," BOUNDS,
+	    STEPS("none", ",\"from\":\"2023-11-14T22:13:20Z\""));
+	add_entity(&b, "stepped", 0, ",\"not_null\":true", PAGES "," BOUNDS ","
+	    ORDER, STEPS("asc", ",\"from\":\"2023-11-14T22:13:20Z\","
+	    "\"lag_s\":300"));
+	add_entity(&b, "kept", 0, ",\"not_null\":true", PAGES "," BOUNDS,
+	    STEPS("none", ",\"keeps_s\":3600"));
+	add_entity(&b, "keeps", 0, ",\"not_null\":true", PAGES "," SINCE,
+	    ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\","
+	    "\"keeps_s\":3600}");
+	add_entity(&b, "counts", 0, ",\"not_null\":true", PAGES "," IDS,
+	    ",\"cursor\":{\"column\":\"id\",\"order\":\"none\","
+	    "\"step\":20,\"from\":1}");
 	buf_adds(&b, ",\"boxes\":{\"hidden\":true,\"key\":[\"name\"],"
 	    "\"columns\":{\"name\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
 	    "\"/boxes\",\"records\":\"items\",\"paginate\":{\"kind\":"
@@ -230,6 +297,34 @@ make_manifest(void)
 	    "{\"box\":\"{{in.box}}\"},\"records\":\"items\",\"partition\":{"
 	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}}," PAGES ","
 	    SINCE "}]}");
+#define BOXED(name, cursor, list) buf_adds(&b, ",\"" name "\":{" PARTS cursor \
+	",\"lists\":[{\"needs\":[\"box\"],\"query\":{\"box\":" \
+	"\"{{in.box}}\"},\"records\":\"items\"," list "},{\"name\":\"all\"," \
+	"\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," \
+	"\"partition\":{\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}}," list "}]}")
+#define PER(o) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o "\"," \
+	"\"per\":\"partition\"}"
+#define BY_TOKEN ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\"," \
+	"\"kind\":\"token\"}"
+	BOXED("own", PER("none"), "\"url\":\"/own\"," PAGES "," SINCE);
+	BOXED("down", PER("desc"), "\"url\":\"/newest\"," PAGES);
+	add_entity(&b, "token", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
+	/* Its list by token goes before. */
+	b.len -= strlen(BY_TOKEN) + 2;
+	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
+	    "\"items\",\"token\":{\"from\":\"token\"}," OPAQUE "}]" BY_TOKEN
+	    "}");
+	buf_adds(&b, ",\"tokens\":{" PARTS BY_TOKEN ",\"lists\":[{\"name\":"
+	    "\"changes\",\"url\":\"/stream\",\"query\":{\"box\":\"{{in.box}}\","
+	    "\"since\":\"{{now-5}}\"},\"records\":\"items\",\"partition\":{"
+	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}},\"token\":{"
+	    "\"from\":\"token\",\"changes_only\":true},\"paginate\":{\"kind\":"
+	    "\"cursor\",\"query\":\"cursor\",\"from\":\"next\",\"keep\":["
+	    "\"box\"]," SIZE "}},{\"needs\":[\"box\"],\"url\":\"/whole\","
+	    "\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," PAGES
+	    "},{\"name\":\"all\",\"url\":\"/whole\",\"query\":{\"box\":"
+	    "\"{{in.box}}\"},\"records\":\"items\",\"partition\":{\"over\":"
+	    "\"boxes\",\"bind\":{\"box\":\"name\"}}," PAGES "}]}");
 	buf_adds(&b, "}}");
 	m = manifest_parse(b.p, b.len, "test", &e);
 	if (m == NULL)
@@ -284,6 +379,7 @@ rig_new(const char * options)
 	g->boxes = RIG_BOXES;
 	g->grain_ms = 1000;
 	g->delay_ms = 20;
+	g->epoch = 1;
 	return (g);
 }
 

@@ -43,10 +43,9 @@ no_log(void * arg, const char * line)
 static void
 write_type(struct sync_world * w)
 {
-	const char * dirs[2];
+	const char * dirs[1] = { w->dir };
 	char path[256], * p;
 	char * text = strdup(manifest);
-	const char * src = getenv("srcdir");
 	struct err e;
 	FILE * f;
 
@@ -64,10 +63,7 @@ write_type(struct sync_world * w)
 	fputs(text, f);
 	fclose(f);
 	free(text);
-	snprintf(path, sizeof(path), "%s/connectors", src ? src : ".");
-	dirs[0] = path;
-	dirs[1] = w->dir;
-	w->types = types_load(dirs, 2, &e);
+	w->types = types_load(dirs, 1, &e);
 	if (w->types == NULL || types_get(w->types, "svc") == NULL)
 		fail_msg("%s", e.msg);
 }

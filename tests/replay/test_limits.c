@@ -34,7 +34,7 @@ take(struct rig * g, struct taker * t, int64_t max_ms)
 {
 	memset(t, 0, sizeof(*t));
 	t->g = g;
-	t->w = limits_take(g->env.limits, g->c, max_ms, on_taken, t);
+	t->w = limits_take(g->env.limits, g->c, NULL, max_ms, on_taken, t);
 	assert_non_null(t->w);
 	assert_int_equal(t->calls, 0);
 }
@@ -136,7 +136,7 @@ test_refused(void ** state)
 	assert_non_null(strstr(t[2].e.msg, "2023-11-14T22:13:22Z"));
 	assert_int_equal(t[3].calls, 0);
 	/* A block tells those that wait already. */
-	limits_block(g->env.limits, g->c, 60000);
+	limits_block(g->env.limits, g->c, NULL, 60000);
 	fake_loop_settle(g->L);
 	assert_int_equal(t[3].calls, 1);
 	assert_true(t[3].has_failed);

@@ -133,6 +133,88 @@ test_cursor(void ** state)
 	rig_free(g);
 }
 
+/* What the ${i}-th request sent of a header; "": nothing. */
+static const char *
+sent(const struct rig * g, size_t i, const char * header)
+{
+	static char out[80];
+	const char * at = strcasestr(fake_http_request(g->http, BASE "/i",
+	    i)->headers, header);
+
+	out[0] = '\0';
+	if (at != NULL)
+		snprintf(out, sizeof(out), "%.*s", (int)strcspn(at, "\n"), at);
+	return (out);
+}
+
+/* The place and the size go in headers, too: the URL is the same. */
+static void
+test_cursor_headers(void ** state)
+{
+	struct rig * g = rig_new("", ITEMS("\"paginate\":{\"kind\":"
+	    "\"cursor\",\"header\":\"X-Cursor\",\"from_header\":\"X-Next\","
+	    "\"end\":\"null\",\"size\":{\"header\":\"X-Size\",\"default\":2,"
+	    "\"max\":4}}"), "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "[{\"id\":1},{\"id\":2}]",
+	    .header = "x-next: q+1/=" }, { .body = "[{\"id\":3}]",
+	    .header = "X-Next: r" }, { .body = "[{\"id\":4}]",
+	    .header = "X-Next: null" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1 2|3|4");
+	assert_string_equal(sent(g, 0, "X-Cursor"), "");
+	assert_string_equal(sent(g, 0, "X-Size"), "X-Size: 2");
+	assert_string_equal(sent(g, 1, "X-Cursor"), "X-Cursor: q+1/=");
+	assert_string_equal(sent(g, 1, "X-Size"), "X-Size: 2");
+	assert_string_equal(sent(g, 2, "X-Cursor"), "X-Cursor: r");
+	rig_free(g);
+	/* A place out of a body is no way to what this side keeps to itself. */
+	g = rig_new("", ITEMS("\"records\":\"d\",\"paginate\":{\"kind\":"
+	    "\"cursor\",\"header\":\"X-Cursor\",\"from\":\"n\"}"), "{}");
+	rig_script(g, "/i", { .body =
+	    "{\"d\":[{\"id\":1}],\"n\":\"\\u0001secret\\u0002\"}" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_error(g, ERR_CONFIG, "template", "control character");
+	rig_free(g);
+}
+
+/* The place is a member of the last record there is, of a row or not. */
+static void
+test_cursor_records(void ** state)
+{
+	struct rig * g = rig_new("", "\"items\":{" COLS ",\"drop_if\":\"x\","
+	    "\"lists\":[{\"url\":\"/i\",\"records\":\"d\",\"paginate\":{"
+	    "\"kind\":\"cursor\",\"query\":\"after\",\"from_record\":"
+	    "\"m.n\"}}]}", "{}");
+
+	(void)state;
+	rig_script(g, "/i", { .body = "{\"d\":[{\"id\":1,\"m\":{\"n\":7}},"
+	    "{\"m\":{\"n\":\"x y\",\"n2\":[{\"n\":4}]},\"id\":2}]}",
+	    .pieces = 5 });
+	rig_script(g, "/i?after=x%20y", { .body = "{\"d\":[{\"id\":3,\"m\":"
+	    "{\"n\":9}},{\"id\":4,\"x\":true,\"m\":{\"n\":12}}]}" });
+	rig_script(g, "/i?after=12", { .body = "{\"d\":[]}" });
+	assert_int_equal(rig_read(g, "items", ""), 3);
+	rig_rows(g, "1 2|3");
+	rig_free(g);
+	/* Where the last one lacks it, that of another would lead back. */
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"cursor\",\"query\":"
+	    "\"c\",\"from_record\":\"k\"}"), "{}");
+	rig_script(g, "/i", { .body = "[{\"id\":1,\"k\":1},{\"id\":2}]" });
+	assert_int_equal(rig_read(g, "items", ""), 1);
+	rig_error(g, ERR_PERMANENT, "page_cursor", "page 1");
+	rig_free(g);
+	/* A list that does not move on. */
+	g = rig_new("", ITEMS("\"paginate\":{\"kind\":\"cursor\",\"query\":"
+	    "\"c\",\"from_record\":\"id\"}"), "{}");
+	rig_script(g, "/i", { .body = "[{\"id\":1},{\"id\":2}]" });
+	rig_script(g, "/i?c=2", { .body = "[{\"id\":1},{\"id\":2}]" });
+	assert_int_equal(rig_read(g, "items", ""), 2);
+	rig_error(g, ERR_PERMANENT, "page_repeats", "paging would not end");
+	rig_free(g);
+}
+
 static void
 test_cursor_ends(void ** state)
 {
@@ -516,6 +598,8 @@ main(void)
 		cmocka_unit_test(test_none), cmocka_unit_test(test_link),
 		cmocka_unit_test(test_odd_links),
 		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_cursor_headers),
+		cmocka_unit_test(test_cursor_records),
 		cmocka_unit_test(test_cursor_ends),
 		cmocka_unit_test(test_offset),
 		cmocka_unit_test(test_short_page),

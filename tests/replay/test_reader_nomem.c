@@ -1,66 +1,18 @@
+#include "../nomem.h"
 #include "reader_rig.h"
 
 /* Every allocation of a read fails once: then it ends in an error or has all
  * its rows, and nothing is left behind. */
 
-void * __real_malloc(size_t n);
-void * __real_calloc(size_t n, size_t m);
-void * __real_realloc(void * p, size_t n);
-char * __real_strdup(const char * s);
-char * __real_strndup(const char * s, size_t n);
 struct http_call * __real_http_start(struct http * H,
     const struct http_req * req, http_cb * cb, void * arg);
 struct loop_timer * __real_loop_timer_new(struct loop * L, void (*cb)(void *),
     void * arg);
 
-void * __wrap_malloc(size_t n);
-void * __wrap_calloc(size_t n, size_t m);
-void * __wrap_realloc(void * p, size_t n);
-char * __wrap_strdup(const char * s);
-char * __wrap_strndup(const char * s, size_t n);
 struct http_call * __wrap_http_start(struct http * H,
     const struct http_req * req, http_cb * cb, void * arg);
 struct loop_timer * __wrap_loop_timer_new(struct loop * L, void (*cb)(void *),
     void * arg);
-
-static int armed;
-static unsigned count, fail_at;
-
-static int
-fails(void)
-{
-	return (armed && ++count == fail_at);
-}
-
-void *
-__wrap_malloc(size_t n)
-{
-	return (fails() ? NULL : __real_malloc(n));
-}
-
-void *
-__wrap_calloc(size_t n, size_t m)
-{
-	return (fails() ? NULL : __real_calloc(n, m));
-}
-
-void *
-__wrap_realloc(void * p, size_t n)
-{
-	return (fails() ? NULL : __real_realloc(p, n));
-}
-
-char *
-__wrap_strdup(const char * s)
-{
-	return (fails() ? NULL : __real_strdup(s));
-}
-
-char *
-__wrap_strndup(const char * s, size_t n)
-{
-	return (fails() ? NULL : __real_strndup(s, n));
-}
 
 /* The fakes take no part in it but by giving nothing. */
 struct http_call *
@@ -68,13 +20,13 @@ __wrap_http_start(struct http * H, const struct http_req * req, http_cb * cb,
     void * arg)
 {
 	struct http_call * c = NULL;
-	int was = armed;
+	int was;
 
-	if (fails())
+	if (nomem_fails())
 		return (NULL);
-	armed = 0;
+	was = nomem_rest();
 	c = __real_http_start(H, req, cb, arg);
-	armed = was;
+	nomem_armed = was;
 	return (c);
 }
 
@@ -82,13 +34,13 @@ struct loop_timer *
 __wrap_loop_timer_new(struct loop * L, void (*cb)(void *), void * arg)
 {
 	struct loop_timer * t;
-	int was = armed;
+	int was;
 
-	if (fails())
+	if (nomem_fails())
 		return (NULL);
-	armed = 0;
+	was = nomem_rest();
 	t = __real_loop_timer_new(L, cb, arg);
-	armed = was;
+	nomem_armed = was;
 	return (t);
 }
 
@@ -98,21 +50,19 @@ static void
 quiet_get(void * arg, const char * key, void (*cb)(void *, json_t *,
     const struct err *), void * cbarg)
 {
-	int was = armed;
+	int was = nomem_rest();
 
-	armed = 0;
 	plain.cache_get(arg, key, cb, cbarg);
-	armed = was;
+	nomem_armed = was;
 }
 
 static void
 quiet_put(void * arg, const char * key, const json_t * v, int64_t ttl_ms)
 {
-	int was = armed;
+	int was = nomem_rest();
 
-	armed = 0;
 	plain.cache_put(arg, key, v, ttl_ms);
-	armed = was;
+	nomem_armed = was;
 }
 
 static char got[4096];
@@ -169,9 +119,8 @@ read_once(unsigned at, const char * top, const char * entities,
 	g->shared.cache_put = quiet_put;
 	got[0] = '\0';
 	ended = failed = 0;
-	count = 0;
-	fail_at = at;
-	armed = 1;
+	nomem_begin(at);
+	nomem_armed = 1;
 	r = reader_open(&g->env, p, &g->ctx, &e);
 	if (r != NULL && syncs && reader_sync(r, 1, NULL, &e)) {
 		reader_close(r);
@@ -184,7 +133,7 @@ read_once(unsigned at, const char * top, const char * entities,
 		reader_next(r, on_page, NULL);
 		fake_loop_advance(g->L, 10000);
 	}
-	armed = 0;
+	nomem_armed = 0;
 	reader_close(r);
 	/* Never a part for the whole. */
 	if (r != NULL && !failed)
@@ -192,7 +141,7 @@ read_once(unsigned at, const char * top, const char * entities,
 	else
 		assert_int_equal(strncmp(got, want, strlen(got)), 0);
 	rig_free(g);
-	return (count);
+	return (nomem_count);
 }
 
 static void

@@ -51,6 +51,33 @@ test_values(void ** state)
 	rig_free(g);
 }
 
+/* Each of one list with each of another. */
+static void
+test_matrix(void ** state)
+{
+	struct rig * g = rig_new("", "\"issues\":{\"columns\":{\"zone\":{\"type\":"
+	    "\"text\",\"input\":true},\"who\":{\"type\":\"text\",\"input\":true,"
+	    "\"default\":\"w\"},\"id\":{\"type\":\"integer\"}},\"lists\":[{"
+	    "\"url\":\"/{{in.zone}}/i\",\"needs\":[\"zone\"],\"push\":{\"who\":"
+	    "{\"query\":\"who\"}}}]}", "{}");
+
+	(void)state;
+	rig_script(g, "/a/i?who=x", { .body = "[{\"id\":1}]" });
+	rig_script(g, "/a/i?who=y", { .body = "[{\"id\":2}]" });
+	rig_script(g, "/b/i?who=x", { .body = "[]" });
+	rig_script(g, "/b/i?who=y", { .body = "[{\"id\":3}]" });
+	rig_script(g, "/b/i?who=z", { .body = "[{\"id\":4}]" });
+	rig_script(g, "/b/i?who=w", { .body = "[{\"id\":5}]" });
+	assert_int_equal(rig_read(g, "issues", "zone=in:a,b who=in:x,y"), 4);
+	rig_rows(g, "a/x/1|a/y/2|b/y/3");
+	assert_int_equal(rig_read(g, "issues", "who=in:z,y zone=b"), 2);
+	rig_rows(g, "b/z/4|b/y/3");
+	/* What is not told has its default. */
+	assert_int_equal(rig_read(g, "issues", "zone=b"), 1);
+	rig_rows(g, "b/w/5");
+	rig_free(g);
+}
+
 static void
 test_held(void ** state)
 {
@@ -205,6 +232,27 @@ test_retry_then_skip(void ** state)
 	assert_int_equal(fake_http_requests(g->http, BASE "/b/i"), 3);
 	assert_int_equal(g->ctx.st.skipped, 1);
 	assert_string_equal(g->ctx.st.skipped_why, BASE "/b/i answered 500");
+	rig_free(g);
+	/* Where there is but one, or none is left, it is an error. */
+	g = rig_new("\"errors\":[{\"status\":[500],\"do\":\"retry\",\"then\":"
+	    "\"skip\"}],", ISSUES, "{\"retry_count\":1,\"cache_ttl\":0}");
+	rig_script(g, "/a/i", { .status = 500 });
+	assert_int_equal(rig_read(g, "issues", "repo=a"), 2);
+	rig_error(g, ERR_TRANSIENT, "http_500", BASE "/a/i");
+	assert_int_equal(g->ctx.st.skipped, 0);
+	rig_script(g, "/b/i", { .status = 500 });
+	assert_int_equal(rig_read(g, "issues", "repo=in:a,b"), 4);
+	rig_error(g, ERR_TRANSIENT, "http_500", "/i");
+	/* Also where all say so at once. */
+	g->c->opt.retry_count = 0;
+	assert_int_equal(rig_read(g, "issues", "repo=in:a,b"), 2);
+	rig_error(g, ERR_TRANSIENT, "http_500", "/i");
+	/* One that is empty is an answer. */
+	rig_script(g, "/c/i", { .body = "[]" });
+	memset(&g->ctx.st, 0, sizeof(g->ctx.st));
+	rig_read(g, "issues", "repo=in:c,a");
+	rig_rows(g, "");
+	assert_int_equal(g->ctx.st.skipped, 1);
 	rig_free(g);
 }
 
@@ -368,7 +416,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values), cmocka_unit_test(test_held),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_matrix),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_fails_in_order),
 		cmocka_unit_test(test_limit), cmocka_unit_test(test_partition),
 		cmocka_unit_test(test_start_over),

@@ -35,8 +35,7 @@ static struct world {
 static unsigned
 roll(unsigned n)
 {
-	w.seed = w.seed * 1103515245 + 12345;
-	return ((w.seed >> 16) % n);
+	return (rig_roll(&w.seed, n));
 }
 
 static int
@@ -59,34 +58,11 @@ touch(void)
 	qsort(w.items, w.n, sizeof(*w.items), by_change);
 }
 
-static int64_t
-param(const char * url, const char * key, int64_t dflt)
-{
-	const char * p = strstr(url, key);
-	char text[64], * o = text;
-	int64_t ms;
-
-	if (p == NULL)
-		return (dflt);
-	for (p += strlen(key); *p != '\0' && *p != '&'; p++)
-		if (strncmp(p, "%3A", 3) == 0) {
-			*o++ = ':';
-			p += 2;
-		} else {
-			*o++ = *p;
-		}
-	*o = '\0';
-	if (strchr(text, 'T') == NULL)
-		return (strtoll(text, NULL, 10));
-	assert_int_equal(rfc3339_parse(text, strlen(text), &ms, NULL), 0);
-	return (ms / 1000);
-}
-
 static void
 serve(void * arg, const char * url, struct fake_answer * a)
 {
 	struct buf b = BUF_INIT(0), h = BUF_INIT(0);
-	int64_t since = param(url, "since=", 0), from;
+	int64_t since = rig_param(url, "since=", 0), from;
 	char when[RFC3339_LEN], next[200];
 	size_t i, k = 0, shown = 0, more = 0;
 
@@ -96,8 +72,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		w.touches--;
 		touch();
 	}
-	from = w.kind == BY_OFFSET ? param(url, "o=", 0) :
-	    (param(url, "p=", 1) - 1) * (int64_t)w.size;
+	from = w.kind == BY_OFFSET ? rig_param(url, "o=", 0) :
+	    (rig_param(url, "p=", 1) - 1) * (int64_t)w.size;
 	buf_adds(&b, "{\"d\":[");
 	for (i = 0; i < w.n; i++) {
 		if (!w.ignores_since && w.items[i].at < since)

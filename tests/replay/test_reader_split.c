@@ -27,42 +27,16 @@ static struct world {
 static unsigned
 roll(unsigned n)
 {
-	w.seed = w.seed * 1103515245 + 12345;
-	return ((w.seed >> 16) % n);
-}
-
-static int64_t
-param(const char * url, const char * key, int64_t dflt)
-{
-	const char * p = strstr(url, key);
-	char text[64], * o = text;
-	int64_t ms;
-
-	if (p == NULL)
-		return (dflt);
-	for (p += strlen(key); *p != '\0' && *p != '&'; p++)
-		if (strncmp(p, "%3A", 3) == 0) {
-			*o++ = ':';
-			p += 2;
-		} else {
-			*o++ = *p;
-		}
-	*o = '\0';
-	if (strchr(text, '-') == NULL || text[0] == '-')
-		return (strtoll(text, NULL, 10));
-	if (strchr(text, 'T') == NULL)
-		strcat(text, "T00:00:00Z");
-	assert_int_equal(rfc3339_parse(text, strlen(text), &ms, NULL), 0);
-	return (ms / 1000);
+	return (rig_roll(&w.seed, n));
 }
 
 static void
 serve(void * arg, const char * url, struct fake_answer * a)
 {
 	struct buf b = BUF_INIT(0);
-	int64_t since = w.deaf ? 0 : param(url, "since=", 0);
-	int64_t until = w.deaf ? INT64_MAX : param(url, "until=", INT64_MAX);
-	size_t from = (size_t)param(url, "o=", 0), k = 0, shown = 0, i, j;
+	int64_t since = w.deaf ? 0 : rig_param(url, "since=", 0);
+	int64_t until = w.deaf ? INT64_MAX : rig_param(url, "until=", INT64_MAX);
+	size_t from = (size_t)rig_param(url, "o=", 0), k = 0, shown = 0, i, j;
 	int64_t at;
 	int desc = strstr(url, "sort=-at") != NULL;
 	char when[RFC3339_LEN];

@@ -145,6 +145,17 @@ test_matches(void ** state)
 	assert_non_null(strstr(g->rows, "|V248/s/off v9 /t"));
 	assert_memory_equal(g->rows, "v0/s v1/t/x v2/s/on v3/t ", 25);
 	assert_non_null(strstr(g->rows, " v248/s/off v249/t"));
+	assert_int_equal(g->ctx.held, 0);
+	rig_free(g);
+	/* What is held of it counts for the statement. */
+	g = rig_new("", STATES, "{\"cache_ttl\":0}");
+	fake_http_script(g->http, BASE "/vms", &a, 1);
+	rig_script(g, "/s/states", { .body = "[{\"vm\":\"v2\",\"state\":\"on\"}]" });
+	rig_script(g, "/t/states", { .body = "[{\"vm\":\"v1\",\"state\":\"x\"}]" });
+	g->ctx.max_held = 64;
+	rig_read(g, "vms", "");
+	rig_error(g, ERR_PERMANENT, "too_big", "query_memory");
+	assert_int_equal(g->ctx.held, 0);
 	rig_free(g);
 }
 

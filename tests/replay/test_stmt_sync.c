@@ -154,7 +154,7 @@ static void
 begin(const char * sql)
 {
 	const struct query_sink sink = { on_columns, on_row, on_done, &a,
-	    on_progress };
+	    on_progress, NULL };
 	int pause_every = a.pause_every;
 	struct err e;
 

@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <unistd.h>
 #include <uuid.h>
 
 #include "base/hash64.h"
@@ -119,26 +120,52 @@ world_down(struct world * w, size_t i)
 	outcome_free(&o);
 }
 
+/* The types that connectors here are of: there are hundreds of worlds, and
+ * reading all types takes longer than what a world goes through. */
+static struct types *
+few_types(void)
+{
+	static const char * const names[] = { "prometheus", "github" };
+	char dir[] = "/tmp/moltler-world-XXXXXX", at[2][64], rel[1024], * path;
+	const char * src = getenv("srcdir"), * dirs[1] = { dir };
+	struct types * t;
+	struct err e;
+	size_t i;
+
+	assert_non_null(mkdtemp(dir));
+	for (i = 0; i < 2; i++) {
+		snprintf(rel, sizeof(rel), "%s/connectors/%s", src ? src : ".",
+		    names[i]);
+		if ((path = realpath(rel, NULL)) == NULL)
+			fail_msg("no %s", rel);
+		snprintf(at[i], sizeof(at[i]), "%s/%s", dir, names[i]);
+		assert_int_equal(symlink(path, at[i]), 0);
+		free(path);
+	}
+	if ((t = types_load(dirs, 1, &e)) == NULL)
+		fail_msg("%s", e.msg);
+	for (i = 0; i < 2; i++)
+		unlink(at[i]);
+	rmdir(dir);
+	return (t);
+}
+
 struct world *
 world_new(size_t n, const char * backend)
 {
-	const char * src = getenv("srcdir"), * dirs[1];
 	struct world * w = calloc(1, sizeof(*w));
-	char path[1024];
 	struct err e;
 	size_t i;
 
 	assert_non_null(w);
 	log_capture(no_log, NULL);
-	snprintf(path, sizeof(path), "%s/connectors", src ? src : ".");
-	dirs[0] = path;
 	w->L = fake_loop_new(WORLD_START);
 	w->http = fake_http_new(w->L);
 	fake_http_script(w->http, URL, &world_good, 1);
 	fake_tables_init(&w->tables);
 	w->secrets = secrets_new(NULL, &e);
-	w->types = types_load(dirs, 1, &e);
-	if (w->secrets == NULL || w->types == NULL)
+	w->types = few_types();
+	if (w->secrets == NULL)
 		fail_msg("%s", e.msg);
 	w->n = n;
 	for (i = 0; i < n; i++) {

@@ -95,6 +95,29 @@ url_at(const char * port, const char * path)
 	return (u);
 }
 
+/* The server by a name, which the program must let resolve. */
+static inline const char *
+named(const char * host, const char * path)
+{
+	static char url[2][512];
+	static unsigned i;
+	char * u = url[i++ % 2];
+
+	snprintf(u, sizeof(url[0]), "http://%s:%d%s", host,
+	    fault_port(&server, "port"), path);
+	return (u);
+}
+
+static inline struct http_call *
+start(struct got * g, const char * url)
+{
+	struct http_req r = { .url = url };
+	struct http_call * c = http_start(H, &r, on_done, g);
+
+	assert_non_null(c);
+	return (c);
+}
+
 /* Turn the loop until *n is at least want, ten seconds at most. */
 static inline void
 run_until(const int * n, int want)

@@ -182,15 +182,34 @@ on_progress(void * arg, const struct query_stats * st)
 	r->st = *st;
 }
 
+int harness_as_is;
+
+static void
+on_scan(void * arg, const struct query_scan * s)
+{
+	struct run * r = arg;
+
+	assert_int_equal(r->done, 0);
+	buf_addf(&r->scans, "%s: %zu preds, known %d, ordered %d, sorts %d, "
+	    "limit %lld\n", s->plan->ent->name, s->plan->npreds, s->known,
+	    s->ordered, s->sorts, (long long)s->limit);
+}
+
 void
 harness_start(struct run * r, const char * sql, size_t len,
     const struct query_opts * opts)
 {
-	struct query_sink sink = { on_columns, on_row, on_done, r, on_progress };
+	struct query_sink sink = { on_columns, on_row, on_done, r, on_progress,
+	    on_scan };
+	struct query_opts o = { 0 };
 	struct err e;
 
+	if (opts != NULL)
+		o = *opts;
+	o.as_is |= harness_as_is != 0;
 	buf_adds(&r->out, "");
-	r->q = query_start(harness_loop, sql, len, harness_use, opts,
+	buf_adds(&r->scans, "");
+	r->q = query_start(harness_loop, sql, len, harness_use, &o,
 	    &sink, &e);
 	assert_non_null(r->q);
 	assert_int_equal(r->columns_n + r->done, 0);
@@ -228,5 +247,6 @@ void
 harness_free(struct run * r)
 {
 	buf_free(&r->out);
+	buf_free(&r->scans);
 	memset(r, 0, sizeof(*r));
 }

@@ -11,6 +11,7 @@
 struct run {
 	struct query * q;
 	struct buf out;
+	struct buf scans;  /* a line a scan that EXPLAIN tells of */
 	char columns[512]; /* "name type, name type" */
 	int columns_n;     /* how often columns came */
 	int done;          /* how often done came */
@@ -38,6 +39,9 @@ extern const struct query_catalog harness_catalog;
 
 /* The catalog that queries get; harness_catalog unless a test says else. */
 extern const struct query_catalog * harness_use;
+
+/* Set it where answers are compared with SQLite's own (query_opts.as_is). */
+extern int harness_as_is;
 
 int harness_setup(void ** state);
 int harness_teardown(void ** state);

@@ -65,7 +65,7 @@ judge(int status, const char * hdrs, const char * body,
 		res.body_len = strlen(body);
 	}
 	if (b != NULL)
-		answer_budget(m, &res, NOW, b);
+		answer_budget(&m->limits, &res, NOW, b);
 	k = answer_judge(m, &res, good, URL, NOW, &e);
 	json_decref(good);
 	buf_free(&h.text);
@@ -243,11 +243,22 @@ test_budget(void ** state)
 		{ "epoch_s", "1700000100", INT64_C(1700000100000) },
 		{ "epoch_ms", "1700000100500", INT64_C(1700000100500) },
 		{ "iso8601", "2023-11-14T22:13:50Z", NOW + 30000 },
+		{ "iso8601", "2023-11-14T22:14Z", NOW + 40000 },
 		{ "iso8601", "soon", -1 },
 		{ "epoch_us", "1700000100500000", INT64_C(1700000100500) },
 		{ "duration", "1m30s", NOW + 90000 },
 		{ "duration", "250ms", NOW + 250 },
 		{ "duration", "90", -1 },
+		{ "duration", "00:00:05", NOW + 5000 },
+		{ "duration", "01:02:03", NOW + 3723000 },
+		{ "duration", "00:00:04.2000000", NOW + 5000 },
+		{ "duration", "1.00:00:00.0", NOW + 86400000 },
+		{ "duration", "00:61:00", -1 },
+		{ "duration", "00:00", -1 },
+		{ "duration", "00:00:01.", -1 },
+		{ "duration", "00:00:01x", -1 },
+		{ "duration", "8.00:00:00", -1 },
+		{ "duration", "99999999:00:00", -1 },
 		{ "delta_s", "-1", -1 },
 		{ "delta_s", "1e99", -1 },
 		/* An epoch read as seconds to wait lies in no budget's reach. */
@@ -303,6 +314,55 @@ test_budget(void ** state)
 	manifest_unref(m);
 }
 
+/* One header that holds it all. */
+static void
+test_members(void ** state)
+{
+	static const struct {
+		const char * limit, * remaining, * reset, * line;
+		int64_t want[3];
+	} cases[] = {
+		{ "Z;total", "Z;remaining", "Z;resets", "z: total=100; "
+		  "remaining=99; resets=12", { 100, 99, 12 } },
+		{ "RateLimit;limit", "RateLimit;remaining", "RateLimit;reset",
+		  "RateLimit: limit=100, remaining=50, reset=30",
+		  { 100, 50, 30 } },
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit: \"a;r=7,\";r=50;t=30\nRateLimit-Policy: \"a\";"
+		  "q=100;w=60", { 100, 50, 30 } },
+		/* Of several the one with the least. */
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit: \"app\";t=600, \"burst\";r=9;t=1, \"user\";r=3;t=40"
+		  "\nRateLimit-Policy: \"app\";q=100;w=60", { 100, 3, 40 } },
+		{ "X;l", "X;r", "X;t", "X: L = 5;R=\"4\" ; T=3;r=9",
+		  { -1, 4, 3 } },
+		{ "X;l", "X;r", "X;t", "X: xl=5;r;t=", { -1, -1, -1 } },
+		{ "X;l", "X;r", "X;t", "X: l=\"5;r=4", { -1, -1, -1 } },
+		{ "X;l", "X;r", "X;t", "X: ;,;l=1,,r=000000000000000000000000"
+		  "000000000000000000000000000000000000000001,t=2",
+		  { 1, -1, 2 } },
+	};
+	struct answer_budget b;
+	char text[512], lines[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "\"limits\":{\"headers\":{"
+		    "\"limit\":\"%s\",\"remaining\":\"%s\",\"reset\":"
+		    "\"%s\",\"reset_unit\":\"delta_s\"}},", cases[i].limit,
+		    cases[i].remaining, cases[i].reset);
+		parse(text);
+		snprintf(lines, sizeof(lines), "%s\n", cases[i].line);
+		judge(200, lines, "{}", &b);
+		assert_int_equal(b.limit, cases[i].want[0]);
+		assert_int_equal(b.remaining, cases[i].want[1]);
+		assert_int_equal(b.reset_ms, cases[i].want[2] < 0 ? -1 :
+		    NOW + cases[i].want[2] * 1000);
+		manifest_unref(m);
+	}
+}
+
 int
 main(void)
 {
@@ -310,6 +370,7 @@ main(void)
 		cmocka_unit_test(test_usual), cmocka_unit_test(test_words),
 		cmocka_unit_test(test_xml),
 		cmocka_unit_test(test_rules), cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_members),
 	};
 
 	return (cmocka_run_group_tests_name("answer rules", tests, NULL,

@@ -91,12 +91,12 @@ test_passes_on(void ** state)
 	c = shared_conn(H);
 	/* The file has one owner. */
 	assert_false(c->is_shared);
-	c->limit_take(c->arg, "k", 1, 1, on_wait, NULL);
+	c->limit_take(c->arg, "k", 1, 1, 1, on_wait, NULL);
 	assert_int_equal(calls, 0);
 	until_called();
 	assert_false(failed);
 	assert_int_equal(wait_ms, 0);
-	c->limit_take(c->arg, "k", 1, 1, on_wait, NULL);
+	c->limit_take(c->arg, "k", 1, 1, 1, on_wait, NULL);
 	until_called();
 	assert_in_range(wait_ms, 1, 1000);
 	c->cache_get(c->arg, "k", on_value, NULL);
@@ -123,7 +123,7 @@ test_closed(void ** state)
 	c = shared_conn(H);
 	calls = 0;
 	for (i = 0; i < 3; i++) {
-		c->limit_take(c->arg, "k", 1, 1, on_wait, NULL);
+		c->limit_take(c->arg, "k", 1, 1, 1, on_wait, NULL);
 		c->cache_get(c->arg, "k", on_value, NULL);
 	}
 	/* Who waits is told once, and then no more. */

@@ -6,83 +6,35 @@
 #include <cmocka.h>
 
 #include "conn/answer_body.h"
-#include "decode_rig.h"
+#include "decode_pieces.h"
 
 /* Lists that are a JSON value a line, and CSV. */
-
-static struct decode_json * d;
-
-/* Decode ${body} in pieces of ${piece} bytes. */
-static int
-decode(struct rig * r, const char * body, size_t n, size_t piece,
-    struct page ** p, struct err * e)
-{
-	struct decode_body b;
-	size_t at, take;
-	char * copy;
-
-	assert_int_equal(decode_json_begin(d, r->plan, NULL), 0);
-	for (at = 0; at < n; at += take) {
-		take = n - at < piece ? n - at : piece;
-		assert_non_null(copy = malloc(take));
-		memcpy(copy, body + at, take);
-		(void)decode_json_feed(d, copy, take);
-		free(copy);
-	}
-	return (decode_json_end(d, p, &b, e));
-}
-
-static const size_t pieces[] = { 1, 2, 3, 7, SIZE_MAX };
 
 /* The columns ${spec} of ${body}, whose lines with "gone" are no rows. */
 static void
 rows(enum manifest_decode how, const char * spec, const char * body,
     const char * want)
 {
-	struct buf out = BUF_INIT(0);
-	struct page * p;
-	struct err e;
 	struct rig r;
-	size_t i;
 
 	rig_init(&r, "$", spec);
 	r.ent.decode = how;
 	r.ent.drop_if = rig_path("gone");
 	rig_plan(&r);
-	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		if (decode(&r, body, strlen(body), pieces[i], &p, &e))
-			fail_msg("%s: %s", body, e.msg);
-		buf_clear(&out);
-		buf_adds(&out, "");
-		rig_show(p, &out);
-		assert_string_equal(out.p, want);
-		page_unref(p);
-	}
+	pieces_rows(&r, body, NULL, want, SIZE_MAX);
 	rig_free(&r);
-	buf_free(&out);
 }
 
 static void
 refused_n(enum manifest_decode how, const char * body, size_t n,
     const char * code, const char * with)
 {
-	struct page * p;
-	struct err e;
 	struct rig r;
-	size_t i;
 
 	rig_init(&r, "$", "a:text");
 	r.ent.decode = how;
 	rig_plan(&r);
-	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		if (decode(&r, body, n, pieces[i], &p, &e) == 0)
-			fail_msg("%.100s: good", body);
-		assert_null(p);
-		assert_int_equal(e.cls, ERR_PERMANENT);
-		if (strcmp(e.code, code) != 0 || strstr(e.msg, with) == NULL)
-			fail_msg("%.100s (pieces of %zu): %s: %s", body,
-			    pieces[i], e.code, e.msg);
-	}
+	pieces_refused(&r, body, n, BAD_GOES_ON, code, with);
 	rig_free(&r);
 }
 
@@ -227,21 +179,6 @@ test_trees(void ** state)
 	tree(DECODE_JSON, "", NULL);
 }
 
-static int
-setup(void ** state)
-{
-	(void)state;
-	return ((d = decode_json_new()) == NULL);
-}
-
-static int
-teardown(void ** state)
-{
-	(void)state;
-	decode_json_free(d);
-	return (0);
-}
-
 int
 main(void)
 {
@@ -250,9 +187,9 @@ main(void)
 		cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_bad_csv),
-		cmocka_unit_test(test_trees)
+		cmocka_unit_test(test_trees),
 	};
 
-	return (cmocka_run_group_tests_name("decode_lines", tests, setup,
-	    teardown));
+	return (cmocka_run_group_tests_name("decode_lines", tests, pieces_setup,
+	    pieces_teardown));
 }

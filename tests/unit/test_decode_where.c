@@ -5,39 +5,9 @@
 
 #include <cmocka.h>
 
-#include "decode_rig.h"
+#include "decode_pieces.h"
 
 /* Paths that choose an element by what is in it: "tags[key=Name].value". */
-
-static struct decode_json * d;
-
-/* The rows of ${body}, cut after each byte and at each byte. */
-static void
-rows(struct rig * r, const char * body, const char * want)
-{
-	struct buf out = BUF_INIT(0);
-	size_t cut, at, n = strlen(body), take;
-	struct decode_body b;
-	struct page * p;
-	struct err e;
-
-	for (cut = 0; cut <= n; cut++) {
-		assert_int_equal(decode_json_begin(d, r->plan, NULL), 0);
-		for (at = 0; at < n; at += take) {
-			take = cut == 0 ? 1 : at < cut ? cut - at : n - at;
-			assert_int_equal(decode_json_feed(d, body + at, take),
-			    0);
-		}
-		if (decode_json_end(d, &p, &b, &e))
-			fail_msg("%s: %s", body, e.msg);
-		buf_clear(&out);
-		buf_adds(&out, "");
-		rig_show(p, &out);
-		assert_string_equal(out.p, want);
-		page_unref(p);
-	}
-	buf_free(&out);
-}
 
 /* The one column ${spec} of the records ${records} of ${body}. */
 static void
@@ -48,7 +18,7 @@ column(const char * records, const char * spec, const char * body,
 
 	rig_init(&r, records, spec);
 	rig_plan(&r);
-	rows(&r, body, want);
+	pieces_cut_rows(&r, body, want);
 	rig_free(&r);
 }
 
@@ -144,26 +114,26 @@ test_records(void ** state)
 	rig_init(&r, "$[name=b].rows", "x:integer");
 	r.ent.drop_if = rig_path("tags[k=skip]");
 	rig_plan(&r);
-	rows(&r, doc, "2;4;");
+	pieces_cut_rows(&r, doc, "2;4;");
 	rig_free(&r);
 	rig_init(&r, "$[name=b].rows", "x:integer y:integer:@.y");
 	r.ent.explode = rig_path("p[k=e].l");
 	rig_plan(&r);
-	rows(&r, doc, "4,8;4,9;");
+	pieces_cut_rows(&r, doc, "4,8;4,9;");
 	rig_free(&r);
 	/* What paging reads; and no such element at all. */
 	rig_init(&r, "$[name=a].rows", "x:integer");
 	r.list.paginate.field[BODY_CURSOR] = rig_path("$[name=b].next");
 	rig_plan(&r);
-	assert_int_equal(decode_json_begin(d, r.plan, NULL), 0);
-	assert_int_equal(decode_json_feed(d, doc, strlen(doc)), 0);
-	assert_int_equal(decode_json_end(d, &p, &b, &e), 0);
+	assert_int_equal(decode_json_begin(decoder, r.plan, NULL), 0);
+	assert_int_equal(decode_json_feed(decoder, doc, strlen(doc)), 0);
+	assert_int_equal(decode_json_end(decoder, &p, &b, &e), 0);
 	assert_string_equal(json_string_value(b.field[BODY_CURSOR]), "c1");
 	assert_int_equal(p->raw, 1);
 	page_unref(p);
-	assert_int_equal(decode_json_begin(d, r.plan, NULL), 0);
-	assert_int_equal(decode_json_feed(d, "[{\"name\":\"c\"}]", 14), 0);
-	assert_int_equal(decode_json_end(d, &p, &b, &e), -1);
+	assert_int_equal(decode_json_begin(decoder, r.plan, NULL), 0);
+	assert_int_equal(decode_json_feed(decoder, "[{\"name\":\"c\"}]", 14), 0);
+	assert_int_equal(decode_json_end(decoder, &p, &b, &e), -1);
 	assert_string_equal(e.code, "records");
 	assert_non_null(strstr(e.msg, "\"[name=a].rows\""));
 	rig_free(&r);
@@ -189,8 +159,8 @@ test_deep(void ** state)
 	buf_adds(&doc, "]");
 	rig_init(&r, "$", path.p);
 	rig_plan(&r);
-	assert_int_equal(decode_json_begin(d, r.plan, NULL), 0);
-	assert_int_equal(decode_json_feed(d, doc.p, doc.len), 0);
+	assert_int_equal(decode_json_begin(decoder, r.plan, NULL), 0);
+	assert_int_equal(decode_json_feed(decoder, doc.p, doc.len), 0);
 	rig_free(&r);
 	buf_free(&path);
 	buf_free(&doc);
@@ -225,21 +195,6 @@ test_many(void ** state)
 	buf_free(&want);
 }
 
-static int
-setup(void ** state)
-{
-	(void)state;
-	return ((d = decode_json_new()) == NULL);
-}
-
-static int
-teardown(void ** state)
-{
-	(void)state;
-	decode_json_free(d);
-	return (0);
-}
-
 int
 main(void)
 {
@@ -249,9 +204,9 @@ main(void)
 		cmocka_unit_test(test_keys_again),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_many)
+		cmocka_unit_test(test_many),
 	};
 
-	return (cmocka_run_group_tests_name("decode_where", tests, setup,
-	    teardown));
+	return (cmocka_run_group_tests_name("decode_where", tests, pieces_setup,
+	    pieces_teardown));
 }

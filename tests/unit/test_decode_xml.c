@@ -7,51 +7,22 @@
 #include <cmocka.h>
 
 #include "conn/xml_json.h"
-#include "decode_rig.h"
+#include "decode_pieces.h"
 
 /* Lists that are XML: the same paths, the same rows. */
-
-static struct decode_json * d;
 
 static int
 decode(struct rig * r, const char * body, size_t n, size_t piece,
     struct page ** p, struct decode_body * b, struct err * e)
 {
-	size_t at, take;
-	char * copy;
-
-	if (decode_json_begin(d, r->plan, NULL))
-		fail();
-	for (at = 0; at < n; at += take) {
-		take = n - at < piece ? n - at : piece;
-		assert_non_null(copy = malloc(take));
-		memcpy(copy, body + at, take);
-		(void)decode_json_feed(d, copy, take);
-		free(copy);
-	}
-	return (decode_json_end(d, p, b, e));
+	return (pieces_decode(r, body, n, piece, piece, BAD_GOES_ON, NULL, p, b,
+	    e));
 }
 
 static void
 rows(struct rig * r, const char * body, const char * want)
 {
-	static const size_t pieces[] = { 1, 2, 7, SIZE_MAX };
-	struct buf out = BUF_INIT(0);
-	struct decode_body b;
-	struct page * p;
-	struct err e;
-	size_t i;
-
-	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		if (decode(r, body, strlen(body), pieces[i], &p, &b, &e))
-			fail_msg("%s: %s", body, e.msg);
-		buf_clear(&out);
-		buf_adds(&out, "");
-		rig_show(p, &out);
-		assert_string_equal(out.p, want);
-		page_unref(p);
-	}
-	buf_free(&out);
+	pieces_rows(r, body, NULL, want, SIZE_MAX);
 }
 
 static void
@@ -94,23 +65,11 @@ refused_once(const char * body, size_t n, const char * code, const char * with)
 static void
 refused(const char * body, size_t n, const char * code, const char * with)
 {
-	static const size_t pieces[] = { 1, 3, SIZE_MAX };
-	struct decode_body b;
-	struct page * p;
-	struct err e;
 	struct rig r;
-	size_t i;
 
 	begin(&r, "a.b", "x:text");
 	rig_plan(&r);
-	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		if (decode(&r, body, n, pieces[i], &p, &b, &e) == 0)
-			fail_msg("%.100s: good", body);
-		assert_null(p);
-		assert_int_equal(e.cls, ERR_PERMANENT);
-		if (strcmp(e.code, code) != 0 || strstr(e.msg, with) == NULL)
-			fail_msg("%.100s: %s: %s", body, e.code, e.msg);
-	}
+	pieces_refused(&r, body, n, BAD_GOES_ON, code, with);
 	rig_free(&r);
 }
 
@@ -361,21 +320,6 @@ test_trees(void ** state)
 	assert_string_equal(e.code, "xml");
 }
 
-static int
-setup(void ** state)
-{
-	(void)state;
-	return ((d = decode_json_new()) == NULL);
-}
-
-static int
-teardown(void ** state)
-{
-	(void)state;
-	decode_json_free(d);
-	return (0);
-}
-
 int
 main(void)
 {
@@ -385,9 +329,9 @@ main(void)
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_trees)
+		cmocka_unit_test(test_trees),
 	};
 
-	return (cmocka_run_group_tests_name("decode_xml", tests, setup,
-	    teardown));
+	return (cmocka_run_group_tests_name("decode_xml", tests, pieces_setup,
+	    pieces_teardown));
 }

@@ -5,11 +5,9 @@
 
 #include <cmocka.h>
 
-#include "decode_rig.h"
+#include "decode_pieces.h"
 
 /* Series whose times and values are two lists: a row a pair. */
-
-static struct decode_json * d;
 
 static void
 series(struct rig * r, const char * explode)
@@ -24,34 +22,11 @@ series(struct rig * r, const char * explode)
 	rig_plan(r);
 }
 
-/* The rows of ${body}, cut after each ${piece} bytes. */
 static void
 rows(struct rig * r, const char * body, const uint8_t * wanted,
     const char * want)
 {
-	static const size_t pieces[] = { 1, 5, SIZE_MAX };
-	size_t i, at, n = strlen(body), take;
-	struct buf out = BUF_INIT(0);
-	struct decode_body b;
-	struct page * p;
-	struct err e;
-
-	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		assert_int_equal(decode_json_begin(d, r->plan, wanted), 0);
-		for (at = 0; at < n; at += take) {
-			take = n - at < pieces[i] ? n - at : pieces[i];
-			assert_int_equal(decode_json_feed(d, body + at, take),
-			    0);
-		}
-		if (decode_json_end(d, &p, &b, &e))
-			fail_msg("%s: %s", body, e.msg);
-		buf_clear(&out);
-		buf_adds(&out, "");
-		rig_show(p, &out);
-		assert_string_equal(out.p, want);
-		page_unref(p);
-	}
-	buf_free(&out);
+	pieces_rows(r, body, wanted, want, SIZE_MAX);
 }
 
 static void
@@ -138,11 +113,7 @@ main(void)
 		cmocka_unit_test(test_what_stands_for_nothing),
 		cmocka_unit_test(test_what_is_not_wanted_counts),
 	};
-	int rc;
 
-	if ((d = decode_json_new()) == NULL)
-		return (1);
-	rc = cmocka_run_group_tests(tests, NULL, NULL);
-	decode_json_free(d);
-	return (rc);
+	return (cmocka_run_group_tests_name("decode_zip", tests, pieces_setup,
+	    pieces_teardown));
 }

@@ -32,6 +32,8 @@
 #define FIELD(f) M("{\"base\":{\"type\":\"url\"},\"f\":" f "}", "", \
 	"{\"e\":{" COLS ",\"lists\":[{" URL "}]}}")
 #define TOP(more) M(CONF, more, "{\"e\":{" COLS ",\"lists\":[{" URL "}]}}")
+#define BUCKET "\"limits\":{\"buckets\":{\"a\":{\"rate\":2,\"burst\":6}}},"
+#define TAKES(l) M(CONF, BUCKET, "{\"e\":{" COLS ",\"lists\":[{" URL l "}]}}")
 #define L "$.entities.e.lists[0]"
 
 static const struct {
@@ -196,6 +198,31 @@ static const struct {
 	  "known are: delta_s, epoch_s, epoch_ms, epoch_us, iso8601, duration" },
 	{ TOP("\"limits\":{\"headers\":{\"remaining\":\"R\",\"reserve\":9}},"),
 	  "$.limits.headers.reserve", "needs reset" },
+	{ TOP("\"limits\":{\"headers\":{\"remaining\":\"R\",\"reset\":\"S\","
+	  "\"reserve\":\"5%\"}},"), "$.limits.headers.reserve",
+	  "needs limit" },
+	{ TOP("\"limits\":{\"headers\":{\"reserve\":\"60%\"}},"),
+	  "$.limits.headers.reserve", "from 1% to 50%" },
+	{ TOP("\"limits\":{\"headers\":{\"limit\":\"R;a b\"}},"),
+	  "$.limits.headers.limit", "RateLimit;remaining" },
+	{ TOP("\"limits\":{\"buckets\":{}},"), "$.limits.buckets",
+	  "must be 1 to 8" },
+	{ TOP("\"limits\":{\"buckets\":{\"a b\":{\"rate\":1}}},"),
+	  "$.limits.buckets[\"a b\"]", "a name holds letters" },
+	{ TOP("\"limits\":{\"buckets\":{\"a\":{}}},"), "$.limits.buckets.a",
+	  "bounds nothing" },
+	{ TOP("\"limits\":{\"buckets\":{\"a\":{\"rate\":1,\"reserve\":1}}},"),
+	  "$.limits.buckets.a.reserve", "is not known" },
+	{ TOP("\"limits\":{\"buckets\":{\"a\":{\"rate\":1,\"when\":"
+	  "{\"nokey\":[1]}}}},"), "$.limits.buckets.a.when.nokey",
+	  "is no key of config" },
+	{ TAKES(",\"bucket\":\"b\""), L ".bucket", "no bucket 'b' in limits" },
+	{ TAKES(",\"bucket\":[]"), L ".bucket", "must be a bucket's name" },
+	{ TAKES(",\"bucket\":[\"a\",7]"), L ".bucket", "must be a bucket's" },
+	{ TAKES(",\"bucket\":\"a\",\"cost\":7"), L ".cost",
+	  "more than the burst (6) of bucket a" },
+	{ TAKES(",\"cost\":2"), L ".cost", "needs a rate in limits" },
+	{ TAKES(",\"cost\":0"), L ".cost", "from 1" },
 	{ TOP("\"errors\":[{\"status\":[999],\"do\":\"fail\"}],"),
 	  "$.errors[0].status[0]", "such as 403" },
 	{ TOP("\"errors\":[{\"status\":[403]}],"), "$.errors[0].do",
@@ -230,6 +257,27 @@ static const struct {
 	  "a boolean or a timestamp" },
 	{ ENT(",\"cursor\":{\"column\":\"title\",\"order\":\"asc\"}"),
 	  "$.entities.e.cursor.column", "a cursor is" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
+	  "\"token\"}"), "$.entities.e.cursor.kind", "no list says" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"per\":"
+	  "\"partition\"}"), "$.entities.e.cursor.per", "no list has" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
+	  "\"token\",\"per\":\"partition\"}"), "$.entities.e.cursor.per",
+	  "no meaning" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"kind\":"
+	  "\"tokens\"}"), "$.entities.e.cursor.kind", "did you mean 'token'" },
+	{ LIST(",\"token\":{\"from\":\"a\"},\"paginate\":{\"kind\":\"cursor\","
+	  "\"query\":\"c\",\"from\":\"a\"}"), "$.entities.e.cursor.kind",
+	  "must be token" },
+	{ LIST(",\"token\":{\"from\":\"a\"}"), L ".token", "goes with paginate" },
+	{ LIST(",\"token\":{}"), L ".token.from", "is missing" },
+	{ LIST(",\"token\":{\"from\":\"a\",\"lost\":[7]}"), L ".token.lost",
+	  "no status" },
+	{ LIST(",\"token\":\"a\""), L ".token", "an object" },
+	{ ENT(",\"deleted\":{\"column\":\"title\",\"is\":true}"),
+	  "$.entities.e.deleted.is", "must be a text" },
+	{ ENT(",\"deleted\":{\"column\":\"title\"}"),
+	  "$.entities.e.deleted.is", "must be a text" },
 	{ ENT(",\"cursor\":{\"column\":\"id\"}"), "$.entities.e.cursor.order",
 	  "is missing" },
 	{ ENT(",\"main\":true,\"hidden\":true"), "$.entities.e.hidden",
@@ -245,6 +293,9 @@ static const struct {
 	  "$.entities.e.columns.a.path", "expected" },
 	{ COL("\"a\":{\"type\":\"integer\",\"path\":\"x[*].y\"}"),
 	  "$.entities.e.columns.a.path", "several values" },
+	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\","
+	  "\"zone\":\"Z\",\"else_null\":1}}"), "$.entities.e.columns.a.time"
+	  ".else_null", "true or false" },
 	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\"}}"),
 	  "$.entities.e.columns.a.time.zone", "is missing" },
 	{ COL("\"a\":{\"type\":\"timestamp\",\"time\":{\"strptime\":\"%F\","
@@ -303,9 +354,15 @@ static const struct {
 	{ LIST(",\"paginate\":{\"kind\":\"link\",\"query\":\"p\"}"),
 	  L ".paginate.query", "no meaning for kind link" },
 	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"query\":\"p\"}"),
-	  L ".paginate", "one of from and from_header" },
+	  L ".paginate", "one of from, from_header and from_record" },
 	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"from\":\"p\"}"),
-	  L ".paginate", "needs query or body" },
+	  L ".paginate", "needs query, header or body" },
+	{ LIST(",\"paginate\":{\"kind\":\"cursor\",\"from\":\"p\","
+	  "\"query\":\"c\",\"header\":\"X-C\"}"), L ".paginate",
+	  "more than one of query, header and body" },
+	{ LIST(",\"paginate\":{\"kind\":\"page\",\"query\":\"p\","
+	  "\"end\":\"null\"}"), L ".paginate.end",
+	  "no meaning for kind page" },
 	{ LIST(",\"paginate\":{\"kind\":\"offset\",\"query\":\"o\"}"),
 	  L ".paginate.size", "is missing" },
 	{ LIST(",\"paginate\":{\"kind\":\"next_url\"}"), L ".paginate.from",
@@ -379,6 +436,23 @@ static const struct {
 	  "\"{{value}}\"}}"), L ".clauses.soql.order", "no meaning here" },
 	{ LIST(",\"clauses\":{\"jql\":{}}"), L ".clauses.jql",
 	  "query or body" },
+	/* windows of syncs */
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step_s\":"
+	  "60,\"keeps_s\":600}"), "$.entities.e.cursor.step_s",
+	  "needs a list with pushes" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step_s\":"
+	  "60}"), "$.entities.e.cursor.step_s", "needs from or keeps_s" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"step\":"
+	  "60}"), "$.entities.e.cursor.step", "goes with an integer" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"from\":"
+	  "\"2020\"}"), "$.entities.e.cursor.from", "must be a time" },
+	{ ENT(",\"cursor\":{\"column\":\"at\",\"order\":\"none\",\"from\":"
+	  "\"2020-01-01T00:00:00Z\"}"), "$.entities.e.cursor.from",
+	  "goes with step_s" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"step_s\":"
+	  "60}"), "$.entities.e.cursor.step_s", "goes with a timestamp" },
+	{ ENT(",\"cursor\":{\"column\":\"id\",\"order\":\"none\",\"keeps_s\":"
+	  "60}"), "$.entities.e.cursor.keeps_s", "goes with a timestamp" },
 	/* order, partition */
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split.column",
 	  "needs a push of >=" },
@@ -391,6 +465,18 @@ static const struct {
 	  "did you mean column?" },
 	{ LIST(",\"split\":{\"column\":\"at\"}"), L ".split",
 	  "needs a cap" },
+	{ LIST(",\"split\":{\"column\":\"at\",\"order\":\"none\"}"),
+	  L ".split.order", "asc" },
+	{ LIST(",\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"a\","
+	  "\"span_s\":60},{\"op\":\"<\",\"query\":\"b\",\"span_s\":60}]},"
+	  "\"split\":{\"column\":\"at\"}"), L ".split.from", "is missing" },
+	{ LIST(",\"push\":{\"at\":[{\"op\":\">=\",\"query\":\"a\"},{"
+	  "\"op\":\"<\",\"query\":\"b\"}]},\"split\":{\"column\":\"at\","
+	  "\"from\":5}"), L ".split.from", "must be a time" },
+	{ LIST(",\"push\":{\"at\":{\"op\":\"=\",\"query\":\"a\","
+	  "\"span_s\":60}}"), L ".push.at.span_s", "goes with bounds" },
+	{ LIST(",\"push\":{\"id\":{\"op\":\">=\",\"query\":\"a\","
+	  "\"span_s\":60}}"), L ".push.id.span_s", "goes with a timestamp" },
 	{ LIST(",\"order\":{\"columns\":{\"x\":\"x\"},\"query\":{}}"),
 	  L ".order.columns.x", "is no column" },
 	{ LIST(",\"order\":{\"columns\":{\"at\":\"x\"}}"), L ".order.query",
@@ -558,6 +644,10 @@ static const struct {
 } odd[] = {
 	{ DMORE("", ""), NULL, NULL },
 	{ DLIST(""), L, "has no paginate" },
+	{ DMORE("\"errors\":[{\"status\":[422],\"do\":\"split_window\"}],",
+	  ""), "$.errors[0].do", "no list has a split" },
+	{ DLIST(",\"records\":\"data\",\"paginate\":{\"kind\":\"cursor\","
+	  "\"query\":\"c\",\"from_record\":\"id\"}"), NULL, NULL },
 	{ DLIST(",\"records\":\"data\",\"paginate\":{\"kind\":\"cursor\","
 	  "\"query\":\"c\",\"from\":\"data[0].id\"}"), L ".paginate.from",
 	  "from a record" },
@@ -578,6 +668,12 @@ static const struct {
 	  NULL },
 	{ DMORE("", ",\"cursor\":{\"column\":\"at\",\"order\":\"none\"}"), NULL,
 	  NULL },
+	{ M(CONF, "", "{\"e\":{\"key\":[\"a\"],\"columns\":{\"a\":{\"type\":"
+	  "\"integer\",\"description\":\"d\"}},\"cursor\":{\"kind\":\"token\","
+	  "\"column\":\"a\",\"order\":\"none\"},\"lists\":[{" URL ",\"name\":"
+	  "\"s\",\"token\":{\"from\":\"n\"},\"paginate\":{\"kind\":\"cursor\","
+	  "\"query\":\"c\",\"from\":\"n\"}},{" URL NOPAGE "}]}}"),
+	  L ".paginate.from", "say by last or more" },
 	{ DMORE("", ",\"decode\":\"csv\""), NULL, NULL },
 	{ DMORE("", ",\"decode\":\"csv\",\"explode\":\"a\""),
 	  "$.entities.e.explode", "no meaning" },
@@ -610,6 +706,12 @@ static const struct {
 	{ M(CONF, "", "{\"e\":{" COLS ",\"lists\":[{" URL NOPAGE "}]}}"),
 	  "$.entities.e.columns", "5 have no description (id, ...)" },
 	{ RESET("X-Reset", ""), "$.limits.headers.reset_unit", "is missing" },
+	{ DMORE(BUCKET, ""), "$.limits.buckets.a", "no list and no action" },
+	{ DMORE(BUCKET, ",\"actions\":{\"a\":{" URL ",\"bucket\":\"a\"}}"), NULL,
+	  NULL },
+	{ DMORE("\"limits\":{\"buckets\":{\"a\":{\"every\":true,\"headers\":{"
+	  "\"remaining\":\"R\",\"reset\":\"S\"}}}},", ""),
+	  "$.limits.buckets.a.headers.reset_unit", "is missing" },
 	{ RESET("Retry-After", ",\"reset_unit\":\"epoch_s\""),
 	  "$.limits.headers.reset_unit", "not like a moment" },
 	{ RESET("X-RateLimit-Reset-After", ",\"reset_unit\":\"epoch_ms\""),

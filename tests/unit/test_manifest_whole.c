@@ -110,15 +110,25 @@ test_head_of_the_whole(void ** state)
 	assert_int_equal(m->limits.concurrency, 3);
 	assert_int_equal(m->limits.unit, RESET_EPOCH_MS);
 	assert_string_equal(m->limits.remaining, "X-Remaining");
-	assert_int_equal(m->nerrors, 5);
+	assert_int_equal(m->nbuckets, 2);
+	assert_int_equal(m->every_bucket, 1);
+	assert_string_equal(m->buckets[0].name, "points");
+	assert_true(m->buckets[0].rate == 15 && m->buckets[0].burst == 90);
+	assert_non_null(m->buckets[0].when);
+	assert_int_equal(m->buckets[1].concurrency, 1);
+	assert_string_equal(m->buckets[1].remaining, "RateLimit;r");
+	assert_int_equal(m->buckets[1].reserve_percent, 5);
+	assert_int_equal(m->test_toll.buckets, 1);
+	assert_int_equal(m->nerrors, 6);
 	assert_int_equal(m->errors[0].what, DO_RATE_LIMITED);
 	assert_int_equal(m->errors[0].wait_ms, 1500);
 	assert_int_equal(m->errors[1].what, DO_FAIL);
 	assert_int_equal(m->errors[1].cls, ERR_CONFIG);
 	assert_string_equal(m->errors[1].code, "nope");
 	assert_int_equal(m->errors[2].what, DO_EMPTY);
-	assert_int_equal(m->errors[3].what, DO_SKIP);
-	assert_int_equal(m->errors[4].what, DO_RETRY);
+	assert_int_equal(m->errors[3].what, DO_SPLIT_WINDOW);
+	assert_int_equal(m->errors[4].what, DO_SKIP);
+	assert_int_equal(m->errors[5].what, DO_RETRY);
 	assert_int_equal(m->nerror_paths, 2);
 	assert_null(m->test_entity);
 	assert_string_equal(m->test_url, "/me?at={{now_s}}");
@@ -151,6 +161,7 @@ test_columns_of_the_whole(void ** state)
 	assert_int_equal(c[7].type, COLUMN_TIMESTAMP);
 	assert_int_equal(c[7].time, TIME_EPOCH_S);
 	assert_int_equal(c[11].own.zone_ms, -12600000);
+	assert_true(c[11].own.else_null);
 	assert_int_equal(c[8].time, TIME_EPOCH_MS);
 	assert_int_equal(c[8].pick, PICK_MAX);
 	assert_int_equal(c[9].path->neach, 1);
@@ -207,10 +218,15 @@ test_lists_of_the_whole(void ** state)
 	assert_int_equal(l[0].split, 0);
 	assert_string_equal(m->main->columns[l[1].split - 1].name, "updated_at");
 	assert_int_equal(json_object_size(l[1].split_query), 1);
+	assert_int_equal(l[1].split_from, INT64_C(1262304000000));
+	assert_int_equal(l[1].split_way, -1);
 	assert_int_equal(l[1].norders, 2);
 	assert_string_equal(l[1].order_asc, "asc");
 	assert_int_equal(l[1].order_max, 1);
 	assert_true(l[1].revalidate);
+	assert_int_equal(l[1].toll.buckets, 3);
+	assert_int_equal(l[1].toll.cost, 1);
+	assert_int_equal(l[0].toll.buckets, 1);
 	assert_int_equal(l[1].records->n, 0);
 	l = manifest_entity(m, "notes")->lists;
 	assert_string_equal(l->name, "/boxes/{{in.box}}/notes");
@@ -224,6 +240,25 @@ test_lists_of_the_whole(void ** state)
 	l = manifest_entity(m, "marks")->lists;
 	assert_non_null(l[0].paginate.field[BODY_NEXT_URL]);
 	assert_string_equal(l[1].paginate.cursor_header, "X-Next");
+	assert_null(l[1].paginate.cursor_end);
+	p = &l[2].paginate;
+	assert_int_equal(p->where, IN_HEADER);
+	assert_string_equal(p->param, "X-Cursor");
+	assert_string_equal(p->cursor_end, "null");
+	assert_int_equal(p->size_where, IN_HEADER);
+	assert_string_equal(p->size_param, "X-Size");
+	assert_false(p->is_of_record);
+	p = &l[3].paginate;
+	assert_true(p->is_of_record);
+	assert_int_equal(p->field[BODY_CURSOR]->neach, 1);
+	assert_false(l[1].by_token);
+	assert_true(l[4].by_token && l[4].changes_only);
+	assert_non_null(l[4].paginate.field[BODY_TOKEN]);
+	assert_int_equal(json_array_size(l[4].token_lost), 2);
+	assert_true(manifest_entity(m, "marks")->cursor_token);
+	assert_string_equal(json_string_value(manifest_entity(m,
+	    "marks")->deleted_is), "gone");
+	assert_true(manifest_entity(m, "notes")->cursor_per_part);
 	manifest_unref(m);
 }
 
@@ -288,6 +323,8 @@ test_actions_of_the_whole(void ** state)
 	assert_int_equal(json_array_size(a->success), 2);
 	assert_non_null(a->result);
 	assert_true(a->safe_to_retry);
+	assert_int_equal(a->toll.buckets, 3);
+	assert_int_equal(a->toll.cost, 5);
 	assert_non_null(a->poll);
 	assert_int_equal(a->idempotency->where, IN_BODY);
 	assert_string_equal(a->idempotency->name, "key");

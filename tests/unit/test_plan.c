@@ -99,7 +99,7 @@ sends(const struct manifest_entity * ent, const char * col, unsigned op,
 static void
 test_lists(void ** state)
 {
-	struct plan_shape shape = { NULL, 0, NULL, 0, 0 };
+	struct plan_shape shape = { NULL, 0, NULL, 0, 0, 0 };
 	struct plan_ask ask[2];
 	struct plan_choice ch, in_ch;
 
@@ -154,7 +154,7 @@ test_told(void ** state)
 	struct connector * with = service_connector(two, "{\"p\": \"x\"}", &e);
 	const struct manifest_entity * ent = manifest_entity(two, "e");
 	struct plan_ask ask[2] = { { 0, OP_EQ }, { 0, OP_EQ } };
-	struct plan_shape shape = { ask, 1, NULL, 0, 0 };
+	struct plan_shape shape = { ask, 1, NULL, 0, 0, 0 };
 	struct plan_choice ch;
 
 	(void)state;
@@ -403,7 +403,8 @@ ordered(const struct manifest_entity * ent, const char * a, const char * b,
 	struct plan_ask ask = { (size_t)manifest_column(issues, "repo"),
 	    in ? OP_IN : OP_EQ };
 	struct plan_order o[2];
-	struct plan_shape shape = { &ask, ent == issues, o, b ? 2 : 1, 0 };
+	struct plan_shape shape = { &ask, ent == issues, o, b ? 2 : 1, 0,
+	    0 };
 	struct plan_choice ch;
 
 	o[0].column = (size_t)manifest_column(ent, a);

@@ -615,6 +615,7 @@ test_generated(void ** state)
 	int how;
 
 	(void)state;
+	harness_as_is = 1;
 	service_reset();
 	service_page = 7;
 	if (getenv("PLAIN_COUNT"))

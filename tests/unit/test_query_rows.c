@@ -370,6 +370,7 @@ test_as_plain(void ** state)
 	long k, n = count != NULL ? atol(count) : 400;
 
 	(void)state;
+	harness_as_is = 1;
 	make_plain();
 	srandom(11);
 	for (k = 0; k < n; k++) {

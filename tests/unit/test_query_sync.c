@@ -48,7 +48,8 @@ static void
 run(struct run * r, const char * sql, const char * restart,
     const json_t * resume, unsigned pause_every)
 {
-	struct query_sync sync = { restart, resume, on_mark, NULL, &marks };
+	struct query_sync sync = { .restart = restart, .resume = resume,
+	    .mark = on_mark, .arg = &marks };
 	struct query_opts opts = { .conn = &service_env, .sync = &sync };
 
 	forget();

@@ -110,7 +110,7 @@ asks(const struct manifest_entity * ent, const struct page_pos * pos,
 static void
 test_pages(void ** state)
 {
-	struct page_pos pos = { NULL, NULL, 200, 2, 250 };
+	struct page_pos pos = { .offset = 200, .number = 2, .size = 250 };
 
 	(void)state;
 	where(issues, "repo", OP_EQ, "r");
@@ -155,7 +155,7 @@ test_paths_lead_nowhere(void ** state)
 	struct request * r;
 	json_t * in;
 	size_t i, n;
-	const struct page_pos first = { NULL, NULL, 0, 0, 0 };
+	const struct page_pos first = { 0 };
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -199,7 +199,7 @@ searches(const struct page_pos * pos, const char * body)
 static void
 test_clauses(void ** state)
 {
-	const struct page_pos pos = { "c\"1", NULL, 0, 1, 20 };
+	const struct page_pos pos = { .cursor = "c\"1", .number = 1, .size = 20 };
 
 	(void)state;
 	searches(NULL, "{\"fields\":[\"*all\"],\"q\":{\"x\":1,\"max\":50},"
@@ -230,7 +230,7 @@ test_clause_in(void ** state)
 	struct value v[2] = { text_value("High"), text_value("a \"b\"") };
 	struct plan_given g = { (size_t)manifest_column(tickets, "priority"),
 	    OP_IN, v, 2 };
-	const struct page_pos first = { NULL, NULL, 0, 0, 0 };
+	const struct page_pos first = { 0 };
 	struct err e;
 	struct plan * p = plan_new(c, tickets, &g, 1, NULL, 0, &e);
 	struct request * r = request_page(p, NULL, &first, &e);
@@ -282,7 +282,7 @@ test_next_url(void ** state)
 		{ "\thttps://evil.example/", BASE "/orgs/acme/%09https://evil"
 		    ".example/" },
 	};
-	struct page_pos pos = { NULL, NULL, 0, 1, 0 };
+	struct page_pos pos = { .number = 1 };
 	struct request * r;
 	struct err e;
 	size_t i;
@@ -451,7 +451,8 @@ test_body_push(void ** state)
 	    "\"{{config.token}}\"},\"push\":{\"a\":{\"body\":\"q.a\"}},"
 	    "\"paginate\":{\"kind\":\"cursor\",\"body\":\"at\",\"from\":"
 	    "\"next\"}}]}}}";
-	struct page_pos pos = { "\001$env:HOME\002", NULL, 1, 1, 0 };
+	struct page_pos pos = { .cursor = "\001$env:HOME\002",
+	    .offset = 1, .number = 1 };
 	struct manifest * own;
 	struct connector * was = c;
 	const struct manifest_entity * ent;

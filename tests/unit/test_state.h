@@ -79,6 +79,16 @@ void assert_json(const json_t * v, const char * want);
 	json_decref(v_); \
 } while (0)
 
+/* test_state_nodes.c */
+void test_lease(void ** state);
+void test_lease_expires(void ** state);
+void test_lease_race(void ** state);
+void test_limit(void ** state);
+void test_actions(void ** state);
+void test_nodes(void ** state);
+#define NODES_TESTS T(test_lease), T(test_lease_expires), T(test_lease_race), \
+	T(test_limit), T(test_actions), T(test_nodes),
+
 #if STATE_REDIS
 void test_keys(void ** state);
 void test_by_hand(void ** state);

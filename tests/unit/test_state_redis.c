@@ -153,13 +153,13 @@ test_shared(void ** state)
 	S->ops->node_beat(S, info, 60000);
 	DO_FENCE(lease_take, "s", 1, 60000);
 	f = fence;
-	DO_FENCE(limit_take, "l", 0.01, 2);
+	DO_FENCE(limit_take, "l", 0.01, 2, 1);
 	assert_int_equal(fence, 0);
 	S = two;
 	/* One bucket for both, that passes when it is full again. */
-	DO_FENCE(limit_take, "l", 0.01, 2);
+	DO_FENCE(limit_take, "l", 0.01, 2, 1);
 	assert_int_equal(fence, 0);
-	DO_FENCE(limit_take, "l", 0.01, 2);
+	DO_FENCE(limit_take, "l", 0.01, 2, 1);
 	assert_in_range(fence, 90000, 100000);
 	redis_server_cli(&server, cli, sizeof(cli), "PTTL moltler:limit:l");
 	assert_in_range(atoll(cli), 190000, 201000);

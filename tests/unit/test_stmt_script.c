@@ -115,7 +115,7 @@ static void
 test_hold(void ** state)
 {
 	struct seen s = { .wait_at = 3 };
-	struct query_sink sink = { on_columns, on_row, NULL, &s, NULL };
+	struct query_sink sink = { .columns = on_columns, .row = on_row, .arg = &s };
 	struct stmt_hold root, h;
 	int i, waits = 0;
 
@@ -150,7 +150,7 @@ static void
 test_overflow(void ** state)
 {
 	struct seen s = { 0 };
-	struct query_sink sink = { on_columns, on_row, NULL, &s, NULL };
+	struct query_sink sink = { .columns = on_columns, .row = on_row, .arg = &s };
 	struct stmt_hold root, outer, inner;
 	char * text = malloc(1 << 20);
 	size_t i;

@@ -14,52 +14,10 @@
 #include "conn/token.h"
 #include "conn/vault.h"
 #include "fake_vault.h"
+#include "../nomem.h"
 
 /* Every allocation from the login to the answer of a service fails once: the request
  * ends all the same, nothing is left behind, and later all is well. */
-
-void * __real_malloc(size_t n);
-void * __real_calloc(size_t n, size_t m);
-void * __real_realloc(void * p, size_t n);
-char * __real_strdup(const char * s);
-
-void * __wrap_malloc(size_t n);
-void * __wrap_calloc(size_t n, size_t m);
-void * __wrap_realloc(void * p, size_t n);
-char * __wrap_strdup(const char * s);
-
-static int armed;
-static unsigned count, fail_at;
-
-static int
-fails(void)
-{
-	return (armed && ++count == fail_at);
-}
-
-void *
-__wrap_malloc(size_t n)
-{
-	return (fails() ? NULL : __real_malloc(n));
-}
-
-void *
-__wrap_calloc(size_t n, size_t m)
-{
-	return (fails() ? NULL : __real_calloc(n, m));
-}
-
-void *
-__wrap_realloc(void * p, size_t n)
-{
-	return (fails() ? NULL : __real_realloc(p, n));
-}
-
-char *
-__wrap_strdup(const char * s)
-{
-	return (fails() ? NULL : __real_strdup(s));
-}
 
 static struct loop * loop;
 static struct secrets * secrets;
@@ -125,13 +83,13 @@ go(int with_faults, struct vault * v)
 	assert_non_null(r);
 	answered = 0;
 	status = -1;
-	armed = with_faults;
+	nomem_armed = with_faults;
 	if (v != NULL)
 		vault_start(v);
 	s = send_start(&env, r, &none, on_answer, NULL);
 	for (i = 0; i < 40; i++)
 		loop_turn(loop, 0);
-	armed = 0;
+	nomem_armed = 0;
 	/* Whoever is still waiting is told when there is memory again. */
 	for (i = 0; s != NULL && answered == 0 && i < 40; i++)
 		loop_turn(loop, 0);
@@ -150,8 +108,7 @@ one_round(unsigned n)
 	int was;
 
 	fake_vault_reset();
-	count = 0;
-	fail_at = n;
+	nomem_begin(n);
 	memset(&env, 0, sizeof(env));
 	vo.loop = env.loop = loop = loop_new(&e);
 	vo.http = env.http = http_new(loop, &ho, &e);
@@ -175,7 +132,7 @@ one_round(unsigned n)
 	vault_free(v);
 	http_free(env.http);
 	loop_free(loop);
-	return (count >= n);
+	return (nomem_count >= n);
 }
 
 static void

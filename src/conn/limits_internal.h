@@ -1,0 +1,65 @@
+#ifndef MOLTLER_CONN_LIMITS_INTERNAL_H
+#define MOLTLER_CONN_LIMITS_INTERNAL_H
+
+/* Without this uthash ends the process when memory is short. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/tokenbucket.h"
+#include "conn/limits.h"
+
+#define LIMIT_KEY_MAX 512
+
+/* A question to the shared state; it outlives a scope that is gone. */
+struct limit_ask {
+	struct limit_scope * s;
+	double n;
+};
+
+/* Who shares a budget. */
+struct limit_scope {
+	struct limits * l;
+	struct tokenbucket tb;
+	double rate, burst;    /* as last said; rate 0: no bound */
+	int64_t blocked_us;    /* nobody asks until then; 0 */
+	struct answer_budget budget;
+	int is_known;          /* of the budget */
+	struct limit_wait * head, ** tail;
+	size_t nwaiting;
+	double owed;           /* what these are to take */
+	size_t nusers;         /* waits that name it */
+	struct loop_timer * timer; /* made when first waited for */
+	struct soon soon;
+	struct limit_ask * ask; /* under way */
+	UT_hash_handle hh;
+	char bucket[65];       /* its name; "": the connector's own */
+	char shared_key[LIMIT_KEY_MAX]; /* "<host>:<connector or scope>[:bucket]" */
+	char key[];
+};
+
+struct limits {
+	struct loop * loop;
+	const struct conn_shared * shared;
+	struct limit_scope * scopes;
+};
+
+/** limits_scope_find(l, c, b) / limits_scope_get(...): Who shares ${c}'s budget ${b}
+ * (its manifest's limits or one of its buckets), made if need be, with the rate
+ * that ${c} knows; NULL: unknown, no memory. */
+struct limit_scope * limits_scope_find(const struct limits * l,
+    const struct connector * c, const struct manifest_limits * b);
+struct limit_scope * limits_scope_get(struct limits * l,
+    const struct connector * c, const struct manifest_limits * b);
+void limits_scope_free(struct limit_scope * s);
+
+/** limits_scope_is_there(c, b): Whether ${c} is one the bucket ${b} is for. */
+int limits_scope_is_there(const struct connector * c,
+    const struct manifest_limits * b);
+
+/** limits_scope_saved(s, us): What is in the bucket at ${us}. */
+double limits_scope_saved(const struct limit_scope * s, int64_t us);
+
+/** limits_scope_turn(s): Let through who may go, from the loop. */
+void limits_scope_turn(struct limit_scope * s);
+
+#endif

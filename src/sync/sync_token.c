@@ -1,0 +1,319 @@
+#include "sync/sync_token.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rfc3339.h"
+
+#define PART_LEN 17
+#define KEY_LEN 160
+/* Parts side by side in one listing; more are not kept. */
+#define PARTS_MAX 100000
+
+struct sync_token_wait {
+	char part[PART_LEN];
+	json_t * row;
+	uint64_t rows;
+};
+
+static int
+row_key(const struct sync_tokens * t, const char * part, char key[KEY_LEN])
+{
+	return (snprintf(key, KEY_LEN, "%.140s/%s", t->key, part));
+}
+
+static void
+change(struct sync_tokens * t, const char * key, json_t * row)
+{
+	t->failed |= json_object_set_new(t->changes, key, row) != 0;
+}
+
+int
+sync_tokens_load(struct sync_tokens * t, const char * key,
+    const json_t * rows, const char * gen, int64_t fence)
+{
+	size_t n = strlen(key);
+	const char * name, * g;
+	json_t * row;
+
+	memset(t, 0, sizeof(*t));
+	t->key = key;
+	t->uses = 1;
+	t->rows = rows;
+	if (gen != NULL)
+		snprintf(t->gen, sizeof(t->gen), "%s", gen);
+	else
+		snprintf(t->gen, sizeof(t->gen), "%" PRIx64, (uint64_t)fence);
+	t->now = json_object();
+	t->seen = json_object();
+	t->held = json_object();
+	t->fresh = json_array();
+	t->changes = json_object();
+	if (t->now == NULL || t->seen == NULL || t->held == NULL ||
+	    t->fresh == NULL || t->changes == NULL)
+		return (-1);
+	json_object_foreach((json_t *)(uintptr_t)rows, name, row) {
+		if (strncmp(name, key, n) != 0 || name[n] != '/' ||
+		    strchr(name + n + 1, '/') != NULL)
+			continue;
+		g = json_string_value(json_object_get(row, "g"));
+		if (gen != NULL && g != NULL && strcmp(g, gen) == 0)
+			t->failed |= json_object_set(t->now, name + n + 1,
+			    row) != 0;
+		else
+			change(t, name, json_null());
+	}
+	return (t->failed ? -1 : 0);
+}
+
+void
+sync_tokens_free(struct sync_tokens * t)
+{
+	size_t i;
+
+	json_decref(t->now);
+	json_decref(t->seen);
+	json_decref(t->held);
+	json_decref(t->fresh);
+	json_decref(t->changes);
+	for (i = t->wait_at; i < t->nwait; i++)
+		json_decref(t->wait[i].row);
+	free(t->wait);
+	memset(t, 0, sizeof(*t));
+}
+
+/* A part that has to be read whole. */
+static void
+add_fresh(struct sync_tokens * t, const json_t * in)
+{
+	t->nfresh++;
+	if (t->changes_only && t->nfresh <= SYNC_TOKEN_FRESH)
+		t->failed |= json_array_append_new(t->fresh,
+		    json_deep_copy(in)) != 0;
+}
+
+const json_t *
+sync_tokens_row(const struct sync_tokens * t, uint64_t part)
+{
+	char name[PART_LEN];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	return (json_object_get(t->now, name));
+}
+
+const json_t *
+sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
+{
+	char name[PART_LEN];
+	const json_t * row;
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	if (json_object_size(t->seen) < PARTS_MAX)
+		t->failed |= json_object_set_new(t->seen, name,
+		    t->changes_only ? json_deep_copy(in) : json_null()) != 0;
+	row = t->uses ? json_object_get(t->now, name) : NULL;
+	if (row != NULL) {
+		t->nold++;
+		return (row);
+	}
+	if (t->changes_only)
+		t->failed |= json_object_set_new(t->held, name,
+		    json_null()) != 0;
+	add_fresh(t, in);
+	return (NULL);
+}
+
+/* The service does not know it any more: whatever comes, nobody sends it again. */
+static void
+forget(struct sync_tokens * t, const char * name)
+{
+	const json_t * in = json_object_get(t->seen, name);
+	char key[KEY_LEN];
+	size_t i;
+
+	/* What was told meanwhile may be of no more use. */
+	for (i = t->wait_at; i < t->nwait; i++)
+		if (strcmp(t->wait[i].part, name) == 0) {
+			json_decref(t->wait[i].row);
+			t->wait[i].row = NULL;
+		}
+	if (json_object_get(t->now, name) == NULL)
+		return;
+	json_object_del(t->now, name);
+	row_key(t, name, key);
+	change(t, key, json_null());
+	t->lost++;
+	if (!t->uses || json_object_get(t->held, name) != NULL)
+		return;
+	t->nold--;
+	if (t->changes_only)
+		t->failed |= json_object_set_new(t->held, name,
+		    json_null()) != 0;
+	add_fresh(t, in);
+}
+
+/* Takes ${row}. */
+static int
+add_wait(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
+{
+	size_t cap = t->wait_cap == 0 ? 16 : 2 * t->wait_cap;
+	struct sync_token_wait * w = NULL;
+
+	if (t->wait_at > 0 && t->wait_at == t->nwait)
+		t->wait_at = t->nwait = 0;
+	/* Of the same part and place only the last one counts. */
+	if (t->nwait > t->wait_at)
+		w = &t->wait[t->nwait - 1];
+	if (w == NULL || w->rows != rows || strcmp(w->part, name) != 0) {
+		if (t->nwait == t->wait_cap) {
+			if ((w = realloc(t->wait, cap * sizeof(*w))) == NULL) {
+				json_decref(row);
+				return (-1);
+			}
+			t->wait = w;
+			t->wait_cap = cap;
+		}
+		w = &t->wait[t->nwait++];
+		memset(w, 0, sizeof(*w));
+		memcpy(w->part, name, PART_LEN);
+		w->rows = rows;
+	}
+	json_decref(w->row);
+	w->row = row;
+	return (0);
+}
+
+void
+sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
+    uint64_t rows)
+{
+	char name[PART_LEN];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	if (row == NULL)
+		forget(t, name);
+	else if (json_object_get(t->held, name) != NULL)
+		t->failed |= json_object_set_new(t->held, name, row) != 0;
+	else
+		t->failed |= add_wait(t, name, row, rows) != 0;
+}
+
+int
+sync_tokens_fill(const struct sync_tokens * t)
+{
+	if (!t->changes_only || t->nfresh == 0)
+		return (0);
+	return (t->nold == 0 || t->nfresh > SYNC_TOKEN_FRESH ? 1 : 2);
+}
+
+const json_t *
+sync_tokens_next(struct sync_tokens * t)
+{
+	return (json_array_get(t->fresh, t->fresh_at++));
+}
+
+/* Whether they say the same, but for when. */
+static int
+is_same(const json_t * was, const json_t * row)
+{
+	const char * name;
+	json_t * v;
+
+	if (json_object_size(was) != json_object_size(row) + 2)
+		return (0);
+	json_object_foreach((json_t *)(uintptr_t)row, name, v)
+		if (!json_equal(v, json_object_get(was, name)))
+			return (0);
+	return (1);
+}
+
+/* Takes ${row}. */
+static void
+keep(struct sync_tokens * t, const char * name, json_t * row, int64_t now_ms)
+{
+	char key[KEY_LEN];
+
+	if (is_same(json_object_get(t->now, name), row)) {
+		json_decref(row);
+		return;
+	}
+	t->failed |= json_object_set_new(row, "g", json_string(t->gen)) ||
+	    json_object_set_new(row, "at", json_integer(now_ms)) ||
+	    json_object_set(t->now, name, row);
+	row_key(t, name, key);
+	change(t, key, row);
+}
+
+void
+sync_tokens_acked(struct sync_tokens * t, uint64_t rows, int64_t now_ms)
+{
+	struct sync_token_wait * w;
+
+	for (; t->wait_at < t->nwait && t->wait[t->wait_at].rows <= rows;
+	    t->wait_at++) {
+		w = &t->wait[t->wait_at];
+		if (w->row != NULL)
+			keep(t, w->part, w->row, now_ms);
+		w->row = NULL;
+	}
+}
+
+void
+sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms)
+{
+	const char * name;
+	char key[KEY_LEN];
+	json_t * v;
+	void * tmp;
+
+	sync_tokens_acked(t, UINT64_MAX, now_ms);
+	json_object_foreach(t->held, name, v)
+		if (json_is_object(v))
+			keep(t, name, json_incref(v), now_ms);
+	json_object_clear(t->held);
+	if (!whole || json_object_size(t->seen) >= PARTS_MAX)
+		return;
+	json_object_foreach_safe(t->now, tmp, name, v) {
+		if (json_object_get(t->seen, name) != NULL)
+			continue;
+		row_key(t, name, key);
+		change(t, key, json_null());
+		json_object_del(t->now, name);
+	}
+}
+
+int
+sync_tokens_put(const struct sync_tokens * t, json_t * rec)
+{
+	int64_t at, oldest = INT64_MAX;
+	char text[RFC3339_LEN];
+	const char * name;
+	json_t * row;
+	int rc;
+
+	json_object_foreach(t->now, name, row) {
+		at = json_integer_value(json_object_get(row, "at"));
+		oldest = at < oldest ? at : oldest;
+	}
+	rc = json_object_set_new(rec, "gen", json_string(t->gen));
+	rc |= json_object_set_new(rec, "tokens", json_integer(
+	    (json_int_t)json_object_size(t->now)));
+	json_object_del(rec, "oldest");
+	if (json_object_size(t->now) == 0)
+		return (rc ? -1 : 0);
+	rfc3339_format(oldest, text);
+	rc |= json_object_set_new(rec, "oldest", json_string(text));
+	return (rc ? -1 : 0);
+}
+
+int
+sync_tokens_move(struct sync_tokens * t, json_t * to)
+{
+	if (json_object_size(t->changes) == 0)
+		return (0);
+	t->failed |= json_object_update(to, t->changes) != 0;
+	json_object_clear(t->changes);
+	return (1);
+}

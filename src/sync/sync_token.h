@@ -1,0 +1,78 @@
+#ifndef MOLTLER_SYNC_SYNC_TOKEN_H
+#define MOLTLER_SYNC_SYNC_TOKEN_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/*
+ * Where each part of an entity goes on: the service's tokens or a column's values, a
+ * row of the state a part.  Rules without any waiting.
+ *
+ * A row is {"g": which generation, "at": when it was told (ms)} and "t": the token, or
+ * what sync_cursor_put() says, under "<entity>/<part in hex>"; those of another
+ * generation than the record says are of something else that was asked, and go.
+ */
+
+#define SYNC_TOKEN_FRESH 50 /* more new parts: all is read, by one statement */
+
+struct sync_token_wait;
+
+struct sync_tokens {
+	const char * key;       /* the entity's in the record; borrowed */
+	char gen[24];
+	const json_t * rows;    /* as the run found them; borrowed, or NULL */
+	int uses;               /* parts begin at what is known of them */
+	int changes_only;       /* a part without one is read whole besides */
+	json_t * now;           /* part -> row: as they are now */
+	json_t * seen;          /* part -> its inputs (null: nobody needs them) */
+	json_t * held;          /* part -> row, until it was read whole */
+	json_t * fresh;         /* inputs of parts that are to be read whole */
+	size_t fresh_at;
+	size_t nfresh, nold;    /* parts that began without, and at a token */
+	size_t lost;            /* that the service had forgotten */
+	struct sync_token_wait * wait; /* told, and not yet acknowledged */
+	size_t nwait, wait_cap, wait_at;
+	json_t * changes;       /* key -> row or null, to be put */
+	int failed;             /* no memory: nothing more is kept */
+};
+
+/** sync_tokens_load(t, key, rows, gen, fence): What ${rows} (of the state, or NULL;
+ * borrowed) say under generation ${gen} (NULL: a new one, of ${fence}, and those
+ * there are go).  0, or -1: no memory.
+ * sync_tokens_free(t): Also of one that is all zero. */
+int sync_tokens_load(struct sync_tokens * t, const char * key,
+    const json_t * rows, const char * gen, int64_t fence) MUST_CHECK;
+void sync_tokens_free(struct sync_tokens * t);
+
+/** sync_tokens_begin(t, part, in): The row that the part begins at (borrowed), or
+ * NULL.  sync_tokens_row(t, part): The one it has now, used or not. */
+const json_t * sync_tokens_begin(struct sync_tokens * t, uint64_t part,
+    const json_t * in);
+const json_t * sync_tokens_row(const struct sync_tokens * t, uint64_t part);
+
+/** sync_tokens_told(t, part, row, rows): ${row} (taken; NULL: it is forgotten) is good
+ * once ${rows} are acknowledged. */
+void sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
+    uint64_t rows);
+
+/** sync_tokens_fill(t): Whether parts must be read whole besides: 1: all, by one
+ * statement; 2: those of sync_tokens_next(t), which are NULL at their end. */
+int sync_tokens_fill(const struct sync_tokens * t);
+const json_t * sync_tokens_next(struct sync_tokens * t);
+
+/** sync_tokens_acked(t, rows, now_ms): So many are acknowledged.
+ * sync_tokens_end(t, now_ms): The run read all and all is acknowledged; ${whole}:
+ * no part was left out, so that one not seen is there no more. */
+void sync_tokens_acked(struct sync_tokens * t, uint64_t rows, int64_t now_ms);
+void sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms);
+
+/** sync_tokens_put(t, rec): How many there are, and the oldest, into ${rec}.  0, -1. */
+int sync_tokens_put(const struct sync_tokens * t, json_t * rec) MUST_CHECK;
+
+/** sync_tokens_move(t, to): What changed goes into ${to}; whether anything did. */
+int sync_tokens_move(struct sync_tokens * t, json_t * to);
+
+#endif

@@ -1,0 +1,69 @@
+/* What headers say of budgets: the first line names a member, the next is the
+ * header, the last a duration. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "conn/answer_budget.h"
+#include "net/http_internal.h"
+
+#define NOW INT64_C(1700000000000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* An answer with the header "X: ${v}". */
+static void
+read_whole(const char * v)
+{
+	struct manifest_limits l = { .limit = "X;l", .remaining = "X;r",
+	    .reset = "X;t" };
+	struct http_hdrs h;
+	struct http_res res;
+	struct answer_budget b;
+
+	memset(&h, 0, sizeof(h));
+	memset(&res, 0, sizeof(res));
+	h.text.max = 1 << 20;
+	if (buf_addf(&h.text, "X: %s", v) || buf_addc(&h.text, '\0'))
+		abort();
+	res.status = 200;
+	res.hdrs = &h;
+	res.body = "";
+	for (l.unit = RESET_DELTA_S; l.unit <= RESET_DURATION; l.unit++) {
+		answer_budget(&l, &res, NOW, &b);
+		if (b.limit < -1 || b.remaining < -1 || b.reset_ms < -1 ||
+		    b.reset_ms > NOW + INT64_C(7) * 86400 * 1000)
+			abort();
+	}
+	buf_free(&h.text);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)
+{
+	char out[ANSWER_MEMBER_LEN], * text = malloc(size + 1), * v, * last;
+	int64_t ms = -1;
+
+	if (text == NULL)
+		abort();
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if ((v = strchr(text, '\n')) == NULL)
+		v = text + strlen(text);
+	else
+		*v++ = '\0';
+	if ((last = strchr(v, '\n')) != NULL)
+		*last++ = '\0';
+	/* What is told stands there. */
+	if (answer_budget_member(v, text, out) == 0 && (out[0] == '\0' ||
+	    strlen(out) >= sizeof(out) || strstr(v, out) == NULL ||
+	    strstr(v, "=") == NULL))
+		abort();
+	read_whole(v);
+	if (last != NULL && answer_budget_clock(last, &ms) == 0 && (ms < 0 ||
+	    ms % 1000 != 0 || strspn(last, "0123456789.:") != strlen(last)))
+		abort();
+	free(text);
+	return (0);
+}

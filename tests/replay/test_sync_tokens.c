@@ -1,0 +1,426 @@
+/* Syncs whose parts each go on by their own: the service's tokens, or values. */
+#include "sync/sync_run_internal.h"
+#include "sync_rig.h"
+
+#define INC ",\"incremental\":\"updated\""
+
+static void
+fill(struct rig * g, size_t n)
+{
+	while (n-- > 0) {
+		rig_add(g);
+		fake_loop_advance(g->L, 1000);
+	}
+	fake_loop_advance(g->L, 60000);
+}
+
+/* A run that is complete, and wrote ${written} with ${calls} calls. */
+static void
+run(struct rig * g, struct sync_def * d, uint64_t written, uint64_t calls)
+{
+	g->begins = g->goes_on = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, written);
+	assert_int_equal(g->res.p.calls, calls);
+}
+
+static int64_t
+kept(struct rig * g, const struct sync_def * d, const char * entity)
+{
+	return (json_integer_value(rig_cursor(g, d, entity, "tokens")));
+}
+
+static json_t *
+rows_of(struct rig * g, const struct sync_def * d)
+{
+	return (json_object_get(g->tables.parts, d->id));
+}
+
+static void
+test_a_token(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("token", INC);
+
+	(void)state;
+	fill(g, 23);
+	run(g, d, 23, 5);
+	assert_int_equal(g->begins, 1);
+	assert_int_equal(kept(g, d, "token"), 1);
+	run(g, d, 0, 1);
+	assert_int_equal(g->begins, 0);
+	rig_touch(g, 3);
+	fill(g, 6);
+	run(g, d, 7, 2);
+	assert_int_equal(g->begins, 0);
+	assert_true(rig_same(g, "t-token"));
+	/* What says the same is not written again. */
+	g->tables.parts_put = 0;
+	run(g, d, 0, 1);
+	assert_int_equal(g->tables.parts_put, 0);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* It is forgotten once: the list is read from its beginning, and that is said. */
+static void
+test_a_token_that_is_forgotten(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("token", INC);
+
+	(void)state;
+	fill(g, 12);
+	run(g, d, 12, 3);
+	g->epoch = 2;
+	rig_touch(g, 2);
+	run(g, d, 12, 4);
+	assert_int_equal(g->begins, 1);
+	assert_non_null(strstr(g->res.reason, "no longer knew"));
+	assert_true(rig_same(g, "t-token"));
+	run(g, d, 0, 1);
+	assert_string_equal(g->res.reason, "");
+	/* One that is forgotten again and again ends, and is not tried for ever. */
+	g->epoch = 3;
+	g->status = 410;
+	g->status_at = g->pages + 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	assert_in_range(g->res.p.calls, 2, 5);
+	assert_int_equal(kept(g, d, "token"), 0);
+	g->status = 0;
+	run(g, d, 12, 3);
+	assert_true(rig_same(g, "t-token"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* No row is passed over that the target has not acknowledged. */
+static void
+test_a_token_waits_for_the_target(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("token", INC);
+
+	(void)state;
+	fill(g, 8);
+	run(g, d, 8, 2);
+	fill(g, 9);
+	g->target.fail_at = 3;
+	g->target.fail_cls = ERR_TRANSIENT;
+	g->target.fail_code = "away";
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	g->target.fail_at = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-token"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+static int
+far_enough(void * arg)
+{
+	return (((struct rig *)arg)->pages >= 60);
+}
+
+/* A run that stops midway leaves what leads on from pages that are acknowledged. */
+static void
+test_a_crash(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("token", INC);
+
+	(void)state;
+	fill(g, RIG_ITEMS);
+	rig_start(g, d, 0);
+	assert_int_equal(fake_loop_until(g->L, far_enough, g, 600000), 0);
+	rig_crash(g);
+	g->begins = g->goes_on = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->begins, 0);
+	assert_in_range(g->goes_on, 20, 32);
+	assert_true(rig_same(g, "t-token"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+static void
+test_a_token_that_is_long(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("token", INC);
+
+	(void)state;
+	fill(g, 3);
+	g->long_token = 9000;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	assert_string_equal(g->res.e.code, "token");
+	g->long_token = 8000;
+	run(g, d, 3, 1);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* Only a run that read all deletes what it did not see. */
+static void
+test_deletes(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("token", INC
+	    ",\"deletes\":\"remove\",\"delete_ratio\":1");
+
+	(void)state;
+	fill(g, 12);
+	run(g, d, 12, 3);
+	g->items[4].gone = 1;
+	fill(g, 1);
+	run(g, d, 1, 1);
+	assert_int_equal(g->res.p.deleted, 0);
+	assert_int_equal(g->target.sweeps, 1);
+	rig_run(g, d, SYNC_RUN_FULL);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.deleted, 1);
+	assert_true(rig_same(g, "t-token"));
+	run(g, d, 0, 1);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* Another WHERE is another question. */
+static void
+test_another_where(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("token", INC), * w = rig_def("token", INC
+	    ",\"where\":\"rev >= 0\"");
+
+	(void)state;
+	fill(g, 7);
+	run(g, d, 7, 2);
+	run(g, w, 7, 2);
+	assert_int_equal(g->begins, 1);
+	assert_int_equal(kept(g, w, "token"), 1);
+	assert_int_equal(json_object_size(rows_of(g, w)), 1);
+	run(g, w, 0, 1);
+	sync_def_unref(d);
+	sync_def_unref(w);
+	rig_free(g);
+}
+
+static void
+test_tokens_of_parts(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tokens", INC);
+	uint64_t calls;
+
+	(void)state;
+	/* Of the fourth box nobody tells yet. */
+	g->boxes = RIG_BOXES - 1;
+	fill(g, 40);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 30);
+	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES - 1);
+	assert_int_equal(g->begins, RIG_BOXES - 1);
+	run(g, d, 0, RIG_BOXES);
+	assert_int_equal(g->begins, 0);
+	rig_touch(g, 3);
+	run(g, d, 1, RIG_BOXES);
+	/* One that is new is read whole, and no other one. */
+	g->boxes = RIG_BOXES;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 10);
+	assert_true(rig_same(g, "t-tokens"));
+	calls = g->res.p.calls;
+	assert_int_equal(calls, 1 + RIG_BOXES + 2);
+	/* One that is left out keeps its token, and loses nothing. */
+	fill(g, 8);
+	g->refuse = 2;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.written, 6);
+	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES);
+	g->refuse = 0;
+	run(g, d, 2, 1 + RIG_BOXES);
+	assert_int_equal(g->begins, 0);
+	assert_true(rig_same(g, "t-tokens"));
+	/* One that is there no more is forgotten; where it comes again it is new. */
+	g->boxes = RIG_BOXES - 1;
+	run(g, d, 0, RIG_BOXES);
+	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES - 1);
+	assert_int_equal(json_object_size(rows_of(g, d)), RIG_BOXES - 1);
+	g->epoch = 2;
+	fill(g, 4);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_non_null(strstr(g->res.reason, "in 3 parts"));
+	g->boxes = RIG_BOXES;
+	rig_run(g, d, 0);
+	assert_true(rig_same(g, "t-tokens"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* A part that is new is kept only once it was read whole. */
+static void
+test_a_crash_while_new(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tokens", INC);
+
+	(void)state;
+	fill(g, RIG_ITEMS);
+	rig_start(g, d, 0);
+	assert_int_equal(fake_loop_until(g->L, far_enough, g, 600000), 0);
+	rig_crash(g);
+	assert_int_equal(json_object_size(rows_of(g, d)), 0);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-tokens"));
+	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+static void
+values(const char * entity)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def(entity, INC);
+	char table[32];
+
+	snprintf(table, sizeof(table), "t-%s", entity);
+	g->boxes = RIG_BOXES - 1;
+	fill(g, 80);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 60);
+	assert_int_equal(g->res.p.calls, 1 + 4 * (RIG_BOXES - 1));
+	assert_int_equal(kept(g, d, entity), RIG_BOXES - 1);
+	run(g, d, 0, RIG_BOXES);
+	/* What lies behind another part's cursor is not lost. */
+	g->refuse = 2;
+	rig_touch(g, 4);
+	fake_loop_advance(g->L, 60000);
+	rig_touch(g, 3);
+	fake_loop_advance(g->L, 60000);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.written, 1);
+	g->refuse = 0;
+	run(g, d, 1, RIG_BOXES);
+	g->boxes = RIG_BOXES;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 20);
+	assert_true(rig_same(g, table));
+	/* Only what changed is written. */
+	rig_touch(g, 9);
+	fake_loop_advance(g->L, 60000);
+	g->tables.parts_put = 0;
+	run(g, d, 1, 1 + RIG_BOXES);
+	assert_int_equal(g->tables.parts_put, 1);
+	rig_run(g, d, SYNC_RUN_FULL);
+	assert_int_equal(g->res.p.written, 80);
+	run(g, d, 0, 1 + RIG_BOXES);
+	assert_true(rig_same(g, table));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+static void
+test_values_that_the_service_filters(void ** state)
+{
+	(void)state;
+	values("own");
+}
+
+static void
+test_values_newest_first(void ** state)
+{
+	(void)state;
+	values("down");
+}
+
+/* Rows of one moment that come one after the other are neither lost nor doubled. */
+static void
+test_equal_values(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("down", INC);
+	size_t i;
+
+	(void)state;
+	g->grain_ms = 3600000;
+	for (i = 0; i < 8; i++)
+		rig_add(g);
+	run(g, d, 8, 1 + RIG_BOXES);
+	for (i = 0; i < 4; i++)
+		rig_add(g);
+	run(g, d, 4, 1 + RIG_BOXES);
+	run(g, d, 0, 1 + RIG_BOXES);
+	assert_true(rig_same(g, "t-down"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* A record of rows that other rules wrote: nothing of it is believed. */
+static void
+test_rows_of_another_generation(void ** state)
+{
+	const json_t * none = json_null();
+	json_t * rows = json_pack("{s:{s:s, s:s, s:I}}", "e/0000000000000001",
+	    "g", "old", "t", "dead", "at", (json_int_t)1);
+	struct sync_tokens t;
+	json_t * out = json_object();
+
+	(void)state;
+	assert_int_equal(sync_tokens_load(&t, "e", rows, NULL, 77), 0);
+	assert_null(sync_tokens_begin(&t, 1, none));
+	assert_int_equal(sync_tokens_move(&t, out), 1);
+	assert_true(json_is_null(json_object_get(out, "e/0000000000000001")));
+	sync_tokens_free(&t);
+	assert_int_equal(sync_tokens_load(&t, "e", rows, "old", 77), 0);
+	assert_non_null(sync_tokens_begin(&t, 1, none));
+	/* What was told before it was forgotten is not kept after. */
+	sync_tokens_told(&t, 1, json_pack("{s:s}", "t", "mid"), 5);
+	sync_tokens_told(&t, 1, NULL, 5);
+	sync_tokens_acked(&t, 9, 1);
+	json_object_clear(out);
+	assert_int_equal(sync_tokens_move(&t, out), 1);
+	assert_true(json_is_null(json_object_get(out, "e/0000000000000001")));
+	assert_int_equal(t.lost, 1);
+	sync_tokens_free(&t);
+	json_decref(rows);
+	json_decref(out);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_token),
+		cmocka_unit_test(test_a_token_that_is_forgotten),
+		cmocka_unit_test(test_a_token_waits_for_the_target),
+		cmocka_unit_test(test_a_crash),
+		cmocka_unit_test(test_a_token_that_is_long),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_another_where),
+		cmocka_unit_test(test_tokens_of_parts),
+		cmocka_unit_test(test_a_crash_while_new),
+		cmocka_unit_test(test_values_that_the_service_filters),
+		cmocka_unit_test(test_values_newest_first),
+		cmocka_unit_test(test_equal_values),
+		cmocka_unit_test(test_rows_of_another_generation),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return (cmocka_run_group_tests_name("sync tokens", tests, NULL, NULL));
+}
