@@ -92,6 +92,8 @@ struct decode_json {
 	uint16_t outer[DECODE_DEPTH]; /* that led to a level */
 	uint16_t known;  /* the number of the key that was read, +1 */
 	uint8_t learn;
+	uint8_t blind;   /* answers that it is not worth it for */
+	int luck;        /* below 0: it is not worth it */
 
 	/* By plan and what is wanted. */
 	uint8_t * wanted; /* by column */

@@ -53,7 +53,8 @@ open_tree(struct scan * c, int is_map)
 	else if (decode_json_events_open(d, c->i, !is_map))
 		return (SCAN_BAD);
 	d->chunk = ++c->i;
-	if (is_map && c->i < c->n && c->s[c->i] != ',' && c->s[c->i] != '}')
+	if (is_map && d->step != 0 && c->i < c->n && c->s[c->i] != ',' &&
+	    c->s[c->i] != '}')
 		(void)follow(c, SHAPE_INNER);
 	return (SCAN_ON);
 }
@@ -177,7 +178,7 @@ key(struct scan * c)
 	if (d->skip == 0 && decode_json_events_key(d, from + 1,
 	    c->i - from - 2))
 		return (SCAN_BAD);
-	d->learn = 1;
+	d->learn = d->step != 0;
 	/* Nearly always there already. */
 	if (c->i < c->n && c->s[c->i] == ':') {
 		c->i++;

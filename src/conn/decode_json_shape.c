@@ -9,13 +9,36 @@
 void
 decode_json_shape_begin(struct decode_json * d, int same)
 {
-	if (!same) {
+	size_t i;
+
+	/* What filled it was not worth it. */
+	if (!same || d->nsteps == SHAPE_MAX) {
 		d->nsteps = 2;
 		if (d->steps != NULL)
 			memset(d->steps, 0, 2 * sizeof(*d->steps));
 	}
-	d->step = SHAPE_ROOT;
+	if (!same)
+		d->blind = 0;
+	/* What was not met in one page may be in the next. */
+	for (i = 0; d->steps != NULL && i < d->nsteps; i++)
+		d->steps[i].missed[0] = d->steps[i].missed[1] = 0;
+	d->step = d->blind > 0 ? 0 : SHAPE_ROOT;
+	if (d->blind > 0)
+		d->blind--;
+	d->luck = SHAPE_LUCK;
 	d->learn = 0;
+}
+
+void
+decode_json_shape_bad(struct decode_json * d, int n)
+{
+	d->luck -= n;
+	if (d->luck >= 0)
+		return;
+	d->luck = 0;
+	d->blind = SHAPE_BLIND;
+	d->step = 0;
+	memset(d->outer, 0, sizeof(d->outer));
 }
 
 /* Have room for one more; -1: not any more. */
@@ -75,6 +98,10 @@ decode_json_shape_find(struct decode_json * d, enum shape_way way,
 		from->missed[way] = 0;
 	else if (n > SHAPE_TEXT)
 		from->missed[way]++;
+	if (i != from->to[way])
+		decode_json_shape_bad(d, SHAPE_SEARCHED);
+	if (d->step == 0)
+		return (0);
 	return (i != 0 && shape_again(d, &d->steps[i]) ? 0 : i);
 }
 
@@ -116,6 +143,9 @@ decode_json_shape_learn(struct decode_json * d, size_t at, size_t end)
 	else if (end - at <= SHAPE_TEXT && (d->steps == NULL ||
 	    (i = look(d, &d->steps[d->step], way, s, end - at)) == 0))
 		i = insert(d, way, s, end - at);
+	decode_json_shape_bad(d, SHAPE_MISSED);
+	if (d->blind > 0)
+		return;
 	/* A member that is not known is stepped over; not where they begin. */
 	if (i != 0 || way == SHAPE_INNER)
 		d->step = i;

@@ -24,11 +24,19 @@
 #define SHAPE_MAX 512
 
 /* Where members are keys of a map, nothing is ever what was expected: so often in
- * a row, and it is no longer looked for. */
+ * a row, and in this answer it is no longer looked for. */
 #define SHAPE_MISSES 8
 
 /* So many members may be left out at once. */
 #define SHAPE_AHEAD 4
+
+/* Where objects differ too much, comparing costs more than it spares.  What is as
+ * expected counts 1 for it, what had to be searched or was not there so much against
+ * it; below none at all it is left for so many answers. */
+#define SHAPE_LUCK 1024
+#define SHAPE_SEARCHED 1
+#define SHAPE_MISSED 4
+#define SHAPE_BLIND 15
 
 enum shape_way { SHAPE_NEXT, SHAPE_INNER };
 
@@ -46,6 +54,9 @@ struct shape_step {
  * columns of the last one, whose shape is kept. */
 void decode_json_shape_begin(struct decode_json * d, int same);
 
+/** decode_json_shape_bad(d, n): So much against it. */
+void decode_json_shape_bad(struct decode_json * d, int n);
+
 /** decode_json_shape_learn(d, at, end): The bytes between these were read before a
  * member's value, and d->next is what its key led to. */
 void decode_json_shape_learn(struct decode_json * d, size_t at, size_t end);
@@ -54,6 +65,15 @@ void decode_json_shape_learn(struct decode_json * d, size_t at, size_t end);
  * with; 0: none that is expected. */
 uint16_t decode_json_shape_find(struct decode_json * d, enum shape_way way,
     const char * s, size_t n);
+
+/* So many were as expected. */
+static inline void
+shape_good(struct decode_json * d, size_t n)
+{
+	d->luck += (int)n;
+	if (d->luck > SHAPE_LUCK)
+		d->luck = SHAPE_LUCK;
+}
 
 #ifdef __SSE2__
 static inline uint32_t

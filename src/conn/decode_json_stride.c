@@ -89,7 +89,7 @@ decode_json_stride(struct scan * c)
 	struct shape_step * from = &d->steps[d->step], * st;
 	enum json_token_kind kind = TOKEN_NULL;
 	struct json_token t;
-	size_t i = c->i, len, quote;
+	size_t i = c->i, len, quote, n = 0;
 
 	while (c->n - i > STRIDE_ROOM && c->s[i] == ',') {
 		st = &d->steps[from->to[SHAPE_NEXT]];
@@ -99,6 +99,7 @@ decode_json_stride(struct scan * c)
 		if (from->missed[SHAPE_NEXT] != 0)
 			from->missed[SHAPE_NEXT] = 0;
 		from = st;
+		n++;
 		i += st->len;
 		len = scalar(c, c->s + i, c->n - i, &kind);
 		if (len == 0) {
@@ -121,6 +122,7 @@ decode_json_stride(struct scan * c)
 	d->expect = EXPECT_COMMA;
 went:
 	c->i = i;
+	shape_good(d, n);
 	d->step = (uint16_t)(from - d->steps);
 	return (SCAN_ON);
 }

@@ -4,8 +4,9 @@
 Pages of records like a code host's issues (about 3 KB each) are served by nginx.
 `select` reads 100 pages of 100 rows through moltlerd and, in turn, with one curl
 connection, in rounds A B B A, and compares wall time and CPU within a round; once
-as fast as nginx goes and once with 20 ms added to each page.  What is asked for is
-eight columns as a person would list issues by; beside it are shown a count, which
+as fast as nginx goes, and once with 20 ms added to each page.  What is asked for is
+eight columns as a person would list issues by; beside it are shown the same from
+records of 1 KB, a count, which
 is what fetching and reading the pages costs, and all ten columns with the texts of
 2 KB, four fifths of all bytes, which then are also written out again.
 `first` is how long after the first page the first row is out.  `memory` streams a
@@ -54,10 +55,10 @@ def verdict():
                                            "" if met else "MISSED"))
 
 
-def record(n, rnd):
+def record(n, rnd, text_words):
     words = ("disk full node latency alert pager retry queue cache deploy "
              "rollback quota token lease shard index cursor").split()
-    text = " ".join(rnd.choice(words) for _ in range(150))
+    text = " ".join(rnd.choice(words) for _ in range(text_words))
     user = {"login": "user%d" % (n % 97), "id": 1000 + n % 97,
             "url": "https://api.example.com/users/user%d" % (n % 97),
             "type": "User", "site_admin": False}
@@ -79,12 +80,15 @@ def record(n, rnd):
     }
 
 
-def write_pages(folder, npages, nrows):
+def write_pages(folder, npages, nrows, text_words=150):
     rnd = random.Random(7)
+    name = os.path.basename(folder)
     os.makedirs(folder, exist_ok=True)
     for p in range(npages):
-        body = {"items": [record(p * nrows + k, rnd) for k in range(nrows)],
-                "next": "/pages/%d.json" % (p + 2) if p + 1 < npages else None}
+        body = {"items": [record(p * nrows + k, rnd, text_words)
+                          for k in range(nrows)],
+                "next": "/%s/%d.json" % (name, p + 2) if p + 1 < npages
+                        else None}
         with open("%s/%d.json" % (folder, p + 1), "w", encoding="utf-8") as f:
             json.dump(body, f)
 
@@ -101,6 +105,9 @@ def write_type(folder):
         "html_url": {"type": "text"}}
     # One more for the million: every page but the last is one of two files.
     lists = {"items": {"url": "/pages/1.json", "records": "items",
+                       "paginate": {"kind": "next_url", "from": "next",
+                                    "max_pages": 100000}},
+             "small": {"url": "/small/1.json", "records": "items",
                        "paginate": {"kind": "next_url", "from": "next",
                                     "max_pages": 100000}},
              "many": {"url": "/many", "records": "items",
@@ -126,6 +133,7 @@ class Web:
     def __init__(self, folder, npages, nrows):
         self.dir, self.port, self.npages = folder, free_port(18090), npages
         write_pages(folder + "/www/pages", npages, nrows)
+        write_pages(folder + "/www/small", npages, nrows, 22)
         rnd = random.Random(3)
         small = [{"number": k, "title": "row %d" % k, "state": "open",
                   "comments": k, "user": {"login": "u"}} for k in range(1000)]
@@ -163,8 +171,8 @@ server { listen 127.0.0.1:%d; root %s/www; location = /many { rewrite ^ $many; }
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def urls(self, port):
-        return ["http://127.0.0.1:%d/pages/%d.json" % (port, p + 1)
+    def urls(self, port, folder="pages"):
+        return ["http://127.0.0.1:%d/%s/%d.json" % (port, folder, p + 1)
                 for p in range(self.npages)]
 
 
@@ -243,7 +251,8 @@ def ahead(pid, nice=-20):
     return True
 
 
-def select(m, web, opt, what, sql, port, delay, wall_aim, cpu_aim):
+def select(m, web, opt, what, sql, port, delay, wall_aim, cpu_aim,
+           folder="pages"):
     walls, cpus, lines = [], [], web.npages * opt.rows
     out = os.path.join(web.dir, "rows")
     m.ask(sql, out)
@@ -259,11 +268,11 @@ def select(m, web, opt, what, sql, port, delay, wall_aim, cpu_aim):
                 wall = sum(m.ask(sql) for _ in range(opt.times))
                 pair["m"] = (wall, ran(m.proc) - cpu)
             else:
-                got = [curl(web.urls(port)) for _ in range(opt.times)]
+                got = [curl(web.urls(port, folder)) for _ in range(opt.times)]
                 pair["c"] = tuple(sum(g[k] for g in got) for k in (0, 1))
         walls.append(pair["m"][0] / pair["c"][0])
         cpus.append(pair["m"][1] / pair["c"][1])
-    say("  %-34s wall %s of curl   CPU %s of curl" % (
+    say("  %-42s wall %s of curl   CPU %s of curl" % (
         "%s, %d pages, %d ms each" % (what, web.npages, delay),
         spread(walls), spread(cpus)))
     if wall_aim:
@@ -398,6 +407,10 @@ def main():
             if "select" in todo:
                 select(m, web, opt, "8 columns", FEW % "fast", web.port, 0,
                        1.15, 1.5)
+                small = (FEW % "fast").replace(".items", ".small")
+                select(m, web, opt, "8 columns, %d bytes" % os.path.getsize(
+                    folder + "/www/small/1.json"), small, web.port, 0, None,
+                       None, "small")
                 select(m, web, opt, "count(*)", COUNT % "fast", web.port, 0,
                        None, None)
                 select(m, web, opt, "10 columns", ALL % "fast", web.port, 0,

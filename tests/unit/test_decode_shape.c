@@ -14,7 +14,9 @@
  * nothing else: each page is read by a decoder that has learned, and by one that is
  * kept from learning, and both must say the same.
  */
-#define COLUMNS "a:text b:integer c:timestamp n:text:u.n l:list:l[*].n m:map x:real"
+#define COLUMNS "a:text b:integer c:timestamp n:text:u.n l:list:l[*].n m:map x:real " \
+    "f:text:l[1].q"
+#define NCOLUMNS 8
 
 static struct rig r;
 static struct decode_json * learned, * plain;
@@ -45,20 +47,27 @@ decode(struct decode_json * d, int shapes, const char * s, size_t n,
 }
 
 static void
-same(const char * s, size_t n)
+same_in(const char * s, size_t n, const unsigned * pieces, size_t npieces)
 {
-	static const unsigned pieces[] = { 0, 1, 5 };
 	struct buf a = BUF_INIT(0), b = BUF_INIT(0);
 	size_t i;
 
 	decode(plain, 0, s, n, 0, &a);
-	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+	for (i = 0; i < npieces; i++) {
 		decode(learned, 1, s, n, pieces[i], &b);
 		if (a.len != b.len || memcmp(a.p, b.p, a.len) != 0)
 			fail_msg("%.*s\n%s\n%s", (int)n, s, a.p, b.p);
 	}
 	buf_free(&a);
 	buf_free(&b);
+}
+
+static void
+same(const char * s, size_t n)
+{
+	static const unsigned pieces[] = { 0, 1, 5, 0 };
+
+	same_in(s, n, pieces, sizeof(pieces) / sizeof(pieces[0]));
 }
 
 static int
@@ -98,7 +107,7 @@ test_every_byte(void ** state)
 	static const char page[] = "{\"items\": [" ONE ", " TWO ", " ONE END;
 	static const char bytes[] = { '"', '\\', ',', ':', '{', '}', '[', ']',
 		' ', '0', '.', 'e', '-', 'a', '\x01', '\n', '\xc3', '\x80', '\0' };
-	struct buf good = BUF_INIT(0), b = BUF_INIT(0);
+	struct buf good = BUF_INIT(0);
 	char copy[sizeof(page)];
 	size_t i, k;
 
@@ -109,11 +118,7 @@ test_every_byte(void ** state)
 		for (k = 0; k < sizeof(bytes); k++) {
 			memcpy(copy, page, sizeof(page));
 			copy[i] = bytes[k];
-			decode(plain, 0, copy, sizeof(page) - 1, 0, &good);
-			decode(learned, 1, copy, sizeof(page) - 1,
-			    i % 3 == 0 ? 7 : 0, &b);
-			if (strcmp(good.p, b.p) != 0)
-				fail_msg("%s\n%s\n%s", copy, good.p, b.p);
+			same(copy, sizeof(page) - 1);
 			/* What is bad must not be learned. */
 			if (k == 0 && i % 16 == 0)
 				same(page, sizeof(page) - 1);
@@ -121,7 +126,49 @@ test_every_byte(void ** state)
 	for (i = 0; i < sizeof(page) - 1; i++)
 		same(page, i);
 	buf_free(&good);
+}
+
+/* Nor if bytes are missing. */
+static void
+test_every_gap(void ** state)
+{
+	static const char page[] = "{\"items\": [" ONE ", " TWO ", " ONE END;
+	static const unsigned whole = 0;
+	char copy[sizeof(page)];
+	size_t i, n;
+
+	(void)state;
+	for (n = 1; n < 26; n++)
+		for (i = 0; i + n < sizeof(page); i++) {
+			if (i % 64 == 0)
+				same(page, sizeof(page) - 1);
+			memcpy(copy, page, i);
+			memcpy(copy + i, page + i + n, sizeof(page) - i - n);
+			same_in(copy, sizeof(page) - 1 - n, &whole, 1);
+		}
+}
+
+/* A key that always comes again undoes what it did, always. */
+static void
+test_again(void ** state)
+{
+	static const char rec[] = "{\"a\": \"x\", \"u\": {\"n\": \"who\", \"id\": 1}, "
+	    "\"b\": 1, \"u\": {\"id\": 2}, \"l\": [{\"n\": \"p\"}, {\"q\": 2}], "
+	    "\"l\": [], \"a\": {\"n\": 1}, \"c\": \"some text that is rather long\"}";
+	struct buf b = BUF_INIT(0), out = BUF_INIT(0);
+	unsigned k;
+
+	(void)state;
+	buf_adds(&b, "{\"items\": [");
+	for (k = 0; k < 6; k++)
+		buf_addf(&b, "%s%s", k > 0 ? ", " : "", rec);
+	buf_adds(&b, END);
+	same(b.p, b.len);
+	decode(learned, 1, b.p, b.len, 0, &out);
+	assert_int_equal(strncmp(out.p, "'{\"n\": 1}',1,'some text that is rather "
+	    "long',NULL,'[]',NULL,NULL,NULL;", 66), 0);
 	buf_free(&b);
+	buf_free(&out);
 }
 
 static unsigned
@@ -250,12 +297,38 @@ test_bounded(void ** state)
 	buf_free(&b);
 }
 
+/* Where nothing is as it was it is not looked for, but tried again after a while. */
+static void
+test_blind(void ** state)
+{
+	static const char good[] = "{\"items\": [" ONE ", " ONE ", " ONE END;
+	struct buf b = BUF_INIT(0);
+	unsigned k;
+
+	(void)state;
+	buf_adds(&b, "{\"items\": [");
+	for (k = 0; k < 2000; k++)
+		buf_addf(&b, "%s{\"k%u\": 1, \"a\": \"x\", \"k%u\": \"some text\"}",
+		    k > 0 ? ", " : "", rnd(1U << 20), rnd(1U << 20));
+	buf_adds(&b, END);
+	same_in(b.p, b.len, &(const unsigned){ 0 }, 1);
+	assert_int_equal(learned->blind, SHAPE_BLIND);
+	for (k = 0; k < SHAPE_BLIND; k++) {
+		same_in(good, sizeof(good) - 1, &(const unsigned){ 0 }, 1);
+		assert_int_equal(learned->step, 0);
+	}
+	same_in(good, sizeof(good) - 1, &(const unsigned){ 0 }, 1);
+	assert_int_not_equal(learned->step, 0);
+	assert_int_equal(learned->blind, 0);
+	buf_free(&b);
+}
+
 /* Other columns lead elsewhere with the same keys. */
 static void
 test_wanted_changes(void ** state)
 {
 	static const char page[] = "{\"items\": [" ONE ", " ONE ", " ONE END;
-	uint8_t wanted[7];
+	uint8_t wanted[NCOLUMNS];
 	struct decode_body body;
 	struct page * p, * q;
 	struct buf a = BUF_INIT(0), b = BUF_INIT(0);
@@ -263,8 +336,8 @@ test_wanted_changes(void ** state)
 	unsigned set, i;
 
 	(void)state;
-	for (set = 0; set < 128; set++) {
-		for (i = 0; i < 7; i++)
+	for (set = 0; set < 1U << NCOLUMNS; set++) {
+		for (i = 0; i < NCOLUMNS; i++)
 			wanted[i] = set >> i & 1;
 		for (i = 0; i < 2; i++) {
 			assert_int_equal(decode_json_begin(learned, r.plan,
@@ -317,9 +390,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_byte, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_every_gap, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alike_and_not, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_blind, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wanted_changes, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_learns, setup, teardown),
