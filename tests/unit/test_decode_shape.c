@@ -364,33 +364,56 @@ test_wanted_changes(void ** state)
 	buf_free(&b);
 }
 
-/* What was learned leads nowhere in another entity, even if memory ran out where that
- * was begun first. */
+#define LISTS "{\"a\": 1, \"p\": [{\"n\": 2, \"q\": \"yes\"}, {\"n\": 3, \"q\": 1}, " \
+    "{\"n\": 5, \"q\": 4}], \"u\": \"some text\", \"x\": \"more text than that\"}"
+
+/* What was learned leads nowhere in another entity, not even if memory ran out where that
+ * was begun first.  There elements of a list are dead that others of it are not. */
 static void
-test_no_memory(void ** state)
+test_another_entity(void ** state)
 {
-	static const char page[] = "{\"items\": [" ONE ", " ONE ", " ONE END;
-	struct buf a = BUF_INIT(0), b = BUF_INIT(0);
+	static const char one[] = "{\"items\": [" ONE ", " ONE ", " ONE END;
+	static const char lists[] = "{\"items\": [" LISTS ", " LISTS ", " LISTS END;
+	struct buf out = BUF_INIT(0);
 	struct rig first = r;
+	unsigned i;
 
 	(void)state;
-	decode(learned, 1, page, sizeof(page) - 1, 0, &a);
-	rig_init(&r, "items", "x:text u:text:a a:integer:b");
-	rig_plan(&r);
-	r.ent.ncolumns = SIZE_MAX / 2;
-	assert_int_equal(decode_json_begin(learned, r.plan, NULL), -1);
-	r.ent.ncolumns = 3;
-	decode(plain, 0, page, sizeof(page) - 1, 0, &a);
-	decode(learned, 1, page, sizeof(page) - 1, 0, &b);
-	assert_string_equal(a.p, b.p);
-	decode_json_free(learned);
-	learned = NULL;
-	decode_json_free(plain);
-	plain = NULL;
-	rig_free(&r);
-	r = first;
-	buf_free(&a);
-	buf_free(&b);
+	for (i = 0; i < 2; i++) {
+		decode(learned, 1, one, sizeof(one) - 1, 0, &out);
+		rig_init(&r, "items", "x:text u:text:a a:integer:b p:text:p[0].q");
+		rig_plan(&r);
+		if (i > 0) {
+			r.ent.ncolumns = SIZE_MAX / 2;
+			assert_int_equal(decode_json_begin(learned, r.plan,
+			    NULL), -1);
+			r.ent.ncolumns = 4;
+		}
+		same(one, sizeof(one) - 1);
+		same(lists, sizeof(lists) - 1);
+		decode(learned, 1, lists, sizeof(lists) - 1, 0, &out);
+		assert_int_equal(strncmp(out.p,
+		    "'more text than that','1',NULL,'yes';", 37), 0);
+		decode_json_free(learned);
+		decode_json_free(plain);
+		rig_free(&r);
+		r = first;
+		learned = decode_json_new();
+		plain = decode_json_new();
+		assert_true(learned != NULL && plain != NULL);
+	}
+	buf_free(&out);
+}
+
+/* A decoder that never learned, and does not from the first key it meets. */
+static void
+test_first_is_long(void ** state)
+{
+	static const char page[] = "{\"a key of which there is rather more than a step "
+	    "may be long\": 1, \"a\": \"a text\", \"b\": 2, \"items\": [" ONE END;
+
+	(void)state;
+	same(page, sizeof(page) - 1);
 }
 
 /* That it is learned at all: members are stepped over that are left out, and those that
@@ -428,7 +451,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_blind, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wanted_changes, setup,
 		    teardown),
-		cmocka_unit_test_setup_teardown(test_no_memory, setup,
+		cmocka_unit_test_setup_teardown(test_another_entity, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_first_is_long, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_learns, setup, teardown),
 	};
