@@ -146,6 +146,9 @@ def unanswered(a):
                         "{{in.", "{").replace("{{", "{").replace("}}", "}"),
                         (("the same " + ", ".join(what)) if what else
                          "its place") + (" and is " + old if old else "")))
+        if "unless" in p:
+            said.append("With %s nobody can look." % " or ".join(
+                "`%s`" % k for k in p["unless"]))
     return "\n" + " ".join(said) + "\n" if said else ""
 
 

@@ -8,7 +8,7 @@
 
 /*
  * A fixture says which requests a listing or an action of a type must send,
- * what the service answers, and what must come of it (connectors/README.md).
+ * what the service answers, and what must come of it (docs/manifest/fixtures.md).
  * It is played through the very code the daemon uses, the network apart.
  */
 

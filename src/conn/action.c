@@ -157,7 +157,8 @@ send_it(struct action * a)
 	memset(&o, 0, sizeof(o));
 	o.timeout_ms = action_left_ms(a) > 0 ? action_left_ms(a) : 1;
 	/* Time has to be left to see what became of it. */
-	if (a->step == STEP_ACT && (a->act->probe != NULL ||
+	if (a->step == STEP_ACT &&
+	    (action_probe_of(a->act, a->args) != NULL ||
 	    a->act->idempotency != NULL) && o.timeout_ms > 2)
 		o.timeout_ms = o.timeout_ms * 2 / 3;
 	o.max_body = MAX_ANSWER;

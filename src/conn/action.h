@@ -12,6 +12,11 @@
 /* What is done to a service. */
 struct action;
 
+/** action_probe_of(act, args): How it is looked for with these arguments; NULL: it
+ * cannot be. */
+const struct manifest_probe * action_probe_of(
+    const struct manifest_action * act, const json_t * args);
+
 /**
  * action_args(c, act, args, e):
  * Check ${args} (an object, or NULL) against ${act}'s schema and fill the

@@ -129,7 +129,8 @@ action_judge_silence(struct action * a, const struct err * he)
 		return;
 	if (a->step == STEP_PROBE)
 		action_probe_failed(a, &e);
-	else if (sent && (!is_same_again(a) || a->act->probe != NULL)) {
+	else if (sent && (!is_same_again(a) ||
+	    action_probe_of(a->act, a->args) != NULL)) {
 		cut_remedy(&e);
 		left_open(a, 0, &e);
 	} else if (a->step != STEP_ACT || !a->open || !action_probe_start(a))
@@ -172,7 +173,8 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 		return;
 	}
 	a->judged = a->step == STEP_ACT;
-	if (open && (!is_same_again(a) || a->act->probe != NULL)) {
+	if (open && (!is_same_again(a) ||
+	    action_probe_of(a->act, a->args) != NULL)) {
 		left_open(a, status, e);
 		return;
 	}

@@ -26,12 +26,30 @@ action_probe_is_missing(const struct manifest_probe * p, int status)
 	return (p->missing == NULL && status == 404);
 }
 
+const struct manifest_probe *
+action_probe_of(const struct manifest_action * act, const json_t * args)
+{
+	const json_t * v, * given;
+	size_t i;
+
+	if (act->probe == NULL)
+		return (NULL);
+	json_array_foreach(act->probe->unless, i, v) {
+		given = json_object_get(args, json_string_value(v));
+		if (given != NULL && !json_is_null(given))
+			return (NULL);
+	}
+	return (act->probe);
+}
+
 int
 action_probe_start(struct action * a)
 {
+	struct request_given given = { .lookup = a->lookup, .own = a->own };
 	int64_t ms;
 
-	if (a->act->probe == NULL)
+	if (action_probe_of(a->act, a->args) == NULL ||
+	    !request_can_probe(a->c, a->act, a->args, &given))
 		return (0);
 	/* What is on its way may still arrive. */
 	ms = a->env->no_pause ? 0 : a->act->probe->after_ms;

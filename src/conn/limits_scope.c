@@ -222,8 +222,10 @@ limits_scope_is_there(const struct connector * c,
 			has = json_object_get(json_object_get(c->m->config,
 			    key), "default");
 		found = 0;
+		/* null: where it is not given. */
 		json_array_foreach((json_t *)(uintptr_t)want, i, one)
-			found |= has != NULL && json_equal(one, has);
+			found |= has != NULL ? json_equal(one, has) :
+			    json_is_null(one);
 		if (!found)
 			break;
 	}

@@ -14,7 +14,7 @@
  * decoded, and what can be done to it.  It is read once, checked whole, never
  * changed, and counted: a connector holds the manifest it was made with, so a
  * reload does not disturb what runs.  The format is described in
- * connectors/README.md; connectors/manifest.schema.json is its JSON Schema.
+ * docs/manifest; connectors/manifest.schema.json is its JSON Schema.
  *
  * Strings and json_t pointers point into the document.  "Template" is a string
  * (or a JSON value with strings in it) as in template.h.
@@ -305,6 +305,8 @@ struct manifest_probe {
 	const json_t * since;         /* path -> template of the earliest, or NULL */
 	const json_t * missing;       /* statuses: it is not there; NULL: 404 */
 	struct json_path * result;    /* within the record; NULL: all of it */
+	const json_t * unless;        /* arguments with which it sees nothing of
+	                                 it, or NULL */
 	int64_t after_ms;
 };
 

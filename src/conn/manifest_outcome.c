@@ -97,6 +97,22 @@ paths_ok(struct mread * r, const char * key, const json_t * o)
 	}
 }
 
+/* Names of arguments. */
+static const json_t *
+read_arguments(struct mread * r, const json_t * v, const char * key,
+    const struct mread_scope * s)
+{
+	const json_t * all = mread_list(r, v, key, 0), * x;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)all, i, x)
+		if (!json_is_string(x) || json_object_get(s->inputs,
+		    json_string_value(x)) == NULL)
+			mread_fault(r, key, "number %zu is no argument of the "
+			    "action", i + 1);
+	return (all);
+}
+
 static void
 read_probe(struct mread * r, struct manifest_action * act, const json_t * v,
     struct mread_scope s)
@@ -122,6 +138,7 @@ read_probe(struct mread * r, struct manifest_action * act, const json_t * v,
 		paths_ok(r, "since", p->since);
 		p->missing = manifest_outcome_statuses(r, "missing", o);
 		p->result = mread_path(r, o, "result", 0);
+		p->unless = read_arguments(r, o, "unless", &s);
 		p->after_ms = mread_int(r, o, "after_ms", 1000, 0, 60000);
 		if (p->records != NULL && p->match == NULL)
 			mread_fault(r, "match", "is missing: any record would "

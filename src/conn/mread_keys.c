@@ -85,7 +85,8 @@ static const char * const arg_keys[] = { "type", "required", "default",
 static const char * const lookup_keys[] = { "url", "records", "match",
     "value", NULL };
 static const char * const probe_keys[] = { "method", "url", "query", "body",
-    "records", "match", "since", "missing", "result", "after_ms", NULL };
+    "records", "match", "since", "missing", "result", "unless", "after_ms",
+    NULL };
 static const char * const idempotency_keys[] = { "header", "query", "body", "value",
     "when", NULL };
 static const char * const poll_keys[] = { "when", "url", "base", "every_ms",

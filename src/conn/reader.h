@@ -27,6 +27,7 @@ struct read_stats {
 	uint64_t cache_hits;  /* results taken from the cache */
 	int64_t cache_age_ms; /* the oldest of them */
 	uint64_t not_modified; /* answers 304 */
+	uint64_t unchanged;   /* parts without a row therefore, of syncs */
 	uint64_t retries;
 	uint64_t waited_ms;   /* for limits */
 	uint64_t skipped;     /* parts left out by an error rule, ... */
@@ -137,6 +138,23 @@ struct reader_cursors {
 };
 int reader_sync_cursors(struct reader * r,
     const struct reader_cursors * cursors, struct err * e) MUST_CHECK;
+
+/**
+ * reader_sync_etags(r, etags):
+ * Before the first reader_next(), after reader_sync(): lists that say with which answer
+ * they began (revalidate) are asked whether they changed since what ${known} says
+ * (part in hex -> what ->told told; borrowed, or NULL) was told.  If not the part has
+ * no rows, and counts as unchanged.  ${told}: what stands for the part as it is now
+ * (borrowed), good once all of its rows are written; ${newest_first}: a list that is
+ * newest first stands for all of it by its first page.
+ */
+struct reader_etags {
+	const json_t * known;
+	int newest_first;
+	void (*told)(void * arg, uint64_t part, json_t * v);
+	void * arg;
+};
+void reader_sync_etags(struct reader * r, const struct reader_etags * etags);
 
 /** reader_cached(env, plan): How old the cached result for ${plan} is in ms; -1:
  * there is none.  For EXPLAIN. */

@@ -40,6 +40,8 @@ struct reader_call {
 	enum call_state state;
 	struct request * req;
 	struct reader_kept kept;
+	char etag_ask[80];         /* what is asked, where it stands for a list; "" */
+	int asks_change;           /* whether anything changed, of a sync */
 	struct limit_wait * permit;
 	struct send * sent;
 	struct scrape * scrape;
@@ -122,6 +124,7 @@ struct reader_part {
 	int is_late;               /* after rows of it were given */
 	struct reader_seen seen;
 	/* reader_sync.c, for syncs */
+	json_t * etag;             /* of its first page, until that is taken */
 	uint64_t index;            /* parts before it */
 	uint64_t chain, in_hash;   /* of their inputs, and of its own */
 	struct reader_place here;  /* of the page that is asked for */
@@ -153,6 +156,7 @@ struct reader_sync {
 	json_t * bound;            /* as a value of the column; NULL: not moved */
 	unsigned again;            /* how often that bound was begun anew */
 	struct reader_tokens * tokens; /* reader_token.c; or NULL */
+	const struct reader_etags * etags; /* reader_etag.c; or NULL */
 };
 
 /* Where parts come from (reader_parts.c). */
@@ -255,6 +259,8 @@ void reader_paginate_pos(const struct reader_part * p, struct page_pos * pos);
 int reader_paginate_after(struct reader_part * p,
     const struct reader_answer * a, struct err * e) MUST_CHECK;
 void reader_paginate_end(struct reader_part * p);
+/** reader_paginate_full(p): Records a full page has; 0: nobody knows. */
+int64_t reader_paginate_full(const struct reader_part * p);
 /** reader_paginate_rewind(p): The next page is the first again. */
 void reader_paginate_rewind(struct reader_part * p);
 /** reader_paginate_hold(p, page): ${page} (taken; NULL: none) is the part's next;
@@ -374,6 +380,17 @@ size_t reader_kept_headers(const struct reader_kept * k, struct buf out[2]);
 void reader_kept_put(struct reader_call * c, const struct http_res * res,
     const char * link);
 void reader_kept_free(struct reader_kept * k);
+
+/** reader_kept_key(c, out): Which request it is.  0 or -1. */
+int reader_kept_key(const struct reader_call * c, char out[80]) MUST_CHECK;
+
+/* reader_etag.c.  ask: whether it is asked if anything changed.  same: nothing did.
+ * came: what the answer says it is.  page: the first page was taken. */
+int reader_etag_ask(struct reader_call * c);
+void reader_etag_same(struct reader_call * c);
+void reader_etag_came(struct reader_call * c, const char * etag,
+    const char * changed);
+void reader_etag_page(struct reader_part * p);
 
 /* reader_cache.c.  look: 1 if the result is there, and then at_page counts
  * through pages.  collect: one more page given.  done: all were given. */

@@ -18,8 +18,8 @@ struct reader_kept_ask {
 	struct reader_call * c;
 };
 
-static int
-make_key(const struct reader_call * c, char out[80])
+int
+reader_kept_key(const struct reader_call * c, char out[80])
 {
 	const struct connector * con = c->part->r->plan->c;
 	struct buf b = BUF_INIT((size_t)1 << 20);
@@ -60,11 +60,13 @@ reader_kept_ask(struct reader_call * c)
 	const struct reader * r = c->part->r;
 	const struct conn_shared * sh = r->env->shared;
 
+	if (reader_etag_ask(c))
+		return (0);
 	/* Where a bound moves no request comes twice. */
 	if (sh == NULL || sh->cache_get == NULL ||
 	    (r->sync != NULL && r->sync->bound != NULL) ||
 	    !r->plan->list->revalidate || r->plan->ent->decode == DECODE_OPENMETRICS ||
-	    make_key(c, c->kept.key) ||
+	    reader_kept_key(c, c->kept.key) ||
 	    (c->kept.ask = malloc(sizeof(*c->kept.ask))) == NULL) {
 		c->kept.key[0] = '\0';
 		return (0);

@@ -134,9 +134,10 @@ feed_kept(struct reader_call * c, struct err * e)
 }
 
 static const char *
-kept_or(const struct reader_call * c, const char * key, const char * has)
+kept_or(const struct reader_call * c, const char * key, const char * has,
+    int is_kept)
 {
-	if (has == NULL && c->kept.v != NULL)
+	if (has == NULL && is_kept && c->kept.v != NULL)
 		return (json_string_value(json_object_get(c->kept.v, key)));
 	return (has);
 }
@@ -182,9 +183,12 @@ decoded(struct reader_call * c, const struct http_res * res, int is_kept)
 	a.hash = body.hash;
 	a.link = link.p;
 	a.cursor = head ? http_res_header(res, head) : NULL;
+	reader_etag_came(c, kept_or(c, "etag", http_res_header(res, "ETag"),
+	    is_kept), kept_or(c, "last_modified", http_res_header(res,
+	    "Last-Modified"), is_kept));
 	if (is_kept) {
-		a.link = kept_or(c, "link", a.link);
-		a.cursor = kept_or(c, "cursor", a.cursor);
+		a.link = kept_or(c, "link", a.link, 1);
+		a.cursor = kept_or(c, "cursor", a.cursor, 1);
 	} else {
 		reader_kept_put(c, res, link.p);
 	}
@@ -377,13 +381,39 @@ forgotten(struct reader_call * c, const struct err * e)
 	reader_call_failed(c, e);
 }
 
-/* A value that it does not know (400, 422) has no rows. */
+/* There is no such thing, or nothing in it. */
 static void
-empty(struct reader_call * c, const struct http_res * res)
+empty(struct reader_call * c, const struct http_res * res, struct err * e)
 {
+	if (ask_wider(c->part)) {
+		reader_call_again(c);
+		return;
+	}
+	if (res->status / 100 != 2 && is_configured(c->part->r->plan, res)) {
+		answer_failed(c->part->r->plan->c->m, res, c->req->url, e);
+		reader_page_forget(c);
+		reader_call_failed(c, e);
+		return;
+	}
+	/* A value that it does not know (400, 422) has no rows. */
 	if (res->status == 403 || res->status == 404 || res->status == 410)
 		skipped(c, res);
 	reader_call_done(c, NULL);
+}
+
+/* It may be another time; else this part is left out. */
+static void
+retry_or_skip(struct reader_call * c, const struct http_res * res,
+    const struct err * e)
+{
+	reader_page_forget(c);
+	/* Where a run went on it is tried again by the next one. */
+	if (c->part->resumes || !is_one_of_many(c->part)) {
+		reader_call_failed(c, e);
+	} else if (!reader_call_retry(c, e)) {
+		skipped(c, res);
+		reader_call_done(c, NULL);
+	}
 }
 
 static void
@@ -430,6 +460,11 @@ judged(struct reader_call * c, const struct http_res * res)
 			decoded(c, res, 0);
 		break;
 	case ANSWER_NOT_MODIFIED:
+		if (c->asks_change) {
+			reader_page_forget(c);
+			reader_etag_same(c);
+			break;
+		}
 		if (feed_kept(c, &e)) {
 			reader_call_failed(c, &e);
 			break;
@@ -442,31 +477,14 @@ judged(struct reader_call * c, const struct http_res * res)
 		reader_call_limited(c, &e);
 		break;
 	case ANSWER_EMPTY:
-		if (ask_wider(c->part)) {
-			reader_call_again(c);
-			break;
-		}
-		if (res->status / 100 != 2 && is_configured(r->plan, res)) {
-			answer_failed(r->plan->c->m, res, c->req->url, &e);
-			reader_page_forget(c);
-			reader_call_failed(c, &e);
-			break;
-		}
-		empty(c, res);
+		empty(c, res, &e);
 		break;
 	case ANSWER_SKIP:
 		skipped(c, res);
 		reader_call_done(c, NULL);
 		break;
 	case ANSWER_RETRY_SKIP:
-		reader_page_forget(c);
-		/* Where a run went on it is tried again by the next one. */
-		if (c->part->resumes || !is_one_of_many(c->part))
-			reader_call_failed(c, &e);
-		else if (!reader_call_retry(c, &e)) {
-			skipped(c, res);
-			reader_call_done(c, NULL);
-		}
+		retry_or_skip(c, res, &e);
 		break;
 	case ANSWER_START_OVER:
 		forgotten(c, &e);

@@ -37,9 +37,8 @@ reader_paginate_begin(struct reader_part * p)
 	p->size = want > INT32_MAX ? INT32_MAX : (int)want;
 }
 
-/* Records a full page has; 0: nobody knows. */
-static int64_t
-full_size(const struct reader_part * p)
+int64_t
+reader_paginate_full(const struct reader_part * p)
 {
 	return (p->size ? p->size : p->r->plan->list->paginate.size);
 }
@@ -53,7 +52,7 @@ asked_size(const struct reader_part * p, int64_t offset)
 
 	/* The last page before the cap is smaller. */
 	if (pg->offset_cap > 0 && pg->kind == PAGE_OFFSET && left > 0 &&
-	    pg->size_param != NULL && left < full_size(p))
+	    pg->size_param != NULL && left < reader_paginate_full(p))
 		return ((int)left);
 	return (p->size);
 }
@@ -338,7 +337,7 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	if (total >= 0 && p->offset >= total)
 		return (0);
 	full = asked_size(p, p->offset - raw);
-	if (pg->short_page_ends && raw < (full > 0 ? full : full_size(p)))
+	if (pg->short_page_ends && raw < (full > 0 ? full : reader_paginate_full(p)))
 		return (0);
 	switch (pg->kind) {
 	case PAGE_NONE:
@@ -434,7 +433,7 @@ is_full(const struct reader_part * p, const struct reader_answer * a)
 	const struct plan * plan = p->r->plan;
 	int64_t raw = (int64_t)a->page->raw;
 
-	if (!plan->list->paginate.short_page_ends || raw < full_size(p))
+	if (!plan->list->paginate.short_page_ends || raw < reader_paginate_full(p))
 		return (0);
 	return (!plan->exact || plan->limit < 0 || raw < plan->limit);
 }
@@ -450,7 +449,7 @@ splits(struct reader_part * p, const struct reader_answer * a)
 	    list->paginate.offset_cap;
 
 	if (list->paginate.kind == PAGE_NONE)
-		return (is_full(p, a) && reader_split_begin(p, full_size(p)));
+		return (is_full(p, a) && reader_split_begin(p, reader_paginate_full(p)));
 	return (p->number == 1 && cap > 0 && total > cap &&
 	    reader_split_begin(p, cap));
 }
@@ -471,11 +470,11 @@ check_caps(struct reader_part * p, const struct reader_answer * a, int more)
 	}
 	if (pg->kind == PAGE_NONE && is_full(p, a))
 		fail_after(p, "page_cap", "there are more rows than one answer "
-		    "may have, which is", full_size(p));
+		    "may have, which is", reader_paginate_full(p));
 	if (!more)
 		return;
 	next = pg->kind == PAGE_OFFSET && pg->size_param != NULL ?
-	    p->offset + 1 : p->offset + full_size(p);
+	    p->offset + 1 : p->offset + reader_paginate_full(p);
 	if (pg->offset_cap > 0 && next > pg->offset_cap)
 		fail_after(p, "page_cap", "the service pages no further than "
 		    "offset", pg->offset_cap);

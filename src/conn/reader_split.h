@@ -20,7 +20,7 @@ struct reader_split {
 	struct reader * sub;
 };
 
-/*
+/**
  * reader_window.c.
  * plan: what is asked for the window that ${s} is at; NULL with ${e}.
  * width: how wide a window may be that the service takes; 0: it does not matter.
@@ -29,7 +29,7 @@ struct plan * reader_window_plan(struct reader_part * part,
     const struct reader_split * s, struct err * e) MUST_CHECK;
 int64_t reader_window_width(const struct plan * p, size_t col);
 
-/*
+/**
  * reader_seen.c.
  * want: have the plan's rows tell what is needed to know them again.
  * add: the rows of ${page} are given.  forget: they are not.

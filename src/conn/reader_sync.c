@@ -37,6 +37,7 @@ reader_sync_part_free(struct reader_part * p)
 	place_free(&p->last);
 	page_unref(p->checked);
 	free(p->token);
+	json_decref(p->etag);
 	free(p->from);
 }
 
@@ -514,6 +515,7 @@ reader_sync_take(struct reader_part * p, struct reader_answer * a,
 		page_unref(a->page);
 		return (-1);
 	}
+	reader_etag_page(p);
 	if (p->split != NULL && !p->is_late) {
 		page_unref(a->page);
 		p->state = PART_READY;

@@ -84,6 +84,7 @@ struct request_given {
  * request_lookup(c, act, args, e): The call an action asks first; its path
  * templates as above.
  * request_probe(c, act, args, given, e): The call that tells whether it is there.
+ * request_can_probe(c, act, args, given): Whether there is all that its url speaks of.
  * request_poll(c, act, args, given, e): The call that tells what became of it; code
  * "no_url" where the answer does not say whom to ask.
  * Errors: config "template", "secret"; permanent "page_host" (a next page on
@@ -103,6 +104,8 @@ struct request * request_poll(struct connector * c,
 struct request * request_probe(struct connector * c,
     const struct manifest_action * act, const json_t * args,
     const struct request_given * given, struct err * e) MUST_CHECK;
+int request_can_probe(struct connector * c, const struct manifest_action * act,
+    const json_t * args, const struct request_given * given);
 struct request * request_lookup(struct connector * c,
     const struct manifest_action * act, const json_t * args, struct err * e)
     MUST_CHECK;

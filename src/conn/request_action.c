@@ -209,6 +209,17 @@ request_poll(struct connector * c, const struct manifest_action * act,
 	return (r);
 }
 
+int
+request_can_probe(struct connector * c, const struct manifest_action * act,
+    const json_t * args, const struct request_given * given)
+{
+	struct template_env env = { .config = connector_config_parsed(c),
+	    .schema = c->m->config, .in = args, .lookup = given->lookup,
+	    .action = given->own };
+
+	return (template_knows(act->probe->url, &env));
+}
+
 struct request *
 request_probe(struct connector * c, const struct manifest_action * act,
     const json_t * args, const struct request_given * given, struct err * e)

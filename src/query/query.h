@@ -76,6 +76,7 @@ struct query_sync {
 	 * told. */
 	int by_token;
 	const struct reader_cursors * cursors; /* or NULL */
+	const struct reader_etags * etags; /* has anything changed? or NULL */
 };
 
 struct query_opts {

@@ -192,6 +192,8 @@ sync_feed(struct query_feed * f, const struct manifest_entity * ent,
 		return (-1);
 	if (s->part != NULL)
 		reader_sync_parts(f->r, s->part, s->arg);
+	if (s->etags != NULL)
+		reader_sync_etags(f->r, s->etags);
 	return (s->cursors != NULL ? reader_sync_cursors(f->r, s->cursors, e) :
 	    0);
 }

@@ -13,6 +13,7 @@
 #include "target/sample_plan.h"
 
 #define MAX_TEXT 64
+#define LITERALS_A_LOOK 64
 
 enum holds { HOLDS_ANY, HOLDS_BOOLEAN, HOLDS_TIME, HOLDS_NUMBER, HOLDS_JSON };
 
@@ -278,17 +279,42 @@ refuse(const struct query * q, size_t i, const char * name, const char * text,
 	return (-1);
 }
 
-static int
-check(struct query * q, size_t i, struct err * e)
+/* The literal before, of a list perhaps: then this one stands beside the same. */
+struct before {
+	size_t at;
+	int in_list;
+	enum holds holds;
+	char name[SQL_NAME_MAX];
+};
+
+static enum holds
+beside_once(const struct query * q, size_t i, struct before * was)
 {
 	const struct token_list * ts = &q->list;
-	char name[SQL_NAME_MAX], s[MAX_TEXT];
+
+	if (!was->in_list || was->at + 2 != i || !token_is(ts, i - 1, ",") ||
+	    !is_alone(ts, i)) {
+		was->in_list = i > 2 && token_is(ts, i - 1, "(") &&
+		    token_is(ts, i - 2, "in");
+		was->holds = beside(q, i, was->name);
+	}
+	was->at = i;
+	return (was->holds);
+}
+
+static int
+check(struct query * q, size_t i, struct before * was, struct err * e)
+{
+	const struct token_list * ts = &q->list;
+	const char * name = was->name;
+	enum holds holds = beside_once(q, i, was);
+	char s[MAX_TEXT];
 	int is;
 
-	/* A longer text is none of these, but shown by its beginning. */
-	if (token_name(ts, i, s, sizeof(s)))
+	/* A longer text is left alone. */
+	if (holds == HOLDS_ANY || token_name(ts, i, s, sizeof(s)))
 		return (0);
-	switch (beside(q, i, name)) {
+	switch (holds) {
 	case HOLDS_ANY:
 		break;
 	case HOLDS_BOOLEAN:
@@ -324,7 +350,8 @@ query_literals(struct query * q, struct err * e)
 {
 	static const char * const others[] = { "json_each", "json_tree", NULL };
 	const struct token_list * ts = &q->list;
-	size_t i;
+	struct before was = { .at = 0 };
+	size_t i, n = 0;
 
 	if (q->opts.as_is)
 		return (0);
@@ -335,7 +362,11 @@ query_literals(struct query * q, struct err * e)
 		    token_is(ts, i - 1, ")") && token_is(ts, i + 1, "(")))
 			return (0);
 	for (i = 1; q->tables_n > 0 && i < ts->n; i++)
-		if (is_literal(ts, i) && check(q, i, e))
-			return (-1);
+		if (is_literal(ts, i)) {
+			if (++n % LITERALS_A_LOOK == 0 && query_breathe(q))
+				return (query_stopped(q, e));
+			if (check(q, i, &was, e))
+				return (-1);
+		}
 	return (0);
 }

@@ -132,15 +132,32 @@ void runner_cancel_tests(struct runner * r);
  * after loading. */
 void runner_sweep_literals(struct runner * r);
 
-/* runner_poll.c */
+/* runner_load.c */
 
-/** runner_adopt(r, rec): Take a record as a job, or NULL (logged).  One that does
- * not fit becomes a job that is only shown. */
+/** runner_is_shared(r): Whether there may be other daemons: the embedded state has
+ * none. */
+int runner_is_shared(const struct runner * r);
+
+/** runner_make(r, rec): A job of a record, or NULL (logged).  One that does not fit
+ * becomes a job that is only shown.
+ * runner_adopt(r, rec): And take it in. */
+struct job * runner_make(struct runner * r, const json_t * rec);
 struct job * runner_adopt(struct runner * r, const json_t * rec);
+
+/** runner_of_record(r, rec): The job of that record's name, or NULL. */
+struct job * runner_of_record(const struct runner * r, const json_t * rec);
+
+/** runner_ask_status(r, j, is_load): Ask the state what its status was; with
+ * ${is_load} it begins to run then.  -1: no memory. */
+int runner_ask_status(struct runner * r, const struct job * j, int is_load);
+
+/* runner_refit.c */
 
 /** runner_refit(r): The types are others: look again at what did not fit, and go
  * over to those that changed; thousands of them a slice at a time. */
 void runner_refit(struct runner * r);
+
+/* runner_poll.c */
 
 /** runner_poll_start(r): Begin looking for other daemons' changes. */
 void runner_poll_start(struct runner * r);

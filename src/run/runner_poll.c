@@ -7,8 +7,8 @@
 #include "run/runner_internal.h"
 
 /*
- * Taking over what the state holds: all of it at the start, and with a shared
- * state whatever other daemons changed, noticed by the generation counter.
+ * Taking over what other daemons changed in a shared state, noticed by the
+ * generation counter.
  */
 #define POLL_MS 1000     /* of the counter: whoever is asked next should know */
 #define STATUS_POLLS 5   /* the statuses, each so many of these */
@@ -16,208 +16,12 @@
  * time. */
 #define REST 10
 #define REST_MAX_US INT64_C(60000000)
-#define LOAD_RETRY_MS 1000
 /* Thousands of connectors are looked at so many at a time: some 2 ms.  A round
  * of asking for statuses takes its time. */
 #define COMPARE_SLICE 64
 #define COMPARE_MS 2
 #define ASK_SLICE 64
 #define ASK_MS 32
-
-/* The embedded state has no other daemons. */
-static int
-is_shared(const struct runner * r)
-{
-	return (strcmp(r->state->ops->name, "sqlite") != 0);
-}
-
-static struct job *
-make_job(struct runner * r, const json_t * rec)
-{
-	struct job * j;
-	struct err e;
-
-	if ((j = job_from_record(r, rec, &e)) == NULL) {
-		log_event(LOG_ERROR, "connector_does_not_fit",
-		    LOG_S("connector", json_str(rec, "name")), LOG_E(&e));
-		if ((j = job_misfit(r, rec, &e)) == NULL)
-			return (NULL);
-	}
-	j->mine = !is_shared(r) || j->node == NULL ||
-	    strcmp(j->node, r->node) == 0;
-	return (j);
-}
-
-struct job *
-runner_adopt(struct runner * r, const json_t * rec)
-{
-	struct job * j = make_job(r, rec);
-	struct err e;
-
-	if (j == NULL)
-		return (NULL);
-	if (runner_insert(r, j, &e)) {
-		log_event(LOG_ERROR, "connector_not_loaded",
-		    LOG_S("connector", j->c->name), LOG_E(&e));
-		job_free(j);
-		return (NULL);
-	}
-	return (j);
-}
-
-struct status_wait {
-	struct runner * r;
-	int is_load;
-	char name[];
-};
-
-static void
-load_one_done(struct runner * r)
-{
-	if (--r->load_left > 0)
-		return;
-	runner_sweep_literals(r);
-	if (r->load_cb != NULL)
-		r->load_cb(r->load_arg, NULL, NULL);
-	r->load_cb = NULL;
-	runner_maybe_stopped(r);
-}
-
-static void
-on_status(void * arg, json_t * v, const struct err * e)
-{
-	struct status_wait * w = arg;
-	struct job * j;
-
-	HASH_FIND(by_name, w->r->by_name, w->name, strlen(w->name), j);
-	if (e != NULL)
-		log_event(LOG_WARN, "status_not_read", LOG_S("connector",
-		    w->name), LOG_E(e));
-	/* Our own runs tell us more than what we wrote of them. */
-	else if (j != NULL && (w->is_load || !j->mine || j->idle ||
-	    j->last_run_at == 0))
-		job_status_apply(j, v);
-	if (j != NULL && w->is_load)
-		runner_schedule(j);
-	w->r->ops--;
-	if (w->is_load)
-		load_one_done(w->r);
-	else
-		runner_maybe_stopped(w->r);
-	free(w);
-}
-
-static int
-ask_status(struct runner * r, const struct job * j, int is_load)
-{
-	size_t n = strlen(j->c->name) + 1;
-	struct status_wait * w = malloc(sizeof(*w) + n);
-
-	if (w == NULL)
-		return (-1);
-	w->r = r;
-	w->is_load = is_load;
-	memcpy(w->name, j->c->name, n);
-	r->ops++;
-	r->state->ops->status_get(r->state, j->c->name, on_status, w);
-	return (0);
-}
-
-static struct job *
-find_record(const struct runner * r, const json_t * rec)
-{
-	const char * name = json_str(rec, "name");
-	struct job * j = NULL;
-
-	if (name != NULL)
-		HASH_FIND(by_name, r->by_name, name, strlen(name), j);
-	return (j);
-}
-
-static void
-on_list(void * arg, json_t * v, const struct err * e)
-{
-	struct runner * r = arg;
-	runner_cb * cb = r->load_cb;
-	const json_t * rec;
-	struct job * j;
-	size_t i;
-
-	if (e != NULL) {
-		r->load_cb = NULL;
-		r->load_left = 0;
-		cb(r->load_arg, NULL, e);
-		runner_maybe_stopped(r);
-		return;
-	}
-	json_array_foreach(v, i, rec) {
-		/* Made here, or noticed, before the list came. */
-		if (find_record(r, rec) == NULL &&
-		    (j = runner_adopt(r, rec)) != NULL)
-			j->unasked = 1;
-	}
-	/* When all are made: what is freed soon should not lie between what
-	 * stays, or each malloc of later days has to do with the holes. */
-	for (i = 0; i < r->n; i++) {
-		j = r->sorted[i];
-		if (!j->unasked)
-			continue;
-		j->unasked = 0;
-		r->load_left++;
-		if (ask_status(r, j, 1)) {
-			r->load_left--;
-			runner_schedule(j);
-		}
-	}
-	load_one_done(r);
-}
-
-/* What the list that comes next is at least as new as. */
-static void
-on_first_generation(void * arg, json_t * v, const struct err * e)
-{
-	struct runner * r = arg;
-
-	r->ops--;
-	if (e == NULL)
-		r->generation = r->seen = json_integer_value(v);
-	runner_maybe_stopped(r);
-}
-
-void
-runner_load(struct runner * r, runner_cb * cb, void * arg)
-{
-	r->load_cb = cb;
-	r->load_arg = arg;
-	r->load_left = 1;
-	if (is_shared(r)) {
-		r->ops++;
-		r->state->ops->generation(r->state, on_first_generation, r);
-		if (r->poll_timer == NULL)
-			runner_poll_start(r);
-	}
-	r->state->ops->list(r->state, "connector", on_list, r);
-}
-
-static void
-on_load_timer(void * arg)
-{
-	struct runner * r = arg;
-
-	if (!r->stopping)
-		runner_load(r, r->load_cb, r->load_arg);
-}
-
-void
-runner_load_later(struct runner * r, runner_cb * cb, void * arg)
-{
-	r->load_cb = cb;
-	r->load_arg = arg;
-	if (r->load_timer == NULL)
-		r->load_timer = loop_timer_new(r->loop, on_load_timer, r);
-	if (r->load_timer != NULL)
-		loop_timer_start(r->load_timer, LOAD_RETRY_MS);
-}
 
 /* What we wrote of it since it was deleted elsewhere, and write no more. */
 static void
@@ -265,7 +69,7 @@ retire(struct runner * r, struct job * j, const json_t * rec)
 	if (w == NULL)
 		return; /* seen again at the next change */
 	w->old = j;
-	w->next = rec ? make_job(r, rec) : NULL;
+	w->next = rec ? runner_make(r, rec) : NULL;
 	if (runner_replace(r, j, w->next)) {
 		job_free(w->next);
 		w->next = NULL;
@@ -351,10 +155,10 @@ compare_one(struct runner * r, const json_t * rec)
 	if (json_str(rec, "name") == NULL)
 		return;
 	json_object_set_new(r->names, json_str(rec, "name"), json_true());
-	if ((j = find_record(r, rec)) == NULL) {
+	if ((j = runner_of_record(r, rec)) == NULL) {
 		if ((j = runner_adopt(r, rec)) != NULL) {
 			runner_schedule(j);
-			ask_status(r, j, 0);
+			runner_ask_status(r, j, 0);
 		}
 	} else if (!j->busy && !j->unsaved && differs(j, rec)) {
 		retire(r, j, rec);
@@ -459,7 +263,7 @@ ask_some(struct runner * r)
 		j = r->sorted[r->ask_next];
 		if (j->mine && !j->idle)
 			continue;
-		ask_status(r, j, 0);
+		runner_ask_status(r, j, 0);
 		left--;
 	}
 }
@@ -557,7 +361,7 @@ on_poll(void * arg)
 	struct runner * r = arg;
 
 	/* Nobody but runner_look() has it looked at where it is ours alone. */
-	if (!is_shared(r) && !r->polling && r->generation == r->seen)
+	if (!runner_is_shared(r) && !r->polling && r->generation == r->seen)
 		return;
 	/* A state that is slow to answer is not asked again meanwhile. */
 	if (!r->polling) {

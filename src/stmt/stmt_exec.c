@@ -214,7 +214,7 @@ add_probe(const struct exec * x, const struct request_given * given,
 {
 	struct request * q;
 
-	if (x->act->probe == NULL)
+	if (action_probe_of(x->act, x->args) == NULL)
 		return (0);
 	if ((q = request_probe(x->c, x->act, x->args, given, e)) == NULL)
 		return (-1);

@@ -267,7 +267,8 @@ sync_leg_ready(struct sync_leg * l, struct err * e)
 	memset(&st, 0, sizeof(st));
 	writer_stats(l->w, &st);
 	if (!st.is_new || (l->resume == NULL && (!l->has_cursor ||
-	    !l->cu.stored.has) && json_object_size(l->toks.now) == 0))
+	    !l->cu.stored.has) && json_object_size(l->toks.now) == 0 &&
+	    json_object_get(sync_commit_leg(l), "etags") == NULL))
 		return (0);
 	log_event(LOG_WARN, "sync_begins_anew", LOG_S("sync", r->d->id),
 	    LOG_S("entity", l->ent->name), LOG_S("why", "its target was not "
@@ -366,6 +367,7 @@ sync_leg_free(struct sync_leg * l)
 	sync_leg_close(l);
 	sync_cursor_free(&l->cu);
 	sync_parts_free(&l->parts);
+	sync_etag_free(l);
 	sync_tokens_free(&l->toks);
 	buf_free(&l->sql);
 	json_decref(l->resume);
@@ -443,7 +445,8 @@ sync_leg_judge(struct sync_leg * l)
 	struct writer_stats st;
 	uint64_t passed = sync_leg_passed(l);
 	/* What ran out at the service was not deleted there. */
-	int whole = l->reads_all && !l->resumed && l->win.keeps == 0;
+	int whole = l->reads_all && !l->resumed && l->win.keeps == 0 &&
+	    l->st.unchanged == 0;
 
 	memset(&st, 0, sizeof(st));
 	if (l->w != NULL)
@@ -456,6 +459,12 @@ sync_leg_judge(struct sync_leg * l)
 		return (0);
 	if (l->win.has_gap && !l->failed)
 		judge_gap(l);
+	if (l->st.unchanged > 0 && !l->failed && l->nparts < 2)
+		sync_run_verdict(r, SYNC_COMPLETE, NULL, "not modified");
+	else if (l->st.unchanged > 0 && !l->failed)
+		sync_run_verdict(r, SYNC_COMPLETE, NULL, "%llu of %zu parts "
+		    "not modified", (unsigned long long)l->st.unchanged,
+		    l->nparts);
 	if (l->toks.lost > 0)
 		sync_run_verdict(r, SYNC_COMPLETE, NULL, "the service no longer "
 		    "knew where an earlier run ended in %zu part%s, read again "

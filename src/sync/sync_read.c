@@ -62,6 +62,7 @@ on_part(void * arg, uint64_t hash, const json_t * in)
 {
 	struct sync_leg * l = arg;
 
+	l->nparts += !l->cu.fills;
 	/* Each window has the same. */
 	if (l->has_cursor && !l->cu.fills && l->win.count == 0)
 		sync_parts_note(&l->parts, hash, in);
@@ -113,6 +114,7 @@ take_stats(struct sync_leg * l, const struct read_stats * st)
 	l->st.retries += was->retries;
 	l->st.waited_ms += was->waited_ms;
 	l->st.unordered += was->unordered;
+	l->st.unchanged += was->unchanged;
 	l->st.total = was->total;
 	l->st.first_ms = was->first_ms;
 	if (was->short_of > l->st.short_of)
@@ -417,6 +419,7 @@ start_query(struct sync_leg * l, struct err * e)
 		l->sync.part = on_part;
 		if (l->cu.fills)
 			l->sync.restart = NULL;
+		sync_etag_begin(l);
 		l->sync.arg = l;
 		l->sync.resume = l->resumed ? l->resume : NULL;
 		l->opts.sync = &l->sync;

@@ -152,6 +152,32 @@ leads_on(const struct sync_leg * l)
 	    strcmp(l->e.code, "max_api_calls") == 0);
 }
 
+/* What says next time whether anything changed. */
+static void
+note_etags(struct sync_leg * l, int well)
+{
+	json_t * v = sync_etag_rec(l, well), * rec;
+
+	if (v == NULL && json_object_get(sync_commit_leg(l), "etags") == NULL)
+		return;
+	rec = leg_copy(l);
+	if (v == NULL)
+		json_object_del(rec, "etags");
+	else if (json_object_set_new(rec, "etags", v)) {
+		json_decref(rec);
+		rec = NULL;
+	}
+	sync_commit_rec(l, rec);
+}
+
+/* Where a part was not read its rows at the cursor are as they were. */
+static void
+keep_boundary(struct sync_cursor * cu)
+{
+	if (cu->seen.has && cu->stored.has && cu->seen.v == cu->stored.v)
+		cu->seen = cu->stored;
+}
+
 void
 sync_commit_end(struct sync_leg * l, int well)
 {
@@ -167,6 +193,7 @@ sync_commit_end(struct sync_leg * l, int well)
 			note_token(l, l->token);
 		if (!leads_on(l))
 			note_token(l, NULL);
+		note_etags(l, well);
 		return;
 	}
 	if (sync_leg_passed(l) > 0)
@@ -174,6 +201,8 @@ sync_commit_end(struct sync_leg * l, int well)
 	if (l->st.first_ms <= 0)
 		l->st.first_ms = l->r->begun_ms;
 	l->cu.many = l->parts.nseen > 1 || l->parts.over;
+	if (l->st.unchanged > 0)
+		keep_boundary(&l->cu);
 	has = sync_cursor_end(&l->cu, &l->st, well, p);
 	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
 	if (has || well)
@@ -182,6 +211,7 @@ sync_commit_end(struct sync_leg * l, int well)
 	 * not looked at. */
 	if (well && l->win.keeps > 0)
 		note_time(l);
+	note_etags(l, well && !l->cu.forget);
 }
 
 void

@@ -87,6 +87,11 @@ struct sync_leg {
 	struct sync_parts parts;
 	struct read_stats before; /* of the statements before this one */
 	struct sync_window win;
+	/* sync_leg_etag.c */
+	json_t * etags;        /* part -> what stands for it; or NULL */
+	json_t * etags_known;  /* those of an earlier run; or NULL */
+	struct reader_etags etag_io;
+	size_t nparts;         /* that were listed */
 	int token_moved;       /* one was kept that leads further than resume */
 
 	/* each part by its own: the service's tokens, or (by_value) what cu says of
@@ -250,6 +255,15 @@ int sync_leg_token_anew(struct sync_leg * l, struct err * e) MUST_CHECK;
 int sync_leg_token_fill(struct sync_leg * l) MUST_CHECK;
 void sync_leg_token_step(struct sync_leg * l);
 void sync_leg_token_end(struct sync_leg * l, int well);
+
+/* sync_leg_etag.c */
+
+/** sync_etag_begin(l): A statement begins: it may ask whether anything changed.
+ * sync_etag_rec(l, well): What is known after the run, for the record; NULL: nothing.
+ * sync_etag_free(l): Nothing is known. */
+void sync_etag_begin(struct sync_leg * l);
+json_t * sync_etag_rec(const struct sync_leg * l, int well);
+void sync_etag_free(struct sync_leg * l);
 
 /* sync_read.c */
 

@@ -141,6 +141,17 @@ t.ok("cost" not in plan[0], "an own server counts no points", plan)
 plan = d.query("EXPLAIN SELECT * FROM zd.tickets")
 t.ok(plan[0]["calls"].endswith(", each takes 1 of tickets_index"),
      "EXPLAIN SELECT names the budget", plan)
+d.query("CREATE CONNECTOR real TYPE 'zendesk' CONFIG {\"subdomain\": \"acme\", "
+        "\"email\": \"a@b.c\", \"api_token\": \"x\"}")
+d.query("CREATE CONNECTOR rich TYPE 'zendesk' CONFIG {\"subdomain\": \"acme\", "
+        "\"email\": \"a@b.c\", \"api_token\": \"x\", \"high_volume\": true}")
+for con, want in (("real", ", each takes 1 of export"), ("zd", ""),
+                  ("rich", ", each takes 1 of export_fast")):
+    plan = d.query("EXPLAIN SELECT * FROM %s.tickets WHERE "
+                   "updated_at >= '2026-01-01T00:00:00Z'" % con)[0]
+    t.ok("incremental" in plan["request"] and
+         plan["calls"].partition(",")[2] == want[1:],
+         "%s: the budget of such a connector" % con, plan)
 
 # ---- a region that is down ----
 

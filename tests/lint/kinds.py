@@ -12,7 +12,7 @@ import manifest_uses  # noqa: E402
 
 # What is meant where nothing is said: nobody writes it.
 MEANT = ["action.decode=json", "column.pick=first", "column.time=iso8601",
-         "cursor.kind=value", "cursor.per=list", "entity.decode=json",
+         "entity.decode=json",
          "list.method=GET", "manifest.form=repeat", "probe.method=GET",
          "test.method=GET"]
 # What no service of the types has, for those who write manifests of their own.

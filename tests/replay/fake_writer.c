@@ -24,6 +24,7 @@ struct fake_writer {
 	uint8_t is_key[64];
 	json_t * rows;        /* not sent */
 	struct batch * head, ** tail;
+	int is_new;
 	uint64_t given, acked, rejected, passed;
 	int full, failed, flushing;
 	struct loop_timer * opener, * failer, * sweeper;
@@ -315,6 +316,7 @@ stats(const struct writer * base, struct writer_stats * st)
 	const struct fake_writer * w = of(base);
 
 	memset(st, 0, sizeof(*st));
+	st->is_new = w->is_new;
 	st->rows = w->acked;
 	st->rejected = w->rejected;
 	st->passed = w->passed;
@@ -367,6 +369,8 @@ fake_writer_open(struct fake_target * t, const struct writer_spec * spec,
 	w->ev = *ev;
 	snprintf(w->table, sizeof(w->table), "%s", spec->table);
 	snprintf(w->sync, sizeof(w->sync), "%s", spec->sync);
+	w->is_new = t->tells_new && json_object_get(t->tables,
+	    spec->table) == NULL;
 	w->fence = spec->fence;
 	w->ncols = spec->ncolumns;
 	for (i = 0; i < w->ncols; i++)

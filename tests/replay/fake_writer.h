@@ -19,6 +19,7 @@ struct fake_target {
 	size_t window;      /* no more room beyond so many that are not there */
 	int64_t delay_ms;   /* of an acknowledgement */
 	int64_t open_ms;    /* until ready */
+	int tells_new;      /* a table that was not there is said to be new */
 	int frozen;         /* nothing gets there and nothing is said */
 	int stalled;        /* it takes rows, and acknowledges none */
 	uint64_t fail_at;   /* the writer fails at its so-and-so-many-th row; 0 */

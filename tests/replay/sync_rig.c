@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hash64.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
 #include "conn/limits.h"
@@ -116,6 +117,27 @@ add_item(struct buf * b, const struct rig_item * it)
 	buf_addc(b, '}');
 }
 
+/* The answer with its ETag, or that it is the one that is known. */
+static void
+add_etag(struct rig * g, struct fake_answer * a, struct buf * head)
+{
+	const struct fake_request * q = fake_http_request(g->http, NULL,
+	    fake_http_requests(g->http, NULL) - 1);
+	char tag[40];
+
+	snprintf(tag, sizeof(tag), "\"%016llx\"", (unsigned long long)
+	    hash64(7, a->body, strlen(a->body)));
+	buf_addf(head, "\nETag: %s", tag);
+	a->header = head->p;
+	if (strstr(q->headers, "If-None-Match: ") == NULL ||
+	    strstr(q->headers, tag) == NULL)
+		return;
+	g->unmodified++;
+	a->status = 304;
+	free((char *)(uintptr_t)a->body);
+	a->body = NULL;
+}
+
 /* What leads on behind ${it}; or says where ${cms} and ${cid} were. */
 static void
 add_place(struct buf * b, const struct rig * g, const char * name,
@@ -224,6 +246,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		    cms == INT64_MIN && since > 0 ? since : cms, cid);
 	buf_adds(&b, "}");
 	a->body = b.p;
+	if (strstr(url, "/tag") != NULL)
+		add_etag(g, a, &h);
 }
 
 /* ---- the rig ---- */
@@ -231,6 +255,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 #define BOUNDS "\"push\":{\"updated\":[{\"op\":[\">=\",\">\"],\"query\":" \
 	"\"since\",\"time\":\"iso8601\"},{\"op\":[\"<=\",\"<\"],\"query\":" \
 	"\"until\",\"time\":\"iso8601\"}]}"
+#define TAG ",\"revalidate\":true"
 #define IDS "\"push\":{\"id\":[{\"op\":\">=\",\"query\":\"low\"},{\"op\":" \
 	"\"<\",\"query\":\"high\"}]}"
 #define STEPS(o, more) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o \
@@ -274,6 +299,11 @@ make_manifest(void)
 	    ORDER, ",\"cursor\":{\"column\":\"updated\",\"order\":\"asc\","
 	    "\"lag_s\":100,\"lookback_s\":50}");
 	add_entity(&b, "bare", 0, "", PAGES, "");
+	add_entity(&b, "tags", 0, "", PAGES TAG, "");
+	add_entity(&b, "tagsome", 0, ",\"not_null\":true", PAGES "," SINCE TAG,
+	    CURSOR("none"));
+	add_entity(&b, "tagdesc", 0, ",\"not_null\":true", PAGES "," ORDER TAG,
+	    CURSOR("desc"));
 	add_entity(&b, "steps", 0, ",\"not_null\":true", PAGES "," BOUNDS,
 	    STEPS("none", ",\"from\":\"2023-11-14T22:13:20Z\""));
 	add_entity(&b, "stepped", 0, ",\"not_null\":true", PAGES "," BOUNDS ","
@@ -287,6 +317,12 @@ make_manifest(void)
 	add_entity(&b, "counts", 0, ",\"not_null\":true", PAGES "," IDS,
 	    ",\"cursor\":{\"column\":\"id\",\"order\":\"none\","
 	    "\"step\":20,\"from\":1}");
+	buf_adds(&b, ",\"tagparts\":{" PARTS CURSOR("none") ",\"lists\":[{\"needs\":"
+	    "[\"box\"],\"url\":\"/tagparts\",\"query\":{\"box\":\"{{in.box}}\"},"
+	    "\"records\":\"items\"," PAGES "," SINCE TAG "},{\"name\":\"all\","
+	    "\"url\":\"/tagparts\",\"query\":{\"box\":\"{{in.box}}\"},\"records\":"
+	    "\"items\",\"partition\":{\"over\":\"boxes\",\"bind\":{\"box\":"
+	    "\"name\"}}," PAGES "," SINCE TAG "}]}");
 	buf_adds(&b, ",\"boxes\":{\"hidden\":true,\"key\":[\"name\"],"
 	    "\"columns\":{\"name\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
 	    "\"/boxes\",\"records\":\"items\",\"paginate\":{\"kind\":"

@@ -29,12 +29,13 @@
  * page numbers; "newest": so too, but newest first where nothing is said; "desc":
  * newest first, by page numbers; "any": by id; "some": by id,
  * from a time on; "bare": by id, and without a cursor; "parts": like "some", but a
- * list for each box; "steps": like "some", in windows of ten minutes; "stepped": like
+ * list for each box; "own": so too, with a cursor for each box; "down": the same,
+ * newest first and from no time on; "token": by the service's tokens; "tokens": a
+ * token for each box, of changes alone;
+ * "steps": like "some", in windows of ten minutes; "stepped": like
  * "byvalue", in such windows, with a lag; "kept": in windows, of an hour; "keeps": like
- * "some", of an hour, too; "counts": by id, in windows of 20; "own": a list for each
- * box, with a cursor of its own; "down": the same, newest first and from no time on;
- * "token": by the service's tokens; "tokens": a token for each box, of changes
- * alone. */
+ * "some", of an hour, too; "counts": by id, in windows of 20; "tags": like "bare",
+ * "tagsome" like "some", "tagdesc" like "desc", "tagparts" like "parts", with an ETag. */
 struct rig_item {
 	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */
 	unsigned rev;
@@ -61,6 +62,7 @@ struct rig {
 	int status;         /* it answers so; 0: well */
 	int status_at;      /* only from this page on, counted for ever */
 	int pages;
+	size_t unmodified;  /* answers 304 */
 	int64_t widest_ms;  /* of the ranges that were asked for; */
 	int64_t oldest_ms;  /* where the first of them began */
 	size_t windows;     /* ranges with two ends */

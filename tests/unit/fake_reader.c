@@ -335,6 +335,13 @@ reader_sync_parts(struct reader * r,
 	(void)arg;
 }
 
+void
+reader_sync_etags(struct reader * r, const struct reader_etags * etags)
+{
+	(void)r;
+	(void)etags;
+}
+
 int
 reader_sync_cursors(struct reader * r, const struct reader_cursors * cursors,
     struct err * e)

@@ -553,6 +553,8 @@ static const struct {
 	  "is missing" },
 	{ ACT(",\"probe\":{\"url\":\"https://x\",\"records\":\"a\"}"),
 	  "$.entities.e.actions.do.probe.match", "any record" },
+	{ ACT(",\"probe\":{\"url\":\"https://x\",\"unless\":[\"nope\"]}"),
+	  "$.entities.e.actions.do.probe.unless", "is no argument" },
 	{ ACT(",\"idempotency\":{}"), "$.entities.e.actions.do.idempotency",
 	  "needs a header" },
 	{ ACT(",\"idempotency\":{\"header\":\"A\",\"when\":{\"b\":[1]}}"),

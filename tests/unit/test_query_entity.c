@@ -549,6 +549,7 @@ test_literals(void ** state)
 		if (strstr(r->e.msg, v[i].says) == NULL)
 			fail_msg("%s: %s", sql, r->e.msg);
 	}
+	good("SELECT id = 5, 'x', id IN (1, 2), 'y' FROM svc.issues");
 	/* Names of the statement's own. */
 	good("SELECT max(points) || 'x' AS points FROM svc.issues GROUP BY state "
 	    "HAVING points = 'x'");
