@@ -80,6 +80,8 @@ note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
 	json_t * rec = leg_copy(l);
 
 	if (rec != NULL && (sync_cursor_put(&l->cu, p, l->of, rec) ||
+	    (l->win.has_gap && json_object_set_new(rec, "gap", json_pack(
+	    "[II]", (json_int_t)l->win.gap_from, (json_int_t)l->win.gap_to))) ||
 	    (all_parts && sync_parts_put(&l->parts, rec)))) {
 		json_decref(rec);
 		rec = NULL;
@@ -87,12 +89,13 @@ note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
 	sync_commit_rec(l, rec);
 }
 
-/* When it was read to its end. */
+/* When it was read to its end; then what is lost was said. */
 static void
 note_time(struct sync_leg * l)
 {
 	json_t * rec = leg_copy(l);
 
+	json_object_del(rec, "gap");
 	if (rec != NULL && json_object_set_new(rec, "at",
 	    json_integer((json_int_t)l->r->begun_ms))) {
 		json_decref(rec);

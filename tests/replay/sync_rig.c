@@ -309,6 +309,9 @@ make_manifest(void)
 	add_entity(&b, "stepped", 0, ",\"not_null\":true", PAGES "," BOUNDS ","
 	    ORDER, STEPS("asc", ",\"from\":\"2023-11-14T22:13:20Z\","
 	    "\"lag_s\":300"));
+	add_entity(&b, "rising", 0, ",\"not_null\":true", PAGES "," BOUNDS ","
+	    ORDER, ",\"cursor\":{\"column\":\"updated\",\"order\":\"asc\","
+	    "\"step_s\":60,\"keeps_s\":3600}");
 	add_entity(&b, "kept", 0, ",\"not_null\":true", PAGES "," BOUNDS,
 	    STEPS("none", ",\"keeps_s\":3600"));
 	add_entity(&b, "keeps", 0, ",\"not_null\":true", PAGES "," SINCE,
