@@ -307,7 +307,8 @@ on_row(void * arg, size_t n, const struct query_value * v)
 			query_cancel(l->q);
 			return (0);
 		}
-	l->given++;
+	if (l->given++ == 0)
+		sync_commit_writes(l);
 	l->is_full = writer_row(l->w, l->row) != 0;
 	return (l->is_full);
 }
