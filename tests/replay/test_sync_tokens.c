@@ -402,6 +402,27 @@ test_rows_of_another_generation(void ** state)
 	json_decref(out);
 }
 
+/* An entity that a newer manifest lets go by tokens no more is read whole once, and not
+ * for ever. */
+static void
+test_by_values_again(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("some", INC);
+
+	(void)state;
+	fill(g, 7);
+	run(g, d, 7, 2);
+	json_object_set_new((json_t *)(uintptr_t)json_object_get(json_object_get(
+	    json_object_get(g->tables.cursors, d->id), "cursor"), "some"),
+	    "gen", json_string("1"));
+	run(g, d, 7, 2);
+	run(g, d, 0, 1);
+	assert_null(rig_cursor(g, d, "some", "gen"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* Parts that were forgotten in mid-list, or more than once, do not hide that another
  * told only what changed: what that one did not tell is not taken for deleted. */
 static void
@@ -456,6 +477,7 @@ main(void)
 		cmocka_unit_test(test_equal_values),
 		cmocka_unit_test(test_rows_of_another_generation),
 		cmocka_unit_test(test_forgotten_again),
+		cmocka_unit_test(test_by_values_again),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
