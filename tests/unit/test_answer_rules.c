@@ -306,6 +306,18 @@ test_budget(void ** state)
 		assert_int_equal(b.remaining, -1);
 	}
 	manifest_unref(m);
+	/* A bucket's headers say when it is full again, too. */
+	parse("\"limits\":{\"headers\":{\"remaining\":\"X-R\"},\"buckets\":{\"q\":{"
+	    "\"headers\":{\"remaining\":\"X-Q\",\"reset\":\"X-QT\","
+	    "\"reset_unit\":\"delta_s\"}}}},");
+	assert_int_equal(judge(429, "X-R: 7\nX-Q: 0\nX-QT: 5\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 5000);
+	assert_int_equal(judge(403, "X-R: 7\nX-Q: 0\nX-QT: 5\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(judge(403, "X-R: 7\nX-Q: 1\nX-QT: 5\n", "", NULL),
+	    ANSWER_ERROR);
+	manifest_unref(m);
 	parse("");
 	judge(200, "X-R: 0\n", "{}", &b);
 	assert_int_equal(b.limit, -1);
