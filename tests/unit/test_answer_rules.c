@@ -293,6 +293,20 @@ test_budget(void ** state)
 		    cases[i].want - NOW);
 		manifest_unref(m);
 	}
+	/* Theirs is an hour behind ours. */
+	parse("\"limits\":{\"headers\":{\"remaining\":\"X-R\",\"reset\":\"X-T\","
+	    "\"reset_unit\":\"epoch_s\"}},");
+	judge(200, "X-R: 0\nX-T: 1699996430\n"
+	    "Date: Tue, 14 Nov 2023 21:13:20 GMT\n", "{}", &b);
+	assert_int_equal(b.reset_ms, NOW + 30000);
+	/* Seconds are none of its. */
+	judge(200, "X-R: 0\nX-T: 1700000030\n"
+	    "Date: Tue, 14 Nov 2023 22:13:02 GMT\n", "{}", &b);
+	assert_int_equal(b.reset_ms, NOW + 30000);
+	judge(200, "X-R: 0\nX-T: 30\nDate: Fri, 14 Nov 2031 22:13:02 GMT\n",
+	    "{}", &b);
+	assert_int_equal(b.reset_ms, 0);
+	manifest_unref(m);
 	parse("\"limits\":{\"headers\":{\"usage\":\"X-U\"}},");
 	judge(200, "X-U: api-usage=18/15000; per-app-api-usage=17/250(a=b)\n",
 	    "{}", &b);
