@@ -346,7 +346,7 @@ finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 	if (take_fields(d, body))
 		return (-1);
 	memcpy(body->lack, d->lack, sizeof(body->lack));
-	body->hash = hash64(HASH_KEY, d->body.p, d->body.len);
+	body->hash = hash64_long(HASH_KEY, d->body.p, d->body.len);
 	return (decode_json_rows_finish(d, page));
 }
 
