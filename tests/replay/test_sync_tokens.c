@@ -468,6 +468,44 @@ test_conditions_that_ask(void ** state)
 	rig_free(g);
 }
 
+/* Parts that a condition names one by one have each its own cursor. */
+static void
+test_conditions_of_parts(void ** state)
+{
+	static const char * const ents[] = { "own", "down", "tokens" };
+	struct rig * g;
+	struct sync_def * d;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		g = rig_new("{}");
+		d = rig_def(ents[i], INC ",\"where\":\"box = 'b1' OR box = "
+		    "'b2' OR (box = 'b3' AND rev > 0)\"");
+		fill(g, 24);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_COMPLETE);
+		assert_int_equal(g->res.p.written, 18);
+		/* Of the second much later than of the first. */
+		for (k = 0; k < 3; k++) {
+			rig_touch(g, 1);
+			fake_loop_advance(g->L, 60000);
+			rig_touch(g, 0);
+			fake_loop_advance(g->L, 60000);
+			rig_run(g, d, 0);
+			rig_is(g, SYNC_COMPLETE);
+			assert_int_equal(g->res.p.written, 2);
+			rig_touch(g, 4);
+			fake_loop_advance(g->L, 60000);
+			rig_run(g, d, 0);
+			rig_is(g, SYNC_COMPLETE);
+			assert_int_equal(g->res.p.written, 1);
+		}
+		sync_def_unref(d);
+		rig_free(g);
+	}
+}
+
 /* Parts that were forgotten in mid-list, or more than once, do not hide that another
  * told only what changed: what that one did not tell is not taken for deleted. */
 static void
@@ -524,6 +562,7 @@ main(void)
 		cmocka_unit_test(test_forgotten_again),
 		cmocka_unit_test(test_by_values_again),
 		cmocka_unit_test(test_conditions_that_ask),
+		cmocka_unit_test(test_conditions_of_parts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
