@@ -343,6 +343,10 @@ query_feed_start(struct query_feeds * fs, const struct query_choice * ch,
 	struct query_feed * f;
 	struct err e;
 
+	/* Of parts that have a cursor each one is given at a time. */
+	if (fs->v->q->opts.sync != NULL &&
+	    fs->v->q->opts.sync->cursors != NULL)
+		return;
 	/* Errors come again to who needs it. */
 	if (find(fs, key, hash) != NULL ||
 	    (f = feed_new(fs, ch, key, hash, &e)) == NULL)

@@ -1,7 +1,9 @@
 /* One entity of a run: its writer, and what came of it. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/hash64.h"
@@ -174,6 +176,30 @@ identify(struct sync_leg * l)
 	snprintf(l->of, sizeof(l->of), "%016llx", (unsigned long long)h);
 }
 
+int
+sync_leg_asks_more(const struct sync_leg * l)
+{
+	const char * p = log_or_empty(l->r->d->where), * from;
+	char quote = '\0';
+
+	while (*p != '\0') {
+		from = p;
+		while (isalnum((unsigned char)*p) || *p == '_')
+			p++;
+		if (quote == '\0' && p - from == 6 &&
+		    strncasecmp(from, "select", 6) == 0)
+			return (1);
+		if (p > from)
+			continue;
+		if (quote == '\0' && strchr("'\"`", *p) != NULL)
+			quote = *p;
+		else if (*p == quote)
+			quote = '\0';
+		p++;
+	}
+	return (0);
+}
+
 static void
 pick_resume(struct sync_leg * l, const json_t * rec)
 {
@@ -237,6 +263,9 @@ leg_plain(struct sync_run * r, size_t i, struct err * e)
 	/* Of a whole connector each entity that has no such column is read whole. */
 	column = r->d->incremental;
 	if (column != NULL && r->d->whole && manifest_column(ent, column) < 0)
+		column = NULL;
+	/* Part by part is no way to find what a condition asks for besides. */
+	if (column != NULL && ent->cursor_per_part && sync_leg_asks_more(l))
 		column = NULL;
 	if (pick_columns(l, e))
 		goto fail;

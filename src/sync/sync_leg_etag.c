@@ -36,7 +36,7 @@ is_asked(const struct sync_leg * l)
 {
 	size_t i;
 
-	if ((l->r->flags & SYNC_RUN_FULL) != 0 ||
+	if ((l->r->flags & SYNC_RUN_FULL) != 0 || sync_leg_asks_more(l) ||
 	    l->by_part || l->win.on || l->cu.fills || l->resume != NULL)
 		return (0);
 	/* What is asked for row by row changes by itself. */

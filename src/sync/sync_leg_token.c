@@ -229,7 +229,7 @@ sync_leg_token(struct sync_leg * l, const char * name, struct err * e)
 {
 	uint64_t h;
 
-	if (!is_by_part(l->ent, name))
+	if (!is_by_part(l->ent, name) || sync_leg_asks_more(l))
 		return (0);
 	l->by_part = 1;
 	l->own = name;

@@ -207,25 +207,33 @@ is_same(const struct value * a, const struct value * b)
 	    a->d <= (double)b->i : a->type == VALUE_INT && a->i == b->i);
 }
 
-void
-sync_plan_probed(struct sync_leg * l, const struct query_scan * s)
+/* Whether ${op} ${bound} goes down: the condition may have another on that column. */
+static int
+sends_bound(const struct sync_leg * l, const struct plan * p, unsigned op,
+    int64_t bound)
 {
-	const struct plan_pred * d = s->plan->preds;
+	const struct plan_pred * d = p->preds;
 	size_t i, col = (size_t)(l->cu.col - l->ent->columns);
 	char text[RFC3339_LEN];
 	struct value v;
+
+	set_bound(l, bound, text, &v);
+	for (i = 0; i < p->npreds; i++, d++)
+		if (d->column == col && d->op == op && d->nvalues == 1 &&
+		    is_pushed(d) && is_same(d->values, &v))
+			return (1);
+	return (0);
+}
+
+void
+sync_plan_probed(struct sync_leg * l, const struct query_scan * s)
+{
 	int64_t from;
 
 	l->probe_ordered = s->ordered;
-	l->probe_filtered = 0;
-	if (!asked_from(l, &from))
-		return;
-	set_bound(l, from, text, &v);
-	/* The condition may have another bound on that column. */
-	for (i = 0; i < s->plan->npreds; i++, d++)
-		if (d->column == col && d->op == OP_GE && d->nvalues == 1 &&
-		    is_pushed(d) && is_same(d->values, &v))
-			l->probe_filtered = 1;
+	l->probe_filtered = asked_from(l, &from) &&
+	    sends_bound(l, s->plan, OP_GE, from) && (!has_end(l) ||
+	    sends_bound(l, s->plan, OP_LT, l->win.hi));
 }
 
 static int

@@ -237,6 +237,10 @@ uint64_t sync_leg_passed(const struct sync_leg * l);
  * so well that what is not there any more may be told from it. */
 int sync_leg_judge(struct sync_leg * l);
 
+/** sync_leg_asks_more(l): Whether the condition asks for rows of the entity besides
+ * (a SELECT in it): it has to be given all, not what changed. */
+int sync_leg_asks_more(const struct sync_leg * l);
+
 /** sync_leg_by_value(l, name, e): Its cursor is the column ${name}'s value. */
 int sync_leg_by_value(struct sync_leg * l, const char * name, struct err * e)
     MUST_CHECK;

@@ -102,7 +102,8 @@ sync_tokens_row(const struct sync_tokens * t, uint64_t part)
 	char name[PART_LEN];
 
 	snprintf(name, sizeof(name), "%016" PRIx64, part);
-	return (json_object_get(t->now, name));
+	return (json_object_get(t->uses && json_object_get(t->seen, name) !=
+	    NULL ? t->old : t->now, name));
 }
 
 const json_t *
@@ -112,13 +113,16 @@ sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 	const json_t * row;
 
 	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	/* The same once more, for other rows of it. */
+	if (json_object_get(t->seen, name) != NULL)
+		return (json_object_get(t->old, name));
 	if (json_object_size(t->seen) < PARTS_MAX)
 		t->failed |= json_object_set_new(t->seen, name,
 		    t->changes_only ? json_deep_copy(in) : json_null()) != 0;
 	row = t->uses ? json_object_get(t->now, name) : NULL;
 	if (row != NULL) {
-		t->failed |= json_object_set_new(t->old, name,
-		    json_null()) != 0;
+		t->failed |= json_object_set(t->old, name,
+		    json_object_get(t->now, name)) != 0;
 		return (row);
 	}
 	if (t->changes_only)

@@ -28,7 +28,7 @@ struct sync_tokens {
 	int changes_only;       /* a part without one is read whole besides */
 	json_t * now;           /* part -> row: as they are now */
 	json_t * seen;          /* part -> its inputs (null: nobody needs them) */
-	json_t * old;           /* parts that began at a token */
+	json_t * old;           /* parts that began at a row, and that */
 	json_t * held;          /* part -> row, until it was read whole */
 	json_t * fresh;         /* inputs of parts that are to be read whole */
 	size_t fresh_at;
@@ -49,7 +49,8 @@ int sync_tokens_load(struct sync_tokens * t, const char * key,
 void sync_tokens_free(struct sync_tokens * t);
 
 /** sync_tokens_begin(t, part, in): The row that the part begins at (borrowed), or
- * NULL.  sync_tokens_row(t, part): The one it has now, used or not. */
+ * NULL.  sync_tokens_row(t, part): That row; or of one that is read from its beginning
+ * though there is one, the one it has now. */
 const json_t * sync_tokens_begin(struct sync_tokens * t, uint64_t part,
     const json_t * in);
 const json_t * sync_tokens_row(const struct sync_tokens * t, uint64_t part);

@@ -423,6 +423,89 @@ test_by_values_again(void ** state)
 	rig_free(g);
 }
 
+/* A condition that asks for rows besides is given all there are, and its asking moves
+ * no cursor. */
+static void
+test_conditions_that_ask(void ** state)
+{
+	static const char * const ents[] = { "token", "tokens", "own", "down",
+	    "some", "tags", "tagparts" };
+	char more[200], table[20];
+	struct sync_def * d;
+	struct rig * g;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 7; i++) {
+		g = rig_new("{}");
+		snprintf(more, sizeof(more), "%s,\"where\":\"rev > 0 AND "
+		    "EXISTS (SELECT 1 FROM it.%s x WHERE x.id = 1)\"",
+		    i == 5 ? "" : INC, ents[i]);
+		snprintf(table, sizeof(table), "t-%s", ents[i]);
+		d = rig_def(ents[i], more);
+		fill(g, 3);
+		for (k = 0; k < 4; k++) {
+			rig_run(g, d, 0);
+			rig_is(g, SYNC_COMPLETE);
+			assert_true(rig_same(g, table));
+			assert_int_equal(g->unmodified, 0);
+			fill(g, k % 2);
+			rig_touch(g, 2);
+			fake_loop_advance(g->L, 60000);
+		}
+		sync_def_unref(d);
+		rig_free(g);
+	}
+	/* A word of a text is none. */
+	g = rig_new("{}");
+	d = rig_def("token", INC ",\"where\":\"'a select' <> 'b' AND \\\"rev\\\" > "
+	    "0\"");
+	fill(g, 7);
+	run(g, d, 7, 2);
+	run(g, d, 0, 1);
+	assert_int_equal(g->begins, 0);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* Parts that a condition names one by one have each its own cursor. */
+static void
+test_conditions_of_parts(void ** state)
+{
+	static const char * const ents[] = { "own", "down", "tokens" };
+	struct rig * g;
+	struct sync_def * d;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		g = rig_new("{}");
+		d = rig_def(ents[i], INC ",\"where\":\"box = 'b1' OR box = "
+		    "'b2' OR (box = 'b3' AND rev > 0)\"");
+		fill(g, 24);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_COMPLETE);
+		assert_int_equal(g->res.p.written, 18);
+		/* Of the second much later than of the first. */
+		for (k = 0; k < 3; k++) {
+			rig_touch(g, 1);
+			fake_loop_advance(g->L, 60000);
+			rig_touch(g, 0);
+			fake_loop_advance(g->L, 60000);
+			rig_run(g, d, 0);
+			rig_is(g, SYNC_COMPLETE);
+			assert_int_equal(g->res.p.written, 2);
+			rig_touch(g, 4);
+			fake_loop_advance(g->L, 60000);
+			rig_run(g, d, 0);
+			rig_is(g, SYNC_COMPLETE);
+			assert_int_equal(g->res.p.written, 1);
+		}
+		sync_def_unref(d);
+		rig_free(g);
+	}
+}
+
 /* Parts that were forgotten in mid-list, or more than once, do not hide that another
  * told only what changed: what that one did not tell is not taken for deleted. */
 static void
@@ -478,6 +561,8 @@ main(void)
 		cmocka_unit_test(test_rows_of_another_generation),
 		cmocka_unit_test(test_forgotten_again),
 		cmocka_unit_test(test_by_values_again),
+		cmocka_unit_test(test_conditions_that_ask),
+		cmocka_unit_test(test_conditions_of_parts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

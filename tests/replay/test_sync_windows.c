@@ -345,6 +345,33 @@ test_gap_of_a_run_that_fails(void ** state)
 	}
 }
 
+/* A condition leaves them windows; but with a bound of its own, that goes down in place
+ * of theirs, each would be all that is left: so it is read at once. */
+static void
+test_where(void ** state)
+{
+	static const char * const where[] = { "rev > 0", "updated < '2030-01-01'" };
+	struct rig * g;
+	struct sync_def * d;
+	char more[100];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		g = rig_new("{}");
+		snprintf(more, sizeof(more), INC ",\"where\":\"%s\"", where[i]);
+		d = rig_def("steps", more);
+		fill(g, 60, MINUTE);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_COMPLETE);
+		assert_true(rig_same(g, "t-steps"));
+		assert_in_range(g->windows, i == 0 ? 5 : 1, i == 0 ? 8 : 1);
+		assert_int_equal(g->pages, i == 0 ? g->res.p.calls : 12);
+		sync_def_unref(d);
+		rig_free(g);
+	}
+}
+
 /* The calls of all windows count. */
 static void
 test_max_api_calls(void ** state)
@@ -384,6 +411,7 @@ main(void)
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_gap_of_a_run_that_fails),
 		cmocka_unit_test(test_max_api_calls),
+		cmocka_unit_test(test_where),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
