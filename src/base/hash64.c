@@ -1,6 +1,9 @@
 #include "base/hash64.h"
 
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 static inline uint64_t
 mix(uint64_t a, uint64_t b)
@@ -82,4 +85,41 @@ hash64(uint64_t key, const char * s, size_t n)
 		b = r8(p + i - 8);
 	}
 	return (mix(s1 ^ (uint64_t)n, mix(a ^ s1, b ^ key)));
+}
+
+#ifdef __x86_64__
+#define LANES 8
+
+/* A round of AES a block: it spreads what was before, and takes the block in.  The
+ * lanes are apart, so that no round waits for the one of another. */
+static __attribute__((target("aes"))) uint64_t
+long_aes(uint64_t key, const char * s, size_t n)
+{
+	__m128i lane[LANES];
+	char end[16 * LANES];
+	size_t i;
+
+	for (i = 0; i < LANES; i++)
+		lane[i] = _mm_set_epi64x((long long)(key ^ S0),
+		    (long long)(key + i * S1));
+	for (; n >= 16 * LANES; n -= 16 * LANES, s += 16 * LANES)
+#pragma GCC unroll 8
+		for (i = 0; i < LANES; i++)
+			lane[i] = _mm_aesenc_si128(lane[i], _mm_loadu_si128(
+			    (const __m128i *)(const void *)(s + 16 * i)));
+	for (i = 0; i < LANES; i++)
+		_mm_storeu_si128((__m128i *)(void *)(end + 16 * i),
+		    _mm_aesenc_si128(lane[i], lane[(i + 1) % LANES]));
+	return (hash64(hash64(key, end, sizeof(end)), s, n));
+}
+#endif
+
+uint64_t
+hash64_long(uint64_t key, const char * s, size_t n)
+{
+#ifdef __x86_64__
+	if (n >= 512 && __builtin_cpu_supports("aes"))
+		return (long_aes(key, s, n));
+#endif
+	return (hash64(key, s, n));
 }

@@ -10,6 +10,9 @@
 /* No reset lies further away; a header read in a wrong unit does. */
 #define RESET_MAX_MS ((int64_t)7 * 86400 * 1000)
 
+/* Answers are on their way for less. */
+#define CLOCK_LEAST_MS INT64_C(60000)
+
 /* Where the ${sep} behind ${v} is, before ${end}; else ${end}. */
 static const char *
 next_sep(const char * v, const char * end, const char * sep)
@@ -208,9 +211,21 @@ usage_of(const struct http_res * res, const char * name,
 	b->remaining = used < of ? (int64_t)(of - used) : 0;
 }
 
+/* How much their clock is ahead of ours, where it is another. */
 static int64_t
-reset_of(const struct manifest_limits * l, const char * v, int64_t now_ms)
+ahead_ms(const struct http_res * res, int64_t now_ms)
 {
+	int64_t date = http_res_date(res);
+
+	return (date < 0 || llabs(date - now_ms) < CLOCK_LEAST_MS ? 0 :
+	    date - now_ms);
+}
+
+static int64_t
+reset_of(const struct manifest_limits * l, const struct http_res * res,
+    const char * v, int64_t now_ms)
+{
+	int is_moment = l->unit != RESET_DELTA_S && l->unit != RESET_DURATION;
 	int64_t n = number_of(v), ms = -1;
 	struct err e;
 
@@ -242,6 +257,8 @@ reset_of(const struct manifest_limits * l, const char * v, int64_t now_ms)
 			ms = -1;
 		break;
 	}
+	if (ms >= 0 && is_moment && (ms -= ahead_ms(res, now_ms)) < 0)
+		ms = 0;
 	return (ms > now_ms + RESET_MAX_MS ? -1 : ms);
 }
 
@@ -256,5 +273,6 @@ answer_budget(const struct manifest_limits * l, const struct http_res * res,
 	b->remaining = number_of(text_of(res, l->remaining, &s, text));
 	b->limit = number_of(text_of(res, l->limit, &s, text));
 	usage_of(res, l->usage, b);
-	b->reset_ms = reset_of(l, text_of(res, l->reset, &s, text), now_ms);
+	b->reset_ms = reset_of(l, res, text_of(res, l->reset, &s, text),
+	    now_ms);
 }

@@ -281,6 +281,22 @@ until_reset(const struct answer_budget * b, int64_t now_ms)
 	return (b->reset_ms > now_ms ? b->reset_ms - now_ms : -1);
 }
 
+/* The budget that a refusal is of: one of which nothing is left, if any. */
+static void
+budget_of(const struct manifest * m, const struct http_res * res,
+    int64_t now_ms, struct answer_budget * b)
+{
+	struct answer_budget one;
+	size_t i;
+
+	answer_budget(&m->limits, res, now_ms, b);
+	for (i = 0; i < m->nbuckets && b->remaining != 0; i++) {
+		answer_budget(&m->buckets[i], res, now_ms, &one);
+		if (one.remaining == 0)
+			*b = one;
+	}
+}
+
 static enum answer_kind
 rate_limited(const struct manifest * m, const struct http_res * res,
     const json_t * body, const char * url, int64_t now_ms,
@@ -292,7 +308,7 @@ rate_limited(const struct manifest * m, const struct http_res * res,
 	int64_t wait;
 
 	err_from_http(&h, res, url);
-	answer_budget(&m->limits, res, now_ms, &b);
+	budget_of(m, res, now_ms, &b);
 	wait = h.retry_after_ms;
 	if (wait < 0 && b.remaining <= 0)
 		wait = until_reset(&b, now_ms);
@@ -383,7 +399,7 @@ judge(const struct manifest * m, const struct http_res * res,
 		return (ANSWER_OK);
 	if (res->status == 304)
 		return (ANSWER_NOT_MODIFIED);
-	answer_budget(&m->limits, res, now_ms, &b);
+	budget_of(m, res, now_ms, &b);
 	/* Who has nothing left is not forbidden to ask, only to ask now. */
 	if (res->status == 429 || (res->status == 403 && b.remaining == 0))
 		return (rate_limited(m, res, body, url, now_ms, NULL, e));

@@ -171,6 +171,8 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	d->plan = plan;
 	d->page = page_new(plan->ent->ncolumns);
 	if (d->page == NULL || make_room(d)) {
+		/* What was learned is another plan's. */
+		decode_json_shape_begin(d, 0);
 		d->failed = 1;
 		return (err_nomem(&d->err, "a page"));
 	}
@@ -346,7 +348,7 @@ finish(struct decode_json * d, struct page ** page, struct decode_body * body)
 	if (take_fields(d, body))
 		return (-1);
 	memcpy(body->lack, d->lack, sizeof(body->lack));
-	body->hash = hash64(HASH_KEY, d->body.p, d->body.len);
+	body->hash = hash64_long(HASH_KEY, d->body.p, d->body.len);
 	return (decode_json_rows_finish(d, page));
 }
 

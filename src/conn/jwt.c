@@ -5,6 +5,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/obj_mac.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,16 @@ raw_ecdsa(unsigned char * sig, size_t * n)
 	return (rc);
 }
 
+/* Other curves have 256 bits, too. */
+static int
+is_p256(const EVP_PKEY * k)
+{
+	char name[64];
+
+	return (EVP_PKEY_get_group_name(k, name, sizeof(name), NULL) == 1 &&
+	    strcmp(name, SN_X9_62_prime256v1) == 0);
+}
+
 static int
 sign_key(const char * alg, const char * key, size_t nkey, const char * s,
     size_t n, unsigned char * sig, size_t * nsig, struct err * e)
@@ -121,7 +132,7 @@ sign_key(const char * alg, const char * key, size_t nkey, const char * s,
 	if (k == NULL)
 		return (-1);
 	if (EVP_PKEY_get_base_id(k) != (is_ec ? EVP_PKEY_EC : EVP_PKEY_RSA) ||
-	    (is_ec && EVP_PKEY_get_bits(k) != 256))
+	    (is_ec && !is_p256(k)))
 		err_set(e, ERR_CONFIG, "key", "the private key is of another "
 		    "kind than %s takes", is_ec ? "ES256 (P-256)" : "RS256 "
 		    "(RSA)");

@@ -132,7 +132,7 @@ turn_of(const struct limit_scope * s, double n, int64_t now)
 	int64_t from = s->blocked_us > now ? s->blocked_us : now;
 	double lack;
 
-	if (s->rate <= 0)
+	if (s->rate <= 0 || n <= 0)
 		return (from);
 	lack = s->owed + n - limits_scope_saved(s, from);
 	return (lack <= 1e-6 ? from : from + (int64_t)(lack / s->rate * 1e6));
@@ -171,7 +171,8 @@ wait_until(struct limit_scope * s, int64_t us)
 	return (1);
 }
 
-/* Join the queue of its ${i}-th budget. */
+/* Join the queue of its ${i}-th budget; who owes nothing there goes before those
+ * who wait for tokens. */
 static void
 join(struct limit_wait * w, unsigned i)
 {
@@ -179,9 +180,12 @@ join(struct limit_wait * w, unsigned i)
 	int64_t us = turn_of(s, w->owes[i], clock_mono_us());
 
 	w->at = i;
-	w->prevp = s->tail;
-	*s->tail = w;
-	s->tail = &w->next;
+	w->prevp = w->owes[i] > 0 ? s->tail : &s->head;
+	if ((w->next = *w->prevp) != NULL)
+		w->next->prevp = &w->next;
+	else
+		s->tail = &w->next;
+	*w->prevp = w;
 	s->nwaiting++;
 	s->owed += w->owes[i];
 	if (w->until_us != 0 && w->until_us < us)
@@ -274,6 +278,9 @@ on_shared(void * arg, int64_t wait_ms, const struct err * e)
 		n = owed_by(s->head);
 	us = e != NULL ? tokenbucket_take(&s->tb, n, clock_mono_us()) :
 	    wait_ms * 1000;
+	/* Who came before the one it was asked for has nothing to wait for. */
+	if (owed_by(s->head) <= 0)
+		us = 0;
 	if (us == 0 && !is_paid(s, n))
 		return;
 	/* For the next in the queue; before this one is told, who may be the
@@ -342,7 +349,7 @@ add_stage(struct limit_wait * w, const struct connector * c,
 	if (s == NULL)
 		return (-1);
 	w->scopes[w->n] = s;
-	w->owes[w->n++] = n;
+	w->owes[w->n++] = limits_scope_rate(c, b) > 0 ? n : 0;
 	s->nusers++;
 	return (0);
 }

@@ -56,6 +56,11 @@ void limits_scope_free(struct limit_scope * s);
 int limits_scope_is_there(const struct connector * c,
     const struct manifest_limits * b);
 
+/** limits_scope_rate(c, b): How fast ${c} may take of its budget ${b}; 0: no bound,
+ * whatever others of the scope have. */
+double limits_scope_rate(const struct connector * c,
+    const struct manifest_limits * b);
+
 /** limits_scope_saved(s, us): What is in the bucket at ${us}. */
 double limits_scope_saved(const struct limit_scope * s, int64_t us);
 

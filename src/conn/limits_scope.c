@@ -165,31 +165,38 @@ limits_scope_saved(const struct limit_scope * s, int64_t us)
 	return (have < s->burst ? have : s->burst);
 }
 
-/* Who asked last says how fast; a bucket begins full, and keeps what is in it
- * when that changes: others of the scope may have it otherwise. */
+double
+limits_scope_rate(const struct connector * c, const struct manifest_limits * l)
+{
+	/* OPTIONS are of the connector's own budget. */
+	return (l->name == NULL && c->opt.rate_limit > 0 ? c->opt.rate_limit :
+	    l->rate);
+}
+
+/* Who asked last says how fast, if he has a rate at all; a bucket begins full, and
+ * keeps what is in it when that changes: others of the scope may have it
+ * otherwise. */
 static void
 set_rate(struct limit_scope * s, const struct connector * c,
     const struct manifest_limits * l)
 {
-	/* OPTIONS are of the connector's own budget. */
 	double opt = l->name == NULL ? c->opt.rate_limit : 0;
 	double opt_burst = l->name == NULL ? c->opt.rate_limit_burst : 0;
 	int64_t now = clock_mono_us();
 	double had = s->rate > 0 ? limits_scope_saved(s, now) : -1;
-	double rate = opt > 0 ? opt : l->rate;
+	double rate = limits_scope_rate(c, l);
 	double burst = opt_burst > 0 ? opt_burst : opt > 0 ? 0 : l->burst;
 
+	if (rate <= 0)
+		return;
 	if (burst < 1)
 		burst = rate > 1 ? rate : 1;
-	if (rate <= 0)
-		rate = 0;
 	if (fabs(rate - s->rate) < 1e-9 && fabs(burst - s->burst) < 1e-9)
 		return;
 	s->rate = rate;
 	s->burst = burst;
-	if (rate > 0)
-		tokenbucket_init(&s->tb, rate, burst, now);
-	if (rate > 0 && had >= 0 && had < burst)
+	tokenbucket_init(&s->tb, rate, burst, now);
+	if (had >= 0 && had < burst)
 		s->tb.have = had;
 }
 

@@ -454,7 +454,8 @@ judged(struct reader_call * c, const struct http_res * res)
 	}
 	switch (kind) {
 	case ANSWER_OK:
-		if (res->status == 204)
+		/* CSV has its header at least: nothing is none of it. */
+		if (res->status == 204 && r->plan->ent->decode != DECODE_CSV)
 			reader_call_done(c, NULL);
 		else
 			decoded(c, res, 0);

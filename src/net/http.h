@@ -118,7 +118,7 @@ const char * http_res_header(const struct http_res * res, const char * name);
 int64_t http_res_date(const struct http_res * res);
 
 /** http_res_retry_after(res): What its Retry-After (seconds or a date) asks for, in
- * ms from now; -1: nothing. */
+ * ms from now; -1: nothing, or what lies more than a week ahead. */
 int64_t http_res_retry_after(const struct http_res * res);
 
 /** http_hdrs_all(res, name, out): Append the values of all such headers, ", "

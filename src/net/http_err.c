@@ -9,7 +9,8 @@
 #include "net/http_internal.h"
 
 #define LINE_MAX_SHOWN 160
-#define RETRY_MAX_S INT64_C(1000000000)
+/* Nobody is sent away for longer: what is beyond was meant otherwise. */
+#define RETRY_MAX_MS ((int64_t)7 * 86400 * 1000)
 
 /* Where a transfer that hangs is hanging. */
 static const char *
@@ -253,23 +254,29 @@ int64_t
 http_res_retry_after(const struct http_res * res)
 {
 	const char * v = http_res_header(res, "Retry-After");
+	int64_t ms, date;
 	char * end;
-	long long s;
-	int64_t ms;
 	time_t t;
 
 	if (v == NULL)
 		return (-1);
 	if (isdigit((unsigned char)v[0])) {
-		s = strtoll(v, &end, 10);
-		if (*end != '\0')
+		if ((ms = strtoll(v, &end, 10)) > RETRY_MAX_MS / 1000)
 			return (-1);
-		return ((s > RETRY_MAX_S ? RETRY_MAX_S : s) * 1000);
+		/* A part of a second is one. */
+		if (*end == '.' && isdigit((unsigned char)end[1])) {
+			end++;
+			ms += strspn(end, "0") < strspn(end, "0123456789");
+			end += strspn(end, "0123456789");
+		}
+		return (*end != '\0' ? -1 : ms * 1000);
 	}
 	if ((t = curl_getdate(v, NULL)) == (time_t)-1)
 		return (-1);
-	ms = (int64_t)t * 1000 - clock_wall_ms();
-	return (ms < 0 ? 0 : ms);
+	/* It is by their clock. */
+	date = http_res_date(res);
+	ms = (int64_t)t * 1000 - (date > 0 ? date : clock_wall_ms());
+	return (ms > RETRY_MAX_MS ? -1 : ms < 0 ? 0 : ms);
 }
 
 /* The first line of a body meant for people, or "". */

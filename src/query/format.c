@@ -14,7 +14,7 @@ struct query_format {
 	enum query_format_kind kind;
 	struct buf * out;
 	size_t n;
-	struct buf keys; /* of an object: each as "name":, one after another */
+	struct buf keys; /* of an object: as {"a":, then ,"b": and so on */
 	size_t * key_end;
 	char * is_json;  /* flags a column */
 	char * is_bool;
@@ -153,6 +153,7 @@ keep_columns(struct query_format * f, size_t n, const char * const * names,
 		f->is_bool[i] = strcasecmp(types[i], "BOOLEAN") == 0;
 		if ((name = unique(&nm, names[i])) == NULL)
 			break;
+		buf_addc(&f->keys, i > 0 ? ',' : '{');
 		buf_add_json_str(&f->keys, name, strlen(name));
 		buf_addc(&f->keys, ':');
 		free(name);
@@ -390,17 +391,19 @@ query_format_row(struct query_format * f, size_t n,
 	if (f->kind == QUERY_FORMAT_JSON)
 		buf_adds(b, f->rows > 0 ? ",\n" : "\n");
 	f->rows++;
-	if (f->kind != QUERY_FORMAT_CSV)
+	if (n == 0 && f->kind != QUERY_FORMAT_CSV)
 		buf_addc(b, objects ? '{' : '[');
 	for (i = 0; i < n; i++) {
-		if (i > 0)
-			buf_addc(b, ',');
 		if (f->kind == QUERY_FORMAT_CSV) {
+			if (i > 0)
+				buf_addc(b, ',');
 			add_csv_value(f, &v[i]);
 			continue;
 		}
 		if (objects)
 			buf_add(b, f->keys.p + key, f->key_end[i] - key);
+		else
+			buf_addc(b, i > 0 ? ',' : '[');
 		key = f->key_end[i];
 		add_json_value(f, i, &v[i]);
 	}

@@ -46,7 +46,7 @@ for status, cls, word in ((401, "config", "credentials"),
     t.ok(err and err["code"] == "http_%d" % status and word in err["message"]
          and "because" in err["message"] and (index in err["message"] or es.url in err["message"]) and
          v["verdict"] == "failed" and v["last_error"].startswith(cls + ": ") and
-         v["enabled"] == (cls != "config") and logged(sync, cls),
+         v["enabled"] == (cls != "config") and wait(lambda: logged(sync, cls)),
          "%d: %s" % (status, cls), (err, v))
     es.spoil = lambda *a: None
     if cls == "config":

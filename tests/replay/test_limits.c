@@ -311,6 +311,52 @@ test_scope(void ** state)
 	rig_free(g);
 }
 
+/* What one of a scope has in OPTIONS binds that one, and whoever else asks. */
+static void
+test_scope_options(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"scope\":\"all\"},", ITEMS,
+	    "{}");
+	json_t * o = json_pack("{s:i}", "rate_limit", 1);
+	struct connector * bound, * own = g->c;
+	struct taker t[6], free_one;
+	struct err e;
+	int i;
+
+	(void)state;
+	bound = connector_new(g->m, "id-2", "bound", NULL, o, &e);
+	assert_non_null(bound);
+	for (i = 0; i < 6; i++) {
+		g->c = bound;
+		take(g, &t[i], 0);
+		g->c = own;
+		take(g, &free_one, 0);
+		fake_loop_settle(g->L);
+		assert_int_equal(free_one.calls, 1);
+		assert_int_equal(free_one.waited, 0);
+	}
+	fake_loop_advance(g->L, 6000);
+	for (i = 0; i < 6; i++)
+		assert_in_range(t[i].at, i * 1000, i * 1000 + 1);
+	/* Nobody asks while the service says so; who is not bound goes first. */
+	limits_block(g->env.limits, own, NULL, 1000);
+	g->c = bound;
+	for (i = 0; i < 3; i++)
+		take(g, &t[i], 0);
+	g->c = own;
+	take(g, &free_one, 0);
+	fake_loop_advance(g->L, 999);
+	assert_int_equal(free_one.calls, 0);
+	fake_loop_advance(g->L, 10);
+	assert_int_equal(free_one.calls, 1);
+	assert_int_equal(t[1].calls, 0);
+	fake_loop_advance(g->L, 3000);
+	assert_int_equal(t[2].calls, 1);
+	json_decref(o);
+	connector_unref(bound);
+	rig_free(g);
+}
+
 int
 main(void)
 {
@@ -320,7 +366,7 @@ main(void)
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_learnt), cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_scope),
+		cmocka_unit_test(test_scope), cmocka_unit_test(test_scope_options),
 	};
 
 	return (cmocka_run_group_tests_name("limits", tests, NULL, NULL));

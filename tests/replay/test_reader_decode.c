@@ -170,6 +170,9 @@ test_csv(void ** state)
 	g->ctx.no_cache = 1;
 	(void)rig_read(g, "items", "");
 	rig_error(g, ERR_PERMANENT, "csv", "line 2: more fields");
+	rig_script(g, "/i?n=2&p=1", { .status = 204 });
+	(void)rig_read(g, "items", "");
+	rig_error(g, ERR_PERMANENT, "csv", "header is missing");
 	rig_free(g);
 }
 

@@ -293,6 +293,20 @@ test_budget(void ** state)
 		    cases[i].want - NOW);
 		manifest_unref(m);
 	}
+	/* Theirs is an hour behind ours. */
+	parse("\"limits\":{\"headers\":{\"remaining\":\"X-R\",\"reset\":\"X-T\","
+	    "\"reset_unit\":\"epoch_s\"}},");
+	judge(200, "X-R: 0\nX-T: 1699996430\n"
+	    "Date: Tue, 14 Nov 2023 21:13:20 GMT\n", "{}", &b);
+	assert_int_equal(b.reset_ms, NOW + 30000);
+	/* Seconds are none of its. */
+	judge(200, "X-R: 0\nX-T: 1700000030\n"
+	    "Date: Tue, 14 Nov 2023 22:13:02 GMT\n", "{}", &b);
+	assert_int_equal(b.reset_ms, NOW + 30000);
+	judge(200, "X-R: 0\nX-T: 30\nDate: Fri, 14 Nov 2031 22:13:02 GMT\n",
+	    "{}", &b);
+	assert_int_equal(b.reset_ms, 0);
+	manifest_unref(m);
 	parse("\"limits\":{\"headers\":{\"usage\":\"X-U\"}},");
 	judge(200, "X-U: api-usage=18/15000; per-app-api-usage=17/250(a=b)\n",
 	    "{}", &b);
@@ -305,6 +319,18 @@ test_budget(void ** state)
 		assert_int_equal(b.limit, -1);
 		assert_int_equal(b.remaining, -1);
 	}
+	manifest_unref(m);
+	/* A bucket's headers say when it is full again, too. */
+	parse("\"limits\":{\"headers\":{\"remaining\":\"X-R\"},\"buckets\":{\"q\":{"
+	    "\"headers\":{\"remaining\":\"X-Q\",\"reset\":\"X-QT\","
+	    "\"reset_unit\":\"delta_s\"}}}},");
+	assert_int_equal(judge(429, "X-R: 7\nX-Q: 0\nX-QT: 5\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 5000);
+	assert_int_equal(judge(403, "X-R: 7\nX-Q: 0\nX-QT: 5\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(judge(403, "X-R: 7\nX-Q: 1\nX-QT: 5\n", "", NULL),
+	    ANSWER_ERROR);
 	manifest_unref(m);
 	parse("");
 	judge(200, "X-R: 0\n", "{}", &b);

@@ -119,6 +119,62 @@ test_known_constants_do_no_harm(void ** state)
 	}
 }
 
+/* The same of the one for long texts, in memory that ends where the text does. */
+static void
+test_long(void ** state)
+{
+	static const size_t lens[] = { 500, 512, 513, 640, 767, 1500 };
+	uint64_t h[1600], d, one;
+	char * s;
+	size_t n, i, bit;
+
+	(void)state;
+	for (n = 0; n < 1600; n++) {
+		assert_non_null(s = malloc(n + 1));
+		memset(s, 'a', n);
+		h[n] = hash64_long(7, s, n);
+		free(s);
+	}
+	assert_true(distinct(h, 1600));
+	for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		assert_non_null(s = malloc(lens[i]));
+		memset(s, '.', lens[i]);
+		one = hash64_long(99, s, lens[i]);
+		assert_true(one != hash64_long(98, s, lens[i]));
+		for (bit = 0; bit < lens[i] * 8; bit++) {
+			s[bit / 8] = (char)(s[bit / 8] ^ (1 << bit % 8));
+			d = one ^ hash64_long(99, s, lens[i]);
+			s[bit / 8] = (char)(s[bit / 8] ^ (1 << bit % 8));
+			assert_in_range(__builtin_popcountll(d), 8, 56);
+		}
+		free(s);
+	}
+}
+
+/* Pieces that change places are another text. */
+static void
+test_long_places(void ** state)
+{
+	char s[1024], c[16];
+	uint64_t h[64 * 63 / 2 + 1];
+	size_t i, k, n = 0;
+
+	(void)state;
+	for (i = 0; i < sizeof(s); i++)
+		s[i] = (char)(i / 16 + 1);
+	h[n++] = hash64_long(5, s, sizeof(s));
+	for (i = 0; i < 64; i++)
+		for (k = i + 1; k < 64; k++) {
+			memcpy(c, s + 16 * i, 16);
+			memcpy(s + 16 * i, s + 16 * k, 16);
+			memcpy(s + 16 * k, c, 16);
+			h[n++] = hash64_long(5, s, sizeof(s));
+			memcpy(s + 16 * k, s + 16 * i, 16);
+			memcpy(s + 16 * i, c, 16);
+		}
+	assert_true(distinct(h, n));
+}
+
 int
 main(void)
 {
@@ -126,6 +182,7 @@ main(void)
 		cmocka_unit_test(test_lengths), cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_known_constants_do_no_harm),
+		cmocka_unit_test(test_long), cmocka_unit_test(test_long_places),
 	};
 
 	return (cmocka_run_group_tests_name("hash64", tests, NULL, NULL));

@@ -230,7 +230,18 @@ test_err_from_http(void ** state)
 	assert_string_equal(e.code, "http_503");
 	assert_int_equal(e.retry_after_ms, 7000);
 	e = status_err("/retry-after?v=99999999999999999999");
-	assert_int_equal(e.retry_after_ms, INT64_C(1000000000000));
+	assert_int_equal(e.retry_after_ms, -1);
+	/* When, rather than how long. */
+	e = status_err("/retry-after?v=1700000000");
+	assert_int_equal(e.retry_after_ms, -1);
+	e = status_err("/retry-after?v=Sun,%2006%20Nov%202994%2008:49:37%20GMT");
+	assert_int_equal(e.retry_after_ms, -1);
+	e = status_err("/retry-after?v=1.5");
+	assert_int_equal(e.retry_after_ms, 2000);
+	e = status_err("/retry-after?v=99999999999999999999.5");
+	assert_int_equal(e.retry_after_ms, -1);
+	e = status_err("/retry-after?v=1.");
+	assert_int_equal(e.retry_after_ms, -1);
 	e = status_err("/retry-after?v=soon");
 	assert_int_equal(e.retry_after_ms, -1);
 	e = status_err("/retry-after?v=-5");

@@ -209,7 +209,8 @@ static void
 test_bad_keys(void ** state)
 {
 	EVP_PKEY * rsa = EVP_RSA_gen(2048), * p384 = EVP_EC_gen("P-384");
-	char * pem = pem_of(rsa), * ec = pem_of(p384);
+	EVP_PKEY * k1 = EVP_EC_gen("secp256k1");
+	char * pem = pem_of(rsa), * ec = pem_of(p384), * koblitz = pem_of(k1);
 
 	(void)state;
 	refused("RS256", "no key", "PEM");
@@ -217,11 +218,14 @@ test_bad_keys(void ** state)
 	refused("RS256", ec, "RS256");
 	refused("ES256", pem, "ES256");
 	refused("ES256", ec, "P-256");
+	refused("ES256", koblitz, "P-256");
 	refused("HS256", "", "empty");
 	assert_false(jwt_alg_ok("none"));
 	assert_true(jwt_alg_ok("ES256"));
 	free(pem);
 	free(ec);
+	free(koblitz);
+	EVP_PKEY_free(k1);
 	EVP_PKEY_free(rsa);
 	EVP_PKEY_free(p384);
 }
