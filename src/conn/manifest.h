@@ -208,7 +208,7 @@ struct manifest_toll {
 
 /* One way to list an entity.  The first whose inputs are all known is used. */
 struct manifest_list {
-	const char * name;         /* for EXPLAIN and fixtures */
+	const char * name;         /* no two are the same */
 	const json_t * needs;      /* array of input names */
 	int batch;                 /* so many values of the input that is needed go
 	                              in one call; 0: one */

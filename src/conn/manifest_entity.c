@@ -317,8 +317,8 @@ check_cursor(struct mread * r, const struct manifest_entity * ent)
 	if (!ent->cursor_token && tokens > 0)
 		mread_fault(r, "kind", "must be token: a list has one");
 	if (ent->cursor_token && tokens == ent->nlists)
-		mread_fault(r, "kind", "all lists have a token, and with one "
-		    "only syncs use them");
+		mread_fault(r, "kind", "all lists have a token, and such are "
+		    "for syncs only: queries need one more, without");
 	if (ent->cursor_per_part && parts == 0)
 		mread_fault(r, "per", "no list has partitions");
 	mread_leave(r, at);

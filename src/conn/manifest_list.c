@@ -397,8 +397,8 @@ check_names(struct mread * r, const struct manifest_entity * ent)
 			    0 || *ent->lists[i].name == '\0')
 				continue;
 			at = mread_enter_index(r, i);
-			mread_fault(r, "name", "lists[%zu] has the same name",
-			    k);
+			mread_fault(r, "name", "lists[%zu] has the same name; "
+			    "without one it is the url", k);
 			mread_leave(r, at);
 			break;
 		}

@@ -90,7 +90,8 @@ start(struct stmt_run * r)
 	if (types_get(runner_types(r->env->runner), a->type.s) == NULL) {
 		near = stmt_near_type(r, a->type.s);
 		stmt_error(r, a->type.off, "unknown_type", "there is no type "
-		    "%.60s%s%.60s%s; SHOW TYPES lists them", a->type.s,
+		    "%.60s%s%.60s%s; SHOW TYPES lists them, and the log says "
+		    "what is wrong with one that is left out", a->type.s,
 		    near ? " (did you mean " : "", near ? near : "",
 		    near ? "?)" : "");
 		return;

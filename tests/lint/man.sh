@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every manual page is one that mandoc has nothing to say about.
+# Every manual page is one that mandoc has nothing to say about, and in which each
+# quotation ends before the next one begins.
 set -u
 
 if ! command -v mandoc >/dev/null 2>&1; then
@@ -17,6 +18,9 @@ bad=0
 for page; do
 	n=$((n + 1))
 	said=$(mandoc -Tlint -W warning "$page" 2>&1)
+	said=$said$(mandoc -Tutf8 "$page" | LC_ALL=C sed -n \
+	    's/.\x08//g; s/‘/\x01/g; s/’/\x02/g
+	    /\x01[^\x02]*\x01\|\x02\x02/ { s/\x01/‘/g; s/\x02/’/g; p }')
 	if [ -z "$said" ]; then
 		echo "ok $n - ${page##*/}"
 	else
