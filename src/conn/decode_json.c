@@ -171,6 +171,8 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	d->plan = plan;
 	d->page = page_new(plan->ent->ncolumns);
 	if (d->page == NULL || make_room(d)) {
+		/* What was learned is another plan's. */
+		decode_json_shape_begin(d, 0);
 		d->failed = 1;
 		return (err_nomem(&d->err, "a page"));
 	}

@@ -113,7 +113,8 @@ on_put(void * arg, json_t * v, const struct err * e)
 		backup_turn(w);
 }
 
-/* A cursor is written under a claim: whoever runs the sync now is fenced off. */
+/* A cursor is written under a claim: whoever runs the sync now is fenced off.  What
+ * is there of its parts may be later than it, and goes: these are read anew. */
 static void
 on_cursor_put(void * arg, json_t * v, const struct err * e)
 {
@@ -130,6 +131,7 @@ on_claim(void * arg, int64_t fence, const struct err * e)
 	struct backup_call * c = arg;
 	struct backup_wait * w = c->w;
 	struct state * state = w->B->o.state;
+	json_t * none = json_null();
 	struct err taken;
 
 	if (e == NULL && fence == 0) {
@@ -142,8 +144,8 @@ on_claim(void * arg, int64_t fence, const struct err * e)
 		return;
 	}
 	c->fence = fence;
-	state->ops->cursor_put(state, c->id, fence, json_object_get(
-	    backup_text_doc(w->in)->records[BACKUP_CURSOR], c->id),
+	state->ops->parts_put(state, c->id, fence, json_object_get(
+	    backup_text_doc(w->in)->records[BACKUP_CURSOR], c->id), none,
 	    on_cursor_put, c);
 }
 

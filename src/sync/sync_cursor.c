@@ -403,6 +403,10 @@ sync_cursor_put(const struct sync_cursor * cu, const struct sync_point * p,
 	json_object_del(rec, "skipped");
 	json_object_del(rec, "short_of");
 	json_object_del(rec, "ahead");
+	/* It went by tokens until now. */
+	json_object_del(rec, "gen");
+	json_object_del(rec, "tokens");
+	json_object_del(rec, "oldest");
 	if (cu->keeps_ahead)
 		rc |= json_object_set_new(rec, "ahead",
 		    json_integer(cu->seen.v));

@@ -16,7 +16,8 @@
 #define PARTS_MAX 64
 #define TEXT_MAX 512
 
-/* Of the same rows, columns and place; and of the same manifest. */
+/* Of the same rows, columns and place, and what is done with those that went; and of the
+ * same manifest. */
 static void
 identify(const struct sync_leg * l, char out[40])
 {
@@ -26,6 +27,7 @@ identify(const struct sync_leg * l, char out[40])
 	uint64_t h = s != NULL ? hash64(1, s, strlen(s)) : 0;
 
 	free(s);
+	h ^= (uint64_t)l->r->d->deletes;
 	snprintf(out, 40, "%.18s%016" PRIx64, l->of, h);
 }
 
@@ -37,6 +39,10 @@ is_asked(const struct sync_leg * l)
 	if ((l->r->flags & SYNC_RUN_FULL) != 0 ||
 	    l->by_part || l->win.on || l->cu.fills || l->resume != NULL)
 		return (0);
+	/* What is asked for row by row changes by itself. */
+	for (i = 0; i < l->ncols; i++)
+		if (l->cols[i]->lazy != NULL)
+			return (0);
 	for (i = 0; i < l->ent->nlists; i++)
 		if (l->ent->lists[i].revalidate)
 			return (1);
@@ -82,8 +88,8 @@ sync_etag_begin(struct sync_leg * l)
 	l->sync.etags = &l->etag_io;
 }
 
-/* Whether the rows that were written are all there were, so that where nothing changes
- * there is nothing to do.  Of several parts, one that stays as it is must not keep
+/* Whether the rows that were written are all there were, and no others are there, so
+ * that where nothing changes there is nothing to do.  Of several parts, one that stays as it is must not keep
  * a run from telling what is gone from the others. */
 static int
 is_good(const struct sync_leg * l)
@@ -95,7 +101,8 @@ is_good(const struct sync_leg * l)
 		writer_stats(l->w, &st);
 	return (!l->failed && !l->writer_failed && l->acked == l->given &&
 	    l->st.skipped == 0 && l->st.short_of == 0 && st.rejected == 0 &&
-	    l->rejected == 0 && l->win.count == 0 && !l->win.has_gap &&
+	    l->rejected == 0 && st.passed == 0 && l->passed == 0 &&
+	    !l->sweep_failed && l->win.count == 0 && !l->win.has_gap &&
 	    (l->r->d->deletes == SYNC_DELETES_IGNORE || l->nparts == 1));
 }
 

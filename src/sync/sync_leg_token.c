@@ -259,7 +259,8 @@ sync_leg_token_fill(struct sync_leg * l)
 	int how = sync_tokens_fill(&l->toks);
 
 	if (!l->cu.fills)
-		l->reads_all = l->toks.nold == 0 && how != 2;
+		l->reads_all = json_object_size(l->toks.old) == 0 &&
+		    how != 2;
 	if (how == 0 || l->toks_whole)
 		return (0);
 	if (how == 1) {

@@ -154,14 +154,17 @@ take_step(struct sync_leg * l)
 }
 
 /* A window was read whole: the cursor moves to its end once the rows are there.  Not
- * behind parts that are missing: only the end of a run keeps what these are. */
+ * behind parts that are missing: only the end of a run keeps what these are.  Nor of a
+ * counter that parts share: the first may have had a number since, that the last one
+ * was read behind. */
 static void
 note_window(struct sync_leg * l)
 {
 	struct sync_step * s = &l->step;
 
 	if (l->st.skipped > 0 || l->st.short_of > 0 || l->cu.all ||
-	    (s->set && l->acked < s->rows))
+	    (s->set && l->acked < s->rows) || (l->parts.nseen > 1 &&
+	    l->cu.col->type != COLUMN_TIMESTAMP))
 		return;
 	s->point = l->cu.seen;
 	if (l->cu.stored.has && s->point.v <= l->cu.stored.v)
@@ -177,12 +180,20 @@ note_window(struct sync_leg * l)
 static int
 next_window(struct sync_leg * l, struct err * e)
 {
+	int64_t most = l->r->c->opt.max_api_calls;
+
 	if (!l->has_cursor || l->cu.fills || l->stopped || l->cancelled ||
-	    l->writer_failed || !sync_window_next(&l->win, &l->cu, l->seen))
+	    l->writer_failed || !sync_window_next(&l->win, &l->cu, l->seen,
+	    l->st.first_ms))
 		return (0);
 	note_window(l);
 	sync_run_soon(l->r);
 	l->before = l->st;
+	if (most > 0 && l->st.calls >= (uint64_t)most)
+		return (err_set(e, ERR_PERMANENT, "max_api_calls", "%s.%s: the "
+		    "run has used its %lld API calls (max_api_calls); the next "
+		    "one goes on from there, or raise max_api_calls in OPTIONS",
+		    l->r->c->name, l->ent->name, (long long)most));
 	return (start_query(l, e) ? -1 : 1);
 }
 
@@ -296,7 +307,8 @@ on_row(void * arg, size_t n, const struct query_value * v)
 			query_cancel(l->q);
 			return (0);
 		}
-	l->given++;
+	if (l->given++ == 0)
+		sync_commit_writes(l);
 	l->is_full = writer_row(l->w, l->row) != 0;
 	return (l->is_full);
 }

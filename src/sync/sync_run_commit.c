@@ -80,6 +80,8 @@ note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
 	json_t * rec = leg_copy(l);
 
 	if (rec != NULL && (sync_cursor_put(&l->cu, p, l->of, rec) ||
+	    (l->win.has_gap && json_object_set_new(rec, "gap", json_pack(
+	    "[II]", (json_int_t)l->win.gap_from, (json_int_t)l->win.gap_to))) ||
 	    (all_parts && sync_parts_put(&l->parts, rec)))) {
 		json_decref(rec);
 		rec = NULL;
@@ -87,12 +89,13 @@ note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
 	sync_commit_rec(l, rec);
 }
 
-/* When it was read to its end. */
+/* When it was read to its end; then what is lost was said. */
 static void
 note_time(struct sync_leg * l)
 {
 	json_t * rec = leg_copy(l);
 
+	json_object_del(rec, "gap");
 	if (rec != NULL && json_object_set_new(rec, "at",
 	    json_integer((json_int_t)l->r->begun_ms))) {
 		json_decref(rec);
@@ -152,11 +155,11 @@ leads_on(const struct sync_leg * l)
 	    strcmp(l->e.code, "max_api_calls") == 0);
 }
 
-/* What says next time whether anything changed. */
+/* ${v} (taken) says next time whether anything changed; NULL: nothing does. */
 static void
-note_etags(struct sync_leg * l, int well)
+note_etags(struct sync_leg * l, json_t * v)
 {
-	json_t * v = sync_etag_rec(l, well), * rec;
+	json_t * rec;
 
 	if (v == NULL && json_object_get(sync_commit_leg(l), "etags") == NULL)
 		return;
@@ -168,6 +171,15 @@ note_etags(struct sync_leg * l, int well)
 		rec = NULL;
 	}
 	sync_commit_rec(l, rec);
+}
+
+void
+sync_commit_writes(struct sync_leg * l)
+{
+	if (json_object_get(sync_commit_leg(l), "etags") == NULL)
+		return;
+	note_etags(l, NULL);
+	sync_run_soon(l->r);
 }
 
 /* Where a part was not read its rows at the cursor are as they were. */
@@ -193,7 +205,7 @@ sync_commit_end(struct sync_leg * l, int well)
 			note_token(l, l->token);
 		if (!leads_on(l))
 			note_token(l, NULL);
-		note_etags(l, well);
+		note_etags(l, sync_etag_rec(l, well));
 		return;
 	}
 	if (sync_leg_passed(l) > 0)
@@ -211,7 +223,7 @@ sync_commit_end(struct sync_leg * l, int well)
 	 * not looked at. */
 	if (well && l->win.keeps > 0)
 		note_time(l);
-	note_etags(l, well && !l->cu.forget);
+	note_etags(l, sync_etag_rec(l, well && !l->cu.forget));
 }
 
 void

@@ -200,6 +200,9 @@ const json_t * sync_commit_leg(const struct sync_leg * l);
 void sync_commit_step(struct sync_leg * l);
 /** sync_commit_forget(l): Nothing of it is in the target.  0 or -1. */
 int sync_commit_forget(struct sync_leg * l) MUST_CHECK;
+/** sync_commit_writes(l): Its first row is given: the target is no longer what a list
+ * was that did not change. */
+void sync_commit_writes(struct sync_leg * l);
 /** sync_commit_end(l, well): The leg is over. */
 void sync_commit_end(struct sync_leg * l, int well);
 /** sync_commit_rec(l, rec): The leg's part of the record is ${rec} (taken; NULL: no

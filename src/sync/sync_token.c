@@ -48,11 +48,12 @@ sync_tokens_load(struct sync_tokens * t, const char * key,
 		snprintf(t->gen, sizeof(t->gen), "%" PRIx64, (uint64_t)fence);
 	t->now = json_object();
 	t->seen = json_object();
+	t->old = json_object();
 	t->held = json_object();
 	t->fresh = json_array();
 	t->changes = json_object();
-	if (t->now == NULL || t->seen == NULL || t->held == NULL ||
-	    t->fresh == NULL || t->changes == NULL)
+	if (t->now == NULL || t->seen == NULL || t->old == NULL ||
+	    t->held == NULL || t->fresh == NULL || t->changes == NULL)
 		return (-1);
 	json_object_foreach((json_t *)(uintptr_t)rows, name, row) {
 		if (strncmp(name, key, n) != 0 || name[n] != '/' ||
@@ -75,6 +76,7 @@ sync_tokens_free(struct sync_tokens * t)
 
 	json_decref(t->now);
 	json_decref(t->seen);
+	json_decref(t->old);
 	json_decref(t->held);
 	json_decref(t->fresh);
 	json_decref(t->changes);
@@ -115,7 +117,8 @@ sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 		    t->changes_only ? json_deep_copy(in) : json_null()) != 0;
 	row = t->uses ? json_object_get(t->now, name) : NULL;
 	if (row != NULL) {
-		t->nold++;
+		t->failed |= json_object_set_new(t->old, name,
+		    json_null()) != 0;
 		return (row);
 	}
 	if (t->changes_only)
@@ -145,9 +148,9 @@ forget(struct sync_tokens * t, const char * name)
 	row_key(t, name, key);
 	change(t, key, json_null());
 	t->lost++;
-	if (!t->uses || json_object_get(t->held, name) != NULL)
+	/* Only from now on it is read whole; others were from the first. */
+	if (json_object_del(t->old, name))
 		return;
-	t->nold--;
 	if (t->changes_only)
 		t->failed |= json_object_set_new(t->held, name,
 		    json_null()) != 0;
@@ -161,8 +164,12 @@ add_wait(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
 	size_t cap = t->wait_cap == 0 ? 16 : 2 * t->wait_cap;
 	struct sync_token_wait * w = NULL;
 
-	if (t->wait_at > 0 && t->wait_at == t->nwait)
-		t->wait_at = t->nwait = 0;
+	if (t->nwait == t->wait_cap && t->wait_at > t->nwait / 2) {
+		t->nwait -= t->wait_at;
+		memmove(t->wait, t->wait + t->wait_at,
+		    t->nwait * sizeof(*t->wait));
+		t->wait_at = 0;
+	}
 	/* Of the same part and place only the last one counts. */
 	if (t->nwait > t->wait_at)
 		w = &t->wait[t->nwait - 1];
@@ -205,7 +212,8 @@ sync_tokens_fill(const struct sync_tokens * t)
 {
 	if (!t->changes_only || t->nfresh == 0)
 		return (0);
-	return (t->nold == 0 || t->nfresh > SYNC_TOKEN_FRESH ? 1 : 2);
+	return (json_object_size(t->old) == 0 ||
+	    t->nfresh > SYNC_TOKEN_FRESH ? 1 : 2);
 }
 
 const json_t *

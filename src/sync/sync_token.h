@@ -28,10 +28,11 @@ struct sync_tokens {
 	int changes_only;       /* a part without one is read whole besides */
 	json_t * now;           /* part -> row: as they are now */
 	json_t * seen;          /* part -> its inputs (null: nobody needs them) */
+	json_t * old;           /* parts that began at a token */
 	json_t * held;          /* part -> row, until it was read whole */
 	json_t * fresh;         /* inputs of parts that are to be read whole */
 	size_t fresh_at;
-	size_t nfresh, nold;    /* parts that began without, and at a token */
+	size_t nfresh;          /* parts that began without a token */
 	size_t lost;            /* that the service had forgotten */
 	struct sync_token_wait * wait; /* told, and not yet acknowledged */
 	size_t nwait, wait_cap, wait_at;

@@ -52,12 +52,20 @@ static void
 find_gap(struct sync_window * w, struct sync_cursor * cu, const json_t * rec,
     int64_t oldest)
 {
+	const json_t * gap = json_object_get(rec, "gap");
 	int64_t last = last_ms(cu, rec);
 
-	if (!cu->stored.has || cu->all || last >= oldest)
+	if (!cu->stored.has)
 		return;
+	/* A run that did not end could not say so. */
+	w->has_gap = json_is_array(gap);
+	w->gap_from = json_integer_value(json_array_get(gap, 0));
+	w->gap_to = json_integer_value(json_array_get(gap, 1));
+	if (cu->all || last >= oldest)
+		return;
+	if (!w->has_gap)
+		w->gap_from = last;
 	w->has_gap = 1;
-	w->gap_from = last;
 	w->gap_to = oldest;
 	/* It is said once: the next run begins behind it. */
 	if (cu->seen.v < oldest) {
@@ -98,23 +106,32 @@ sync_window_begin(struct sync_window * w, struct sync_cursor * cu,
 }
 
 int
-sync_window_next(struct sync_window * w, struct sync_cursor * cu, uint64_t rows)
+sync_window_next(struct sync_window * w, struct sync_cursor * cu, uint64_t rows,
+    int64_t first_ms)
 {
 	int was_empty = rows == w->seen;
+	int is_time = cu->col->type == COLUMN_TIMESTAMP;
+	int64_t now = first_ms - cu->lag_ms - MARGIN_MS;
 
 	if (!w->on || w->open)
 		return (0);
 	w->count++;
 	w->seen = rows;
+	/* By the service's clock, now that it is known: where that has not been
+	 * yet there will be rows. */
+	if (is_time && first_ms > 0 && now < w->end)
+		w->end = now;
+	w->lo = w->hi;
+	if (w->hi > w->end)
+		w->hi = w->end;
 	if (!cu->seen.has || cu->seen.v < w->hi) {
 		cu->seen.has = 1;
 		cu->seen.v = w->hi;
 		cu->seen.nids = 0;
 	}
-	w->lo = w->hi;
 	bound(w);
 	/* Numbers end nowhere: behind an empty window may be a gap, so the rest
 	 * is asked for at once. */
-	w->open |= cu->col->type != COLUMN_TIMESTAMP && was_empty;
+	w->open |= !is_time && was_empty;
 	return (1);
 }

@@ -36,9 +36,10 @@ void sync_window_init(struct sync_window * w, const struct manifest_entity * ent
  */
 void sync_window_begin(struct sync_window * w, struct sync_cursor * cu,
     const json_t * rec, int64_t now_ms);
-/** sync_window_next(w, cu, rows): The window was read whole, and ${rows} so far: the
+/** sync_window_next(w, cu, rows, first_ms): The window was read whole, and ${rows} so
+ * far, of a service whose clock said ${first_ms} (0: nothing) when the run began: the
  * next one.  0: there is none. */
 int sync_window_next(struct sync_window * w, struct sync_cursor * cu,
-    uint64_t rows);
+    uint64_t rows, int64_t first_ms);
 
 #endif

@@ -10,9 +10,9 @@
 
 struct explain {
 	struct syncs_call * c;
-	struct sync_def * d;   /* of one that is defined; or NULL */
-	json_t * state_cursor;
-	const json_t * left_out, * explained;
+	struct syncs_says says; /* of one that is not defined */
+	struct sync_def * d;    /* with the cursor of one that is; or NULL */
+	json_t * state_cursor, * left_out;
 };
 
 static const char *
@@ -158,14 +158,15 @@ explain_free(struct explain * x)
 {
 	sync_def_unref(x->d);
 	json_decref(x->state_cursor);
+	json_decref(x->left_out);
 	free(x);
 }
 
+/* ${d}: given away. */
 static void
-on_checked(void * arg, struct sync_def * d, const json_t * left_out,
+say_all(struct explain * x, struct sync_def * d, const json_t * left_out,
     const json_t * explained, const struct err * e)
 {
-	struct explain * x = arg;
 	struct syncs * S = x->c->S;
 	const struct connector * c;
 	const struct manifest_entity * ent;
@@ -199,6 +200,16 @@ on_checked(void * arg, struct sync_def * d, const json_t * left_out,
 }
 
 static void
+on_checked(void * arg, struct sync_def * d, const json_t * left_out,
+    const json_t * explained, const struct err * e)
+{
+	struct explain * x = arg;
+
+	say_all(x, d, x->left_out != NULL ? x->left_out : left_out, explained,
+	    e);
+}
+
+static void
 on_cursor(void * arg, json_t * v, const struct err * e)
 {
 	struct explain * x = arg;
@@ -206,6 +217,31 @@ on_cursor(void * arg, json_t * v, const struct err * e)
 	(void)e; /* without it: what a first run would do */
 	x->state_cursor = json_incref(v);
 	syncs_check_def(x->c->S, x->d, v, on_checked, x);
+}
+
+/* Where there is a sync of the same rows it would go on from where that one is. */
+static void
+on_spec(void * arg, struct sync_def * d, const json_t * left_out,
+    const json_t * explained, const struct err * e)
+{
+	struct explain * x = arg;
+	struct syncs * S = x->c->S;
+	struct syncs_entry * old;
+	struct err why;
+	int goes_on = 0;
+
+	if (e == NULL && syncs_put_place(S, x->says, &d, &old, &goes_on, &why)) {
+		sync_def_unref(d);
+		d = NULL;
+		e = &why;
+	}
+	if (e != NULL || !goes_on) {
+		say_all(x, d, left_out, explained, e);
+		return;
+	}
+	x->d = d;
+	x->left_out = json_deep_copy(left_out);
+	S->o.state->ops->cursor_get(S->o.state, old->d->id, on_cursor, x);
 }
 
 void
@@ -226,7 +262,8 @@ syncs_explain(struct syncs * S, const struct sync_spec * spec,
 	}
 	x->c = c;
 	if (id == NULL) {
-		syncs_check_start(S, spec, on_checked, x);
+		x->says = syncs_put_says(spec);
+		syncs_check_start(S, spec, on_spec, x);
 	} else if ((en = syncs_find(S, id)) == NULL) {
 		syncs_not_found(S, id, &e);
 		syncs_call_end(c, NULL, &e);

@@ -271,6 +271,18 @@ void syncs_check_start(struct syncs * S, const struct sync_spec * spec,
     syncs_check_cb * cb, void * arg);
 void syncs_check_def(struct syncs * S, struct sync_def * d, json_t * cursor,
     syncs_check_cb * cb, void * arg);
+/* syncs_put.c: defining one. */
+struct syncs_says {
+	unsigned no_clock : 1; /* the old one's stays; so do what is not said of: */
+	unsigned column : 1, options : 1;
+};
+struct syncs_says syncs_put_says(const struct sync_spec * spec);
+/** syncs_put_place(S, says, d, old, goes_on, e): In whose place a checked ${*d} comes
+ * (${*old} NULL: nobody's), which then has what it keeps of that one; ${*goes_on}:
+ * and goes on from its cursor.  -1: ${*d} is as it was. */
+int syncs_put_place(const struct syncs * S, struct syncs_says says,
+    struct sync_def ** d, struct syncs_entry ** old, int * goes_on,
+    struct err * e) MUST_CHECK;
 /** syncs_check_times(schedule, every_ms, e): Bounds and grammar. */
 int syncs_check_times(const char * schedule, int64_t every_ms, struct err * e)
     MUST_CHECK;

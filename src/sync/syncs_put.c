@@ -24,7 +24,8 @@ struct put {
 	int64_t bucket;           /* where it begins */
 	int reset;                /* what was read so far does not count */
 	unsigned tries;
-	unsigned first_now : 1, keep_clock : 1, says_column : 1, says_options : 1; /* the spec */
+	struct syncs_says says;   /* the spec */
+	unsigned first_now : 1;
 };
 
 static void
@@ -273,30 +274,53 @@ rename_to(struct put * p, struct syncs_entry * old, struct err * e)
 	return (0);
 }
 
+struct syncs_says
+syncs_put_says(const struct sync_spec * spec)
+{
+	return ((struct syncs_says){ .no_clock = spec->keep_clock &&
+	    spec->schedule == NULL && spec->every_ms == 0,
+	    .column = spec->incremental != NULL,
+	    .options = spec->options != NULL });
+}
+
 /* To run it once more by hand is not to take it off the clock. */
 static int
-keep_clock(struct put * p, const struct sync_def * old, struct err * e)
+keep_clock(struct sync_def ** d, struct syncs_says says,
+    const struct sync_def * old, struct err * e)
 {
 	static const char * const keys[] = { "schedule", "every_ms",
 	    "incremental", "deletes", "delete_ratio" };
 	json_t * rec, * keep;
-	struct sync_def * d;
+	struct sync_def * as;
 	size_t i;
 
-	if (!p->keep_clock || (old->schedule == NULL && (old->every_ms == 0 ||
-	    p->d->every_ms != 0)))
+	if (!says.no_clock || (old->schedule == NULL && (old->every_ms == 0 ||
+	    (*d)->every_ms != 0)))
 		return (0);
 	rec = sync_def_record(old);
 	keep = json_object();
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (i < 2 || (i == 2 ? !p->says_column : !p->says_options))
+		if (i < 2 || (i == 2 ? !says.column : !says.options))
 			json_object_set(keep, keys[i], json_object_get(rec,
 			    keys[i]));
 	json_decref(rec);
-	if ((d = syncs_def_with(p->d, keep, e)) == NULL)
+	if ((as = syncs_def_with(*d, keep, e)) == NULL)
 		return (-1);
-	sync_def_unref(p->d);
-	p->d = d;
+	sync_def_unref(*d);
+	*d = as;
+	return (0);
+}
+
+int
+syncs_put_place(const struct syncs * S, struct syncs_says says,
+    struct sync_def ** d, struct syncs_entry ** old, int * goes_on,
+    struct err * e)
+{
+	*old = find_old(S, *d);
+	if (*old != NULL && keep_clock(d, says, (*old)->d, e))
+		return (-1);
+	*goes_on = *old != NULL && sync_def_same_rows((*old)->d, *d) &&
+	    same((*old)->d->incremental, (*d)->incremental);
 	return (0);
 }
 
@@ -305,16 +329,16 @@ static void
 decide(struct put * p)
 {
 	struct syncs * S = p->c->S;
-	struct syncs_entry * old = find_old(S, p->d), tmp;
+	struct syncs_entry * old, tmp;
 	struct err e;
+	int goes_on;
 
 	memset(&tmp, 0, sizeof(tmp));
-	if (old != NULL && keep_clock(p, old->d, &e)) {
+	if (syncs_put_place(S, p->says, &p->d, &old, &goes_on, &e)) {
 		put_fail(p, &e);
 		return;
 	}
-	p->reset = old == NULL || !sync_def_same_rows(old->d, p->d) ||
-	    !same(old->d->incremental, p->d->incremental);
+	p->reset = !goes_on;
 	if (old != NULL && (old->busy || old->dropped)) {
 		err_set(&e, ERR_TRANSIENT, "busy", "another change of %.128s is "
 		    "under way; try again", old->d->id);
@@ -383,12 +407,9 @@ syncs_put(struct syncs * S, const struct sync_spec * spec, syncs_cb * cb,
 		return;
 	}
 	p->c = c;
-	p->keep_clock = spec->keep_clock && spec->schedule == NULL &&
-	    spec->every_ms == 0;
+	p->says = syncs_put_says(spec);
 	p->first_now = spec->first_now && (spec->schedule != NULL ||
 	    spec->every_ms != 0);
-	p->says_column = spec->incremental != NULL;
-	p->says_options = spec->options != NULL;
 	if (S->stopping) {
 		err_set(&e, ERR_TRANSIENT, "stopping",
 		    "this daemon is shutting down");

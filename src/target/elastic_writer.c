@@ -267,6 +267,9 @@ settle(struct elastic_writer * w, int seen)
 	if (w->is_failed || w->refresh != NULL)
 		return;
 	while ((b = done_batch(w, w->done_seq + 1)) != NULL) {
+		/* What is still to be given on comes after it. */
+		if (w->wants_flush && free_batch(w) != NULL)
+			close_filling(w);
 		/* The last one counts when it can be seen. */
 		if (w->spec.refresh && b->seq == w->next_seq && !seen) {
 			if (w->wants_refresh)

@@ -272,7 +272,7 @@ def select(m, web, opt, what, sql, port, delay, wall_aim, cpu_aim,
                 pair["c"] = tuple(sum(g[k] for g in got) for k in (0, 1))
         walls.append(pair["m"][0] / pair["c"][0])
         cpus.append(pair["m"][1] / pair["c"][1])
-    say("  %-42s wall %s of curl   CPU %s of curl" % (
+    say("  %-46s wall %s of curl   CPU %s of curl" % (
         "%s, %d pages, %d ms each" % (what, web.npages, delay),
         spread(walls), spread(cpus)))
     if wall_aim:

@@ -248,8 +248,9 @@ def test_batches():
     def slow_first(method, path, body):
         if "_bulk" in path:
             seen.append(1)
+            # The third comes when the second is answered: two are in flight.
             if len(seen) == 1:
-                time.sleep(0.5)
+                daemon.wait(lambda: len(seen) == 3)
     c2.spoil = slow_first
     r = drive(c2, count=300, batch_rows=100)
     T.eq(r["acks"], [300], "in order although the first came last")
@@ -519,12 +520,20 @@ def test_refresh():
                           c.indices["t-issues"]["docs"].values())),
          (250, True), "acknowledged is visible where somebody waits")
     T.eq(len(c.asked("_refresh")), 1, "by one _refresh")
+    # The first answer comes last, when the others are there already.
     c.requests.clear()
-    r = drive(c, count=200, batch_rows=100, refresh=True, fence=11)
+    slow = [0.3]
+    c.spoil = lambda m, p, b: time.sleep(slow.pop()) \
+        if "_bulk" in p and slow else None
+    r = drive(c, count=250, batch_rows=100, refresh=True, fence=11)
+    T.eq((r["acked"], len(c.asked("_refresh"))), (250, 1),
+         "also when answers are late")
+    c.requests.clear()
+    r = drive(c, count=200, batch_rows=100, refresh=True, fence=12)
     T.eq((r["acked"], len(c.asked("_refresh"))), (200, 1),
          "also when the last batch was full")
     c.requests.clear()
-    drive(c, count=250, batch_rows=100, fence=12)
+    drive(c, count=250, batch_rows=100, fence=13)
     T.eq(len(c.asked("_refresh")), 0, "and by none where nobody does")
     c.close()
 

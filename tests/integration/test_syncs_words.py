@@ -124,6 +124,11 @@ newest = shown("gh.issues")["cursor"]["issues"]["value"]
 t.ok(newest in row["statement"] and "since=" + newest in
      row["calls"][0]["request"] and row["cursor"]["value"] == newest,
      "from the cursor on, in the calls too", row)
+t.eq([one("EXPLAIN SYNC CONNECTOR gh.issues TO kept" + how) for how in
+      ("", " INCREMENTAL ON updated_at")], [row, row],
+     "the same of the statement that would run it once more")
+t.eq(one("EXPLAIN SYNC CONNECTOR gh.issues TO kept INCREMENTAL ON created_at")
+     ["cursor"]["value"], None, "but not of one by another column")
 t.eq(s.calls(), [], "asks nobody")
 out = one("SYNC CONNECTOR gh.issues TO kept INCREMENTAL ON updated_at SCHEDULE "
           "'@daily'")

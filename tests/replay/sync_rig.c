@@ -106,12 +106,14 @@ param(const char * url, const char * name, char out[64])
 }
 
 static void
-add_item(struct buf * b, const struct rig_item * it)
+add_item(struct buf * b, const struct rig_item * it, int is_short)
 {
 	char when[RFC3339_LEN];
 
 	rfc3339_format(it->ms, when);
-	buf_addf(b, "{\"id\":%lld,\"rev\":%u", (long long)it->id, it->rev);
+	buf_addf(b, "{\"id\":%lld", (long long)it->id);
+	if (!is_short)
+		buf_addf(b, ",\"rev\":%u", it->rev);
 	if (it->ms >= 0)
 		buf_addf(b, ",\"updated\":\"%s\"", when);
 	buf_addc(b, '}');
@@ -204,6 +206,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		low = atoll(text);
 	if (*param(url, "high", text))
 		high = atoll(text);
+	if (strstr(url, "/one") != NULL)
+		high = low + 1;
 	if (until != INT64_MAX || high != INT64_MAX) {
 		g->windows += !*param(url, "page", text) || atoi(text) == 1;
 		if (until != INT64_MAX && until - since > g->widest_ms)
@@ -236,7 +240,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	buf_adds(&b, "{\"items\":[");
 	for (i = from; i < n && i < from + RIG_PAGE; i++) {
 		buf_adds(&b, i > from ? "," : "");
-		add_item(&b, list[i]);
+		add_item(&b, list[i], strstr(url, "/taglazy") != NULL);
 	}
 	buf_addf(&b, "],\"more\":%s", i < n ? "true" : "false");
 	if (i < n)
@@ -309,6 +313,9 @@ make_manifest(void)
 	add_entity(&b, "stepped", 0, ",\"not_null\":true", PAGES "," BOUNDS ","
 	    ORDER, STEPS("asc", ",\"from\":\"2023-11-14T22:13:20Z\","
 	    "\"lag_s\":300"));
+	add_entity(&b, "rising", 0, ",\"not_null\":true", PAGES "," BOUNDS ","
+	    ORDER, ",\"cursor\":{\"column\":\"updated\",\"order\":\"asc\","
+	    "\"step_s\":60,\"keeps_s\":3600}");
 	add_entity(&b, "kept", 0, ",\"not_null\":true", PAGES "," BOUNDS,
 	    STEPS("none", ",\"keeps_s\":3600"));
 	add_entity(&b, "keeps", 0, ",\"not_null\":true", PAGES "," SINCE,
@@ -317,6 +324,16 @@ make_manifest(void)
 	add_entity(&b, "counts", 0, ",\"not_null\":true", PAGES "," IDS,
 	    ",\"cursor\":{\"column\":\"id\",\"order\":\"none\","
 	    "\"step\":20,\"from\":1}");
+	buf_adds(&b, ",\"taglazy\":{\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":"
+	    "\"integer\"},\"updated\":{\"type\":\"timestamp\"},\"rev\":{\"type\":"
+	    "\"integer\",\"lazy\":\"rev\"}},\"lists\":[{\"url\":\"/taglazy\","
+	    "\"records\":\"items\"," PAGES TAG "}],\"complete\":{\"over\":"
+	    "\"revs\",\"bind\":{\"id\":\"id\"}}},\"revs\":{\"hidden\":true,"
+	    "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\","
+	    "\"input\":true},\"rev\":{\"type\":\"integer\"}},\"lists\":[{"
+	    "\"needs\":[\"id\"],\"url\":\"/one\",\"query\":{\"low\":"
+	    "\"{{in.id}}\"},\"records\":\"items\",\"paginate\":{\"kind\":"
+	    "\"none\"}}]}");
 	buf_adds(&b, ",\"tagparts\":{" PARTS CURSOR("none") ",\"lists\":[{\"needs\":"
 	    "[\"box\"],\"url\":\"/tagparts\",\"query\":{\"box\":\"{{in.box}}\"},"
 	    "\"records\":\"items\"," PAGES "," SINCE TAG "},{\"name\":\"all\","

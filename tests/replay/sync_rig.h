@@ -33,9 +33,11 @@
  * newest first and from no time on; "token": by the service's tokens; "tokens": a
  * token for each box, of changes alone;
  * "steps": like "some", in windows of ten minutes; "stepped": like
- * "byvalue", in such windows, with a lag; "kept": in windows, of an hour; "keeps": like
+ * "byvalue", in such windows, with a lag; "rising": so too, of a minute and for an hour,
+ * without one; "kept": in windows, of an hour; "keeps": like
  * "some", of an hour, too; "counts": by id, in windows of 20; "tags": like "bare",
- * "tagsome" like "some", "tagdesc" like "desc", "tagparts" like "parts", with an ETag. */
+ * "tagsome" like "some", "tagdesc" like "desc", "tagparts" like "parts", "taglazy" like "bare", whose "rev" is
+ * asked for row by row, with an ETag. */
 struct rig_item {
 	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */
 	unsigned rev;

@@ -208,6 +208,106 @@ test_target_fails(void ** state)
 	rig_free(g);
 }
 
+/* What is not in the list's own answer may change while that does not. */
+static void
+test_lazy_columns(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("taglazy", "");
+
+	(void)state;
+	fill(g, 3);
+	reads(g, d, 0);
+	assert_true(rig_same(g, "t-taglazy"));
+	g->items[1].rev++;
+	reads(g, d, 0);
+	assert_true(rig_same(g, "t-taglazy"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* Deletions that are wanted, or that somebody has to decide about, are not hidden by a
+ * list that stays as it is. */
+static void
+test_deletes_that_wait(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tags", ""), * few = rig_def("tags",
+	    ",\"deletes\":\"remove\",\"delete_ratio\":0.1"),
+	    * all = rig_def("tags", ",\"deletes\":\"remove\","
+	    "\"delete_ratio\":1.0");
+	int i;
+
+	(void)state;
+	fill(g, 4);
+	reads(g, d, 0);
+	g->items[2].gone = 1;
+	reads(g, d, 0);
+	same(g, d, 0);
+	assert_int_equal(fake_target_count(&g->target, "t-tags"), 4);
+	for (i = 0; i < 3; i++) {
+		rig_run(g, few, 0);
+		rig_is(g, SYNC_PARTIAL);
+		assert_non_null(strstr(g->res.reason, "would be deleted"));
+	}
+	reads(g, all, 0);
+	assert_int_equal(fake_target_count(&g->target, "t-tags"), 3);
+	same(g, all, 0);
+	sync_def_unref(d);
+	sync_def_unref(few);
+	sync_def_unref(all);
+	rig_free(g);
+}
+
+/* A row that was left to another sync is looked at again. */
+static void
+test_rows_left(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tags", "");
+
+	(void)state;
+	fill(g, 3);
+	g->target.pass = "2|";
+	rig_run(g, d, 0);
+	g->target.pass = NULL;
+	reads(g, d, 0);
+	assert_true(rig_same(g, "t-tags"));
+	same(g, d, 0);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* A list that is again what it was, after a run that wrote some of another one and
+ * died, is not what the target has. */
+static void
+test_there_and_back(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tags", "");
+
+	(void)state;
+	fill(g, 3);
+	reads(g, d, 0);
+	same(g, d, 0);
+	g->items[1].rev = 5;
+	g->target.delay_ms = 1000;
+	rig_start(g, d, 0);
+	fake_loop_advance(g->L, 500);
+	fake_state_away(g->state, 1);
+	g->target.rows = 0;
+	while (g->target.rows == 0)
+		fake_loop_advance(g->L, 5);
+	rig_crash(g);
+	assert_string_equal(fake_target_row(&g->target, "t-tags", "2"),
+	    "2|2023-11-14T22:13:21Z|5");
+	g->items[1].rev = 1;
+	reads(g, d, 0);
+	assert_true(rig_same(g, "t-tags"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 int
 main(void)
 {
@@ -218,6 +318,10 @@ main(void)
 		cmocka_unit_test(test_newest_first),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_target_fails),
+		cmocka_unit_test(test_lazy_columns),
+		cmocka_unit_test(test_deletes_that_wait),
+		cmocka_unit_test(test_rows_left),
+		cmocka_unit_test(test_there_and_back),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

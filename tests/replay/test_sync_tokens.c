@@ -402,6 +402,63 @@ test_rows_of_another_generation(void ** state)
 	json_decref(out);
 }
 
+/* An entity that a newer manifest lets go by tokens no more is read whole once, and not
+ * for ever. */
+static void
+test_by_values_again(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("some", INC);
+
+	(void)state;
+	fill(g, 7);
+	run(g, d, 7, 2);
+	json_object_set_new((json_t *)(uintptr_t)json_object_get(json_object_get(
+	    json_object_get(g->tables.cursors, d->id), "cursor"), "some"),
+	    "gen", json_string("1"));
+	run(g, d, 7, 2);
+	run(g, d, 0, 1);
+	assert_null(rig_cursor(g, d, "some", "gen"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* Parts that were forgotten in mid-list, or more than once, do not hide that another
+ * told only what changed: what that one did not tell is not taken for deleted. */
+static void
+test_forgotten_again(void ** state)
+{
+	const json_t * none = json_null();
+	json_t * rows = json_pack("{s:{s:s, s:s}, s:{s:s, s:s}}",
+	    "e/0000000000000001", "g", "g", "t", "a",
+	    "e/0000000000000002", "g", "g", "t", "b");
+	struct sync_tokens t;
+	uint64_t part, n = 0;
+
+	(void)state;
+	assert_int_equal(sync_tokens_load(&t, "e", rows, "g", 77), 0);
+	for (part = 1; part <= 3; part++)
+		(void)sync_tokens_begin(&t, part, none);
+	/* The third is new; the second is forgotten again and again. */
+	for (part = 3; part >= 2; part--) {
+		for (n++; n % 4 != 0; n++) {
+			sync_tokens_told(&t, part, json_pack("{s:s}", "t",
+			    "mid"), n);
+			sync_tokens_acked(&t, n, 1);
+			sync_tokens_told(&t, part, NULL, n);
+		}
+	}
+	assert_int_equal(json_object_size(t.old), 1);
+	/* What waits takes no more room than that. */
+	for (n++; n < 1000; n++) {
+		sync_tokens_told(&t, 1, json_pack("{s:s}", "t", "on"), n);
+		sync_tokens_acked(&t, n - 1, 1);
+	}
+	assert_true(t.wait_cap <= 16);
+	sync_tokens_free(&t);
+	json_decref(rows);
+}
+
 int
 main(void)
 {
@@ -419,6 +476,8 @@ main(void)
 		cmocka_unit_test(test_values_newest_first),
 		cmocka_unit_test(test_equal_values),
 		cmocka_unit_test(test_rows_of_another_generation),
+		cmocka_unit_test(test_forgotten_again),
+		cmocka_unit_test(test_by_values_again),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

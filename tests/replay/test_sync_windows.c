@@ -263,6 +263,112 @@ test_no_deletes(void ** state)
 	rig_free(g);
 }
 
+/* No window ends where the service's clock has not been yet. */
+static void
+test_clocks(void ** state)
+{
+	static const char * const ents[] = { "rising", "steps" };
+	struct rig * g;
+	struct sync_def * d;
+	char table[20];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		for (k = 0; k < 2; k++) {
+			g = rig_new("{}");
+			d = rig_def(ents[i], INC);
+			snprintf(table, sizeof(table), "t-%s", ents[i]);
+			g->ahead_ms = k == 0 ? -25 * MINUTE : 25 * MINUTE;
+			fake_loop_advance(g->L, 30 * MINUTE);
+			fill(g, 20, MINUTE / 2);
+			rig_run(g, d, 0);
+			rig_is(g, SYNC_COMPLETE);
+			fill(g, 20, MINUTE / 2);
+			/* One that dies leaves no more than it saw. */
+			rig_start(g, d, 0);
+			while (g->windows % 5 != 4 && !g->is_done)
+				fake_loop_advance(g->L, 100);
+			rig_crash(g);
+			fill(g, 20, MINUTE / 2);
+			rig_run(g, d, 0);
+			rig_is(g, SYNC_COMPLETE);
+			assert_true(rig_same(g, table));
+			sync_def_unref(d);
+			rig_free(g);
+		}
+}
+
+/* A run that is cut off behind a gap leaves it to the next one to say so. */
+static void
+test_gap_of_a_run_that_fails(void ** state)
+{
+	static const char * const ents[] = { "kept", "rising" };
+	struct rig * g;
+	struct sync_def * d;
+	int64_t was;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		g = rig_new("{\"retry_count\":0}");
+		d = rig_def(ents[i], INC);
+		fill(g, 5, MINUTE);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_COMPLETE);
+		was = cursor_ms(g, d, ents[i]);
+		fake_loop_advance(g->L, 180 * MINUTE);
+		fill(g, 40, MINUTE);
+		g->status = 500;
+		g->status_at = g->pages + 40;
+		rig_run(g, d, 0);
+		g->status = 0;
+		if (i == 1)
+			rig_is(g, SYNC_FAILED);
+		else if (g->res.verdict != SYNC_FAILED) {
+			/* It has fewer pages. */
+			assert_int_equal(g->res.verdict, SYNC_PARTIAL);
+			sync_def_unref(d);
+			rig_free(g);
+			continue;
+		}
+		assert_true(cursor_ms(g, d, ents[i]) > was + 120 * MINUTE);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_PARTIAL);
+		if (strstr(g->res.reason, "what changed from 2023-11-14T22:1") ==
+		    NULL)
+			fail_msg("%s", g->res.reason);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_COMPLETE);
+		sync_def_unref(d);
+		rig_free(g);
+	}
+}
+
+/* The calls of all windows count. */
+static void
+test_max_api_calls(void ** state)
+{
+	struct rig * g = rig_new("{\"max_api_calls\":8}");
+	struct sync_def * d = rig_def("steps", INC);
+	size_t runs;
+
+	(void)state;
+	fill(g, 40, 5 * MINUTE);
+	for (runs = 0; runs < 9; runs++) {
+		rig_run(g, d, 0);
+		assert_true(g->res.p.calls <= 8);
+		if (g->res.verdict == SYNC_COMPLETE)
+			break;
+		rig_is(g, SYNC_PARTIAL);
+		assert_non_null(strstr(g->res.reason, "max_api_calls"));
+	}
+	assert_in_range(runs, 2, 5);
+	assert_true(rig_same(g, "t-steps"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 int
 main(void)
 {
@@ -275,6 +381,9 @@ main(void)
 		cmocka_unit_test(test_first_run_of_what_is_kept),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_no_deletes),
+		cmocka_unit_test(test_clocks),
+		cmocka_unit_test(test_gap_of_a_run_that_fails),
+		cmocka_unit_test(test_max_api_calls),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -400,11 +400,13 @@ test_redis_redis(void ** state)
 	round_trip(1, 1);
 }
 
-/* A cursor that is restored counts more than that of a run under way. */
+/* A cursor that is restored counts more than that of a run under way; and what came
+ * later, of its parts, is not kept with it. */
 static void
 test_fences(void ** state)
 {
 	json_t * late = json_pack("{s:i}", "bucket", 1);
+	json_t * part = json_pack("{s:{s:s}}", "issues/1", "t", "later");
 	int64_t fence = 0;
 
 	(void)state;
@@ -414,12 +416,17 @@ test_fences(void ** state)
 	OK(from.S->ops->lease_take(from.S, "gh.issues", 99, 60000, on_fence,
 	    &fence));
 	assert_true(fence > 0);
+	OK(from.S->ops->parts_put(from.S, "gh.issues", fence, late, part,
+	    on_value, NULL));
 	OK(restore(&from, BACKUP_FORCE));
 	assert_int_equal(said("replaced"), 2 + 103 + 2);
+	OK(from.S->ops->parts_get(from.S, "gh.issues", on_value, NULL));
+	assert_int_equal(json_object_size(got), 0);
 	FAILS("fenced", "later run", from.S->ops->cursor_put(from.S,
 	    "gh.issues", fence, late, on_value, NULL));
 	has(&from, "cursor", "gh.issues", CURSOR);
 	json_decref(late);
+	json_decref(part);
 }
 
 static void

@@ -364,6 +364,35 @@ test_wanted_changes(void ** state)
 	buf_free(&b);
 }
 
+/* What was learned leads nowhere in another entity, even if memory ran out where that
+ * was begun first. */
+static void
+test_no_memory(void ** state)
+{
+	static const char page[] = "{\"items\": [" ONE ", " ONE ", " ONE END;
+	struct buf a = BUF_INIT(0), b = BUF_INIT(0);
+	struct rig first = r;
+
+	(void)state;
+	decode(learned, 1, page, sizeof(page) - 1, 0, &a);
+	rig_init(&r, "items", "x:text u:text:a a:integer:b");
+	rig_plan(&r);
+	r.ent.ncolumns = SIZE_MAX / 2;
+	assert_int_equal(decode_json_begin(learned, r.plan, NULL), -1);
+	r.ent.ncolumns = 3;
+	decode(plain, 0, page, sizeof(page) - 1, 0, &a);
+	decode(learned, 1, page, sizeof(page) - 1, 0, &b);
+	assert_string_equal(a.p, b.p);
+	decode_json_free(learned);
+	learned = NULL;
+	decode_json_free(plain);
+	plain = NULL;
+	rig_free(&r);
+	r = first;
+	buf_free(&a);
+	buf_free(&b);
+}
+
 /* That it is learned at all: members are stepped over that are left out, and those that
  * are new come between. */
 static void
@@ -398,6 +427,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blind, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wanted_changes, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_learns, setup, teardown),
 	};
