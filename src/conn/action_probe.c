@@ -106,6 +106,10 @@ is_same(const json_t * a, const json_t * b)
 {
 	char num[32];
 
+	/* An empty text is none. */
+	if (json_is_string(a) && json_string_length(a) == 0 &&
+	    (b == NULL || json_is_null(b)))
+		return (1);
 	if (json_is_integer(a) && json_is_string(b)) {
 		snprintf(num, sizeof(num), "%lld",
 		    (long long)json_integer_value(a));

@@ -284,7 +284,10 @@ step(struct csv_json * c, const char * p, size_t n)
 			c->marks++;
 			return (1);
 		}
-		c->state = CSV_LINE;
+		/* What began like it is text. */
+		c->state = c->marks % 3 == 0 ? CSV_LINE : CSV_PLAIN;
+		if (c->state == CSV_PLAIN)
+			(void)add(c, mark, c->marks);
 		return (0);
 	case CSV_LINE:
 	case CSV_FIELD:

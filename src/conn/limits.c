@@ -171,8 +171,21 @@ wait_until(struct limit_scope * s, int64_t us)
 	return (1);
 }
 
-/* Join the queue of its ${i}-th budget; who owes nothing there goes before those
- * who wait for tokens. */
+/* Where who owes ${n} queues up: behind the others, but who owes nothing before
+ * those who wait for tokens. */
+static struct limit_wait **
+place_of(struct limit_scope * s, double n)
+{
+	struct limit_wait ** at = &s->head;
+
+	if (n > 0 || s->owed < 1e-6)
+		return (s->tail);
+	while (*at != NULL && (*at)->owes[(*at)->at] <= 0)
+		at = &(*at)->next;
+	return (at);
+}
+
+/* Join the queue of its ${i}-th budget. */
 static void
 join(struct limit_wait * w, unsigned i)
 {
@@ -180,7 +193,7 @@ join(struct limit_wait * w, unsigned i)
 	int64_t us = turn_of(s, w->owes[i], clock_mono_us());
 
 	w->at = i;
-	w->prevp = w->owes[i] > 0 ? s->tail : &s->head;
+	w->prevp = place_of(s, w->owes[i]);
 	if ((w->next = *w->prevp) != NULL)
 		w->next->prevp = &w->next;
 	else

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
 
 /* How much the service bears, and what a call takes of that. */
 
@@ -71,17 +72,30 @@ read_headers(struct mread * r, struct manifest_limits * l, const json_t * v)
 	mread_leave(r, at);
 }
 
+/* It names the budget in metrics and in the shared state; and of secrets it would
+ * see but a mask, the same for all. */
+static void
+read_scope(struct mread * r, struct manifest_limits * l, const json_t * v)
+{
+	const struct mread_scope s = { .roots = ROOT_CONFIG };
+	struct template_env env = { .schema = r->m->config };
+
+	l->scope = mread_template(r, v, "scope", 0, &s);
+	if (l->scope != NULL && template_has_secret(json_object_get(v,
+	    "scope"), &env))
+		mread_fault(r, "scope", "speaks of a secret; let it say whose "
+		    "budget it is by an account or an address");
+}
+
 static void
 read_budget(struct mread * r, struct manifest_limits * l, const json_t * v)
 {
-	struct mread_scope s = { .roots = ROOT_CONFIG };
-
 	l->rate = mread_num(r, v, "rate", 0, 0.0001, 1e6);
 	l->burst = mread_num(r, v, "burst", 0, 1, 1e6);
 	if (l->burst > 0 && l->rate <= 0)
 		mread_fault(r, "burst", "needs rate");
 	l->concurrency = (unsigned)mread_int(r, v, "concurrency", 0, 1, 256);
-	l->scope = mread_template(r, v, "scope", 0, &s);
+	read_scope(r, l, v);
 	read_headers(r, l, v);
 }
 

@@ -21,7 +21,7 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
     "\"read\": {\"method\": \"GET\", \"url\": \"" HOST "/make\"}, "
     "\"probed\": {\"method\": \"POST\", \"url\": \"" HOST "/make\", \"success\": [201], "
     "\"probe\": {\"url\": \"" HOST "/things\", \"records\": \"things\", \"match\": {\"name\": "
-    "\"x\\r\\ny\"}, \"since\": {\"at\": \"{{action.since}}\"}, \"result\": \"id\"}}, "
+    "\"x\\r\\ny\", \"note\": \"\"}, \"since\": {\"at\": \"{{action.since}}\"}, \"result\": \"id\"}}, "
     "\"keyed\": {\"method\": \"POST\", \"url\": \"" HOST "/make\", \"idempotency\": "
     "{\"header\": \"Idempotency-Key\"}}}}}, \"test\": {\"url\": \"" HOST "/me\"}}";
 

@@ -15,11 +15,15 @@ struct taker {
 	struct err e;
 };
 
+static struct taker * order[16];
+static unsigned norder;
+
 static void
 on_taken(void * arg, int64_t waited_ms, const struct err * e)
 {
 	struct taker * t = arg;
 
+	order[norder++ % 16] = t;
 	t->w = NULL;
 	t->calls++;
 	t->at = fake_loop_ms(t->g->L);
@@ -338,20 +342,32 @@ test_scope_options(void ** state)
 	fake_loop_advance(g->L, 6000);
 	for (i = 0; i < 6; i++)
 		assert_in_range(t[i].at, i * 1000, i * 1000 + 1);
-	/* Nobody asks while the service says so; who is not bound goes first. */
+	/* Nobody asks while the service says so; who is not bound goes first, in
+	 * the order of coming. */
 	limits_block(g->env.limits, own, NULL, 1000);
 	g->c = bound;
 	for (i = 0; i < 3; i++)
 		take(g, &t[i], 0);
 	g->c = own;
 	take(g, &free_one, 0);
+	take(g, &t[3], 0);
 	fake_loop_advance(g->L, 999);
 	assert_int_equal(free_one.calls, 0);
-	fake_loop_advance(g->L, 10);
+	fake_loop_advance(g->L, 2);
+	fake_loop_advance(g->L, 0);
 	assert_int_equal(free_one.calls, 1);
+	assert_int_equal(t[3].calls, 1);
 	assert_int_equal(t[1].calls, 0);
 	fake_loop_advance(g->L, 3000);
 	assert_int_equal(t[2].calls, 1);
+	/* All the same where nobody owes anything. */
+	memset(order, 0, sizeof(order));
+	norder = 0;
+	for (i = 0; i < 4; i++)
+		take(g, &t[i], 0);
+	fake_loop_settle(g->L);
+	for (i = 0; i < 4; i++)
+		assert_ptr_equal(order[i], &t[i]);
 	json_decref(o);
 	connector_unref(bound);
 	rig_free(g);

@@ -109,6 +109,9 @@ test_csv(void ** state)
 	    "'x\r\ny\n',NULL;'','z';NULL,NULL;");
 	rows(DECODE_CSV, "a:text b:text", "a,b\n1,", "'1',NULL;");
 	rows(DECODE_CSV, "a:text b:text", "a,b\n1,\"\"", "'1','';");
+	/* A letter that begins as the mark does. */
+	rows(DECODE_CSV, "a:text:\"\xef\xbb\x80\"", "\xef\xbb\x80\n1\n",
+	    "'1';");
 	rows(DECODE_CSV, "a:text", "a\n", "");
 	rows(DECODE_CSV, "a:text", "a", "");
 	rows(DECODE_CSV, "a:text", "\"a\"\n1\n\n\"\"\n", "'1';'';");
@@ -140,6 +143,7 @@ test_bad_csv(void ** state)
 	refused(DECODE_CSV, "The quota is used up, try later\n", "csv", "line 1: the "
 	    "header has none of the columns");
 	refused(DECODE_CSV, "\n", "csv", "line 1: the header has none");
+	refused(DECODE_CSV, "\xef" "a\n1\n", "csv", "line 1: this is not UTF-8");
 	refused(DECODE_CSV, "<!doctype html>\n", "csv", "HTML");
 	refused(DECODE_CSV, "{\"error\":\"x\"}", "csv", "line 1");
 	for (i = 0; i < 4097; i++)

@@ -205,6 +205,8 @@ static const struct {
 	  "$.limits.headers.reserve", "from 1% to 50%" },
 	{ TOP("\"limits\":{\"headers\":{\"limit\":\"R;a b\"}},"),
 	  "$.limits.headers.limit", "RateLimit;remaining" },
+	{ TOP("\"limits\":{\"scope\":\"{{config.token}}\"},"),
+	  "$.limits.scope", "speaks of a secret" },
 	{ TOP("\"limits\":{\"buckets\":{}},"), "$.limits.buckets",
 	  "must be 1 to 8" },
 	{ TOP("\"limits\":{\"buckets\":{\"a b\":{\"rate\":1}}},"),
