@@ -71,7 +71,8 @@ reader_etag_came(struct reader_call * c, const char * etag, const char * changed
 
 	json_decref(p->etag);
 	p->etag = NULL;
-	if (c->etag_ask[0] == '\0' || (etag == NULL && changed == NULL))
+	/* What changed twice in a second has one Last-Modified. */
+	if (c->etag_ask[0] == '\0' || etag == NULL)
 		return;
 	/* Without memory it is only not kept. */
 	p->etag = json_pack("{s:s, s:s?, s:s?}", "ask", c->etag_ask, "etag",

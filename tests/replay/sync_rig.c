@@ -127,12 +127,15 @@ add_etag(struct rig * g, struct fake_answer * a, struct buf * head)
 	    fake_http_requests(g->http, NULL) - 1);
 	char tag[40];
 
-	snprintf(tag, sizeof(tag), "\"%016llx\"", (unsigned long long)
-	    hash64(7, a->body, strlen(a->body)));
-	buf_addf(head, "\nETag: %s", tag);
+	if (g->by_time)
+		snprintf(tag, sizeof(tag), "Sun, 22 Nov 2026 07:00:00 GMT");
+	else
+		snprintf(tag, sizeof(tag), "\"%016llx\"", (unsigned long long)
+		    hash64(7, a->body, strlen(a->body)));
+	buf_addf(head, "\n%s: %s", g->by_time ? "Last-Modified" : "ETag", tag);
 	a->header = head->p;
-	if (strstr(q->headers, "If-None-Match: ") == NULL ||
-	    strstr(q->headers, tag) == NULL)
+	if (strstr(q->headers, g->by_time ? "If-Modified-Since: " :
+	    "If-None-Match: ") == NULL || strstr(q->headers, tag) == NULL)
 		return;
 	g->unmodified++;
 	a->status = 304;

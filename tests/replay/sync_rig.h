@@ -65,6 +65,7 @@ struct rig {
 	int status_at;      /* only from this page on, counted for ever */
 	int pages;
 	size_t unmodified;  /* answers 304 */
+	int by_time;        /* lists say only when they changed, to the second */
 	int64_t widest_ms;  /* of the ranges that were asked for; */
 	int64_t oldest_ms;  /* where the first of them began */
 	size_t windows;     /* ranges with two ends */

@@ -80,6 +80,23 @@ test_one_page(void ** state)
 }
 
 /* What went is seen, as the list is another one then. */
+/* Twice in one second: the time alone would hide the second change. */
+static void
+test_only_a_time(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tags", "");
+
+	(void)state;
+	g->by_time = 1;
+	fill(g, 3);
+	reads(g, d, 0);
+	rig_touch(g, 1);
+	reads(g, d, 0);
+	assert_true(rig_same(g, "t-tags"));
+	rig_free(g);
+}
+
 static void
 test_deletes(void ** state)
 {
@@ -313,6 +330,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_page),
+		cmocka_unit_test(test_only_a_time),
 		cmocka_unit_test(test_deletes),
 		cmocka_unit_test(test_more_pages),
 		cmocka_unit_test(test_newest_first),
