@@ -213,7 +213,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		high = low + 1;
 	if (until != INT64_MAX || high != INT64_MAX) {
 		g->windows += !*param(url, "page", text) || atoi(text) == 1;
-		if (until != INT64_MAX && until - since > g->widest_ms)
+		if (until != INT64_MAX && since != INT64_MIN &&
+		    until - since > g->widest_ms)
 			g->widest_ms = until - since;
 	}
 	if (since != INT64_MIN && (g->oldest_ms == 0 || since < g->oldest_ms))

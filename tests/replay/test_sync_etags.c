@@ -94,6 +94,7 @@ test_only_a_time(void ** state)
 	rig_touch(g, 1);
 	reads(g, d, 0);
 	assert_true(rig_same(g, "t-tags"));
+	sync_def_unref(d);
 	rig_free(g);
 }
 
