@@ -1,5 +1,7 @@
 """Who may include whom, and that every source file is built or shipped."""
+import os
 import re
+import sys
 
 import tap
 
@@ -67,7 +69,13 @@ for path in tap.files("src"):
             (floors if ours else libraries).append(
                 "%s: includes %s: %s" % (path, m.group(2), wrong))
 
+# A script's folder comes first where Python looks: what is called as a module of
+# its own is taken for it, on some installations.
+shadows = [path for path in tap.files("tests", "contrib", suffix=(".py",))
+           if os.path.basename(path)[:-3] in sys.stdlib_module_names]
+
 tap.report([
+    ("no script hides a module of Python", shadows),
     ("every folder has a floor", unknown),
     ("a folder includes itself and lower floors", floors),
     ("libraries stay in their folders", libraries),
