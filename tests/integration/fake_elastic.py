@@ -21,7 +21,8 @@ def error(status, kind, reason, **more):
 
 class FakeElastic:
     """indices: name -> {"mappings": properties, "docs": id -> doc}; a doc is
-    {"source", "version", "seq", "seen"}.
+    {"source", "version", "seq", "shown"}: shown is (source, seq) as of the last
+    refresh, which is what searches see, or None.
 
     spoil(method, path, body) may return None, (status, object[, headers]),
     "drop" (the connection ends), "half" (the answer breaks off in its middle) or
@@ -169,7 +170,7 @@ class FakeElastic:
                          "no such index [%s]" % words[0])
         if words[1] == "_refresh":
             for d in self.indices[words[0]]["docs"].values():
-                d["seen"] = True
+                self.show(d)
             return 200, {"_shards": {"failed": 0}}
         if words[1] in ("_count", "_search"):
             return self.search(words[0], json.loads(body),
@@ -265,16 +266,24 @@ class FakeElastic:
                 del docs[ident]
             return {"_id": ident, "status": 200 if have else 404}
         if action == "update":
+            source = dict(have["source"])
             for k, v in doc["doc"].items():
                 if isinstance(v, dict):
-                    v = dict(have["source"].get(k, {}), **v)
-                have["source"][k] = v
-            have.update(version=have["version"] + 1, seq=self.seq,
-                        seen=refresh or have["seen"])
-            return {"_id": ident, "status": 200}
-        docs[ident] = {"source": doc, "version": version or 1,
-                       "seq": self.seq, "seen": refresh}
+                    v = dict(source.get(k, {}), **v)
+                source[k] = v
+            have.update(source=source, version=have["version"] + 1,
+                        seq=self.seq)
+        else:
+            docs[ident] = {"source": doc, "version": version or 1,
+                           "seq": self.seq,
+                           "shown": have["shown"] if have else None}
+        if refresh:
+            self.show(docs[ident])
         return {"_id": ident, "status": 200 if have else 201}
+
+    @staticmethod
+    def show(d):
+        d["shown"] = (d["source"], d["seq"])
 
     def search(self, index, body, count):
         q = body["query"]["bool"]
@@ -286,12 +295,15 @@ class FakeElastic:
                 fence = f["range"]["moltler.fence"]["lt"]
         hits = []
         for ident, d in self.indices[index]["docs"].items():
-            m = d["source"].get("moltler", {})
-            if not d["seen"] or m.get("sync") != sync or \
+            if not d["shown"]:
+                continue
+            source, seq = d["shown"]
+            m = source.get("moltler", {})
+            if m.get("sync") != sync or \
                     (fence is not None and m["fence"] >= fence) or \
                     ("must_not" in q and "deleted_at" in m):
                 continue
-            hits.append({"_index": index, "_id": ident, "_seq_no": d["seq"],
+            hits.append({"_index": index, "_id": ident, "_seq_no": seq,
                          "_primary_term": 1})
         if count:
             return 200, {"count": len(hits)}
@@ -376,11 +388,11 @@ class FakeElastic:
                 at = n // 3 if self.opensearch else n
                 if "search_after" in body and at <= body["search_after"][0]:
                     continue
-                if not d["seen"] or not self.lets(body.get("query"), ident,
-                                                  d["source"]):
+                if not d["shown"] or not self.lets(body.get("query"), ident,
+                                                   d["shown"][0]):
                     continue
                 hits.append({"_index": name, "_id": ident, "sort": [at],
-                             "_source": d["source"]})
+                             "_source": d["shown"][0]})
         return 200, {"pit_id": body["pit"]["id"], "timed_out": False,
                      "_shards": {"failed": 0},
                      "hits": {"hits": hits[:body["size"]]}}

@@ -515,17 +515,23 @@ def test_tls():
 
 def test_refresh():
     c = fake_elastic.FakeElastic()
-    r = drive(c, count=250, batch_rows=100, refresh=True)
-    T.eq((r["acked"], all(d["seen"] for d in
+    r = drive(c, count=250, batch_rows=100, refresh=True, marks=True)
+    T.eq((r["acked"], all(d["shown"] for d in
                           c.indices["t-issues"]["docs"].values())),
          (250, True), "acknowledged is visible where somebody waits")
     T.eq(len(c.asked("_refresh")), 1, "by one _refresh")
+    # Written again it is found as it was, until somebody looks anew.
+    drive(c, count=250, fence=11, marks=True)
+    doc = c.indices["t-issues"]["docs"]["7"]
+    T.eq((doc["shown"][0]["moltler"]["fence"],
+          doc["source"]["moltler"]["fence"]), (10, 11),
+         "what nobody waits for is seen later, and meanwhile as it was")
     # The first answer comes last, when the others are there already.
     c.requests.clear()
     slow = [0.3]
     c.spoil = lambda m, p, b: time.sleep(slow.pop()) \
         if "_bulk" in p and slow else None
-    r = drive(c, count=250, batch_rows=100, refresh=True, fence=11)
+    r = drive(c, count=250, batch_rows=100, refresh=True, fence=12)
     T.eq((r["acked"], len(c.asked("_refresh"))), (250, 1),
          "also when answers are late")
     c.requests.clear()
