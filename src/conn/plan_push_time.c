@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/rfc3339.h"
-#include "conn/plan_push.h"
 
 #define OPS_LOWER (OP_GT | OP_GE)
 #define OPS_UPPER (OP_LT | OP_LE)

@@ -7,12 +7,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/hash64.h"
-#include "base/log.h"
-#include "conn/decode_json.h"
-#include "target/elastic_call.h"
 #include "target/elastic_cells.h"
-#include "target/elastic_pit.h"
-#include "target/elastic_place.h"
 #include "target/elastic_search.h"
 #include "target/elastic_spare.h"
 

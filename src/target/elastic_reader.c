@@ -5,11 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "conn/decode_json.h"
-#include "target/elastic_call.h"
 #include "target/elastic_columns.h"
-#include "target/elastic_pit.h"
-#include "target/elastic_place.h"
 #include "target/elastic_search.h"
 #include "target/elastic_spare.h"
 

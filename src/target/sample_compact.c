@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "target/sample_compact_internal.h"
 
 #define SLICE_US 2000
