@@ -186,6 +186,8 @@ test_rules(void ** state)
 	    "\"do\":\"fail\",\"class\":\"permanent\",\"code\":\"closed\","
 	    "\"message\":\"come back on Monday\"},"
 	    "{\"status\":[418],\"do\":\"retry\"},"
+	    "{\"status\":[451],\"do\":\"fail\",\"class\":\"config\",\"then\":"
+	    "\"skip\"},"
 	    "{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
 	    "\"class\":\"config\",\"code\":\"not_ok\"}],"
 	    "\"error_text\":[\"error\"],"
@@ -215,6 +217,8 @@ test_rules(void ** state)
 	assert_int_equal(judge(418, "", "", NULL), ANSWER_ERROR);
 	assert_int_equal(e.cls, ERR_TRANSIENT);
 	assert_string_equal(e.code, "http_418");
+	assert_int_equal(judge(451, "", "", NULL), ANSWER_ERROR_SKIP);
+	assert_int_equal(e.cls, ERR_CONFIG);
 	/* Errors inside a 200. */
 	assert_int_equal(judge(200, "", "{\"ok\":true}", NULL), ANSWER_OK);
 	assert_int_equal(judge(200, "", "{\"ok\":false,"
