@@ -208,8 +208,10 @@ limits_scope_get(struct limits * l, const struct connector * c,
 
 	if (s == NULL)
 		s = scope_new(l, c, b);
-	if (s != NULL)
-		set_rate(s, c, b);
+	if (s == NULL)
+		return (NULL);
+	set_rate(s, c, b);
+	s->places = b->concurrency;
 	return (s);
 }
 

@@ -30,6 +30,9 @@ on_taken(void * arg, int64_t waited_ms, const struct err * e)
 	struct taker * t = arg;
 
 	(void)waited_ms;
+	/* The call is over at once. */
+	if (e == NULL)
+		limits_cancel(t->w);
 	t->w = NULL;
 	t->calls++;
 	t->at = fake_loop_ms(t->L);
