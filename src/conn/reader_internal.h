@@ -42,7 +42,7 @@ struct reader_call {
 	struct reader_kept kept;
 	char etag_ask[80];         /* what is asked, where it stands for a list; "" */
 	int asks_change;           /* whether anything changed, of a sync */
-	struct limit_wait * permit;
+	struct limit_wait * permit; /* waited for, or held while it is sent */
 	struct send * sent;
 	struct scrape * scrape;
 	struct loop_timer * timer;
@@ -358,6 +358,8 @@ void reader_call_cancel(struct reader_call * c);
 void reader_call_send(struct reader_call * c);
 /** reader_call_name(c, e): Say in ${e} where it happened. */
 void reader_call_name(const struct reader_call * c, struct err * e);
+/** reader_call_answered(c): The attempt is over: its permit is another's. */
+void reader_call_answered(struct reader_call * c);
 /** reader_call_failed(c, e): An attempt failed: again, or the end of it. */
 void reader_call_failed(struct reader_call * c, const struct err * e);
 /** reader_call_retry(c, e): The same, but 0 where all tries are used: the caller

@@ -530,6 +530,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	struct err e;
 
 	c->sent = NULL;
+	reader_call_answered(c);
 	if (c->has_failed) {
 		e = c->e;
 		reader_page_forget(c);
