@@ -289,10 +289,9 @@ two(const char * s, int max)
 	return (a <= 9 && b <= 9 && (int)(a * 10 + b) <= max);
 }
 
-/* Whether this is as rfc3339_format() writes it, seen without working it out: the
- * times of most services in nearly all months. */
-static int
-is_usual(const char * s, size_t n)
+/* The times of most services in nearly all months. */
+int
+decode_value_is_usual(const char * s, size_t n)
 {
 	return (n == 20 && s[4] == '-' && s[7] == '-' && s[10] == 'T' &&
 	    s[13] == ':' && s[16] == ':' && s[19] == 'Z' && two(s, 99) &&
@@ -336,7 +335,7 @@ set_time(const struct manifest_column * c, const char * s,
 	size_t len, at = made->len;
 	int64_t ms;
 
-	if (is_usual(s, n))
+	if (decode_value_is_usual(s, n))
 		return (1);
 	if (c->time == TIME_STRFTIME ? own_time(&c->own, s, n, &ms) :
 	    decode_value_time(s, n, c->time, &ms))
