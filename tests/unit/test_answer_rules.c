@@ -115,6 +115,14 @@ test_usual(void ** state)
 	/* Nobody says how long. */
 	assert_int_equal(judge(429, "", "", NULL), ANSWER_RATE_LIMITED);
 	assert_int_equal(e.retry_after_ms, 60000);
+	/* Years that no date has, which must not come round to "at once". */
+	assert_int_equal(judge(429, "Retry-After: Tue, 17 Nov 1700000030\n", "",
+	    NULL), ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 60000);
+	assert_int_equal(judge(429, "Date: Tue, 17 Nov 1700000030\n"
+	    "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 0);
 	manifest_unref(m);
 }
 
