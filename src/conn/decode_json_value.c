@@ -6,6 +6,7 @@
 
 #include "base/rfc3339.h"
 #include "conn/decode_pairs.h"
+#include "conn/decode_plain.h"
 #include "conn/decode_text.h"
 #include "conn/openmetrics_number.h"
 
@@ -349,13 +350,19 @@ set_time(const struct manifest_column * c, const char * s,
 	return (set_text(v, at, len, DECODE_MADE));
 }
 
-/* The token's JSON, as it stands. */
+/* The token's JSON: as it stands, but for escapes that need not be. */
 static int
-set_json(const struct json_token * t, struct value * v)
+set_json(const struct json_token * t, const char * body, struct buf * made,
+    struct value * v)
 {
 	size_t quotes = t->kind == TOKEN_STRING || t->kind == TOKEN_ESCAPED;
+	size_t from = t->at - quotes, n = t->len + 2 * quotes, at = made->len;
 
-	return (set_text(v, t->at - quotes, t->len + 2 * quotes, 0));
+	if (memchr(body + from, '\\', n) == NULL)
+		return (set_text(v, from, n, 0));
+	if (decode_plain(body + from, n, made))
+		return (-1);
+	return (set_text(v, at, made->len - at, DECODE_MADE));
 }
 
 /* The ${want}th part of a text between slashes, from its end if negative; NULL: it
@@ -475,7 +482,7 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 		return (0);
 	if (t->kind == TOKEN_TREE || c->type == COLUMN_LIST ||
 	    c->type == COLUMN_MAP)
-		return (set_json(t, v));
+		return (set_json(t, body, made, v));
 	if (is_bool && (c->type == COLUMN_BOOLEAN ||
 	    c->type == COLUMN_INTEGER || c->type == COLUMN_REAL)) {
 		v->type = c->type == COLUMN_REAL ? VALUE_REAL : VALUE_INT;
