@@ -45,6 +45,7 @@ action_free(struct action * a)
 	/* Also where nobody can tell whether it was done. */
 	if (a->acted)
 		forget_results(a);
+	limits_cancel(a->permit);
 	loop_soon_cancel(a->env->loop, &a->soon);
 	loop_timer_free(a->timer);
 	request_free(a->req);
@@ -134,6 +135,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	struct action * a = arg;
 
 	a->call = NULL;
+	limits_cancel(a->permit);
+	a->permit = NULL;
 	if (res == NULL)
 		action_judge_silence(a, e);
 	else
@@ -183,11 +186,11 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 	struct err copy;
 
 	(void)waited_ms;
-	a->permit = NULL;
 	if (e == NULL) {
 		send_it(a);
 		return;
 	}
+	a->permit = NULL;
 	copy = *e;
 	action_finish(a, NULL, 0, &copy);
 }
@@ -301,6 +304,5 @@ action_cancel(struct action * a)
 	if (a == NULL)
 		return;
 	send_cancel(a->call);
-	limits_cancel(a->permit);
 	action_free(a);
 }

@@ -46,7 +46,7 @@ struct action {
 	enum action_state state;
 	struct request * req;
 	struct send * call;
-	struct limit_wait * permit;
+	struct limit_wait * permit; /* waited for, or held while it is sent */
 	struct loop_timer * timer;
 	struct soon soon;
 	unsigned tries;        /* of this step, failed */

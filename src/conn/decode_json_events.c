@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_quick.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_where.h"
 
@@ -36,7 +37,7 @@ decode_json_events_scalar(struct decode_json * d, enum json_token_kind kind,
 	struct json_token t = { kind, at, n };
 	uint32_t state = next_state(d);
 
-	if (state == DECODE_DEAD)
+	if (state == DECODE_DEAD || decode_json_quick(d, state, &t))
 		return (0);
 	return (decode_json_rows_scalar(d, &d->plan->states[state], &t));
 }

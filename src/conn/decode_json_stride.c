@@ -1,5 +1,6 @@
 #include "conn/decode_json_stride.h"
 
+#include "conn/decode_json_quick.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_shape.h"
 
@@ -112,7 +113,8 @@ decode_json_stride(struct scan * c)
 			quote = kind == TOKEN_STRING;
 			t.at = i + quote;
 			t.len = len - 2 * quote;
-			if (decode_json_rows_scalar(d, &states[st->value], &t))
+			if (!decode_json_quick(d, st->value, &t) &&
+			    decode_json_rows_scalar(d, &states[st->value], &t))
 				return (SCAN_BAD);
 		}
 		i += len;

@@ -410,7 +410,7 @@ struct manifest_error {
 	const char * contains;      /* within the body's text (case ignored), or
 	                               NULL */
 	enum error_do what;         /* SKIP: this partition */
-	int then_skip;              /* of DO_RETRY: the partition, once all tries
+	int then_skip;              /* of DO_RETRY, DO_FAIL: the partition, once all tries
 	                               are used */
 	enum err_class cls;         /* of DO_FAIL */
 	const char * code;          /* or NULL: "http_<status>" */
@@ -427,7 +427,8 @@ struct manifest_limits {
 	const char * name;          /* of a bucket; NULL: the connector's own */
 	double rate;                /* requests a second; 0: no bound */
 	double burst;
-	unsigned concurrency;       /* calls of one statement side by side; 0: 4 */
+	unsigned concurrency;       /* calls side by side, of all that share it in
+	                               this process; 0: 4 of a statement */
 	const char * limit;         /* header names ("NAME;MEMBER": one of what
 	                               it holds), or NULL */
 	const char * remaining;

@@ -19,6 +19,7 @@ struct told {
 	uint64_t part;
 	char * token;
 	int is_end;
+	uint64_t lacks;
 };
 
 struct reader_tokens {
@@ -90,7 +91,8 @@ push(struct reader_part * p, char * token, int is_end)
 		t->told = more;
 		t->cap = cap;
 	}
-	t->told[t->n++] = (struct told){ p->in_hash, token, is_end };
+	t->told[t->n++] = (struct told){ p->in_hash, token, is_end,
+	    p->lacked };
 	return (0);
 }
 
@@ -184,7 +186,8 @@ reader_token_after(struct reader_part * p, const struct reader_answer * a,
 static void
 tell_end(struct reader_part * p)
 {
-	if (p->is_last && !p->has_failed && !p->is_told)
+	/* What was left out has no end. */
+	if (p->is_last && !p->has_failed && !p->is_left && !p->is_told)
 		p->is_told = push(p, NULL, 1) == 0;
 }
 
@@ -270,6 +273,7 @@ reader_token_tell(struct reader * r)
 		told.part = t->told[i].part;
 		told.token = t->told[i].token;
 		told.is_end = t->told[i].is_end;
+		told.lacks = t->told[i].lacks;
 		t->cursors->told(t->cursors->arg, &told);
 		free(t->told[i].token);
 	}

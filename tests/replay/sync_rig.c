@@ -22,6 +22,8 @@
 #define SIZE "\"size\":{\"query\":\"size\",\"default\":5,\"max\":5}"
 #define PAGES "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
     "\"more\":\"more\"," SIZE "}"
+#define COUNTED "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
+	"\"more\":\"more\",\"total\":\"total\"," SIZE "}"
 #define OPAQUE "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
     "\"from\":\"next\"," SIZE "}"
 
@@ -199,6 +201,12 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->body = strdup("{}");
 		return;
 	}
+	if (box >= 0 && (g->forbids >> box & 1) && (!g->forbids_late ||
+	    *param(url, "page", text) == '2')) {
+		a->status = g->forbids_with;
+		a->body = strdup("{}");
+		return;
+	}
 	if (*param(url, "since", text) &&
 	    rfc3339_parse(text, strlen(text), &since, NULL))
 		abort();
@@ -243,10 +251,13 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		from++;
 	buf_adds(&b, "{\"items\":[");
 	for (i = from; i < n && i < from + RIG_PAGE; i++) {
-		buf_adds(&b, i > from ? "," : "");
+		if (list[i]->id == g->hides)
+			continue;
+		buf_adds(&b, b.p[b.len - 1] == '}' ? "," : "");
 		add_item(&b, list[i], strstr(url, "/taglazy") != NULL);
 	}
-	buf_addf(&b, "],\"more\":%s", i < n ? "true" : "false");
+	buf_addf(&b, "],\"total\":%zu,\"more\":%s", n, i < n ? "true" :
+	    "false");
 	if (i < n)
 		add_place(&b, g, "next", list[i - 1], 0, 0);
 	else if (is_stream)
@@ -290,7 +301,8 @@ make_manifest(void)
 	buf_adds(&b, "{\"format\":1,\"type\":\"svc\",\"title\":\"Svc\","
 	    "\"drive_model\":\"on_demand\",\"config\":{},\"base_url\":\"" BASE
 	    "\",\"test\":{\"url\":\"/\"},\"errors\":[{\"status\":[423],"
-	    "\"do\":\"skip\"}],\"entities\":{");
+	    "\"do\":\"skip\"},{\"status\":[403],\"do\":\"fail\",\"class\":"
+	    "\"config\",\"then\":\"skip\"}],\"entities\":{");
 #define CURSOR(o) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o "\"}"
 	add_entity(&b, "asc", 1, ",\"not_null\":true", OPAQUE "," SINCE ","
 	    ORDER, CURSOR("asc"));
@@ -363,7 +375,7 @@ make_manifest(void)
 	"\"per\":\"partition\"}"
 #define BY_TOKEN ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\"," \
 	"\"kind\":\"token\"}"
-	BOXED("own", PER("none"), "\"url\":\"/own\"," PAGES "," SINCE);
+	BOXED("own", PER("none"), "\"url\":\"/own\"," COUNTED "," SINCE);
 	BOXED("down", PER("desc"), "\"url\":\"/newest\"," PAGES);
 	add_entity(&b, "token", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
 	/* Its list by token goes before. */

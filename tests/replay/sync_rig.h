@@ -70,6 +70,11 @@ struct rig {
 	int64_t oldest_ms;  /* where the first of them began */
 	size_t windows;     /* ranges with two ends */
 	int refuse;         /* this box, less 1, is left out; 0: none */
+	unsigned forbids;   /* a bit for each box that answers, with its first page
+	                       or only with the second, */
+	int forbids_with, forbids_late; /* this status: 423 (a rule leaves it
+	                       out), 403 (if others do not say so) */
+	int64_t hides;      /* this item is counted, and not told; 0: none */
 	int epoch;          /* tokens of another are forgotten */
 	int begins;         /* lists by token asked from their beginning, ... */
 	int goes_on;        /* ... and at a token or cursor */

@@ -349,6 +349,49 @@ test_values_newest_first(void ** state)
 	values("down");
 }
 
+/* A part whose list has fewer than it says stays where it was, once. */
+static void
+test_a_part_that_comes_short(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("own", INC);
+
+	(void)state;
+	fill(g, 12);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	/* Of one box an item, and behind it another. */
+	g->hides = g->items[0].id;
+	rig_touch(g, 0);
+	fake_loop_advance(g->L, 60000);
+	rig_touch(g, 4);
+	fake_loop_advance(g->L, 60000);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_non_null(strstr(g->res.reason, "the total differs: 1 record"));
+	assert_int_equal(g->res.p.written, 1);
+	g->hides = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-own"));
+	run(g, d, 0, 1 + RIG_BOXES);
+	/* One that never tells it holds nobody up for ever. */
+	g->hides = g->items[0].id;
+	rig_touch(g, 0);
+	fake_loop_advance(g->L, 60000);
+	rig_touch(g, 4);
+	fake_loop_advance(g->L, 60000);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.written, 1);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.written, 1);
+	run(g, d, 0, 1 + RIG_BOXES);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* Rows of one moment that come one after the other are neither lost nor doubled. */
 static void
 test_equal_values(void ** state)
@@ -557,6 +600,7 @@ main(void)
 		cmocka_unit_test(test_a_crash_while_new),
 		cmocka_unit_test(test_values_that_the_service_filters),
 		cmocka_unit_test(test_values_newest_first),
+		cmocka_unit_test(test_a_part_that_comes_short),
 		cmocka_unit_test(test_equal_values),
 		cmocka_unit_test(test_rows_of_another_generation),
 		cmocka_unit_test(test_forgotten_again),
