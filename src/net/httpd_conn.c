@@ -76,6 +76,7 @@ httpd_conn_teardown(struct httpd * S)
 {
 	httpd_linger_sweep(S, INT64_MAX);
 	loop_timer_free(S->sweep);
+	loop_soon_cancel(S->loop, &S->room);
 	free(S->slab);
 }
 
@@ -116,6 +117,14 @@ httpd_conn_new(struct httpd_listener * lst)
 	return (c);
 }
 
+/* What it brought of a request is no more waited for. */
+static void
+came_all(struct httpd_conn * c)
+{
+	c->S->coming -= c->came;
+	c->came = 0;
+}
+
 static void
 conn_release(struct httpd_conn * c)
 {
@@ -123,6 +132,7 @@ conn_release(struct httpd_conn * c)
 
 	loop_soon_cancel(S->loop, &c->adopt);
 	loop_soon_cancel(S->loop, &c->builtin);
+	came_all(c);
 	TAILQ_REMOVE(&S->phases[c->phase], c, link);
 	/* Warm slots first. */
 	TAILQ_INSERT_HEAD(&S->conns_free, c, link);
@@ -145,6 +155,7 @@ httpd_conn_enter(struct httpd_conn * c, enum httpd_phase phase)
 	    LOG_S("from", phase_names[c->phase]),
 	    LOG_S("to", phase_names[phase]));
 	TAILQ_REMOVE(&c->S->phases[c->phase], c, link);
+	came_all(c);
 	c->phase = phase;
 	c->since_us = clock_mono_us();
 	TAILQ_INSERT_TAIL(&c->S->phases[phase], c, link);
@@ -283,6 +294,38 @@ too_much(void * arg)
 		    "the request is larger than it may be");
 }
 
+/*
+ * Each request is bounded, and so is their number, but not what both come to; and
+ * nobody knows yet who may ask at all.  Who has brought most goes.
+ */
+static void
+make_room(void * arg)
+{
+	struct httpd * S = arg;
+	struct httpd_conn * c, * most;
+
+	while (S->coming > S->o.max_coming) {
+		most = NULL;
+		TAILQ_FOREACH(c, &S->phases[CONN_READING], link)
+			if (most == NULL || c->came > most->came)
+				most = c;
+		if (most == NULL)
+			return;
+		S->refused++;
+		httpd_conn_refuse(most, 503, "crowded", "requests that are on "
+		    "their way are too many and too large: try again later");
+	}
+}
+
+static void
+brought(struct httpd_conn * c, size_t n)
+{
+	c->came += n;
+	c->S->coming += n;
+	if (c->S->coming > c->S->o.max_coming)
+		loop_soon(c->S->loop, &c->S->room, make_room, c->S);
+}
+
 static void
 on_input(struct evbuffer * b, const struct evbuffer_cb_info * info, void * arg)
 {
@@ -293,6 +336,8 @@ on_input(struct evbuffer * b, const struct evbuffer_cb_info * info, void * arg)
 	c->got = 1;
 	if (c->phase == CONN_IDLE)
 		httpd_conn_enter(c, CONN_READING);
+	if (c->phase == CONN_READING)
+		brought(c, info->n_added);
 	/* evhttp bounds heads and bodies, but not the line that gives a
 	 * chunk's size.  (A high watermark would not do: while it is reached
 	 * the bufferevent calls back without end and holds the loop.) */

@@ -67,6 +67,7 @@ struct httpd_conn {
 	struct soon adopt, builtin;
 	enum httpd_phase phase;
 	int64_t since_us; /* of the phase, or of the last progress */
+	size_t came; /* bytes of the request that is being read */
 	uid_t uid;
 	int * done; /* set when a reply is complete; see stream_end */
 	unsigned over : 1;	/* past the cap: only to be refused */
@@ -114,6 +115,8 @@ struct httpd {
 	struct httpd_connq phases[CONN_NPHASES];
 	struct httpd_conn * by_evcon;
 	unsigned nconns, nover, nover_tls;
+	size_t coming; /* what all that are being read have brought */
+	struct soon room;
 	struct loop_timer * sweep;
 	TAILQ_HEAD(, httpd_linger) lingering;
 	unsigned nlingering;
