@@ -173,6 +173,11 @@ find_bare(const struct token_list * list, const struct sql_names * names,
 		if (b->n < sizeof(b->v) / sizeof(b->v[0]) &&
 		    is_bare(list, &names->v[k]))
 			b->v[b->n++] = &names->v[k];
+	/* Quotes mean something else within an object, and there is none in a
+	 * SELECT. */
+	for (k = 0; k < list->n && b->n > 0; k++)
+		if (token_is(list, k, "{"))
+			b->n = 0;
 }
 
 static int
