@@ -276,6 +276,7 @@ static int
 set_text(struct value * v, size_t at, size_t len, int64_t where)
 {
 	v->type = VALUE_TEXT;
+	v->is_json = 0;
 	v->len = (uint32_t)len;
 	v->i = (int64_t)at * 2 + where;
 	return (0);
@@ -355,7 +356,9 @@ set_json(const struct json_token * t, struct value * v)
 {
 	size_t quotes = t->kind == TOKEN_STRING || t->kind == TOKEN_ESCAPED;
 
-	return (set_text(v, t->at - quotes, t->len + 2 * quotes, 0));
+	(void)set_text(v, t->at - quotes, t->len + 2 * quotes, 0);
+	v->is_json = t->kind == TOKEN_TREE;
+	return (0);
 }
 
 /* The ${want}th part of a text between slashes, from its end if negative; NULL: it
@@ -445,6 +448,7 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 	int is_bool = t->kind == TOKEN_TRUE || t->kind == TOKEN_FALSE;
 
 	v->type = VALUE_NULL;
+	v->is_json = 0;
 	v->len = 0;
 	v->i = 0;
 	if (t->kind == TOKEN_NULL || (c->none != NULL &&
