@@ -60,6 +60,24 @@ void syncs_load(struct syncs * S, syncs_cb * cb, void * arg);
 void syncs_stop(struct syncs * S, syncs_cb * cb, void * arg);
 void syncs_free(struct syncs * S);
 
+/**
+ * syncs_look(S, w, cb, arg):
+ * Call, once and never before this returns, when what other daemons changed until
+ * now is known here: connectors, secrets, syncs.  Also when the state does not
+ * answer within a second.  0: there is nothing to wait for, and no call comes.
+ * syncs_look_cancel(w): No call.  ${w} is the caller's, zeroed or used before.
+ */
+struct syncs_look {
+	struct syncs * S;
+	struct syncs_look * next, ** prevp;
+	uint64_t no;
+	void (*cb)(void *);
+	void * arg;
+};
+int syncs_look(struct syncs * S, struct syncs_look * w, void (*cb)(void *),
+    void * arg) MUST_CHECK;
+void syncs_look_cancel(struct syncs_look * w);
+
 /* What SYNC says; borrowed for the call. */
 struct sync_spec {
 	const char * connector;

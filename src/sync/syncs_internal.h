@@ -134,10 +134,22 @@ struct syncs {
 	uint64_t changes, drops; /* of our own, so far, */
 	uint64_t list_changes, list_drops; /* and when that list was asked for */
 	int64_t poll_us, poll_after_us; /* when; not again before */
-	json_int_t generation; /* of what was last read */
+	json_int_t generation; /* of what was last read, */
+	char * mark;           /* what the state calls that, or NULL, */
+	char * next_mark;      /* and what is being read; */
+	size_t asked_left;     /* by name: so many answers are to come, */
+	int asked_failed;      /* and not all came; */
+	int skipped;           /* some could not be compared now */
 	size_t changed;        /* elsewhere, as far as it was compared */
 	int lost;
 	size_t unsaved;
+
+	struct syncs_look * looks; /* who waits, oldest first */
+	struct syncs_look ** looks_tail;
+	struct soon look_soon;
+	struct loop_timer * look_timer;
+	uint64_t looked;       /* the number of the last look that is over */
+	int look_mute;         /* none ended in time: nobody waits for one */
 
 	size_t ops;            /* calls of the state and changes under way */
 	int stopping;          /* 2: told */
@@ -240,6 +252,19 @@ const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
+/** syncs_compare(S, rec): Take over what that record says.  syncs_compare_more(S): The
+ * next ones of the list that is being compared. */
+void syncs_compare(struct syncs * S, const json_t * rec);
+void syncs_compare_more(struct syncs * S);
+/** syncs_ask_connector(en): Its connector is not among ours: is it in the state?
+ * Else it goes. */
+void syncs_ask_connector(struct syncs_entry * en);
+
+/* syncs_look.c */
+int syncs_look_init(struct syncs * S, struct err * e) MUST_CHECK;
+void syncs_look_fini(struct syncs * S);
+/** syncs_look_pass(S): Those who wait go on, if what they wait for is over. */
+void syncs_look_pass(struct syncs * S);
 
 /* syncs_save.c */
 /** syncs_save(en): Write whether it is enabled, or where it is to be put back all of
