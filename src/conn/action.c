@@ -51,6 +51,7 @@ action_free(struct action * a)
 	request_free(a->req);
 	json_decref(a->args);
 	json_decref(a->lookup);
+	action_probe_forget(a);
 	json_decref(a->own);
 	connector_unref(a->c);
 	free(a);
@@ -198,7 +199,8 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 static struct request *
 request_of(struct action * a, struct err * e)
 {
-	struct request_given given = { .lookup = a->lookup, .own = a->own };
+	struct request_given given = { .lookup = a->lookup, .own = a->own,
+	    .next = a->look.next };
 
 	switch (a->step) {
 	case STEP_LOOKUP:
@@ -260,8 +262,8 @@ own_of(const char * id)
 	}
 	rfc3339_format(now / 1000 * 1000, at);
 	rfc3339_format((now - SINCE_MS) / 1000 * 1000, since);
-	return (json_pack("{s:s, s:s, s:s}", "id", id, "at", at, "since",
-	    since));
+	return (json_pack("{s:s, s:s, s:s, s:I}", "id", id, "at", at, "since",
+	    since, "since_s", (json_int_t)((now - SINCE_MS) / 1000)));
 }
 
 struct action *
@@ -278,7 +280,8 @@ action_start(const struct conn_env * env, struct connector * c,
 	a->act = act;
 	a->args = args ? json_deep_copy(args) : json_object();
 	a->own = own_of(o->id);
-	a->step = act->lookup != NULL ? STEP_LOOKUP : STEP_ACT;
+	a->step = !act->lookup_late && action_probe_looks_up(a) ? STEP_LOOKUP :
+	    STEP_ACT;
 	a->deadline_us = clock_mono_us() + (o->timeout_ms > 0 ?
 	    o->timeout_ms : DEFAULT_MS) * 1000;
 	a->on_attempt = o->on_attempt;

@@ -160,6 +160,7 @@ join_pieces(struct decode_json * d, const struct decode_pieces * p,
 	if (buf_addc(&d->made, ']'))
 		return (-1);
 	v->type = VALUE_TEXT;
+	v->is_json = 1;
 	v->len = (uint32_t)(d->made.len - at);
 	v->i = (int64_t)at * 2 + DECODE_MADE;
 	return (0);

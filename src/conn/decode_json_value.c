@@ -277,6 +277,7 @@ static int
 set_text(struct value * v, size_t at, size_t len, int64_t where)
 {
 	v->type = VALUE_TEXT;
+	v->is_json = 0;
 	v->len = (uint32_t)len;
 	v->i = (int64_t)at * 2 + where;
 	return (0);
@@ -359,10 +360,13 @@ set_json(const struct json_token * t, const char * body, struct buf * made,
 	size_t from = t->at - quotes, n = t->len + 2 * quotes, at = made->len;
 
 	if (memchr(body + from, '\\', n) == NULL)
-		return (set_text(v, from, n, 0));
-	if (decode_plain(body + from, n, made))
+		(void)set_text(v, from, n, 0);
+	else if (decode_plain(body + from, n, made))
 		return (-1);
-	return (set_text(v, at, made->len - at, DECODE_MADE));
+	else
+		(void)set_text(v, at, made->len - at, DECODE_MADE);
+	v->is_json = t->kind == TOKEN_TREE;
+	return (0);
 }
 
 /* The ${want}th part of a text between slashes, from its end if negative; NULL: it
@@ -452,6 +456,7 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 	int is_bool = t->kind == TOKEN_TRUE || t->kind == TOKEN_FALSE;
 
 	v->type = VALUE_NULL;
+	v->is_json = 0;
 	v->len = 0;
 	v->i = 0;
 	if (t->kind == TOKEN_NULL || (c->none != NULL &&

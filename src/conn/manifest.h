@@ -307,6 +307,12 @@ struct manifest_probe {
 	struct json_path * result;    /* within the record; NULL: all of it */
 	const json_t * unless;        /* arguments with which it sees nothing of
 	                                 it, or NULL */
+	const char * next;            /* path of what leads to the next page, or
+	                                 NULL, ... */
+	const char * next_query;      /* ... and the parameter that carries it */
+	unsigned pages;               /* at most */
+	int is_own;                   /* it matches by {{action.id}}, which nothing
+	                                 else has */
 	int64_t after_ms;
 };
 
@@ -334,9 +340,11 @@ struct manifest_action {
 	 * or, where its url is a whole one beside a base_url, not at all. */
 	const json_t * auth;
 	/* Asked first, e.g. to find a transition's id by its name: its answer is
-	 * {{lookup}}: {url, records, match: {path: template}, value: path}; or
-	 * NULL. */
+	 * {{lookup}}: {url, records, match: {path: template}, value: path, unless:
+	 * [argument]}; or NULL. */
 	const json_t * lookup;
+	int lookup_late;            /* only the probe speaks of it: asked before
+	                               that */
 	struct manifest_poll * poll; /* NULL: the answer is the end of it */
 	struct manifest_probe * probe;             /* or NULL */
 	struct manifest_idempotency * idempotency; /* or NULL */

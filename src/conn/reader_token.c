@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "conn/reader_internal.h"
 #include "conn/request_build.h"
 
@@ -173,6 +174,13 @@ reader_token_after(struct reader_part * p, const struct reader_answer * a,
 		return (err_set(e, ERR_PERMANENT, "token", "what the service "
 		    "wants to be sent next time is %zu bytes long, and at most "
 		    "%d are kept", strlen(p->token), TOKEN_MAX));
+	/* It is kept as JSON.  What stands in a body is text in any case. */
+	if (p->token != NULL && utf8_check(p->token, strlen(p->token)) <
+	    strlen(p->token))
+		return (err_set(e, ERR_PERMANENT, "token", "the header %s "
+		    "leads on by what is no UTF-8, which cannot be kept for the "
+		    "next run", log_or_empty(plan->list->paginate.
+		    cursor_header)));
 	if (check_host(p, e))
 		return (-1);
 	if (p->token == NULL && p->is_last && !p->has_failed)

@@ -63,6 +63,7 @@ fill_value(sqlite3_stmt * st, int i, struct query_value * v)
 	v->s = "";
 	v->len = 0;
 	v->i = 0;
+	v->is_json = 0;
 	switch (sqlite3_value_type(from)) {
 	case SQLITE_INTEGER:
 		v->type = QUERY_INT;

@@ -107,6 +107,7 @@ struct query_value {
 	double d;
 	const char * s; /* text or blob, not NUL-terminated; not NULL */
 	size_t len;
+	int is_json;    /* an array or object, that is known of it; 0: perhaps */
 };
 
 /* How far a statement that writes to a target is. */

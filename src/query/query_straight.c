@@ -152,6 +152,7 @@ set(struct query_value * to, const struct value * v)
 	to->len = 0;
 	to->i = 0;
 	to->type = QUERY_NULL;
+	to->is_json = 0;
 	if (v == NULL)
 		return;
 	switch (v->type) {
@@ -170,6 +171,7 @@ set(struct query_value * to, const struct value * v)
 		to->type = QUERY_TEXT;
 		to->s = v->len > 0 ? v->s : "";
 		to->len = v->len;
+		to->is_json = v->is_json;
 		break;
 	default:
 		break;

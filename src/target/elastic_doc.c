@@ -143,11 +143,18 @@ add_mark(const struct elastic_doc * d, const struct value * g, struct buf * out)
 }
 
 int
+elastic_doc_is_gone(const struct elastic_doc * d, const struct value * v)
+{
+	return (d->gone > 0 && writer_is_gone(d->gone_is, &v[d->gone - 1],
+	    v[d->gone - 1].s));
+}
+
+int
 elastic_doc_add(struct elastic_doc * d, const struct value * v,
     struct buf * out)
 {
-	const struct value * g = d->gone > 0 && writer_is_gone(d->gone_is,
-	    &v[d->gone - 1], v[d->gone - 1].s) ? &v[d->gone - 1] : NULL;
+	const struct value * g = elastic_doc_is_gone(d, v) ?
+	    &v[d->gone - 1] : NULL;
 	int removes = g != NULL && d->gone_remove, any = 0;
 	const struct elastic_doc_column * c;
 	size_t i;

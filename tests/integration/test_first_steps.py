@@ -181,9 +181,21 @@ with open(os.path.join(own, "manifest.json"), "w") as f:
 d.proc.send_signal(signal.SIGHUP)
 t.ok(wait(lambda: d.get("/v1/types/zoo")[0] == 200), "a type of one's own")
 run("CREATE CONNECTOR zoo1 TYPE 'zoo' CONFIG {\"url\": \"%s\"}" % s.base)
+run("SYNC CONNECTOR pd.incidents TO pd_kept")
 shutil.rmtree(own)
 d.stop()
 d.start()
+
+
+def last_sync(name):
+    return [r["Last Sync"] for r in run("SHOW CONNECTORS")
+            if r["Name"] == name][0]
+
+
+t.ok(wait(lambda: last_sync("pd") != "never"),
+     "a sync that nobody scheduled is known after a new start", last_sync("pd"))
+t.eq([r["value"] for r in run("SHOW CONNECTOR pd STATUS")
+      if r["property"] == "last_rows_ingested"], [130], "and what it brought")
 says("SELECT * FROM zoo1.animals", "connector zoo1 cannot be used",
      "there is no type 'zoo'")
 says("DESCRIBE zoo1", "connector zoo1 cannot be used")

@@ -6,13 +6,14 @@ a kill."""
 import http.server
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, wait  # noqa: E402
+from daemon import BUILD, Daemon, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -196,6 +197,12 @@ def make(connector, entity, target, **more):
     return out.get("sync") or out.get("id")
 
 
+def client(*args):
+    return subprocess.run([os.path.join(BUILD, "moltler"), "--url",
+                           "http://127.0.0.1:%d" % d.port, *args],
+                          capture_output=True, check=False).returncode == 0
+
+
 def show(ident):
     return d.get("/v1/syncs/" + ident)[1]
 
@@ -368,6 +375,17 @@ t.eq(show(m)["verdict"], "failed", "a link to another host is none")
 lead[0] = None
 t.ok(("c1", "1-9") in deltas(run(m)), "and is not kept", ASKED)
 t.eq(said("tm_all"), want_messages(), "nothing is lost by it")
+# A backup has what each part goes on by.
+old = deltas(run(m))
+file = os.path.join(d.data, "backup")
+t.ok(client("backup", file) and all(tok for _, tok in old), "a backup")
+channels["c1"].put("c1-30")
+run(m)
+t.ok(deltas(run(m)) != old, "then it goes on")
+t.ok(client("restore", file, "--force"), "and is put back")
+wait(lambda: show(m)["enabled"])
+t.eq(deltas(run(m)), old, "each channel goes on where it was then")
+t.eq(said("tm_all"), want_messages(), "nothing is doubled or lost")
 removed.add("c4")
 run(m)
 t.eq(show(m)["cursor"]["messages"]["parts"], 4,

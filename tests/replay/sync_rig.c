@@ -258,8 +258,13 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	}
 	buf_addf(&b, "],\"total\":%zu,\"more\":%s", n, i < n ? "true" :
 	    "false");
-	if (i < n)
+	if (i < n) {
 		add_place(&b, g, "next", list[i - 1], 0, 0);
+		buf_addf(&h, "\nX-Next: %lld.%lld.%d%s", (long long)
+		    list[i - 1]->ms, (long long)list[i - 1]->id, g->epoch,
+		    g->odd_header ? "\xff" : "");
+		a->header = h.p;
+	}
 	else if (is_stream)
 		add_place(&b, g, "token", i > from ? list[i - 1] : NULL,
 		    cms == INT64_MIN && since > 0 ? since : cms, cid);
@@ -383,6 +388,12 @@ make_manifest(void)
 	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
 	    "\"items\",\"token\":{\"from\":\"token\"}," OPAQUE "}]" BY_TOKEN
 	    "}");
+	add_entity(&b, "headed", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
+	b.len -= strlen(BY_TOKEN) + 2;
+	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
+	    "\"items\",\"token\":{\"from\":\"token\"},\"paginate\":{\"kind\":"
+	    "\"cursor\",\"query\":\"cursor\",\"from_header\":\"X-Next\"}}]"
+	    BY_TOKEN "}");
 	buf_adds(&b, ",\"tokens\":{" PARTS BY_TOKEN ",\"lists\":[{\"name\":"
 	    "\"changes\",\"url\":\"/stream\",\"query\":{\"box\":\"{{in.box}}\","
 	    "\"since\":\"{{now-5}}\"},\"records\":\"items\",\"partition\":{"

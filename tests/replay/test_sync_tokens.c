@@ -166,6 +166,28 @@ test_a_token_that_is_long(void ** state)
 	rig_free(g);
 }
 
+/* What leads on is kept as JSON, which has no bytes that are no text. */
+static void
+test_a_header_that_is_no_text(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("headed", INC);
+
+	(void)state;
+	fill(g, 12);
+	g->odd_header = 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	assert_int_equal(g->res.e.cls, ERR_PERMANENT);
+	assert_string_equal(g->res.e.code, "token");
+	assert_non_null(strstr(g->res.reason, "the header X-Next"));
+	g->odd_header = 0;
+	run(g, d, 12, 3);
+	assert_true(rig_same(g, "t-headed"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* Only a run that read all deletes what it did not see. */
 static void
 test_deletes(void ** state)
@@ -593,6 +615,7 @@ main(void)
 		cmocka_unit_test(test_a_token_that_is_forgotten),
 		cmocka_unit_test(test_a_token_waits_for_the_target),
 		cmocka_unit_test(test_a_crash),
+		cmocka_unit_test(test_a_header_that_is_no_text),
 		cmocka_unit_test(test_a_token_that_is_long),
 		cmocka_unit_test(test_deletes),
 		cmocka_unit_test(test_another_where),
