@@ -17,15 +17,6 @@
 
 enum holds { HOLDS_ANY, HOLDS_BOOLEAN, HOLDS_TIME, HOLDS_NUMBER, HOLDS_JSON };
 
-static int
-is_any(const struct token_list * ts, size_t i, const char * const * words)
-{
-	for (; *words != NULL; words++)
-		if (token_is(ts, i, *words))
-			return (1);
-	return (0);
-}
-
 /* ---- which column ---- */
 
 /* What the table holds there; -1: it has no such column. */
@@ -89,7 +80,7 @@ begins(const struct token_list * ts, size_t i)
 	    "not", "on", "when", "having", "case", "select", "by", "distinct",
 	    "then", "else", "between", NULL };
 
-	return (i == 0 || is_any(ts, i - 1, before));
+	return (i == 0 || token_is_one_of(ts, i - 1, before));
 }
 
 /* Whether ${name} is what the statement calls something of its own, too. */
@@ -138,7 +129,7 @@ compares(const struct token_list * ts, size_t i)
 	static const char * const ops[] = { "=", "==", "<>", "!=", "<", "<=",
 	    ">", ">=", NULL };
 
-	return (i < ts->n && is_any(ts, i, ops));
+	return (i < ts->n && token_is_one_of(ts, i, ops));
 }
 
 static int
@@ -358,7 +349,7 @@ query_literals(struct query * q, struct err * e)
 	/* Names that come from elsewhere: WITH t(a, b) AS, and functions that are
 	 * tables. */
 	for (i = 1; i < ts->n; i++)
-		if (is_any(ts, i, others) || (token_is(ts, i, "as") &&
+		if (token_is_one_of(ts, i, others) || (token_is(ts, i, "as") &&
 		    token_is(ts, i - 1, ")") && token_is(ts, i + 1, "(")))
 			return (0);
 	for (i = 1; q->tables_n > 0 && i < ts->n; i++)
