@@ -412,6 +412,26 @@ test_or_is_bounded(void ** state)
 	assert_string_equal(r->e.code, "memory");
 }
 
+/* A table that is read in two places at once stays; where that is too much, the page
+ * that was it is nobody's. */
+static void
+test_places_are_bounded(void ** state)
+{
+	struct run * r;
+
+	(void)state;
+	service_make(harness_loop, 3, 15000);
+	service_page = 1000;
+	opts.max_memory = (size_t)1 << 20;
+	r = ask("SELECT count(*) FROM svc.issues a JOIN svc.issues b ON "
+	    "a.title || b.title = 'x'");
+	assert_true(r->failed);
+	assert_string_equal(r->e.code, "memory");
+	assert_non_null(strstr(r->e.msg, "in several places at once"));
+	/* The service was not asked for more than that. */
+	assert_true(service_log.calls < 10);
+}
+
 /* A connector that is dropped while its rows are read. */
 static void
 test_dropped(void ** state)
@@ -578,7 +598,8 @@ main(void)
 		T(test_side_by_side), T(test_errors), T(test_cancel),
 		T(test_deadline_and_progress), T(test_dropped), T(test_explain),
 		T(test_many_tables), T(test_time_order),
-		T(test_or_is_bounded), T(test_literals),
+		T(test_or_is_bounded), T(test_places_are_bounded),
+		T(test_literals),
 	};
 
 	return (cmocka_run_group_tests_name("query_entity", tests,
