@@ -246,7 +246,7 @@ struct query_feed *
 query_feed_get(struct query_feeds * fs, const struct query_choice * ch,
     const struct buf * key, struct err * e)
 {
-	uint64_t hash = hash64(UINT64_C(0x9e3779b97f4a7c15), key->p, key->len);
+	uint64_t hash = hash64(hash64_secret(), key->p, key->len);
 	struct query_feed * f = find(fs, key, hash);
 
 	/* Pages that go when used are for one. */
@@ -336,7 +336,7 @@ void
 query_feed_start(struct query_feeds * fs, const struct query_choice * ch,
     const struct buf * key)
 {
-	uint64_t hash = hash64(UINT64_C(0x9e3779b97f4a7c15), key->p, key->len);
+	uint64_t hash = hash64(hash64_secret(), key->p, key->len);
 	struct query_feed * f;
 	struct err e;
 
