@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../fair.h"
 #include "base/log.h"
 
 #define H "Host: h\r\n"
@@ -450,15 +451,15 @@ test_out_of_files(void ** state)
 		n++;
 	assert_int_equal(errno, EMFILE);
 	say(c, "GET /late HTTP/1.1\r\n" H "\r\n");
-	t0 = now_ms();
-	while (now_ms() - t0 < 400)
+	t0 = wall_us();
+	while (wall_us() - t0 < 400000)
 		turn();
 	assert_int_equal(nlines, 1);
 	assert_int_equal(c->total, 0);
 	for (i = 0; i < n; i++)
 		close(fds[i]);
 	UNTIL(1500, strstr(c->buf, "path=[/late]") != NULL);
-	assert_true(now_ms() - t0 >= 900);
+	assert_true(wall_us() - t0 >= 900000);
 	assert_int_equal(nlines, 1);
 	files_limit(8192);
 }
