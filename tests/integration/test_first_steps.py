@@ -203,6 +203,9 @@ says("EXEC zoo1.animals.x()", "connector zoo1 cannot be used")
 t.eq([r["Type"] for r in run("SHOW CONNECTORS") if r["Name"] == "zoo1"],
      ["zoo"], "its type is still named")
 
+says("CREATE CONNECTOR Main TYPE 'github' CONFIG {\"token\": \"x\"}",
+     "'Main' is what SQL calls its own tables; choose another name")
+
 # ---- what a test found is the status, whoever asked ----
 def status(name):
     v = d.show(name)
