@@ -192,6 +192,8 @@ def last_sync(name):
             if r["Name"] == name][0]
 
 
+says("DESCRIBE pd_kept", "there is no type or connector pd_kept",
+     "it is a target: SELECT * FROM pd_kept LIMIT 1 shows its columns")
 t.ok(wait(lambda: last_sync("pd") != "never"),
      "a sync that nobody scheduled is known after a new start", last_sync("pd"))
 t.eq([r["value"] for r in run("SHOW CONNECTOR pd STATUS")
