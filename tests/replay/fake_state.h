@@ -39,6 +39,16 @@ size_t fake_tables_count(const struct fake_tables * t, const char * name,
 void fake_tables_put(struct fake_tables * t, const char * name,
     const char * json);
 
+/** fake_tables_of_kind(t, kind): name -> record (borrowed). */
+json_t * fake_tables_of_kind(const struct fake_tables * t, const char * kind);
+/** What a backend does with what is written. */
+void fake_tables_apply_status(struct fake_tables * t, const char * name,
+    const json_t * fields);
+void fake_tables_apply_event(struct fake_tables * t, const char * name,
+    const json_t * event);
+void fake_tables_apply_parts(struct fake_tables * t, const char * sync,
+    const json_t * parts);
+
 /** fake_state_new(L, t, node, name): A handle of the daemon ${node}; ${name} is
  * what the backend calls itself. */
 struct state * fake_state_new(struct loop * L, struct fake_tables * t,
