@@ -146,7 +146,7 @@ put(struct state * s, const char * kind, const char * name,
 	} else {
 		json_object_set_new(t, name,
 		    must(json_deep_copy((json_t *)(uintptr_t)rec)));
-		d->S->t->generation++;
+		fake_tables_note(d->S->t, kind, name);
 	}
 	finish(d);
 }
@@ -177,6 +177,7 @@ list(struct state * s, const char * kind, state_cb * cb, void * arg)
 	size_t n = 0, i;
 
 	d->S->t->lists += strcmp(kind, "sync") == 0;
+	d->S->t->connector_lists += strcmp(kind, "connector") == 0;
 	names = must(calloc(json_object_size(t) + 1, sizeof(*names)));
 	json_object_foreach(t, name, v)
 		names[n++] = name;
@@ -198,7 +199,7 @@ del(struct state * s, const char * kind, const char * name, state_cb * cb,
 
 	if (reached(s)) {
 		json_object_del(fake_tables_of_kind(t, kind), name);
-		t->generation++;
+		fake_tables_note(t, kind, name);
 		if (strcmp(kind, "connector") == 0) {
 			json_object_del(t->statuses, name);
 			json_object_del(t->events, name);
@@ -218,6 +219,22 @@ generation(struct state * s, state_cb * cb, void * arg)
 	struct done * d = done_new(s, cb, NULL, arg);
 
 	d->v = json_integer(d->S->t->generation);
+	finish(d);
+}
+
+static void
+changes(struct state * s, const char * mark, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	struct fake_tables * t = d->S->t;
+	const char * last = json_string_value(json_array_get(t->changes,
+	    json_array_size(t->changes) - 1));
+
+	if (last == NULL || atoll(last) != t->generation)
+		last = "";
+	d->v = must(json_pack("{s:I, s:s, s:o*}", "generation", t->generation,
+	    "mark", last, "changed",
+	    mark != NULL ? fake_tables_changes_since(t, mark) : NULL));
 	finish(d);
 }
 
@@ -503,8 +520,8 @@ fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
 {
 	static const struct state_ops ops = { .free = fake_free,
 	    .is_up = is_up, .put = put, .get = get, .list = list, .del = del,
-	    .generation = generation, .status_put = status_put,
-	    .status_get = status_get, .event_add = event_add,
+	    .generation = generation, .changes = changes,
+	    .status_put = status_put, .status_get = status_get, .event_add = event_add,
 	    .event_list = event_list, .lease_take = lease_take,
 	    .lease_keep = lease_keep, .lease_drop = lease_drop,
 	    .cursor_get = cursor_get, .cursor_put = cursor_put,

@@ -1,5 +1,6 @@
 #include "fake_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ fake_tables_init(struct fake_tables * t)
 	t->cursors = json_object();
 	t->parts = json_object();
 	t->nodes = json_object();
+	t->changes = json_array();
 }
 
 void
@@ -35,6 +37,7 @@ fake_tables_free(struct fake_tables * t)
 	json_decref(t->cursors);
 	json_decref(t->parts);
 	json_decref(t->nodes);
+	json_decref(t->changes);
 }
 
 json_t *
@@ -68,12 +71,52 @@ fake_tables_count(const struct fake_tables * t, const char * name,
 	return (n);
 }
 
+/* As Redis keeps them: "<generation> <token> <kind> <name>". */
+void
+fake_tables_note(struct fake_tables * t, const char * kind,
+    const char * name)
+{
+	static unsigned token;
+
+	t->generation++;
+	if (t->unnamed)
+		return;
+	json_array_append_new(t->changes, must(json_sprintf("%lld t%u %s %s",
+	    (long long)t->generation, ++token, kind, name)));
+	if (json_array_size(t->changes) > STATE_CHANGES)
+		json_array_remove(t->changes, 0);
+}
+
+json_t *
+fake_tables_changes_since(const struct fake_tables * t, const char * mark)
+{
+	json_t * out = must(json_array());
+	size_t i = json_array_size(t->changes);
+	json_int_t gen = t->generation;
+	char kind[32], name[200];
+	const char * s;
+	long long n;
+
+	for (; i > 0; i--, gen--) {
+		s = json_string_value(json_array_get(t->changes, i - 1));
+		if (sscanf(s, "%lld %*s %31s %199s", &n, kind, name) != 3)
+			abort();
+		if (n != gen)
+			break;
+		if (strcmp(s, mark) == 0)
+			return (out);
+		json_array_append_new(out, json_pack("[s, s]", kind, name));
+	}
+	json_decref(out);
+	return (NULL);
+}
+
 void
 fake_tables_put(struct fake_tables * t, const char * name, const char * json)
 {
 	json_object_set_new(fake_tables_of_kind(t, "connector"), name,
 	    must(json_loads(json, 0, NULL)));
-	t->generation++;
+	fake_tables_note(t, "connector", name);
 }
 
 void
