@@ -38,6 +38,8 @@ brief(const struct job * j, struct runner_brief * b)
 	b->sync = j->sync;
 	b->target_database = j->target_database;
 	b->target_table = j->target_table;
+	b->node = j->node;
+	b->is_elsewhere = !j->mine && j->node != NULL;
 	b->schedule_ms = j->schedule_ms;
 }
 
@@ -63,12 +65,14 @@ void
 runner_note(struct runner * r, const char * name, const struct err * e)
 {
 	struct job * j = runner_find(r, name);
+	const char * was;
 
 	if (j == NULL || j->misfit != NULL || j->schedule_ms > 0)
 		return;
+	was = job_status_name(j);
 	job_set_error(j, e);
 	j->last_run_at = clock_wall_ms();
 	if (e == NULL)
 		j->last_success_at = j->last_run_at;
-	runner_dirty(j, 0);
+	runner_dirty(j, was != job_status_name(j));
 }
