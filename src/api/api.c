@@ -91,13 +91,22 @@ host_ok(const struct api * a, const char * header)
 	return (0);
 }
 
-/* A page of another site may not act here in a visitor's name. */
+/* A page of another site may not act here in a visitor's name, nor have us work by
+ * an image or a frame of its own, for which browsers send no Origin: they say so
+ * otherwise.  A link that somebody follows only reads. */
 static int
 origin_ok(const struct httpd_req * q)
 {
 	const char * origin = httpd_req_header(q, "Origin");
+	const char * site = httpd_req_header(q, "Sec-Fetch-Site");
+	const char * dest = httpd_req_header(q, "Sec-Fetch-Dest");
 	const char * host = httpd_req_header(q, "Host"), * p;
 
+	if (site != NULL && strcmp(site, "same-origin") != 0 &&
+	    strcmp(site, "none") != 0 && (dest == NULL ||
+	    strcmp(dest, "document") != 0 ||
+	    httpd_req_method(q) != HTTPD_GET))
+		return (0);
 	if (origin == NULL)
 		return (1);
 	p = strstr(origin, "://");

@@ -149,8 +149,8 @@ void syncs_leave(struct sync_wait * w, int cancel);
  * syncs_show(S, id, cb, arg): ${v} as the API shows it: id, connector, entity (null:
  * all), entities, target, engine, target_database, where, incremental, schedule,
  * schedule_ms, enabled, disabled_reason, deletes, node, status ("running",
- * "complete", "partial", "failed", "paused", "scheduled", "never ran"), verdict,
- * reason, last_run_at, last_success_at, last_error, last_rows, last_rejected,
+ * "interrupted", "complete", "partial", "failed", "paused", "scheduled", "never ran"),
+ * interrupted_at (when the run began that did not end), verdict, reason, last_run_at, last_success_at, last_error, last_rows, last_rejected,
  * last_deleted, last_took_ms, runs, next_run_at, held_by (node), cursor (object or
  * null), cursor_age_s, progress (object while it runs: entity, pages, rows, written,
  * rate, total, percent or null, started_at, last_progress_at).

@@ -67,7 +67,8 @@ struct syncs_run {
 	int64_t bucket;
 	int64_t begun_us, told_us;
 	int64_t moved_us;      /* when it last got on */
-	int told;              /* its progress is in the status */
+	int told;              /* its progress is in the status, */
+	int is_noted;          /* and that it began */
 	int manual;
 	struct sync_progress p;
 	struct syncs_run * next, ** prevp; /* of all under way */
@@ -210,7 +211,7 @@ void syncs_unready(struct syncs_entry * en);
 /** syncs_end(en, why, cb, arg): End what runs and call, at once if nothing does. */
 void syncs_end(struct syncs_entry * en, const char * why, void (*cb)(void *),
     void * arg);
-/** syncs_run_tell(run): Put how far it is into the status. */
+/** syncs_run_tell(run): Put that it began and how far it is into the status. */
 void syncs_run_tell(struct syncs_run * run);
 
 /** syncs_wake(S): Begin what waits for room, if there is some. */
@@ -228,6 +229,10 @@ void syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
 /** syncs_note_event(en, event, detail): A change of state. */
 void syncs_note_event(struct syncs_entry * en, const char * event,
     const char * detail);
+/** syncs_note_unended(S, id, status): When the run began of which ${status} does not
+ * know the end, and which nobody goes on with; 0: there is none. */
+int64_t syncs_note_unended(const struct syncs * S, const char * id,
+    const json_t * status);
 json_t * syncs_note_time(int64_t ms);   /* or null */
 json_t * syncs_note_string(const char * s); /* or null */
 json_t * syncs_note_progress(const struct sync_progress * p);
@@ -240,6 +245,8 @@ void syncs_nodes_first(struct syncs * S, state_cb * then);
 int syncs_nodes_mine(const struct syncs * S, const struct sync_def * d);
 /** syncs_nodes_old(S): Whether what we know of them is too old to go by. */
 int syncs_nodes_old(const struct syncs * S);
+/** syncs_nodes_lives(S, node): Whether that one does, as far as we know. */
+int syncs_nodes_lives(const struct syncs * S, const char * node);
 /** syncs_nodes_holder(S, id): Which node says that it runs it, or NULL. */
 const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 
