@@ -100,7 +100,7 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		    "%.80s is in several databases (%.100s): put one and a "
 		    "dot before it", name, tab.schema);
 	else if (tab.found == 3)
-		token_error(q->sql, q->len, off, e, "%.80s is on node %.64s, "
+		token_error(q->sql, q->len, off, e, "%.80s is on node %.127s, "
 		    "which holds its database; ask the daemon there", name,
 		    tab.schema);
 	else if (tab.found == 4)
