@@ -75,37 +75,62 @@ sync_parts_note(struct sync_parts * p, uint64_t hash, const json_t * in)
 		p->fresh = json_array();
 	p->too_many = json_array_size(p->fresh) == SYNC_PARTS_FRESH ||
 	    json_array_append_new(p->fresh, json_deep_copy(in)) != 0;
+	if (!p->too_many)
+		p->fresh_seen[json_array_size(p->fresh) - 1] = hash;
 }
 
 const json_t *
 sync_parts_fresh(struct sync_parts * p)
 {
+	p->filled = p->at;
 	return (p->too_many ? NULL : json_array_get(p->fresh, p->at++));
 }
 
-int
-sync_parts_put(struct sync_parts * p, json_t * rec)
+/* ${v} into ${rec}: in order, so that the record is the same while the parts are. */
+static int
+put(uint64_t * v, size_t n, json_t * rec)
 {
-	char * text, * to;
+	char * text = malloc(n * DIGITS + 1), * to = text;
 	size_t i;
 	int rc;
 
-	json_object_del(rec, "parts");
-	if (p->over || p->nseen == 0)
-		return (0);
-	if ((text = malloc(p->nseen * DIGITS + 1)) == NULL)
+	if (text == NULL)
 		return (-1);
-	/* In order, so that the record is the same while the parts are. */
-	qsort(p->seen, p->nseen, sizeof(*p->seen), by_value);
-	for (i = 0, to = text; i < p->nseen; i++) {
-		if (i > 0 && p->seen[i] == p->seen[i - 1])
+	qsort(v, n, sizeof(*v), by_value);
+	for (i = 0; i < n; i++) {
+		if (i > 0 && v[i] == v[i - 1])
 			continue;
-		snprintf(to, DIGITS + 1, "%0*" PRIx64, DIGITS, p->seen[i]);
+		snprintf(to, DIGITS + 1, "%0*" PRIx64, DIGITS, v[i]);
 		to += DIGITS;
 	}
 	rc = json_object_set_new(rec, "parts", json_stringn(text,
 	    (size_t)(to - text)));
 	free(text);
+	return (rc);
+}
+
+int
+sync_parts_put(struct sync_parts * p, json_t * rec)
+{
+	json_object_del(rec, "parts");
+	return (p->over || p->nseen == 0 ? 0 : put(p->seen, p->nseen, rec));
+}
+
+int
+sync_parts_put_filled(struct sync_parts * p, json_t * rec)
+{
+	size_t n = p->nknown + p->filled;
+	uint64_t * all;
+	int rc;
+
+	if (!p->has_known || p->filled == 0 || n > SYNC_PARTS_MAX)
+		return (0);
+	if ((all = malloc(n * sizeof(*all))) == NULL)
+		return (-1);
+	memcpy(all, p->known, p->nknown * sizeof(*all));
+	memcpy(all + p->nknown, p->fresh_seen, p->filled * sizeof(*all));
+	rc = put(all, n, rec);
+	free(all);
 	return (rc);
 }
 

@@ -22,7 +22,9 @@ struct sync_parts {
 	size_t nseen, cap;
 	int over;          /* there are more, or no memory for them */
 	json_t * fresh;    /* array of the inputs of those not known, or NULL */
-	size_t at;         /* of fresh: read so far */
+	uint64_t fresh_seen[SYNC_PARTS_FRESH]; /* which of seen they are */
+	size_t at;         /* of fresh: begun so far */
+	size_t filled;     /* of these, read whole */
 	int too_many;
 };
 
@@ -33,12 +35,16 @@ void sync_parts_load(struct sync_parts * p, const json_t * rec);
 void sync_parts_note(struct sync_parts * p, uint64_t hash, const json_t * in);
 
 /** sync_parts_fresh(p): The inputs of the next one that has to be read whole
- * (borrowed), NULL: there is none. */
+ * (borrowed), NULL: there is none.  The one before it was. */
 const json_t * sync_parts_fresh(struct sync_parts * p);
 
 /** sync_parts_put(p, rec): Those of this run, which read them all, into ${rec}.  0,
  * or -1: no memory. */
 int sync_parts_put(struct sync_parts * p, json_t * rec);
+
+/** sync_parts_put_filled(p, rec): The same where the run did not come to its end: those
+ * that were known, and the new ones that were read whole. */
+int sync_parts_put_filled(struct sync_parts * p, json_t * rec);
 
 void sync_parts_free(struct sync_parts * p);
 

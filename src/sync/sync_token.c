@@ -88,12 +88,12 @@ sync_tokens_free(struct sync_tokens * t)
 
 /* A part that has to be read whole. */
 static void
-add_fresh(struct sync_tokens * t, const json_t * in)
+add_fresh(struct sync_tokens * t, const char * name, const json_t * in)
 {
 	t->nfresh++;
 	if (t->changes_only && t->nfresh <= SYNC_TOKEN_FRESH)
-		t->failed |= json_array_append_new(t->fresh,
-		    json_deep_copy(in)) != 0;
+		t->failed |= json_array_append_new(t->fresh, json_pack(
+		    "[s, o]", name, json_deep_copy(in))) != 0;
 }
 
 const json_t *
@@ -128,7 +128,7 @@ sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 	if (t->changes_only)
 		t->failed |= json_object_set_new(t->held, name,
 		    json_null()) != 0;
-	add_fresh(t, in);
+	add_fresh(t, name, in);
 	return (NULL);
 }
 
@@ -158,7 +158,7 @@ forget(struct sync_tokens * t, const char * name)
 	if (t->changes_only)
 		t->failed |= json_object_set_new(t->held, name,
 		    json_null()) != 0;
-	add_fresh(t, in);
+	add_fresh(t, name, in);
 }
 
 /* Takes ${row}. */
@@ -223,7 +223,21 @@ sync_tokens_fill(const struct sync_tokens * t)
 const json_t *
 sync_tokens_next(struct sync_tokens * t)
 {
-	return (json_array_get(t->fresh, t->fresh_at++));
+	return (json_array_get(json_array_get(t->fresh, t->fresh_at++), 1));
+}
+
+void
+sync_tokens_filled(struct sync_tokens * t, uint64_t rows)
+{
+	const json_t * last = t->fresh_at > 0 ? json_array_get(t->fresh,
+	    t->fresh_at - 1) : NULL;
+	const char * name = json_string_value(json_array_get(last, 0));
+	json_t * row = name != NULL ? json_object_get(t->held, name) : NULL;
+
+	if (!json_is_object(row))
+		return;
+	t->failed |= add_wait(t, name, json_incref(row), rows) != 0;
+	json_object_del(t->held, name);
 }
 
 /* Whether they say the same, but for when. */
