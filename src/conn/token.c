@@ -383,6 +383,8 @@ token_have(struct tokens * ts, const struct request * r,
 		if ((held->v = json_deep_copy(ts->given)) == NULL)
 			return (0);
 		token_point(held);
+		if (json_is_true(json_object_get(held->v, "anew")))
+			held->t.serial = 1;
 		return (1);
 	}
 	x = find(ts, r->token_key);
@@ -430,6 +432,7 @@ token_refused(struct tokens * ts, const struct request * r, int64_t serial)
 		x->has_refused = 1;
 		token_close(&held);
 	}
+	ts->refusals++;
 	log_event(LOG_INFO, "token_refused", LOG_S("connector", x->c->name));
 	forget(x);
 	token_enter(x, TOKEN_NONE);
@@ -488,6 +491,12 @@ tokens_given(struct tokens * ts, json_t * v)
 {
 	json_decref(ts->given);
 	ts->given = v;
+}
+
+uint64_t
+tokens_refusals(const struct tokens * ts)
+{
+	return (ts->refusals);
 }
 
 void
