@@ -12,6 +12,7 @@ enum value_type { VALUE_NULL, VALUE_INT, VALUE_REAL, VALUE_TEXT };
 
 struct value {
 	uint8_t type;  /* an enum value_type */
+	uint8_t is_json; /* an array or object that was read as JSON; 0: not known */
 	uint32_t len;  /* of the text */
 	union {
 		int64_t i;

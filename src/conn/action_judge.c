@@ -340,7 +340,7 @@ action_judge_answer(struct action * a, const struct http_res * res)
 		kind = ANSWER_ERROR;
 		err_set(&e, ERR_PERMANENT, "unexpected", "the service answered "
 		    "%d, which does not say that it was done", status);
-	} else if (kind == ANSWER_RETRY_SKIP || kind == ANSWER_START_OVER) {
+	} else if (kind == ANSWER_ERROR_SKIP || kind == ANSWER_START_OVER) {
 		kind = ANSWER_ERROR;
 	} else if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
 	    kind == ANSWER_NOT_MODIFIED) {

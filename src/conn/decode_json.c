@@ -8,6 +8,7 @@
 #include "conn/decode_json_fault.h"
 #include "conn/decode_json_front.h"
 #include "conn/decode_json_internal.h"
+#include "conn/decode_json_quick.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_scan.h"
 #include "conn/decode_json_shape.h"
@@ -88,6 +89,7 @@ decode_json_free(struct decode_json * d)
 	free(d->wanted);
 	free(d->there);
 	free(d->live);
+	free(d->quick);
 	free(d->parent);
 	free(d->steps);
 	free(d);
@@ -115,10 +117,14 @@ make_room(struct decode_json * d)
 
 	d->words = (d->plan->max_keys + 63) / 64;
 	if (grow(&d->seen, &d->seen_cap, d->words * DECODE_DEPTH + 1,
-	    sizeof(*d->seen)) ||
-	    grow(&d->live, &d->states_cap, d->plan->nstates, 1))
+	    sizeof(*d->seen)))
 		return (-1);
-	/* Three arrays by column grow together. */
+	/* Two arrays by state, and three by column, grow together. */
+	cap = d->states_cap;
+	if (grow(&d->live, &cap, d->plan->nstates, 1) ||
+	    grow(&d->quick, &d->states_cap, d->plan->nstates,
+	    sizeof(*d->quick)))
+		return (-1);
 	cap = d->cols_cap;
 	if (grow(&d->wanted, &cap, ncols, 1))
 		return (-1);
@@ -184,6 +190,7 @@ decode_json_begin(struct decode_json * d, struct decode_plan * plan,
 	else
 		memset(d->wanted, 1, n);
 	mark_live(d);
+	decode_json_quick_mark(d);
 	decode_json_shape_begin(d, same);
 	if (decode_json_front_has(d) && decode_json_front_begin(d)) {
 		d->failed = 1;

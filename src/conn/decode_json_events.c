@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conn/decode_json_fault.h"
+#include "conn/decode_json_quick.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_where.h"
 
@@ -36,7 +37,7 @@ decode_json_events_scalar(struct decode_json * d, enum json_token_kind kind,
 	struct json_token t = { kind, at, n };
 	uint32_t state = next_state(d);
 
-	if (state == DECODE_DEAD)
+	if (state == DECODE_DEAD || decode_json_quick(d, state, &t))
 		return (0);
 	return (decode_json_rows_scalar(d, &d->plan->states[state], &t));
 }
@@ -92,15 +93,15 @@ decode_json_events_open(struct decode_json * d, size_t at, int is_array)
 	const struct decode_state * st;
 	struct decode_frame * f;
 	uint32_t state = next_state(d);
+	size_t i;
 
 	if (state == DECODE_DEAD) {
 		d->skip = 1;
 		return (0);
 	}
 	st = &d->plan->states[state];
-	if (st->nkeys > 0)
-		memset(d->seen + d->nframes * d->words, 0,
-		    (st->nkeys + 63) / 64 * sizeof(*d->seen));
+	for (i = 0; i < st->nkeys; i += 64)
+		d->seen[d->nframes * d->words + i / 64] = 0;
 	f = &d->frames[d->nframes++];
 	f->state = state;
 	f->index = 0;
@@ -108,7 +109,7 @@ decode_json_events_open(struct decode_json * d, size_t at, int is_array)
 	f->rows = (uint32_t)d->page->nrows;
 	f->raw = (uint32_t)d->raw;
 	f->is_array = (uint8_t)is_array;
-	return (decode_json_rows_open(d, st, f));
+	return (st->naccepts > 0 ? decode_json_rows_open(d, st, f) : 0);
 }
 
 int
@@ -120,5 +121,5 @@ decode_json_events_close(struct decode_json * d, size_t end)
 	if (st->nwheres > 0 && f->is_array && decode_json_where(d, st, end))
 		return (-1);
 	d->nframes--;
-	return (decode_json_rows_close(d, st, f, end));
+	return (st->naccepts > 0 ? decode_json_rows_close(d, st, f, end) : 0);
 }

@@ -49,6 +49,14 @@ struct decode_pieces {
 	size_t cap;
 };
 
+/* What of a state's scalars goes into its column's cell as it is
+ * (decode_json_quick.h). */
+enum decode_quick_how { QUICK_NOT, QUICK_TEXT, QUICK_TIME, QUICK_INTEGER };
+struct decode_quick {
+	uint32_t column;
+	enum decode_quick_how how;
+};
+
 struct shape_step;
 struct xml_tree;
 struct csv_json;
@@ -99,6 +107,7 @@ struct decode_json {
 	uint8_t * wanted; /* by column */
 	uint8_t * there;  /* by column: what its path fans out from is there */
 	uint8_t * live;   /* by state: there is something to do */
+	struct decode_quick * quick; /* by state */
 	struct value * parent; /* an exploded record's own cells */
 	size_t cols_cap, states_cap, seen_cap;
 

@@ -35,11 +35,71 @@ follow(struct scan * c, enum shape_way way)
 	return (1);
 }
 
+/* The array or object that is being read ends here. */
+static inline enum scan_rc
+shut(struct scan * c)
+{
+	struct decode_json * d = c->d;
+
+	c->i++;
+	if (d->skip > 0)
+		d->skip--;
+	else if (decode_json_events_close(d, c->i))
+		return (SCAN_BAD);
+	d->step = d->outer[d->nframes + d->skip];
+	return (SCAN_ON);
+}
+
+/* A value ended: what comes next, and often is there already. */
+static enum scan_rc
+after(struct scan * c)
+{
+	struct decode_json * d = c->d;
+	enum scan_rc rc = SCAN_ON;
+	size_t depth;
+	int is_map;
+
+	while (rc == SCAN_ON && (depth = d->nframes + d->skip) > 0) {
+		d->expect = EXPECT_COMMA;
+		if (c->i == c->n)
+			return (SCAN_ON);
+		is_map = d->is_map[depth - 1];
+		if (c->s[c->i] == (is_map ? '}' : ']')) {
+			rc = shut(c);
+			continue;
+		}
+		if (c->s[c->i] != ',')
+			return (SCAN_ON);
+		if (is_map && d->step != 0) {
+			rc = decode_json_stride(c, SHAPE_NEXT);
+			if (rc == SCAN_ON && d->expect == EXPECT_COMMA)
+				continue;
+			if (rc != SCAN_MORE)
+				return (rc);
+			if (follow(c, SHAPE_NEXT))
+				return (SCAN_ON);
+		}
+		d->chunk = c->i++;
+		d->expect = is_map ? EXPECT_KEY : EXPECT_VALUE;
+		return (SCAN_ON);
+	}
+	if (rc == SCAN_ON)
+		d->expect = EXPECT_NOTHING;
+	return (rc);
+}
+
+static inline enum scan_rc
+close_tree(struct scan * c)
+{
+	return (shut(c) == SCAN_ON ? after(c) : SCAN_BAD);
+}
+
 static inline enum scan_rc
 open_tree(struct scan * c, int is_map)
 {
 	struct decode_json * d = c->d;
 	size_t depth = d->nframes + d->skip;
+	enum scan_rc rc = SCAN_MORE;
 
 	if (depth == DECODE_DEPTH) {
 		decode_json_fault_nesting(d, c->i);
@@ -54,47 +114,16 @@ open_tree(struct scan * c, int is_map)
 		return (SCAN_BAD);
 	d->chunk = ++c->i;
 	if (is_map && d->step != 0 && c->i < c->n && c->s[c->i] != ',' &&
-	    c->s[c->i] != '}')
-		(void)follow(c, SHAPE_INNER);
-	return (SCAN_ON);
-}
-
-/* A value ended: what comes next, and often is there already. */
-static inline enum scan_rc
-after(struct scan * c)
-{
-	struct decode_json * d = c->d;
-	size_t depth = d->nframes + d->skip;
-	enum scan_rc rc;
-
-	if (depth == 0)
-		d->expect = EXPECT_NOTHING;
-	else if (c->i < c->n && c->s[c->i] == ',') {
-		if (d->is_map[depth - 1] && d->step != 0) {
-			if ((rc = decode_json_stride(c)) != SCAN_MORE)
-				return (rc);
-			if (follow(c, SHAPE_NEXT))
-				return (SCAN_ON);
-		}
-		d->chunk = c->i++;
-		d->expect = d->is_map[depth - 1] ? EXPECT_KEY : EXPECT_VALUE;
-	} else
-		d->expect = EXPECT_COMMA;
-	return (SCAN_ON);
-}
-
-static inline enum scan_rc
-close_tree(struct scan * c)
-{
-	struct decode_json * d = c->d;
-
-	c->i++;
-	if (d->skip > 0)
-		d->skip--;
-	else if (decode_json_events_close(d, c->i))
-		return (SCAN_BAD);
-	d->step = d->outer[d->nframes + d->skip];
-	return (after(c));
+	    c->s[c->i] != '}') {
+		/* Until something was learned there are no steps. */
+		if (d->steps != NULL)
+			rc = decode_json_stride(c, SHAPE_INNER);
+		if (rc == SCAN_ON && d->expect == EXPECT_COMMA)
+			return (after(c));
+		if (rc == SCAN_MORE)
+			(void)follow(c, SHAPE_INNER);
+	}
+	return (rc == SCAN_BAD ? rc : SCAN_ON);
 }
 
 static inline enum scan_rc

@@ -1,10 +1,13 @@
 #include "conn/decode_json_stride.h"
 
+#include "conn/decode_json_quick.h"
 #include "conn/decode_json_rows.h"
 #include "conn/decode_json_shape.h"
 
-/* A step's text and 16 bytes of a value are looked at without asking. */
-#define STRIDE_ROOM 80
+/* A step's text, and of a value as much as a text's first look takes, are looked at
+ * without asking. */
+#define STRIDE_ROOM (SHAPE_TEXT + 1 + STRIDE_LOOK + 16)
+#define STRIDE_LOOK 64
 
 #ifdef __SSE2__
 /* How many of the 16 bytes from ${s} on are digits, up to the first that is none. */
@@ -31,6 +34,55 @@ digits(const char * s)
 }
 #endif
 
+#ifdef __SSE2__
+/* Of 16 bytes: a bit for each quote, and one for each that is neither quote nor plain. */
+static inline uint64_t
+quotes(const char * s, uint64_t * odd)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)s);
+
+	*odd = (unsigned)_mm_movemask_epi8(_mm_or_si128(
+	    _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+	    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+	return ((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v,
+	    _mm_set1_epi8('"'))));
+}
+
+/*
+ * How many of the STRIDE_LOOK bytes at ${s} are plain, if a quote follows them;
+ * STRIDE_LOOK: something else does.  Where the next member begins hangs on where the
+ * quote is, so that is asked first, and whether all before it is plain beside it.
+ */
+static inline size_t
+text(const char * s)
+{
+	uint64_t q, odd, m, o;
+	unsigned i;
+
+	q = quotes(s, &odd);
+	if (q == 0) {
+		/* How many blocks it takes nobody could foretell. */
+		for (i = 16; i < STRIDE_LOOK; i += 16) {
+			m = quotes(s + i, &o);
+			q |= m << i;
+			odd |= o << i;
+		}
+	}
+	return (q == 0 || (odd & (q ^ (q - 1))) != 0 ? STRIDE_LOOK :
+	    (size_t)__builtin_ctzll(q));
+}
+#else
+static inline size_t
+text(const char * s)
+{
+	size_t n = 0;
+
+	while (n < STRIDE_LOOK && plain_is(s[n]))
+		n++;
+	return (n < STRIDE_LOOK && s[n] == '"' ? n : STRIDE_LOOK);
+}
+#endif
+
 /* A number without sign, fraction and exponent; 0: it is none of these. */
 static inline size_t
 whole(const char * s)
@@ -53,9 +105,9 @@ scalar(struct scan * c, const char * s, size_t n, enum json_token_kind * kind)
 	switch (*s) {
 	case '"':
 		*kind = TOKEN_STRING;
-		len = plain_short(s + 1);
-		if (len == 16)
-			len = plain_run(s + 1, n - 1);
+		if ((len = text(s + 1)) < STRIDE_LOOK)
+			return (len + 2);
+		len = plain_run(s + 1, n - 1);
 		if (len < n - 1 && s[len + 1] == '"')
 			return (len + 2);
 		/* So far it was seen. */
@@ -81,27 +133,30 @@ scalar(struct scan * c, const char * s, size_t n, enum json_token_kind * kind)
 }
 
 enum scan_rc
-decode_json_stride(struct scan * c)
+decode_json_stride(struct scan * c, enum shape_way way)
 {
 	struct decode_json * d = c->d;
 	const struct decode_state * states = d->plan->states;
 	uint32_t state = shape_state(d);
-	struct shape_step * from = &d->steps[d->step], * st;
+	struct shape_step * steps = d->steps, * from = &steps[d->step];
+	struct shape_step * st;
 	enum json_token_kind kind = TOKEN_NULL;
+	const char * s = c->s;
 	struct json_token t;
-	size_t i = c->i, len, quote, n = 0;
+	size_t i = c->i, end = c->n, len, quote, n = 0;
 
-	while (c->n - i > STRIDE_ROOM && c->s[i] == ',') {
-		st = &d->steps[from->to[SHAPE_NEXT]];
-		if (st->state != state || !shape_begins(st, c->s + i) ||
+	while (end - i > STRIDE_ROOM) {
+		st = &steps[from->to[way]];
+		if (st->state != state || !shape_begins(st, s + i) ||
 		    st->len == 0 || shape_again(d, st))
 			break;
-		if (from->missed[SHAPE_NEXT] != 0)
-			from->missed[SHAPE_NEXT] = 0;
+		if (from->missed[way] != 0)
+			from->missed[way] = 0;
+		way = SHAPE_NEXT;
 		from = st;
 		n++;
 		i += st->len;
-		len = scalar(c, c->s + i, c->n - i, &kind);
+		len = scalar(c, s + i, end - i, &kind);
 		if (len == 0) {
 			d->next = st->value;
 			d->expect = EXPECT_VALUE;
@@ -112,7 +167,8 @@ decode_json_stride(struct scan * c)
 			quote = kind == TOKEN_STRING;
 			t.at = i + quote;
 			t.len = len - 2 * quote;
-			if (decode_json_rows_scalar(d, &states[st->value], &t))
+			if (!decode_json_quick(d, st->value, &t) &&
+			    decode_json_rows_scalar(d, &states[st->value], &t))
 				return (SCAN_BAD);
 		}
 		i += len;
@@ -123,6 +179,6 @@ decode_json_stride(struct scan * c)
 went:
 	c->i = i;
 	shape_good(d, n);
-	d->step = (uint16_t)(from - d->steps);
+	d->step = (uint16_t)(from - steps);
 	return (SCAN_ON);
 }

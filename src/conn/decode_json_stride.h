@@ -1,14 +1,15 @@
 #ifndef MOLTLER_CONN_DECODE_JSON_STRIDE_H
 #define MOLTLER_CONN_DECODE_JSON_STRIDE_H
 
+#include "conn/decode_json_shape.h"
 #include "conn/decode_json_token.h"
 
 /**
- * decode_json_stride(c):
- * A member of an object ended, and a comma is next: go on past those whose beginning is
- * as it was before (decode_json_shape.h) and whose value is a usual scalar.  ON: it
- * went on, and d->expect says to what; MORE: the very next is none of these; BAD.
+ * decode_json_stride(c, way):
+ * An object begins, or a member of one ended: go on past those whose beginning is as it
+ * was before (decode_json_shape.h) and whose value is a usual scalar.  ON: it went on,
+ * and d->expect says to what; MORE: the very next is none of these; BAD.
  */
-enum scan_rc decode_json_stride(struct scan * c);
+enum scan_rc decode_json_stride(struct scan * c, enum shape_way way);
 
 #endif

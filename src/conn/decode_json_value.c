@@ -6,6 +6,7 @@
 
 #include "base/rfc3339.h"
 #include "conn/decode_pairs.h"
+#include "conn/decode_plain.h"
 #include "conn/decode_text.h"
 #include "conn/openmetrics_number.h"
 
@@ -276,6 +277,7 @@ static int
 set_text(struct value * v, size_t at, size_t len, int64_t where)
 {
 	v->type = VALUE_TEXT;
+	v->is_json = 0;
 	v->len = (uint32_t)len;
 	v->i = (int64_t)at * 2 + where;
 	return (0);
@@ -289,10 +291,9 @@ two(const char * s, int max)
 	return (a <= 9 && b <= 9 && (int)(a * 10 + b) <= max);
 }
 
-/* Whether this is as rfc3339_format() writes it, seen without working it out: the
- * times of most services in nearly all months. */
-static int
-is_usual(const char * s, size_t n)
+/* The times of most services in nearly all months. */
+int
+decode_value_is_usual(const char * s, size_t n)
 {
 	return (n == 20 && s[4] == '-' && s[7] == '-' && s[10] == 'T' &&
 	    s[13] == ':' && s[16] == ':' && s[19] == 'Z' && two(s, 99) &&
@@ -336,7 +337,7 @@ set_time(const struct manifest_column * c, const char * s,
 	size_t len, at = made->len;
 	int64_t ms;
 
-	if (is_usual(s, n))
+	if (decode_value_is_usual(s, n))
 		return (1);
 	if (c->time == TIME_STRFTIME ? own_time(&c->own, s, n, &ms) :
 	    decode_value_time(s, n, c->time, &ms))
@@ -350,13 +351,22 @@ set_time(const struct manifest_column * c, const char * s,
 	return (set_text(v, at, len, DECODE_MADE));
 }
 
-/* The token's JSON, as it stands. */
+/* The token's JSON: as it stands, but for escapes that need not be. */
 static int
-set_json(const struct json_token * t, struct value * v)
+set_json(const struct json_token * t, const char * body, struct buf * made,
+    struct value * v)
 {
 	size_t quotes = t->kind == TOKEN_STRING || t->kind == TOKEN_ESCAPED;
+	size_t from = t->at - quotes, n = t->len + 2 * quotes, at = made->len;
 
-	return (set_text(v, t->at - quotes, t->len + 2 * quotes, 0));
+	if (memchr(body + from, '\\', n) == NULL)
+		(void)set_text(v, from, n, 0);
+	else if (decode_plain(body + from, n, made))
+		return (-1);
+	else
+		(void)set_text(v, at, made->len - at, DECODE_MADE);
+	v->is_json = t->kind == TOKEN_TREE;
+	return (0);
 }
 
 /* The ${want}th part of a text between slashes, from its end if negative; NULL: it
@@ -446,6 +456,7 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 	int is_bool = t->kind == TOKEN_TRUE || t->kind == TOKEN_FALSE;
 
 	v->type = VALUE_NULL;
+	v->is_json = 0;
 	v->len = 0;
 	v->i = 0;
 	if (t->kind == TOKEN_NULL || (c->none != NULL &&
@@ -476,7 +487,7 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 		return (0);
 	if (t->kind == TOKEN_TREE || c->type == COLUMN_LIST ||
 	    c->type == COLUMN_MAP)
-		return (set_json(t, v));
+		return (set_json(t, body, made, v));
 	if (is_bool && (c->type == COLUMN_BOOLEAN ||
 	    c->type == COLUMN_INTEGER || c->type == COLUMN_REAL)) {
 		v->type = c->type == COLUMN_REAL ? VALUE_REAL : VALUE_INT;

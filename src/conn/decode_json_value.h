@@ -46,6 +46,10 @@ int decode_value_unescape(const char * s, size_t n, struct buf * out);
  * 64 bits. */
 int decode_value_integer(const char * s, size_t n, int scale, int64_t * v);
 
+/** decode_value_is_usual(s, n): Whether these bytes are a time as rfc3339_format()
+ * writes it, seen without working it out: 0 for some that are. */
+int decode_value_is_usual(const char * s, size_t n);
+
 /** decode_value_time(s, n, how, ms): The time in these bytes.  0 or -1. */
 int decode_value_time(const char * s, size_t n, enum time_format how,
     int64_t * ms);

@@ -418,7 +418,7 @@ struct manifest_error {
 	const char * contains;      /* within the body's text (case ignored), or
 	                               NULL */
 	enum error_do what;         /* SKIP: this partition */
-	int then_skip;              /* of DO_RETRY: the partition, once all tries
+	int then_skip;              /* of DO_RETRY, DO_FAIL: the partition, once all tries
 	                               are used */
 	enum err_class cls;         /* of DO_FAIL */
 	const char * code;          /* or NULL: "http_<status>" */

@@ -93,6 +93,11 @@ void manifest_outcome_free(struct manifest_action * a);
  * fault. */
 void manifest_lint(struct mread * r, const char * file);
 
+/** manifest_lint_list(r, ent, list, doc): Of one of its lists, which is ${doc} in the
+ * document; ${r} stands there. */
+void manifest_lint_list(struct mread * r, const struct manifest_entity * ent,
+    const struct manifest_list * list, const json_t * doc);
+
 /** manifest_lint_decode(r, ent): Of paths that its answers cannot have. */
 void manifest_lint_decode(struct mread * r, const struct manifest_entity * ent);
 

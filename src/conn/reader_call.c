@@ -58,9 +58,8 @@ reader_call_cancel(struct reader_call * c)
 	call_free(c);
 }
 
-/* Say where it happened, once. */
-static void
-name(const struct reader_call * c, struct err * e)
+void
+reader_call_name(const struct reader_call * c, struct err * e)
 {
 	const struct plan * p = c->part->r->plan;
 	long long page = (long long)c->part->number + 1;
@@ -101,7 +100,7 @@ static void
 end(struct reader_call * c, const struct err * e)
 {
 	c->e = *e;
-	name(c, &c->e);
+	reader_call_name(c, &c->e);
 	call_enter(c, CALL_DONE);
 	reader_call_answered(c);
 	loop_soon(c->part->r->env->loop, &c->soon, on_end, c);
@@ -115,7 +114,7 @@ reader_call_done(struct reader_call * c, struct reader_answer * a)
 
 	if (reader_sync_take(p, a, &e)) {
 		p->e = e;
-		name(c, &p->e);
+		reader_call_name(c, &p->e);
 		p->state = PART_FAILED;
 	}
 	call_enter(c, CALL_DONE);

@@ -338,7 +338,8 @@ add_json_value(struct query_format * f, size_t i, const struct query_value * v)
 		break;
 	case QUERY_TEXT:
 		/* Checked, because one that is broken would break the answer. */
-		if (f->is_json[i] && query_format_is_document(v->s, v->len))
+		if (f->is_json[i] && (v->is_json ||
+		    query_format_is_document(v->s, v->len)))
 			add_document(b, v->s, v->len);
 		else
 			buf_add_json_str(b, v->s, v->len);

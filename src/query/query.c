@@ -63,6 +63,7 @@ fill_value(sqlite3_stmt * st, int i, struct query_value * v)
 	v->s = "";
 	v->len = 0;
 	v->i = 0;
+	v->is_json = 0;
 	switch (sqlite3_value_type(from)) {
 	case SQLITE_INTEGER:
 		v->type = QUERY_INT;
@@ -124,6 +125,7 @@ send_columns(struct query * q, size_t n, struct err * e)
 	size_t i;
 
 	q->row = calloc(n + 1, sizeof(*q->row));
+	q->ncols = n;
 	if (names == NULL || q->row == NULL) {
 		free(names);
 		return (err_nomem(e, "a row"));
@@ -154,10 +156,25 @@ row_breathe(struct query * q, size_t bytes)
 	return (q->cancelled || q->expired);
 }
 
+int
+query_row(struct query * q)
+{
+	size_t i, bytes = 0;
+
+	for (i = 0; i < q->ncols; i++)
+		bytes += q->row[i].len;
+	q->st.rows++;
+	q->resumed = 0;
+	if (q->sink.row != NULL &&
+	    q->sink.row(q->sink.arg, q->ncols, q->row))
+		query_pause(q);
+	return (row_breathe(q, bytes));
+}
+
 static int
 run_rows(struct query * q, struct err * e)
 {
-	size_t n = (size_t)sqlite3_column_count(q->stmt), i, bytes;
+	size_t n = (size_t)sqlite3_column_count(q->stmt);
 	int rc;
 
 	if (q->opts.explain)
@@ -170,13 +187,7 @@ run_rows(struct query * q, struct err * e)
 	while ((rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
 		if (fill_row(q, n, e))
 			return (-1);
-		for (bytes = i = 0; i < n; i++)
-			bytes += q->row[i].len;
-		q->st.rows++;
-		q->resumed = 0;
-		if (q->sink.row != NULL && q->sink.row(q->sink.arg, n, q->row))
-			query_pause(q);
-		if (row_breathe(q, bytes))
+		if (query_row(q))
 			return (query_stopped(q, e));
 	}
 	return (rc == SQLITE_DONE ? 0 : query_error(q, rc, e));

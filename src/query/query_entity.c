@@ -223,13 +223,10 @@ e_filter(sqlite3_vtab_cursor * base, int idx, const char * what, int n,
 	return (enter_page(c, 0));
 }
 
+/* Go to the next row, if there is one. */
 static int
-e_next(sqlite3_vtab_cursor * base)
+advance(struct cursor * c)
 {
-	struct cursor * c = (struct cursor *)base;
-
-	c->has_rowid = 0;
-	c->calls = 0;
 	if (++c->at_row >= c->page->nrows) {
 		query_feed_mark(c->feed, c->at_page);
 		return (enter_page(c, c->at_page + 1));
@@ -240,6 +237,27 @@ e_next(sqlite3_vtab_cursor * base)
 		query_feed_half(c->feed, c->at_page);
 	}
 	return (SQLITE_OK);
+}
+
+static int
+e_next(sqlite3_vtab_cursor * base)
+{
+	struct cursor * c = (struct cursor *)base;
+	struct query_live * live = ((struct query_vtab *)base->pVtab)->live;
+	int rc;
+
+	c->has_rowid = 0;
+	c->calls = 0;
+	rc = advance(c);
+	while (rc == SQLITE_OK && c->row != NULL && live->straight.alone) {
+		if (query_straight_next(&live->straight, c->row,
+		    c->page->ncols, live->q->row))
+			break;
+		if (query_row(live->q))
+			return (SQLITE_INTERRUPT);
+		rc = advance(c);
+	}
+	return (rc);
 }
 
 static int
@@ -257,8 +275,8 @@ e_column(sqlite3_vtab_cursor * base, sqlite3_context * ctx, int col)
 
 	if (c->row != NULL && (size_t)col < c->page->ncols)
 		v = &c->row[col];
-	if (query_straight_take(&tab->live->straight, c->calls++, v) ||
-	    v == NULL)
+	if (query_straight_take(&tab->live->straight, c->calls++, (size_t)col,
+	    v) || v == NULL)
 		return (SQLITE_OK);
 	switch (v->type) {
 	case VALUE_INT:

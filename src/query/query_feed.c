@@ -191,7 +191,9 @@ sync_feed(struct query_feed * f, const struct manifest_entity * ent,
 	    manifest_column(ent, s->restart) : -1, s->resume, e))
 		return (-1);
 	if (s->part != NULL)
-		reader_sync_parts(f->r, s->part, s->arg);
+		reader_sync_parts(f->r, s->part, s->left, s->arg);
+	if (s->is_part)
+		reader_sync_one(f->r);
 	if (s->etags != NULL)
 		reader_sync_etags(f->r, s->etags);
 	return (s->cursors != NULL ? reader_sync_cursors(f->r, s->cursors, e) :

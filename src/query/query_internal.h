@@ -62,6 +62,7 @@ struct query {
 	sqlite3 * db;
 	sqlite3_stmt * stmt;
 	struct query_value * row;
+	size_t ncols;             /* of it */
 	struct query_attached tables[QUERY_MAX_TABLES];
 	size_t tables_n;
 	int has_rows;             /* ROWS_MODULE is there */
@@ -81,6 +82,9 @@ extern const char query_key;
  * query must stop (deadline, cancel): then unwind.
  */
 int query_breathe(struct query * q);
+
+/** query_row(q): ${q}->row goes out.  Nonzero when the query must stop. */
+int query_row(struct query * q);
 
 /** query_pause(q): Sleep until the sink can take more, or ${q} must stop. */
 void query_pause(struct query * q);

@@ -107,6 +107,7 @@ query_straight_op(struct query_straight * s, const char * name, int addr,
 		s->odd |= !inside;
 		row(s, p1, p2);
 	} else if (inside) {
+		s->others++;
 		for (i = 0; i < s->run_n; i++)
 			touch(s, s->run + i);
 		s->run_n = 0;
@@ -123,9 +124,13 @@ query_straight_end(struct query_straight * s)
 	    s->n < 1 || s->columns < (size_t)s->n || !apart)
 		return (0);
 	s->cells = calloc((size_t)s->n, sizeof(*s->cells));
-	if (s->cells == NULL)
+	s->at = calloc((size_t)s->n, sizeof(*s->at));
+	if (s->cells == NULL || s->at == NULL) {
+		query_straight_free(s);
 		return (-1);
+	}
 	s->asked = s->columns - (size_t)s->n;
+	s->alone = s->asked == 0 && s->others == 0;
 	s->on = 1;
 	return (0);
 }
@@ -135,7 +140,9 @@ query_straight_free(struct query_straight * s)
 {
 	free(s->cells);
 	s->cells = NULL;
-	s->on = 0;
+	free(s->at);
+	s->at = NULL;
+	s->on = s->alone = 0;
 }
 
 static void
@@ -145,6 +152,7 @@ set(struct query_value * to, const struct value * v)
 	to->len = 0;
 	to->i = 0;
 	to->type = QUERY_NULL;
+	to->is_json = 0;
 	if (v == NULL)
 		return;
 	switch (v->type) {
@@ -163,6 +171,7 @@ set(struct query_value * to, const struct value * v)
 		to->type = QUERY_TEXT;
 		to->s = v->len > 0 ? v->s : "";
 		to->len = v->len;
+		to->is_json = v->is_json;
 		break;
 	default:
 		break;
@@ -180,5 +189,21 @@ query_straight_row(struct query_straight * s, size_t n,
 		return (-1);
 	for (i = 0; i < n; i++)
 		set(&row[i], s->cells[i]);
+	return (0);
+}
+
+int
+query_straight_next(const struct query_straight * s,
+    const struct value * cells, size_t n, struct query_value * row)
+{
+	const struct value * v;
+	size_t i;
+
+	for (i = 0; i < (size_t)s->n; i++) {
+		v = s->at[i] < n ? &cells[s->at[i]] : NULL;
+		if (v != NULL && v->type == VALUE_TEXT && v->len > s->max)
+			return (-1);
+		set(&row[i], v);
+	}
 	return (0);
 }

@@ -11,11 +11,14 @@
  * c = 1 does, SQLite need not copy them into its registers to give them back: they go
  * from the page to the row, and SQLite sees NULLs.  Whether it is so the compiled
  * program says: one scan, one row out, just before it the columns that it consists of,
- * and else only what is known not to look at these.
+ * and else only what is known not to look at these.  Where there is nothing else, all
+ * rows but a scan's first need not pass SQLite at all: they go out as soon as it asks
+ * for them.
  */
 struct query_straight {
 	/* The program as it is read. */
 	size_t scans, loops, columns, rows; /* VFilter, VNext, VColumn, ResultRow */
+	size_t others;   /* within the loop */
 	int first;       /* where the loop begins */
 	int over;        /* it ended */
 	int odd;         /* there is something in it that is not known */
@@ -25,8 +28,10 @@ struct query_straight {
 	int low, high;   /* registers that others have to do with */
 	/* What came of it. */
 	int on;
+	int alone;       /* nothing but a row's columns and the row is in the loop */
 	size_t asked;    /* columns a row that are looked at before */
 	const struct value ** cells;
+	size_t * at;     /* which columns they are */
 	size_t got;
 	size_t max;      /* bytes of a text that SQLite would take */
 };
@@ -38,15 +43,17 @@ void query_straight_op(struct query_straight * s, const char * name, int addr,
 int query_straight_end(struct query_straight * s);
 void query_straight_free(struct query_straight * s);
 
-/** query_straight_take(s, calls, v): Of the ${calls}th column of this row that SQLite asks
- * for, NULL or ${v}: whether it is one of the row's, which was noted. */
+/** query_straight_take(s, calls, at, v): Of the ${calls}th column of this row that SQLite
+ * asks for, which is ${at} of the table, NULL or ${v}: whether it is one of the row's,
+ * which was noted. */
 static inline int
-query_straight_take(struct query_straight * s, size_t calls,
+query_straight_take(struct query_straight * s, size_t calls, size_t at,
     const struct value * v)
 {
 	if (!s->on || calls < s->asked || s->got == (size_t)s->n ||
 	    (v != NULL && v->type == VALUE_TEXT && v->len > s->max))
 		return (0);
+	s->at[s->got] = at;
 	s->cells[s->got++] = v;
 	return (1);
 }
@@ -55,5 +62,10 @@ query_straight_take(struct query_straight * s, size_t calls,
  * were not. */
 int query_straight_row(struct query_straight * s, size_t n,
     struct query_value * row);
+
+/** query_straight_next(s, cells, n, row): The row that consists of the same of a table's
+ * ${n} cells as the one before it; -1: SQLite would not take it. */
+int query_straight_next(const struct query_straight * s,
+    const struct value * cells, size_t n, struct query_value * row);
 
 #endif

@@ -48,6 +48,16 @@ void runner_load(struct runner * r, runner_cb * cb, void * arg);
  * as is done every second where it is shared, and take them over. */
 void runner_look(struct runner * r);
 
+/**
+ * runner_look_now(r): Look at once for what other daemons changed, if it must be
+ * behind a look that is under way; its number.
+ * runner_on_looked(r, cb, arg): Call when one is over, whatever came of it; NULL ends
+ * it.
+ */
+uint64_t runner_look_now(struct runner * r);
+void runner_on_looked(struct runner * r, void (*cb)(void * arg, uint64_t no),
+    void * arg);
+
 /** runner_load_later(r, cb, arg): The same after a second: for a shared state
  * that was away. */
 void runner_load_later(struct runner * r, runner_cb * cb, void * arg);

@@ -218,6 +218,28 @@ test_link(struct runner * r, struct test * t)
 	r->tests = t;
 }
 
+/* What the test found is the connector's status. */
+static void
+test_over(struct test * t)
+{
+	struct op * op = t->op;
+	const json_t * f = json_object_get(op->answer, "error");
+	const char * cls = json_str(f, "class"), * code = json_str(f, "code");
+	const char * msg = json_str(f, "message");
+	struct err e;
+
+	/* Over before anybody is told, who may stop the runner. */
+	test_free(t);
+	if (json_is_true(json_object_get(op->answer, "ok"))) {
+		runner_note(op->r, op->job->c->name, NULL);
+	} else if (cls != NULL && code != NULL && msg != NULL) {
+		err_set(&e, *cls == 't' ? ERR_TRANSIENT : *cls == 'p' ?
+		    ERR_PERMANENT : ERR_CONFIG, code, "%s", msg);
+		runner_note(op->r, op->job->c->name, &e);
+	}
+	runner_op_finish(op, NULL);
+}
+
 static void
 on_test(void * arg, struct sample_page * page, const struct err * e)
 {
@@ -232,9 +254,7 @@ on_test(void * arg, struct sample_page * page, const struct err * e)
 		op->answer = json_pack("{s:b, s:f, s:{s:s, s:s, s:s}}",
 		    "ok", 0, "latency_ms", ms, "error", "class",
 		    err_class_name(e->cls), "code", e->code, "message", e->msg);
-	/* Over before anybody is told, who may stop the runner. */
-	test_free(t);
-	runner_op_finish(op, NULL);
+	test_over(t);
 }
 
 static void
@@ -244,8 +264,7 @@ on_probe(void * arg, const json_t * answer)
 	struct op * op = t->op;
 
 	op->answer = json_incref((json_t *)(uintptr_t)answer);
-	test_free(t);
-	runner_op_finish(op, NULL);
+	test_over(t);
 }
 
 /* A request of its own: the connector may be dropped meanwhile. */

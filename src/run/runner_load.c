@@ -163,8 +163,13 @@ on_first_generation(void * arg, json_t * v, const struct err * e)
 	struct runner * r = arg;
 
 	r->ops--;
-	if (e == NULL)
-		r->generation = r->seen = json_integer_value(v);
+	if (e == NULL) {
+		r->generation = r->seen =
+		    json_integer_value(json_object_get(v, "generation"));
+		free(r->mark);
+		r->mark = json_str(v, "mark") != NULL ?
+		    strdup(json_str(v, "mark")) : NULL;
+	}
 	runner_maybe_stopped(r);
 }
 
@@ -176,7 +181,7 @@ runner_load(struct runner * r, runner_cb * cb, void * arg)
 	r->load_left = 1;
 	if (runner_is_shared(r)) {
 		r->ops++;
-		r->state->ops->generation(r->state, on_first_generation, r);
+		r->state->ops->changes(r->state, NULL, on_first_generation, r);
 		if (r->poll_timer == NULL)
 			runner_poll_start(r);
 	}

@@ -369,6 +369,7 @@ sync_leg_close(struct sync_leg * l)
 	writer_stats(l->w, &st);
 	l->rejected = st.rejected;
 	l->passed = st.passed;
+	l->gone = st.gone;
 	writer_close(l->w);
 	l->w = NULL;
 }

@@ -143,7 +143,8 @@ syncs_new(const struct syncs_opts * o, struct err * e)
 	S->skew = clock_wall_ms() - clock_mono_us() / 1000;
 	S->beat = loop_timer_new(o->loop, on_beat, S);
 	S->look = loop_timer_new(o->loop, on_look, S);
-	if (S->node == NULL || S->beat == NULL || S->look == NULL) {
+	if (S->node == NULL || S->beat == NULL || S->look == NULL ||
+	    syncs_look_init(S, e)) {
 		err_nomem(e, "the syncs");
 		syncs_free(S);
 		return (NULL);
@@ -160,6 +161,9 @@ syncs_free(struct syncs * S)
 	if (S == NULL)
 		return;
 	runner_on_change(S->o.runner, NULL, NULL);
+	syncs_look_fini(S);
+	free(S->mark);
+	free(S->next_mark);
 	HASH_CLEAR(hh, S->by_id);
 	for (i = 0; i < S->n; i++)
 		syncs_entry_free(S->sorted[i]);

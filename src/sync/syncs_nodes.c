@@ -201,6 +201,12 @@ syncs_nodes_first(struct syncs * S, state_cb * then)
 	S->o.state->ops->node_list(S->o.state, on_nodes, S);
 }
 
+int
+syncs_nodes_lives(const struct syncs * S, const char * node)
+{
+	return (S->nodes == NULL || json_object_get(S->nodes, node) != NULL);
+}
+
 const char *
 syncs_nodes_holder(const struct syncs * S, const char * id)
 {

@@ -242,6 +242,7 @@ write_row(struct rows_writer * w, const struct rows_head * h, struct err * e)
 	rc = sqlite3_step(w->upsert);
 	if (rc == SQLITE_DONE) {
 		sqlite3_reset(w->upsert);
+		w->st.gone += w->gone > 0 && is_gone(w, v);
 		return (remove_row(w, v, e));
 	}
 	rc = sqlite3_reset(w->upsert);
@@ -284,7 +285,7 @@ int
 rows_batch_write(struct rows_writer * w, struct err * e)
 {
 	struct rows_chunk * c = TAILQ_FIRST(&w->chunks);
-	uint64_t bytes = 0, rejected = w->st.rejected;
+	uint64_t bytes = 0, rejected = w->st.rejected, gone = w->st.gone;
 	size_t at = 0, rows = 0;
 	int had = w->has_rejected, rc;
 
@@ -299,6 +300,7 @@ rows_batch_write(struct rows_writer * w, struct err * e)
 		rc = rows_db_commit(w->db, e);
 	if (rc != 0) {
 		w->st.rejected = rejected;
+		w->st.gone = gone;
 		w->has_rejected = had;
 		return (-1);
 	}

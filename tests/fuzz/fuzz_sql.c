@@ -70,7 +70,7 @@ check_rewrite(const struct token_list * in, const struct sql_names * names,
     const struct sql_rewrite * rw)
 {
 	struct token_list out;
-	size_t i, k, nm = 0;
+	size_t i, k, nm = 0, end;
 	struct err e;
 
 	CHECK(token_list(rw->sql.p, rw->sql.len, SIZE_MAX, &out, &e) == 0);
@@ -84,6 +84,15 @@ check_rewrite(const struct token_list * in, const struct sql_names * names,
 			CHECK(sql_rewrite_offset(rw, out.t[k].off) ==
 			    in->t[i].off);
 			i = names->v[nm].last;
+		} else if (in->t[i].kind == TOKEN_ID &&
+		    out.t[k].kind == TOKEN_QUOTED) {
+			/* A name before a column: up to its end. */
+			CHECK(sql_rewrite_offset(rw, out.t[k].off) ==
+			    in->t[i].off);
+			end = in->t[i].off + out.t[k].len - 2;
+			while (in->t[i].off + in->t[i].len < end)
+				i++;
+			CHECK(in->t[i].off + in->t[i].len == end);
 		} else
 			check_same(in, i, &out, k, rw);
 	}

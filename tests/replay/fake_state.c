@@ -56,6 +56,7 @@ fake_tables_init(struct fake_tables * t)
 	t->cursors = json_object();
 	t->parts = json_object();
 	t->nodes = json_object();
+	t->changes = json_array();
 }
 
 void
@@ -68,6 +69,7 @@ fake_tables_free(struct fake_tables * t)
 	json_decref(t->cursors);
 	json_decref(t->parts);
 	json_decref(t->nodes);
+	json_decref(t->changes);
 }
 
 static json_t *
@@ -101,12 +103,28 @@ fake_tables_count(const struct fake_tables * t, const char * name,
 	return (n);
 }
 
+/* As Redis keeps them: "<generation> <token> <kind> <name>". */
+void
+fake_tables_note(struct fake_tables * t, const char * kind,
+    const char * name)
+{
+	static unsigned token;
+
+	t->generation++;
+	if (t->unnamed)
+		return;
+	json_array_append_new(t->changes, must(json_sprintf("%lld t%u %s %s",
+	    (long long)t->generation, ++token, kind, name)));
+	if (json_array_size(t->changes) > STATE_CHANGES)
+		json_array_remove(t->changes, 0);
+}
+
 void
 fake_tables_put(struct fake_tables * t, const char * name, const char * json)
 {
 	json_object_set_new(of_kind(t, "connector"), name,
 	    must(json_loads(json, 0, NULL)));
-	t->generation++;
+	fake_tables_note(t, "connector", name);
 }
 
 static struct fake_state *
@@ -211,7 +229,7 @@ put(struct state * s, const char * kind, const char * name,
 	} else {
 		json_object_set_new(t, name,
 		    must(json_deep_copy((json_t *)(uintptr_t)rec)));
-		d->S->t->generation++;
+		fake_tables_note(d->S->t, kind, name);
 	}
 	finish(d);
 }
@@ -241,6 +259,7 @@ list(struct state * s, const char * kind, state_cb * cb, void * arg)
 	size_t n = 0, i;
 
 	d->S->t->lists += strcmp(kind, "sync") == 0;
+	d->S->t->connector_lists += strcmp(kind, "connector") == 0;
 	names = must(calloc(json_object_size(t) + 1, sizeof(*names)));
 	json_object_foreach(t, name, v)
 		names[n++] = name;
@@ -262,7 +281,7 @@ del(struct state * s, const char * kind, const char * name, state_cb * cb,
 
 	if (reached(s)) {
 		json_object_del(of_kind(t, kind), name);
-		t->generation++;
+		fake_tables_note(t, kind, name);
 		if (strcmp(kind, "connector") == 0) {
 			json_object_del(t->statuses, name);
 			json_object_del(t->events, name);
@@ -282,6 +301,46 @@ generation(struct state * s, state_cb * cb, void * arg)
 	struct done * d = done_new(s, cb, NULL, arg);
 
 	d->v = json_integer(d->S->t->generation);
+	finish(d);
+}
+
+static json_t *
+changes_since(const struct fake_tables * t, const char * mark)
+{
+	json_t * out = must(json_array());
+	size_t i = json_array_size(t->changes);
+	json_int_t gen = t->generation;
+	char kind[32], name[200];
+	const char * s;
+	long long n;
+
+	for (; i > 0; i--, gen--) {
+		s = json_string_value(json_array_get(t->changes, i - 1));
+		if (sscanf(s, "%lld %*s %31s %199s", &n, kind, name) != 3)
+			abort();
+		if (n != gen)
+			break;
+		if (strcmp(s, mark) == 0)
+			return (out);
+		json_array_append_new(out, json_pack("[s, s]", kind, name));
+	}
+	json_decref(out);
+	return (NULL);
+}
+
+static void
+changes(struct state * s, const char * mark, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	struct fake_tables * t = d->S->t;
+	const char * last = json_string_value(json_array_get(t->changes,
+	    json_array_size(t->changes) - 1));
+
+	if (last == NULL || atoll(last) != t->generation)
+		last = "";
+	d->v = must(json_pack("{s:I, s:s, s:o*}", "generation", t->generation,
+	    "mark", last, "changed",
+	    mark != NULL ? changes_since(t, mark) : NULL));
 	finish(d);
 }
 
@@ -623,8 +682,8 @@ fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
 {
 	static const struct state_ops ops = { .free = fake_free,
 	    .is_up = is_up, .put = put, .get = get, .list = list, .del = del,
-	    .generation = generation, .status_put = status_put,
-	    .status_get = status_get, .event_add = event_add,
+	    .generation = generation, .changes = changes,
+	    .status_put = status_put, .status_get = status_get, .event_add = event_add,
 	    .event_list = event_list, .lease_take = lease_take,
 	    .lease_keep = lease_keep, .lease_drop = lease_drop,
 	    .cursor_get = cursor_get, .cursor_put = cursor_put,

@@ -22,6 +22,8 @@
 #define SIZE "\"size\":{\"query\":\"size\",\"default\":5,\"max\":5}"
 #define PAGES "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
     "\"more\":\"more\"," SIZE "}"
+#define COUNTED "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
+	"\"more\":\"more\",\"total\":\"total\"," SIZE "}"
 #define OPAQUE "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
     "\"from\":\"next\"," SIZE "}"
 
@@ -199,6 +201,12 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->body = strdup("{}");
 		return;
 	}
+	if (box >= 0 && (g->forbids >> box & 1) && (!g->forbids_late ||
+	    *param(url, "page", text) == '2')) {
+		a->status = g->forbids_with;
+		a->body = strdup("{}");
+		return;
+	}
 	if (*param(url, "since", text) &&
 	    rfc3339_parse(text, strlen(text), &since, NULL))
 		abort();
@@ -243,12 +251,20 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		from++;
 	buf_adds(&b, "{\"items\":[");
 	for (i = from; i < n && i < from + RIG_PAGE; i++) {
-		buf_adds(&b, i > from ? "," : "");
+		if (list[i]->id == g->hides)
+			continue;
+		buf_adds(&b, b.p[b.len - 1] == '}' ? "," : "");
 		add_item(&b, list[i], strstr(url, "/taglazy") != NULL);
 	}
-	buf_addf(&b, "],\"more\":%s", i < n ? "true" : "false");
-	if (i < n)
+	buf_addf(&b, "],\"total\":%zu,\"more\":%s", n, i < n ? "true" :
+	    "false");
+	if (i < n) {
 		add_place(&b, g, "next", list[i - 1], 0, 0);
+		buf_addf(&h, "\nX-Next: %lld.%lld.%d%s", (long long)
+		    list[i - 1]->ms, (long long)list[i - 1]->id, g->epoch,
+		    g->odd_header ? "\xff" : "");
+		a->header = h.p;
+	}
 	else if (is_stream)
 		add_place(&b, g, "token", i > from ? list[i - 1] : NULL,
 		    cms == INT64_MIN && since > 0 ? since : cms, cid);
@@ -290,7 +306,8 @@ make_manifest(void)
 	buf_adds(&b, "{\"format\":1,\"type\":\"svc\",\"title\":\"Svc\","
 	    "\"drive_model\":\"on_demand\",\"config\":{},\"base_url\":\"" BASE
 	    "\",\"test\":{\"url\":\"/\"},\"errors\":[{\"status\":[423],"
-	    "\"do\":\"skip\"}],\"entities\":{");
+	    "\"do\":\"skip\"},{\"status\":[403],\"do\":\"fail\",\"class\":"
+	    "\"config\",\"then\":\"skip\"}],\"entities\":{");
 #define CURSOR(o) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o "\"}"
 	add_entity(&b, "asc", 1, ",\"not_null\":true", OPAQUE "," SINCE ","
 	    ORDER, CURSOR("asc"));
@@ -363,7 +380,7 @@ make_manifest(void)
 	"\"per\":\"partition\"}"
 #define BY_TOKEN ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\"," \
 	"\"kind\":\"token\"}"
-	BOXED("own", PER("none"), "\"url\":\"/own\"," PAGES "," SINCE);
+	BOXED("own", PER("none"), "\"url\":\"/own\"," COUNTED "," SINCE);
 	BOXED("down", PER("desc"), "\"url\":\"/newest\"," PAGES);
 	add_entity(&b, "token", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
 	/* Its list by token goes before. */
@@ -371,6 +388,12 @@ make_manifest(void)
 	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
 	    "\"items\",\"token\":{\"from\":\"token\"}," OPAQUE "}]" BY_TOKEN
 	    "}");
+	add_entity(&b, "headed", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
+	b.len -= strlen(BY_TOKEN) + 2;
+	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
+	    "\"items\",\"token\":{\"from\":\"token\"},\"paginate\":{\"kind\":"
+	    "\"cursor\",\"query\":\"cursor\",\"from_header\":\"X-Next\"}}]"
+	    BY_TOKEN "}");
 	buf_adds(&b, ",\"tokens\":{" PARTS BY_TOKEN ",\"lists\":[{\"name\":"
 	    "\"changes\",\"url\":\"/stream\",\"query\":{\"box\":\"{{in.box}}\","
 	    "\"since\":\"{{now-5}}\"},\"records\":\"items\",\"partition\":{"

@@ -200,6 +200,24 @@ test_away_for_both(void ** state)
 		    "connected");
 }
 
+/* Also by who has seen no change since its start. */
+static void
+test_status_without_a_change(void ** state)
+{
+	static const struct fake_answer gone = { .status = 404 };
+
+	(void)state;
+	world_create(w, 0, "a", 1000);
+	world_pass(w, 6000);
+	world_down(w, 1);
+	world_up(w, 1);
+	assert_string_equal(world_show(w, 1, "a", "status"), "connected");
+	fake_http_script(w->http, URL, &gone, 1);
+	world_pass(w, 12000);
+	assert_string_equal(world_show(w, 0, "a", "status"), "error");
+	assert_string_equal(world_show(w, 1, "a", "status"), "error");
+}
+
 /* ---- what the other one does ---- */
 
 static void
@@ -516,7 +534,8 @@ main(void)
 		T(test_each_bucket_once), T(test_the_idle_one_knows),
 		T(test_killed), T(test_killed_in_a_run),
 		T(test_stopped_gives_its_claim_back), T(test_lost_reply),
-		T(test_away_for_both), T(test_name_taken_by_the_other),
+		T(test_away_for_both), T(test_status_without_a_change),
+		T(test_name_taken_by_the_other),
 		T(test_created_by_the_other),
 		T(test_many_by_the_other), T(test_changed_by_the_other),
 		T(test_deleted_by_the_other),

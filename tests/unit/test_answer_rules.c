@@ -115,6 +115,14 @@ test_usual(void ** state)
 	/* Nobody says how long. */
 	assert_int_equal(judge(429, "", "", NULL), ANSWER_RATE_LIMITED);
 	assert_int_equal(e.retry_after_ms, 60000);
+	/* Years that no date has, which must not come round to "at once". */
+	assert_int_equal(judge(429, "Retry-After: Tue, 17 Nov 1700000030\n", "",
+	    NULL), ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 60000);
+	assert_int_equal(judge(429, "Date: Tue, 17 Nov 1700000030\n"
+	    "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 0);
 	manifest_unref(m);
 }
 
@@ -186,6 +194,8 @@ test_rules(void ** state)
 	    "\"do\":\"fail\",\"class\":\"permanent\",\"code\":\"closed\","
 	    "\"message\":\"come back on Monday\"},"
 	    "{\"status\":[418],\"do\":\"retry\"},"
+	    "{\"status\":[451],\"do\":\"fail\",\"class\":\"config\",\"then\":"
+	    "\"skip\"},"
 	    "{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
 	    "\"class\":\"config\",\"code\":\"not_ok\"}],"
 	    "\"error_text\":[\"error\"],"
@@ -215,6 +225,8 @@ test_rules(void ** state)
 	assert_int_equal(judge(418, "", "", NULL), ANSWER_ERROR);
 	assert_int_equal(e.cls, ERR_TRANSIENT);
 	assert_string_equal(e.code, "http_418");
+	assert_int_equal(judge(451, "", "", NULL), ANSWER_ERROR_SKIP);
+	assert_int_equal(e.cls, ERR_CONFIG);
 	/* Errors inside a 200. */
 	assert_int_equal(judge(200, "", "{\"ok\":true}", NULL), ANSWER_OK);
 	assert_int_equal(judge(200, "", "{\"ok\":false,"

@@ -202,6 +202,44 @@ put_cursor(struct place * p, const char * sync, const char * json)
 	json_decref(v);
 }
 
+/* ${n} rows of parts beside it. */
+static void
+put_parts(struct place * p, const char * sync, const char * json, int n)
+{
+	json_t * v = json_loads(json, JSON_ALLOW_NUL, NULL), * o = json_object();
+	int64_t fence = 0;
+	char key[40];
+
+	assert_non_null(v);
+	while (n-- > 0) {
+		snprintf(key, sizeof(key), "issues/%016d", n);
+		json_object_set_new(o, key, json_pack("{s:s, s:i, s:s}", "g",
+		    "5f", "at", n, "t", "to\u20acken"));
+	}
+	OK(p->S->ops->lease_take(p->S, sync, 2, 1000, on_fence, &fence));
+	OK(p->S->ops->parts_put(p->S, sync, fence, v, o, on_value, NULL));
+	json_decref(v);
+	json_decref(o);
+}
+
+static void
+has_parts(struct place * p, const char * sync, int n)
+{
+	char key[40];
+
+	OK(p->S->ops->parts_get(p->S, sync, on_value, NULL));
+	assert_int_equal(json_object_size(got), n);
+	while (n-- > 0) {
+		snprintf(key, sizeof(key), "issues/%016d", n);
+		assert_int_equal(json_integer_value(json_object_get(
+		    json_object_get(got, key), "at")), n);
+		assert_string_equal(json_string_value(json_object_get(
+		    json_object_get(got, key), "t")), "to\u20acken");
+	}
+}
+
+#define TOKENS "{\"bucket\":5,\"issues\":{\"column\":\"updated_at\",\"value\":" \
+    "\"2026-01-02T03:04:05Z\",\"of\":\"0\",\"gen\":\"5f\",\"tokens\":2500}}"
 #define CURSOR "{\"bucket\":1700000000000,\"run\":7,\"issues\":{\"column\":" \
     "\"updated_at\",\"value\":\"2026-01-02T03:04:05Z\",\"ids\":[\"00ff\"]," \
     "\"resume\":{\"page\":3,\"r\":0.1,\"t\":\"a\\u0000b \\u20ac\"}}}"
@@ -241,6 +279,13 @@ fill(struct place * p, const char * node)
 	put(p, "sync", "gh.issues_2", rec);
 	put_cursor(p, "gh.issues", CURSOR);
 	put_cursor(p, "gh.issues_2", CURSOR);
+	/* Each part by its own. */
+	sync_record(rec, sizeof(rec), "gh.tokens", "elastic", NULL);
+	put(p, "sync", "gh.tokens", rec);
+	put_parts(p, "gh.tokens", TOKENS, 2500);
+	sync_record(rec, sizeof(rec), "gh.tokens_2", "sqlite", node);
+	put(p, "sync", "gh.tokens_2", rec);
+	put_parts(p, "gh.tokens_2", TOKENS, 3);
 	for (i = 0; i < 100; i++) {
 		snprintf(id, sizeof(id), "gh.x_%d", i);
 		sync_record(rec, sizeof(rec), id, "elastic", NULL);
@@ -338,18 +383,22 @@ round_trip(int redis_from, int redis_to)
 	place_open(&to, redis_to, "node-a", KEY_A);
 	OK(restore(&to, 0));
 	assert_int_equal(said("connectors"), 2);
-	assert_int_equal(said("syncs"), 103);
-	assert_int_equal(said("cursors"), 102);
+	assert_int_equal(said("syncs"), 105);
+	assert_int_equal(said("cursors"), 104);
 	assert_int_equal(said("secrets"), 2);
 	assert_int_equal(said("replaced"), 0);
 	assert_int_equal(named("pinned_here"), 0);
 	assert_int_equal(count(&to, "connector"), 2);
-	assert_int_equal(count(&to, "sync"), 103);
+	assert_int_equal(count(&to, "sync"), 105);
 	assert_int_equal(count(&to, "secret"), secrets);
 	has(&to, "cursor", "gh.issues", CURSOR);
 	has(&to, "cursor", "gh.issues_2", CURSOR);
 	has(&to, "cursor", "gh.x_99", CURSOR);
 	has(&to, "cursor", "prom.metrics", NULL);
+	has(&to, "cursor", "gh.tokens", TOKENS);
+	has_parts(&to, "gh.tokens", 2500);
+	has_parts(&to, "gh.tokens_2", 3);
+	has_parts(&to, "gh.issues", 0);
 	sync_record(rec, sizeof(rec), "gh.issues_2", "sqlite", "node-a");
 	has(&to, "sync", "gh.issues_2", rec);
 	has(&to, "connector", "gh", "{\"id\":\"i1\",\"name\":\"gh\",\"type\":"
@@ -419,7 +468,7 @@ test_fences(void ** state)
 	OK(from.S->ops->parts_put(from.S, "gh.issues", fence, late, part,
 	    on_value, NULL));
 	OK(restore(&from, BACKUP_FORCE));
-	assert_int_equal(said("replaced"), 2 + 103 + 2);
+	assert_int_equal(said("replaced"), 2 + 105 + 2);
 	OK(from.S->ops->parts_get(from.S, "gh.issues", on_value, NULL));
 	assert_int_equal(json_object_size(got), 0);
 	FAILS("fenced", "later run", from.S->ops->cursor_put(from.S,
@@ -436,7 +485,7 @@ test_not_empty(void ** state)
 	place_open(&from, 0, "node-a", KEY_A);
 	fill(&from, "node-a");
 	OK(backup_make(from.B, on_text, NULL));
-	FAILS("not_empty", "2 connectors (gh, prom), 103 syncs",
+	FAILS("not_empty", "2 connectors (gh, prom), 105 syncs",
 	    restore(&from, 0));
 	place_open(&to, 0, "node-a", KEY_A);
 	put(&to, "connector", "GH", "{\"name\":\"GH\",\"type\":\"x\"}");
@@ -491,28 +540,31 @@ test_nodes(void ** state)
 	OK(backup_make(from.B, on_text, NULL));
 	place_open(&to, 0, "node-b", KEY_A);
 	OK(restore(&to, 0));
-	/* prom and its sync, gh.issues_2 */
-	assert_int_equal(named("pinned_here"), 3);
-	assert_int_equal(named("cursors_left"), 1);
-	assert_int_equal(said("cursors"), 101);
+	/* prom and its sync, gh.issues_2, gh.tokens_2 */
+	assert_int_equal(named("pinned_here"), 4);
+	assert_int_equal(named("cursors_left"), 2);
+	assert_int_equal(said("cursors"), 102);
 	has(&to, "cursor", "gh.issues_2", NULL);
+	has_parts(&to, "gh.tokens_2", 0);
+	has_parts(&to, "gh.tokens", 2500);
 	has(&to, "cursor", "gh.issues", CURSOR);
 	sync_record(rec, sizeof(rec), "gh.issues_2", "sqlite", "node-b");
 	has(&to, "sync", "gh.issues_2", rec);
 	OK(restore(&to, BACKUP_FORCE | BACKUP_KEEP_CURSORS));
 	assert_int_equal(named("cursors_left"), 0);
 	has(&to, "cursor", "gh.issues_2", CURSOR);
+	has_parts(&to, "gh.tokens_2", 3);
 	place_close(&to);
 
 	place_open(&to, 1, "node-b", KEY_A);
 	OK(restore(&to, 0));
-	assert_int_equal(named("elsewhere"), 3);
+	assert_int_equal(named("elsewhere"), 4);
 	assert_int_equal(named("pinned_here"), 0);
 	sync_record(rec, sizeof(rec), "gh.issues_2", "sqlite", "node-a");
 	has(&to, "sync", "gh.issues_2", rec);
 	has(&to, "cursor", "gh.issues_2", CURSOR);
 	OK(restore(&to, BACKUP_FORCE | BACKUP_HERE));
-	assert_int_equal(named("pinned_here"), 3);
+	assert_int_equal(named("pinned_here"), 4);
 	sync_record(rec, sizeof(rec), "gh.issues_2", "sqlite", "node-b");
 	has(&to, "sync", "gh.issues_2", rec);
 	place_close(&to);
@@ -582,9 +634,9 @@ test_bad(void ** state)
 	    i += step)
 		refused("backup_cut", "cut", text.p, i);
 	refused("backup_cut", "cut", text.p, text.len - 2);
-	refused_with("backup_version", "update moltlerd", "\"version\":1",
-	    "\"version\":2");
-	refused_with("bad_backup", "no version", "\"version\":1",
+	refused_with("backup_version", "update moltlerd", "\"version\":2",
+	    "\"version\":3");
+	refused_with("bad_backup", "no version", "\"version\":2",
 	    "\"version\":\"x\"");
 	refused_with("backup_cut", "checksum does not fit", "http://x/",
 	    "http://y/");
@@ -597,6 +649,12 @@ test_bad(void ** state)
 	refused_with("bad_backup", "kind is none", "\"kind\":\"sync\"",
 	    "\"kind\":\"sink\"");
 	refused_with("cron", "line ", "*/5", "*/x");
+	refused_with("bad_backup", "no part's name", "\"gh.tokens/issues/",
+	    "\"/issues/");
+	refused_with("bad_backup", "no part's name", "\"gh.tokens/issues/",
+	    "\"gh.tokens/");
+	refused_with("bad_backup", "of this name was there", "issues/"
+	    "0000000000000001", "issues/0000000000000000");
 	refused_with("bad_backup", "no sealed", "\"sealed\":\"v1:",
 	    "\"sealed\":\"v0:");
 	assert_int_equal(count(&to, "connector"), 0);

@@ -231,7 +231,7 @@ static const struct {
 	  "is missing" },
 	{ TOP("\"errors\":[{\"do\":\"retry\",\"class\":\"config\"}],"),
 	  "$.errors[0].class", "goes with" },
-	{ TOP("\"errors\":[{\"do\":\"fail\",\"then\":\"skip\"}],"),
+	{ TOP("\"errors\":[{\"do\":\"empty\",\"then\":\"skip\"}],"),
 	  "$.errors[0].then", "goes with" },
 	{ TOP("\"errors\":[{\"do\":\"retry\",\"equals\":1}],"),
 	  "$.errors[0].equals", "needs a path" },

@@ -444,17 +444,18 @@ test_explain(void ** state)
 	    "assignee > 'a' ORDER BY created DESC LIMIT 5");
 	assert_int_equal(service_log.opened, 0);
 	assert_string_equal(r->columns, "entity TEXT, request TEXT, pushed TEXT, "
-	    "local TEXT, order TEXT, limit TEXT, calls TEXT, cache TEXT");
+	    "local TEXT, order TEXT, limit TEXT, calls TEXT, cache TEXT, "
+	    "list TEXT");
 	assert_string_equal(r->out.p, "svc.issues|GET /issues|state='open' ORDER "
 	    "created DESC|assignee >|by the service: created DESC|5 rows at "
-	    "least|1 a page of 10|none\n");
+	    "least|1 a page of 10|none|all\n");
 	assert_string_equal(r->scans.p, "issues: 1 preds, known 1, ordered 1, "
 	    "sorts 0, limit 5\n");
 	r = good("SELECT c.id FROM svc.comments c JOIN svc.issues i ON i.id = "
 	    "c.issue WHERE c.repo = 'core' ORDER BY i.title");
 	assert_string_equal(r->out.p, "svc.comments|GET /comments|repo='core'|-|"
-	    "-|-|1 a page of 10|none\nsvc.issues|GET /issues|id=0|-|here|-|"
-	    "1 a page of 10, for each different row of comments|none\n");
+	    "-|-|1 a page of 10|none|all\nsvc.issues|GET /issues|id=0|-|here|-|"
+	    "1 a page of 10, for each different row of comments|none|all\n");
 	assert_string_equal(r->scans.p, "comments: 1 preds, known 1, ordered 0, "
 	    "sorts 0, limit -1\nissues: 1 preds, known 0, ordered 0, sorts 1, "
 	    "limit -1\n");

@@ -606,7 +606,7 @@ disk_full(void ** state)
 	sqlite3_exec(w->db->db, sql, NULL, NULL, NULL);
 	rig_flush(&r, 1000);
 	/* And now for good. */
-	rows_writer_patience_ms = 200;
+	rows_turn_patience_ms = 200;
 	sqlite3_exec(w->db->db, "PRAGMA max_page_count=1", NULL, NULL, NULL);
 	give(&r, 1000, 1000);
 	WAIT(r.failed);

@@ -344,6 +344,19 @@ test_rewrite(void ** state)
 		  "SELECT 1 FROM \"a-b\" c, \"d-*\" WHERE c.x MATCH    2" },
 		{ "FROM \"s-1\".t-u x", "FROM \"s-1\".\"t-u\" x" },
 		{ "FROM a-*\"b\"", "FROM \"a-*\" \"b\"" },
+		/* The name of a target before a column. */
+		{ "SELECT a-b.x FROM A-B JOIN t ON a-b.y = t.y",
+		  "SELECT \"a-b\".x FROM \"A-B\" JOIN t ON \"a-b\".y = t.y" },
+		{ "SELECT a-b.* , a-b.\"x\"FROM a-b",
+		  "SELECT \"a-b\".* , \"a-b\".\"x\"FROM \"a-b\"" },
+		{ "SELECT a-1.b.x, x.a-1.b.x FROM a-1.b",
+		  "SELECT \"a-1.b\".x, x.a-1.b.x FROM \"a-1.b\"" },
+		/* It has another name, or this is arithmetic. */
+		{ "SELECT a-b.x FROM a-b c", "SELECT a-b.x FROM \"a-b\" c" },
+		{ "SELECT a-b.x FROM a-b AS c",
+		  "SELECT a-b.x FROM \"a-b\" AS c" },
+		{ "SELECT a-b, a - b.x, c-a-b.x FROM a-b",
+		  "SELECT a-b, a - b.x, c-a-b.x FROM \"a-b\"" },
 		{ NULL, NULL }
 	};
 	size_t i;
