@@ -190,8 +190,9 @@ test_programs(void ** state)
 static void
 test_take(void ** state)
 {
-	static const struct value cell[] = { { VALUE_TEXT, 3, { .s = "abc" } },
-		{ VALUE_INT, 0, { .i = 5 } }, { VALUE_REAL, 0, { .d = 0 } } };
+	static const struct value cell[] = {
+		{ .type = VALUE_TEXT, .len = 3, .s = "abc" },
+		{ .type = VALUE_INT, .i = 5 }, { .type = VALUE_REAL, .d = 0 } };
 	const struct value * cells[3];
 	size_t at[3];
 	struct query_straight s = { .on = 1, .n = 3, .asked = 1, .max = 3,
