@@ -91,13 +91,22 @@ host_ok(const struct api * a, const char * header)
 	return (0);
 }
 
-/* A page of another site may not act here in a visitor's name. */
+/* A page of another site may not act here in a visitor's name, nor have us work by
+ * an image or a frame of its own, for which browsers send no Origin: they say so
+ * otherwise.  A link that somebody follows only reads. */
 static int
 origin_ok(const struct httpd_req * q)
 {
 	const char * origin = httpd_req_header(q, "Origin");
+	const char * site = httpd_req_header(q, "Sec-Fetch-Site");
+	const char * dest = httpd_req_header(q, "Sec-Fetch-Dest");
 	const char * host = httpd_req_header(q, "Host"), * p;
 
+	if (site != NULL && strcmp(site, "same-origin") != 0 &&
+	    strcmp(site, "none") != 0 && (dest == NULL ||
+	    strcmp(dest, "document") != 0 ||
+	    httpd_req_method(q) != HTTPD_GET))
+		return (0);
 	if (origin == NULL)
 		return (1);
 	p = strstr(origin, "://");
@@ -148,6 +157,43 @@ reply_405(struct httpd_req * q, unsigned allowed)
 	    httpd_req_path(q), allow);
 }
 
+/* A request that waits until what other daemons changed is known. */
+struct held {
+	struct api_call c;
+	const struct api_route * r;
+	struct syncs_look look;
+	char id[MAX_ID];
+};
+
+static void
+on_looked(void * arg)
+{
+	struct held * h = arg;
+
+	h->r->run(&h->c);
+	free(h);
+}
+
+/* Whoever made something by way of another daemon a moment ago finds it here. */
+static void
+run(const struct api_call * c, const struct api_route * r, int is_shared)
+{
+	struct held * h = is_shared ? calloc(1, sizeof(*h)) : NULL;
+
+	if (h != NULL) {
+		h->c = *c;
+		h->r = r;
+		if (c->id != NULL) {
+			memcpy(h->id, c->id, strlen(c->id) + 1);
+			h->c.id = h->id;
+		}
+		if (syncs_look(c->a->o.stmt->syncs, &h->look, on_looked, h))
+			return;
+		free(h);
+	}
+	r->run(c);
+}
+
 static void
 route(struct api * a, struct httpd_req * q)
 {
@@ -169,7 +215,9 @@ route(struct api * a, struct httpd_req * q)
 			if (r->method != m)
 				continue;
 			c.id = *id != '\0' ? id : NULL;
-			r->run(&c);
+			run(&c, r, resources[i] == api_connector_routes ||
+			    resources[i] == api_secret_routes ||
+			    resources[i] == api_sync_routes);
 			return;
 		}
 	}

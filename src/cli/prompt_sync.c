@@ -3,29 +3,18 @@
 #include <ctype.h>
 #include <string.h>
 
-#define TOKENS_MAX 20000
-#define WORDS(name, ...) \
-	static const char * const name[] = { __VA_ARGS__, NULL }
+#include "cli/prompt_look.h"
 
-WORDS(only_connector, "CONNECTOR");
-WORDS(only_full, "FULL");
-WORDS(only_on, "ON");
-WORDS(only_to, "TO");
-WORDS(clauses, "INCREMENTAL ON", "OPTIONS", "SCHEDULE", "WHERE");
-WORDS(in_where, "AND", "BETWEEN", "CONTAINS", "IN", "IS NOT NULL", "IS NULL",
-    "LIKE", "NOT", "OR", "INCREMENTAL ON", "OPTIONS", "SCHEDULE");
-WORDS(options, "delete_ratio", "deletes");
+PROMPT_WORDS(only_connector, "CONNECTOR");
+PROMPT_WORDS(only_full, "FULL");
+PROMPT_WORDS(only_on, "ON");
+PROMPT_WORDS(only_to, "TO");
+PROMPT_WORDS(clauses, "INCREMENTAL ON", "OPTIONS", "SCHEDULE", "WHERE");
+PROMPT_WORDS(in_where, "AND", "BETWEEN", "CONTAINS", "IN", "IS NOT NULL",
+    "IS NULL", "LIKE", "NOT", "OR", "INCREMENTAL ON", "OPTIONS", "SCHEDULE");
+PROMPT_WORDS(options, "delete_ratio", "deletes");
 /* What stands before "SYNC id". */
-WORDS(changes, "DROP", "EXPLAIN", "PAUSE", "RESUME", "RUN", "SHOW");
-
-static int
-is_any(const struct token_list * l, size_t i, const char * const * words)
-{
-	for (; *words != NULL; words++)
-		if (token_is(l, i, *words))
-			return (1);
-	return (0);
-}
+PROMPT_WORDS(changes, "DROP", "EXPLAIN", "PAUSE", "RESUME", "RUN", "SHOW");
 
 /* The token of the statement's word, or l->n. */
 static size_t
@@ -94,8 +83,9 @@ prompt_sync(const struct token_list * l, size_t f, struct prompt_context * c)
 {
 	size_t to, n = l->n - f;
 
-	if (n >= 2 && is_any(l, f, changes) && token_is(l, f + 1, "SYNC") &&
-	    (n == 2 || !token_is(l, f + 2, "CONNECTOR"))) {
+	if (n >= 2 && prompt_look_is_one_of(l, f, changes) &&
+	    token_is(l, f + 1, "SYNC") && (n == 2 ||
+	    !token_is(l, f + 2, "CONNECTOR"))) {
 		if (n == 2)
 			c->want = PROMPT_WANT_SYNCS;
 		else if (token_is(l, f, "RUN") && !token_is(l, l->n - 1,
@@ -136,12 +126,13 @@ takes(const char * s, size_t n, int dots)
 	size_t last;
 	int rc;
 
-	if (token_list(s, n, TOKENS_MAX, &l, &e))
+	if (token_list(s, n, PROMPT_LOOK_TOKENS, &l, &e))
 		return (0);
 	last = l.n - 1;
 	rc = l.n > 1 && (dots ? (token_is(&l, last, "SYNC") &&
-	    is_any(&l, last - 1, changes)) || (token_is(&l, last, "TO") &&
-	    find(&l, 0, "SYNC") < last) : is_any(&l, last, readers));
+	    prompt_look_is_one_of(&l, last - 1, changes)) ||
+	    (token_is(&l, last, "TO") && find(&l, 0, "SYNC") < last) :
+	    prompt_look_is_one_of(&l, last, readers));
 	token_list_free(&l);
 	return (rc);
 }

@@ -45,11 +45,13 @@ action_free(struct action * a)
 	/* Also where nobody can tell whether it was done. */
 	if (a->acted)
 		forget_results(a);
+	limits_cancel(a->permit);
 	loop_soon_cancel(a->env->loop, &a->soon);
 	loop_timer_free(a->timer);
 	request_free(a->req);
 	json_decref(a->args);
 	json_decref(a->lookup);
+	action_probe_forget(a);
 	json_decref(a->own);
 	connector_unref(a->c);
 	free(a);
@@ -134,6 +136,8 @@ on_answer(void * arg, const struct http_res * res, const struct err * e)
 	struct action * a = arg;
 
 	a->call = NULL;
+	limits_cancel(a->permit);
+	a->permit = NULL;
 	if (res == NULL)
 		action_judge_silence(a, e);
 	else
@@ -183,11 +187,11 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 	struct err copy;
 
 	(void)waited_ms;
-	a->permit = NULL;
 	if (e == NULL) {
 		send_it(a);
 		return;
 	}
+	a->permit = NULL;
 	copy = *e;
 	action_finish(a, NULL, 0, &copy);
 }
@@ -195,7 +199,8 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 static struct request *
 request_of(struct action * a, struct err * e)
 {
-	struct request_given given = { .lookup = a->lookup, .own = a->own };
+	struct request_given given = { .lookup = a->lookup, .own = a->own,
+	    .next = a->look.next };
 
 	switch (a->step) {
 	case STEP_LOOKUP:
@@ -257,8 +262,8 @@ own_of(const char * id)
 	}
 	rfc3339_format(now / 1000 * 1000, at);
 	rfc3339_format((now - SINCE_MS) / 1000 * 1000, since);
-	return (json_pack("{s:s, s:s, s:s}", "id", id, "at", at, "since",
-	    since));
+	return (json_pack("{s:s, s:s, s:s, s:I}", "id", id, "at", at, "since",
+	    since, "since_s", (json_int_t)((now - SINCE_MS) / 1000)));
 }
 
 struct action *
@@ -275,7 +280,8 @@ action_start(const struct conn_env * env, struct connector * c,
 	a->act = act;
 	a->args = args ? json_deep_copy(args) : json_object();
 	a->own = own_of(o->id);
-	a->step = act->lookup != NULL ? STEP_LOOKUP : STEP_ACT;
+	a->step = !act->lookup_late && action_probe_looks_up(a) ? STEP_LOOKUP :
+	    STEP_ACT;
 	a->deadline_us = clock_mono_us() + (o->timeout_ms > 0 ?
 	    o->timeout_ms : DEFAULT_MS) * 1000;
 	a->on_attempt = o->on_attempt;
@@ -301,6 +307,5 @@ action_cancel(struct action * a)
 	if (a == NULL)
 		return;
 	send_cancel(a->call);
-	limits_cancel(a->permit);
 	action_free(a);
 }

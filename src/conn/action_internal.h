@@ -25,6 +25,17 @@ enum action_step {
 	STEP_PROBE   /* whether it is there, where nobody knows */
 };
 
+/* What was seen so far of the pages that are looked at. */
+struct action_look {
+	char * next;           /* the page that is asked for; NULL: the first */
+	unsigned pages;        /* seen */
+	size_t n;              /* records that are what was to be done */
+	json_t * found;        /* the first of them */
+	int unclear;           /* of one it cannot be told */
+	int cut;               /* there are more pages than are looked at */
+	int status;            /* of the last answer */
+};
+
 struct action {
 	const struct conn_env * env;
 	struct connector * c;
@@ -40,13 +51,14 @@ struct action {
 	int told;              /* ... and the error says so */
 	int has_refusal;       /* it was refused after that: */
 	struct err refusal;
+	struct action_look look;
 	int looked;            /* it was looked for, and was not there */
 	int resent;            /* it was looked for, was not there, and was sent
 	                          again */
 	enum action_state state;
 	struct request * req;
 	struct send * call;
-	struct limit_wait * permit;
+	struct limit_wait * permit; /* waited for, or held while it is sent */
 	struct loop_timer * timer;
 	struct soon soon;
 	unsigned tries;        /* of this step, failed */
@@ -85,11 +97,17 @@ int64_t action_judge_pause(const struct action * a);
 
 /**
  * action_probe_start(a): Look whether it is there; 0: it cannot be.
+ * action_probe_begin(a): Look from the first page.
+ * action_probe_forget(a): Free what was seen.
+ * action_probe_looks_up(a): Whether there is something to look up for it.
  * action_probe_answer(a, status, body): What was seen (${body} of a good answer; NULL
  * of one that says that it is not there).
  * action_probe_failed(a, e): It could not be looked for.
  */
 int action_probe_start(struct action * a);
+void action_probe_begin(struct action * a);
+void action_probe_forget(struct action * a);
+int action_probe_looks_up(const struct action * a);
 void action_probe_answer(struct action * a, int status, const json_t * body);
 void action_probe_failed(struct action * a, const struct err * e);
 int action_probe_is_missing(const struct manifest_probe * p, int status);

@@ -101,6 +101,13 @@ cut_remedy(struct err * e)
 		*last = '\0';
 }
 
+/* Whether it is asked what became of what was sent. */
+static int
+is_look(const struct action * a)
+{
+	return (a->step == STEP_PROBE || (a->step == STEP_LOOKUP && a->open));
+}
+
 /* No answer came. */
 void
 action_judge_silence(struct action * a, const struct err * he)
@@ -127,7 +134,7 @@ action_judge_silence(struct action * a, const struct err * he)
 	    (!sent || is_harmless(a)) && action_judge_again(a,
 	    action_judge_pause(a)))
 		return;
-	if (a->step == STEP_PROBE)
+	if (is_look(a))
 		action_probe_failed(a, &e);
 	else if (sent && (!is_same_again(a) ||
 	    action_probe_of(a->act, a->args) != NULL)) {
@@ -168,7 +175,7 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 	    (kind == ANSWER_RATE_LIMITED || (e->cls == ERR_TRANSIENT &&
 	    is_harmless(a))) && action_judge_again(a, ms))
 		return;
-	if (a->step == STEP_PROBE) {
+	if (is_look(a)) {
 		action_probe_failed(a, e);
 		return;
 	}
@@ -282,11 +289,18 @@ looked_up(struct action * a, const json_t * body)
 
 	a->lookup = action_lookup_find(a->c, a->act, a->args, body, &e);
 	if (a->lookup == NULL) {
-		action_finish(a, NULL, 0, &e);
+		if (a->open)
+			action_probe_failed(a, &e);
+		else
+			action_finish(a, NULL, 0, &e);
+		return;
+	}
+	a->tries = 0;
+	if (a->open) {
+		action_probe_begin(a);
 		return;
 	}
 	a->step = STEP_ACT;
-	a->tries = 0;
 	action_begin(a);
 }
 
@@ -326,7 +340,7 @@ action_judge_answer(struct action * a, const struct http_res * res)
 		kind = ANSWER_ERROR;
 		err_set(&e, ERR_PERMANENT, "unexpected", "the service answered "
 		    "%d, which does not say that it was done", status);
-	} else if (kind == ANSWER_RETRY_SKIP || kind == ANSWER_START_OVER) {
+	} else if (kind == ANSWER_ERROR_SKIP || kind == ANSWER_START_OVER) {
 		kind = ANSWER_ERROR;
 	} else if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
 	    kind == ANSWER_NOT_MODIFIED) {

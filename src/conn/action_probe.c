@@ -1,5 +1,6 @@
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -26,20 +27,50 @@ action_probe_is_missing(const struct manifest_probe * p, int status)
 	return (p->missing == NULL && status == 404);
 }
 
-const struct manifest_probe *
-action_probe_of(const struct manifest_action * act, const json_t * args)
+/* Whether one of the arguments that ${names} holds is given. */
+static int
+has_one(const json_t * names, const json_t * args)
 {
 	const json_t * v, * given;
 	size_t i;
 
-	if (act->probe == NULL)
-		return (NULL);
-	json_array_foreach(act->probe->unless, i, v) {
+	json_array_foreach(names, i, v) {
 		given = json_object_get(args, json_string_value(v));
 		if (given != NULL && !json_is_null(given))
-			return (NULL);
+			return (1);
 	}
-	return (act->probe);
+	return (0);
+}
+
+const struct manifest_probe *
+action_probe_of(const struct manifest_action * act, const json_t * args)
+{
+	return (act->probe == NULL || has_one(act->probe->unless, args) ? NULL :
+	    act->probe);
+}
+
+int
+action_probe_looks_up(const struct action * a)
+{
+	return (a->act->lookup != NULL && a->lookup == NULL && !has_one(
+	    json_object_get(a->act->lookup, "unless"), a->args));
+}
+
+void
+action_probe_forget(struct action * a)
+{
+	free(a->look.next);
+	json_decref(a->look.found);
+	memset(&a->look, 0, sizeof(a->look));
+}
+
+void
+action_probe_begin(struct action * a)
+{
+	action_probe_forget(a);
+	a->step = STEP_PROBE;
+	a->tries = 0;
+	action_begin(a);
 }
 
 int
@@ -49,13 +80,15 @@ action_probe_start(struct action * a)
 	int64_t ms;
 
 	if (action_probe_of(a->act, a->args) == NULL ||
-	    !request_can_probe(a->c, a->act, a->args, &given))
+	    (!action_probe_looks_up(a) &&
+	    !request_can_probe(a->c, a->act, a->args, &given)))
 		return (0);
 	/* What is on its way may still arrive. */
 	ms = a->env->no_pause ? 0 : a->act->probe->after_ms;
 	if (ms >= action_left_ms(a))
 		return (0);
-	a->step = STEP_PROBE;
+	action_probe_forget(a);
+	a->step = action_probe_looks_up(a) ? STEP_LOOKUP : STEP_PROBE;
 	a->tries = 0;
 	return (action_begin_in(a, ms, ACTION_PAUSE));
 }
@@ -176,30 +209,30 @@ expand(const struct action * a, const json_t * t, json_t ** out, struct err * e)
 	return (*out == NULL ? -1 : 0);
 }
 
-/* The record that is what was to be done (borrowed).  An answer without records is
- * a page for people, say: that tells nothing. */
-static enum sight
-find(const struct action * a, const struct wanted * w, const json_t * body,
-    const json_t ** found)
+/* The records of a page that are what was to be done.  An answer without records is
+ * a page for people, say: that tells nothing, -1. */
+static int
+find(struct action * a, const struct wanted * w, const json_t * body)
 {
 	const json_t * records = a->act->probe->records != NULL ?
 	    json_path_get(a->act->probe->records, body) : body, * v;
-	enum sight all = SIGHT_OTHER, one;
-	size_t i;
+	struct action_look * l = &a->look;
+	enum sight sight;
+	size_t i, n = json_is_array(records) ? json_array_size(records) : 1;
 
-	if (json_is_object(records)) {
-		*found = records;
-		return (is_ours(w, records));
+	if (!json_is_array(records) && !json_is_object(records))
+		return (json_is_null(records) && records != body ? 0 : -1);
+	for (i = 0; i < n; i++) {
+		v = json_is_array(records) ? json_array_get(records, i) :
+		    records;
+		sight = is_ours(w, v);
+		l->unclear |= sight == SIGHT_UNCLEAR;
+		if (sight != SIGHT_OURS)
+			continue;
+		if (l->n++ == 0)
+			l->found = json_incref(MUTABLE(v));
 	}
-	if (!json_is_array(records))
-		return (json_is_null(records) && records != body ? SIGHT_OTHER :
-		    SIGHT_UNCLEAR);
-	json_array_foreach(records, i, v)
-		if ((one = is_ours(w, v)) > all) {
-			all = one;
-			*found = v;
-		}
-	return (all);
+	return (0);
 }
 
 /* It is not there: then it may be sent again, once. */
@@ -227,6 +260,7 @@ not_there(struct action * a, int status)
 	if (!a->looked && !a->env->no_pause) {
 		a->looked = 1;
 		a->tries = 0;
+		action_probe_forget(a);
 		if (action_begin_in(a, action_left_ms(a) / 3, ACTION_PAUSE))
 			return;
 	}
@@ -242,39 +276,92 @@ not_there(struct action * a, int status)
 	give_up(a, "it is not there, but no time is left to send it again");
 }
 
+/* It is there. */
+static void
+there(struct action * a)
+{
+	const struct manifest_probe * p = a->act->probe;
+	const json_t * part = p->result != NULL ? json_path_get(p->result,
+	    a->look.found) : a->look.found;
+	json_t * v = part != NULL ? json_incref(MUTABLE(part)) : json_null();
+
+	a->judged = 1;
+	action_finish(a, v, a->look.status, NULL);
+	json_decref(v);
+}
+
+/* All was seen that is looked at. */
+static void
+judge(struct action * a)
+{
+	const struct action_look * l = &a->look;
+	char what[100];
+
+	if (l->n > 0) {
+		there(a);
+	} else if (l->unclear) {
+		give_up(a, "there is one like it, but when that was made cannot "
+		    "be read");
+	} else if (l->cut) {
+		snprintf(what, sizeof(what), "it is not on the %u pages that "
+		    "were looked at, and there are more", l->pages);
+		give_up(a, what);
+	} else {
+		not_there(a, l->status);
+	}
+}
+
+/* Whether there is another page to look at: then it is asked for. */
+static int
+goes_on(struct action * a, const json_t * body)
+{
+	const struct manifest_probe * p = a->act->probe;
+	struct action_look * l = &a->look;
+	const char * next = p->next != NULL ? json_string_value(
+	    action_answer_at(body, p->next)) : NULL;
+	char * copy;
+
+	l->pages++;
+	/* The same once more would not end. */
+	if (next == NULL || *next == '\0' || (p->is_own && l->n > 0) ||
+	    (l->next != NULL && strcmp(next, l->next) == 0))
+		return (0);
+	if (l->pages >= p->pages || action_left_ms(a) <= 0 ||
+	    (copy = strdup(next)) == NULL) {
+		l->cut = 1;
+		return (0);
+	}
+	free(l->next);
+	l->next = copy;
+	a->tries = 0;
+	action_begin(a);
+	return (1);
+}
+
 void
 action_probe_answer(struct action * a, int status, const json_t * body)
 {
 	const struct manifest_probe * p = a->act->probe;
 	struct wanted w = { NULL, NULL };
-	const json_t * found = NULL, * part;
-	enum sight sight = SIGHT_OTHER;
 	struct err e;
-	json_t * v;
+	int rc = 0;
 
-	if (body != NULL && (expand(a, p->match, &w.match, &e) ||
-	    expand(a, p->since, &w.since, &e))) {
-		json_decref(w.match);
-		action_probe_failed(a, &e);
+	a->look.status = status;
+	if (body == NULL) {
+		judge(a);
 		return;
 	}
-	if (body != NULL)
-		sight = find(a, &w, body, &found);
+	if (expand(a, p->match, &w.match, &e) == 0 &&
+	    expand(a, p->since, &w.since, &e) == 0)
+		rc = find(a, &w, body);
+	else
+		rc = -2;
 	json_decref(w.match);
 	json_decref(w.since);
-	if (sight == SIGHT_OTHER) {
-		not_there(a, status);
-		return;
-	}
-	if (sight == SIGHT_UNCLEAR) {
-		give_up(a, found == NULL ? "it was looked for, but the answer "
-		    "holds no records" : "there is one like it, but when that "
-		    "was made cannot be read");
-		return;
-	}
-	part = p->result != NULL ? json_path_get(p->result, found) : found;
-	v = part != NULL ? json_incref(MUTABLE(part)) : json_null();
-	a->judged = 1;
-	action_finish(a, v, status, NULL);
-	json_decref(v);
+	if (rc == -2)
+		action_probe_failed(a, &e);
+	else if (rc < 0)
+		give_up(a, "it was looked for, but the answer holds no records");
+	else if (!goes_on(a, body))
+		judge(a);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/duration.h"
 #include "base/rfc3339.h"
 
@@ -129,43 +130,145 @@ number_of(const char * v)
 	return ((int64_t)ceil(d));
 }
 
-/* A header that may hold several budgets, with commas between. */
+/* One of several budgets that a header holds, with commas between. */
+#define ITEM_LEN 256
+#define HEADER_MAX ((size_t)16 << 10)
 struct several {
-	const char * name;     /* of which header; n of its letters */
+	const char * name;     /* of the header it was chosen in; n of its letters */
 	size_t n;
-	const char * at, * end; /* the one that was chosen; NULL: none yet */
+	char item[ITEM_LEN];   /* the one that was chosen; "": none */
 };
 
-/* Of several budgets the one with the least left is what holds us up. */
-static void
-choose(struct several * s, const char * v, const char * name)
-{
-	const char * all = v + strlen(v), * end;
-	char text[ANSWER_MEMBER_LEN];
-	int64_t least = INT64_MAX, n;
+struct span {
+	const char * at, * end;
+};
 
-	for (;; v = end + 1) {
-		end = next_sep(v, all, ",");
-		if (member_of(v, end, name, text) == 0 &&
-		    (n = number_of(text)) >= 0 && n < least) {
-			least = n;
-			s->at = v;
-			s->end = end;
+static int64_t
+member_number(const struct span * x, const char * name)
+{
+	char text[ANSWER_MEMBER_LEN];
+
+	return (member_of(x->at, x->end, name, text) == 0 ? number_of(text) :
+	    -1);
+}
+
+/* What it is called: what stands before its members, without quotes. */
+static struct span
+name_of(const struct span * x)
+{
+	struct span s = { x->at, next_sep(x->at, x->end, ";") };
+
+	while (s.at < s.end && is_blank(*s.at))
+		s.at++;
+	while (s.at < s.end && is_blank(s.end[-1]))
+		s.end--;
+	if (s.end - s.at >= 2 && *s.at == '"' && s.end[-1] == '"') {
+		s.at++;
+		s.end--;
+	}
+	return (s);
+}
+
+/* How tight it is: of what there is (${is_limit}) in its time, as policies say it; of
+ * what is left, all. -1: it says nothing. */
+static double
+tightness(const struct span * x, const char * member, int is_limit)
+{
+	int64_t n = member_number(x, member), w;
+
+	if (n < 0)
+		return (-1);
+	w = is_limit ? member_number(x, "w") : -1;
+	return (w < 0 ? (double)n : w == 0 ? HUGE_VAL : (double)n / (double)w);
+}
+
+/* The budget called ${name}, or (NULL) the tightest: that is what holds us up.
+ * Whether there is one. */
+static int
+choose(const struct span * all, const struct span * name, const char * member,
+    int is_limit, struct span * out)
+{
+	struct span x = { all->at, NULL }, is;
+	double least = -1, d;
+
+	for (;; x.at = x.end + 1) {
+		x.end = next_sep(x.at, all->end, ",");
+		d = tightness(&x, member, is_limit);
+		is = name_of(&x);
+		if (d >= 0 && (name != NULL ? is.end - is.at == name->end -
+		    name->at && memcmp(is.at, name->at, (size_t)(is.end -
+		    is.at)) == 0 : least < 0 || d < least)) {
+			least = d;
+			*out = x;
+			if (name != NULL)
+				return (1);
 		}
-		if (end == all)
-			return;
+		if (x.end == all->end)
+			return (least >= 0);
 	}
 }
 
+/* Which of a header's budgets is meant: the one that was chosen in another, else the
+ * tightest. */
+static int
+is_meant(const struct span * all, struct several * s, const char * member,
+    int is_limit, struct span * out)
+{
+	struct span item = { s->item, s->item + strlen(s->item) }, name;
+
+	if (s->item[0] != '\0') {
+		name = name_of(&item);
+		if (choose(all, &name, member, is_limit, out))
+			return (1);
+	}
+	return (choose(all, NULL, member, is_limit, out));
+}
+
+static void
+keep(struct several * s, const struct span * x)
+{
+	size_t n = (size_t)(x->end - x->at);
+
+	if (n >= sizeof(s->item))
+		return;
+	memcpy(s->item, x->at, n);
+	s->item[n] = '\0';
+}
+
+/* The member behind ${sep} in the header ${name}; whether there is one. */
+static int
+member_text(const struct span * all, const char * name, const char * sep,
+    struct several * s, int is_limit, char out[ANSWER_MEMBER_LEN])
+{
+	size_t n = (size_t)(sep - name);
+	struct span x;
+
+	if (s->name == NULL) {
+		s->name = name;
+		s->n = n;
+		if (choose(all, NULL, sep + 1, is_limit, &x))
+			keep(s, &x);
+	}
+	if ((s->n != n || strncasecmp(s->name, name, n) != 0) &&
+	    is_meant(all, s, sep + 1, is_limit, &x))
+		return (member_of(x.at, x.end, sep + 1, out) == 0);
+	/* "limit=100, remaining=50" are of one. */
+	return ((s->item[0] != '\0' && answer_budget_member(s->item, sep + 1,
+	    out) == 0) || member_of(all->at, all->end, sep + 1, out) == 0);
+}
+
 /* What stands at ${name}: a header, or a member of one; NULL: nothing.  ${s}: the
- * budget of that header that is meant. */
+ * budget that is meant. */
 static const char *
 text_of(const struct http_res * res, const char * name, struct several * s,
-    char out[ANSWER_MEMBER_LEN])
+    int is_limit, char out[ANSWER_MEMBER_LEN])
 {
-	const char * sep, * v;
+	struct buf v = BUF_INIT(HEADER_MAX);
+	struct span all;
+	const char * sep;
 	char header[128];
 	size_t n;
+	int found = 0;
 
 	if (name == NULL || (sep = strchr(name, ';')) == NULL)
 		return (name ? http_res_header(res, name) : NULL);
@@ -174,17 +277,12 @@ text_of(const struct http_res * res, const char * name, struct several * s,
 		return (NULL);
 	memcpy(header, name, n);
 	header[n] = '\0';
-	if ((v = http_res_header(res, header)) == NULL)
-		return (NULL);
-	if (s->name == NULL) {
-		s->name = name;
-		s->n = n;
-		choose(s, v, sep + 1);
+	if (http_hdrs_all(res, header, &v) > 0 && v.p != NULL && !v.failed) {
+		all = (struct span){ v.p, v.p + v.len };
+		found = member_text(&all, name, sep, s, is_limit, out);
 	}
-	if (s->at != NULL && s->n == n && strncasecmp(s->name, name, n) == 0 &&
-	    member_of(s->at, s->end, sep + 1, out) == 0)
-		return (out);
-	return (answer_budget_member(v, sep + 1, out) == 0 ? out : NULL);
+	buf_free(&v);
+	return (found ? out : NULL);
 }
 
 /* "name=18/15000; ...": what is used of what there is. */
@@ -266,13 +364,13 @@ void
 answer_budget(const struct manifest_limits * l, const struct http_res * res,
     int64_t now_ms, struct answer_budget * b)
 {
-	struct several s = { .name = NULL };
+	struct several s = { .name = NULL, .item = "" };
 	char text[ANSWER_MEMBER_LEN];
 
 	/* What remains decides which of several it is. */
-	b->remaining = number_of(text_of(res, l->remaining, &s, text));
-	b->limit = number_of(text_of(res, l->limit, &s, text));
+	b->remaining = number_of(text_of(res, l->remaining, &s, 0, text));
+	b->limit = number_of(text_of(res, l->limit, &s, 1, text));
 	usage_of(res, l->usage, b);
-	b->reset_ms = reset_of(l, res, text_of(res, l->reset, &s, text),
-	    now_ms);
+	b->reset_ms = reset_of(l, res, text_of(res, l->reset, &s, 0,
+	    text), now_ms);
 }

@@ -381,15 +381,15 @@ judge(const struct manifest * m, const struct http_res * res,
 		case DO_RATE_LIMITED:
 			return (rate_limited(m, res, body, url, now_ms, r, e));
 		case DO_RETRY:
+		case DO_FAIL:
 			k = by_rule(m, r, res, body, url, e);
-			return (r->then_skip ? ANSWER_RETRY_SKIP : k);
+			return (r->then_skip ? ANSWER_ERROR_SKIP : k);
 		case DO_START_OVER:
 			(void)by_rule(m, r, res, body, url, e);
 			return (ANSWER_START_OVER);
 		case DO_SPLIT_WINDOW:
 			(void)by_rule(m, r, res, body, url, e);
 			return (ANSWER_SPLIT);
-		case DO_FAIL:
 		case DO_REFRESH:
 		case DO_CLOCK:
 			return (by_rule(m, r, res, body, url, e));

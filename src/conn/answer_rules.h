@@ -13,7 +13,7 @@
  * What an answer means: the manifest's error rules, then the usual ones.
  */
 enum answer_kind { ANSWER_OK, ANSWER_ERROR, ANSWER_RATE_LIMITED, ANSWER_EMPTY,
-	ANSWER_SKIP, ANSWER_RETRY_SKIP, ANSWER_START_OVER, ANSWER_SPLIT,
+	ANSWER_SKIP, ANSWER_ERROR_SKIP, ANSWER_START_OVER, ANSWER_SPLIT,
 	ANSWER_NOT_MODIFIED };
 
 /**
@@ -21,7 +21,7 @@ enum answer_kind { ANSWER_OK, ANSWER_ERROR, ANSWER_RATE_LIMITED, ANSWER_EMPTY,
  * Judge ${res}; ${body} is a JSON body already read, or NULL (error bodies are
  * read here).  For all but OK, EMPTY, SKIP and NOT_MODIFIED ${e} is filled: codes
  * "http_<status>", "rate_limit" (transient, retry_after_ms filled) or the
- * rule's; RETRY_SKIP is an error, but a part that stays so is left out;
+ * rule's; ERROR_SKIP is an error, but a part that stays so is left out;
  * START_OVER one, transient, but the list may be read from its beginning; SPLIT one, but
  * narrower windows of the list may be read); the message
  * names ${url} (made safe), the service's own words and what

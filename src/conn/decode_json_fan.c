@@ -5,6 +5,7 @@
 
 #include "base/rfc3339.h"
 #include "conn/decode_json_fault.h"
+#include "conn/decode_plain.h"
 
 /* Pieces of one record: more would make a cell that no one can use. */
 #define PIECES_MAX ((size_t)4 << 20)
@@ -156,7 +157,8 @@ join_pieces(struct decode_json * d, const struct decode_pieces * p,
 			continue;
 		if (d->made.len > at + 1)
 			buf_addc(&d->made, ',');
-		buf_add(&d->made, d->body.p + x->at, x->end - x->at);
+		if (decode_plain(d->body.p + x->at, x->end - x->at, &d->made))
+			return (-1);
 	}
 	if (buf_addc(&d->made, ']'))
 		return (-1);

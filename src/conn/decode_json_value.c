@@ -6,6 +6,7 @@
 
 #include "base/rfc3339.h"
 #include "conn/decode_pairs.h"
+#include "conn/decode_plain.h"
 #include "conn/decode_text.h"
 #include "conn/openmetrics_number.h"
 
@@ -336,11 +337,16 @@ set_time(const struct manifest_column * c, const char * s,
 	size_t len, at = made->len;
 	int64_t ms;
 
-	if (decode_value_is_usual(s, n))
+	/* The service's own form comes first, should it look like ours: its zone may
+	 * be another one.  What is in another form and names its zone is a time too. */
+	if (c->time == TIME_STRFTIME) {
+		if (own_time(&c->own, s, n, &ms) &&
+		    rfc3339_parse(s, n, &ms, NULL))
+			return (!c->own.else_null);
+	} else if (decode_value_is_usual(s, n) ||
+	    decode_value_time(s, n, c->time, &ms)) {
 		return (1);
-	if (c->time == TIME_STRFTIME ? own_time(&c->own, s, n, &ms) :
-	    decode_value_time(s, n, c->time, &ms))
-		return (!c->own.else_null);
+	}
 	rfc3339_format(ms, out);
 	len = strlen(out);
 	if (len == n && memcmp(s, out, n) == 0)
@@ -350,13 +356,20 @@ set_time(const struct manifest_column * c, const char * s,
 	return (set_text(v, at, len, DECODE_MADE));
 }
 
-/* The token's JSON, as it stands. */
+/* The token's JSON: as it stands, but for escapes that need not be. */
 static int
-set_json(const struct json_token * t, struct value * v)
+set_json(const struct json_token * t, const char * body, struct buf * made,
+    struct value * v)
 {
 	size_t quotes = t->kind == TOKEN_STRING || t->kind == TOKEN_ESCAPED;
+	size_t from = t->at - quotes, n = t->len + 2 * quotes, at = made->len;
 
-	(void)set_text(v, t->at - quotes, t->len + 2 * quotes, 0);
+	if (memchr(body + from, '\\', n) == NULL)
+		(void)set_text(v, from, n, 0);
+	else if (decode_plain(body + from, n, made))
+		return (-1);
+	else
+		(void)set_text(v, at, made->len - at, DECODE_MADE);
 	v->is_json = t->kind == TOKEN_TREE;
 	return (0);
 }
@@ -479,7 +492,7 @@ decode_value(const struct manifest_column * c, const struct json_token * t,
 		return (0);
 	if (t->kind == TOKEN_TREE || c->type == COLUMN_LIST ||
 	    c->type == COLUMN_MAP)
-		return (set_json(t, v));
+		return (set_json(t, body, made, v));
 	if (is_bool && (c->type == COLUMN_BOOLEAN ||
 	    c->type == COLUMN_INTEGER || c->type == COLUMN_REAL)) {
 		v->type = c->type == COLUMN_REAL ? VALUE_REAL : VALUE_INT;

@@ -15,6 +15,7 @@ struct limit_wait {
 	struct limits * l;
 	struct limit_scope * scopes[STAGES];
 	double owes[STAGES];   /* 0: taken */
+	unsigned wants, holds; /* a place of these, bits */
 	unsigned n, at;        /* the one it waits for */
 	struct limit_wait * next, ** prevp; /* in its queue */
 	int64_t begun_us;
@@ -52,6 +53,13 @@ limits_free(struct limits * l)
 	free(l);
 }
 
+/* Whether it is to take anything where it waits. */
+static int
+is_needy(const struct limit_wait * w)
+{
+	return (w->owes[w->at] > 0 || (w->wants & 1U << w->at) != 0);
+}
+
 static void
 unlink_wait(struct limit_wait * w)
 {
@@ -65,6 +73,7 @@ unlink_wait(struct limit_wait * w)
 	w->prevp = NULL;
 	w->next = NULL;
 	s->owed -= w->owes[w->at];
+	s->nneedy -= (size_t)is_needy(w);
 	if (--s->nwaiting == 0)
 		s->owed = 0;
 }
@@ -72,34 +81,40 @@ unlink_wait(struct limit_wait * w)
 static void
 wait_free(struct limit_wait * w)
 {
+	struct limit_scope * s;
 	unsigned i;
 
-	for (i = 0; i < w->n; i++)
-		w->scopes[i]->nusers--;
+	for (i = 0; i < w->n; i++) {
+		s = w->scopes[i];
+		s->nusers--;
+		if ((w->holds & 1U << i) == 0)
+			continue;
+		s->held--;
+		/* The next has its turn. */
+		if (s->head != NULL)
+			limits_scope_turn(s);
+	}
 	free(w);
 }
 
-/* It is over: tell, which may be the end of us all. */
+/* It has all: tell, which may be the end of us all. */
 static void
-tell(struct limit_wait * w, const struct err * e)
+tell(struct limit_wait * w)
 {
-	void (*cb)(void *, int64_t, const struct err *) = w->cb;
-	int64_t waited = (clock_mono_us() - w->begun_us) / 1000;
-	void * arg = w->arg;
-	struct err mine;
-
-	if (e != NULL)
-		mine = *e;
-	wait_free(w);
-	cb(arg, waited, e != NULL ? &mine : NULL);
+	w->cb(w->arg, (clock_mono_us() - w->begun_us) / 1000, NULL);
 }
 
 static void
 on_failed(void * arg)
 {
 	struct limit_wait * w = arg;
+	void (*cb)(void *, int64_t, const struct err *) = w->cb;
+	int64_t waited = (clock_mono_us() - w->begun_us) / 1000;
+	void * cbarg = w->arg;
+	struct err e = w->e;
 
-	tell(w, &w->e);
+	wait_free(w);
+	cb(cbarg, waited, &e);
 }
 
 /* It would have to wait until ${us}, which is too long. */
@@ -121,6 +136,20 @@ refuse(struct limit_wait * w, int64_t us)
 	    " or ask for less" : s->bucket[0] ? ", or ask for less" :
 	    ", ask for less or raise rate_limit in OPTIONS");
 	w->e.retry_after_ms = ms;
+	unlink_wait(w);
+	loop_soon(w->l->loop, &w->soon, on_failed, w);
+}
+
+/* No place became free in its time. */
+static void
+refuse_place(struct limit_wait * w)
+{
+	const struct limit_scope * s = w->scopes[w->at];
+
+	err_set(&w->e, ERR_TRANSIENT, "rate_limit", "the calls that the service "
+	    "bears side by side%s%s (%u) were all under way for as long as the "
+	    "statement may wait; ask again later, or with more time",
+	    s->bucket[0] ? " of " : "", s->bucket, s->places);
 	unlink_wait(w);
 	loop_soon(w->l->loop, &w->soon, on_failed, w);
 }
@@ -158,12 +187,20 @@ limits_scope_turn(struct limit_scope * s)
 	loop_soon(s->l->loop, &s->soon, turn, s);
 }
 
-/* Come again at ${us}; false if there is no memory for it. */
+/* Come again at ${us} (INT64_MAX: when somebody gives up); false if there is no
+ * memory for it. */
 static int
 wait_until(struct limit_scope * s, int64_t us)
 {
 	int64_t now = clock_mono_us();
 
+	if (s->late_us != 0 && s->late_us < us)
+		us = s->late_us + 1;
+	if (us == INT64_MAX) {
+		if (s->timer != NULL)
+			loop_timer_stop(s->timer);
+		return (1);
+	}
 	if (s->timer == NULL && (s->timer = loop_timer_new(s->l->loop, turn,
 	    s)) == NULL)
 		return (0);
@@ -171,16 +208,37 @@ wait_until(struct limit_scope * s, int64_t us)
 	return (1);
 }
 
-/* Where who owes ${n} queues up: behind the others, but who owes nothing before
- * those who wait for tokens. */
+/* Those whose time is over while they wait for a place are refused. */
+static void
+refuse_past(struct limit_scope * s)
+{
+	int64_t now = clock_mono_us();
+	struct limit_wait * w, * next;
+
+	if (s->late_us == 0 || s->late_us >= now)
+		return;
+	s->late_us = 0;
+	for (w = s->head; w != NULL; w = next) {
+		next = w->next;
+		if (w->until_us == 0)
+			continue;
+		if (w->until_us < now)
+			refuse_place(w);
+		else if (s->late_us == 0 || w->until_us < s->late_us)
+			s->late_us = w->until_us;
+	}
+}
+
+/* Where it queues up: behind the others, but who takes nothing before those who
+ * wait for tokens or a place, which may be one that he holds. */
 static struct limit_wait **
-place_of(struct limit_scope * s, double n)
+place_of(struct limit_scope * s, const struct limit_wait * w)
 {
 	struct limit_wait ** at = &s->head;
 
-	if (n > 0 || s->owed < 1e-6)
+	if (is_needy(w) || s->nneedy == 0)
 		return (s->tail);
-	while (*at != NULL && (*at)->owes[(*at)->at] <= 0)
+	while (*at != NULL && !is_needy(*at))
 		at = &(*at)->next;
 	return (at);
 }
@@ -191,19 +249,24 @@ join(struct limit_wait * w, unsigned i)
 {
 	struct limit_scope * s = w->scopes[i];
 	int64_t us = turn_of(s, w->owes[i], clock_mono_us());
+	int first = s->places > 0 && w->until_us != 0 && (s->late_us == 0 ||
+	    w->until_us < s->late_us);
 
 	w->at = i;
-	w->prevp = place_of(s, w->owes[i]);
+	if (first)
+		s->late_us = w->until_us;
+	w->prevp = place_of(s, w);
 	if ((w->next = *w->prevp) != NULL)
 		w->next->prevp = &w->next;
 	else
 		s->tail = &w->next;
 	*w->prevp = w;
 	s->nwaiting++;
+	s->nneedy += (size_t)is_needy(w);
 	s->owed += w->owes[i];
 	if (w->until_us != 0 && w->until_us < us)
 		refuse(w, us);
-	else if (s->head == w || s->timer == NULL ||
+	else if (first || s->head == w || s->timer == NULL ||
 	    !loop_timer_pending(s->timer))
 		limits_scope_turn(s);
 }
@@ -218,7 +281,7 @@ next_of(const struct limit_wait * w)
 
 	for (i = 0; i < w->n; i++)
 		if (w->scopes[i]->blocked_us > now || (w->owes[i] > 0 &&
-		    w->scopes[i]->rate > 0))
+		    w->scopes[i]->rate > 0) || (w->wants & 1U << i))
 			return ((int)i);
 	return (-1);
 }
@@ -231,10 +294,13 @@ grant(struct limit_scope * s)
 
 	unlink_wait(w);
 	w->owes[w->at] = 0;
+	s->held += (w->wants & 1U << w->at) != 0;
+	w->holds |= w->wants & 1U << w->at;
+	w->wants &= ~(1U << w->at);
 	if ((i = next_of(w)) >= 0)
 		join(w, (unsigned)i);
 	else
-		tell(w, NULL);
+		tell(w);
 }
 
 /* The head must wait so long for its tokens. */
@@ -246,7 +312,10 @@ hold(struct limit_scope * s, int64_t wait_us)
 	if (s->head->until_us != 0 && s->head->until_us < us) {
 		refuse(s->head, us);
 		limits_scope_turn(s);
-	} else if (!wait_until(s, us)) {
+		return;
+	}
+	refuse_past(s);
+	if (!wait_until(s, us)) {
 		/* Without a timer a token too early is the lesser evil. */
 		grant(s);
 	}
@@ -323,6 +392,14 @@ ask_shared(struct limit_scope * s)
 	return (1);
 }
 
+/* Whether the head needs a place, and there is none. */
+static int
+is_full(const struct limit_scope * s)
+{
+	return (s->places > 0 && s->held >= s->places &&
+	    (s->head->wants & 1U << s->head->at) != 0);
+}
+
 /* Let through who may go. */
 static void
 turn(void * arg)
@@ -334,8 +411,15 @@ turn(void * arg)
 		return;
 	if (s->blocked_us > now) {
 		refuse_late(s, s->blocked_us);
+		refuse_past(s);
 		if (s->head != NULL)
 			(void)wait_until(s, s->blocked_us);
+		return;
+	}
+	if (is_full(s)) {
+		/* Who gives one back calls. */
+		refuse_past(s);
+		(void)wait_until(s, INT64_MAX);
 		return;
 	}
 	if (s->rate > 0 && owed_by(s->head) > 0) {
@@ -362,6 +446,7 @@ add_stage(struct limit_wait * w, const struct connector * c,
 	if (s == NULL)
 		return (-1);
 	w->scopes[w->n] = s;
+	w->wants |= b->concurrency > 0 ? 1U << w->n : 0;
 	w->owes[w->n++] = limits_scope_rate(c, b) > 0 ? n : 0;
 	s->nusers++;
 	return (0);

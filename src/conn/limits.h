@@ -15,7 +15,8 @@
  * else the manifest's), and those buckets of the manifest that a call names, or
  * that each call takes of; shared with other daemons where there is a shared state,
  * and what the service's own headers say: when nothing remains, nobody asks
- * until the reset.  Keyed by the manifest's scope, else the connector.
+ * until the reset.  And places: so many calls may be side by side, in this process.
+ * Keyed by the manifest's scope, else the connector.
  */
 struct limits;
 struct limit_wait;
@@ -28,12 +29,15 @@ void limits_free(struct limits * l); /* NULL is a no-op */
  * Wait for a permit to ask ${c}'s service, at most ${max_wait_ms} (0: any time), of
  * all budgets that ${t} names (NULL: a call that names none).  ${cb} comes once from the loop, never before this returns: with ${waited_ms}, or
  * with transient "rate_limit" at once if the wait would be longer (naming when it
- * ends).  NULL only when out of memory.
+ * ends), or when no place was free in time; then what was returned is gone.  Else it
+ * is the permit, and holds its places until limits_cancel(): once the call is over.
+ * NULL only when out of memory.
  */
 struct limit_wait * limits_take(struct limits * l, const struct connector * c,
     const struct manifest_toll * t, int64_t max_wait_ms,
     void (*cb)(void * arg, int64_t waited_ms, const struct err * e), void * arg);
-void limits_cancel(struct limit_wait * w); /* NULL is a no-op */
+/** limits_cancel(w): Wait no more, or give the permit back.  NULL is a no-op. */
+void limits_cancel(struct limit_wait * w);
 
 /** limits_answer(l, c, t, res, now_ms): Learn from the headers of the answer to such
  * a call.  limits_learn(l, c, b): What they said of the connector's own budget.

@@ -26,8 +26,13 @@ struct limit_scope {
 	int is_known;          /* of the budget */
 	struct limit_wait * head, ** tail;
 	size_t nwaiting;
+	size_t nneedy;         /* of these, who are to take something */
 	double owed;           /* what these are to take */
-	size_t nusers;         /* waits that name it */
+	size_t nusers;         /* waits and permits that name it */
+	unsigned places;       /* calls side by side; 0: no bound */
+	unsigned held;         /* of these */
+	int64_t late_us;       /* nobody who waits gives up before, if there are
+	                          places; 0: nobody does */
 	struct loop_timer * timer; /* made when first waited for */
 	struct soon soon;
 	struct limit_ask * ask; /* under way */

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -208,9 +209,67 @@ limits_scope_get(struct limits * l, const struct connector * c,
 
 	if (s == NULL)
 		s = scope_new(l, c, b);
-	if (s != NULL)
-		set_rate(s, c, b);
+	if (s == NULL)
+		return (NULL);
+	set_rate(s, c, b);
+	s->places = b->concurrency;
 	return (s);
+}
+
+/* Where a URL leads; its scheme says no more than the port. */
+struct place {
+	const char * host, * port, * path;
+	size_t nhost, nport, npath;
+};
+
+/* 0, or -1: it is no URL. */
+static int
+place_of(const char * url, struct place * p)
+{
+	const char * end, * at;
+
+	if (url == NULL || (p->host = strstr(url, "://")) == NULL)
+		return (-1);
+	p->host += 3;
+	end = p->host + strcspn(p->host, "/?#");
+	p->path = end;
+	p->npath = strcspn(end, "?#");
+	while (p->npath > 0 && end[p->npath - 1] == '/')
+		p->npath--;
+	for (at = p->host; at < end; at++)
+		if (*at == '@')
+			p->host = at + 1;
+	at = p->host;
+	if (*at == '[')
+		at += strcspn(at, "]");
+	while (at < end && *at != ':')
+		at++;
+	p->nhost = (size_t)(at - p->host);
+	if (p->nhost > 0 && p->host[p->nhost - 1] == '.')
+		p->nhost--;
+	p->port = strncasecmp(url, "https:", 6) == 0 ? "443" : "80";
+	p->nport = strlen(p->port);
+	if (end - at > 1) {
+		p->port = at + 1;
+		p->nport = (size_t)(end - at - 1);
+	}
+	return (0);
+}
+
+/* Equal, or URLs that lead to the same place: a slash at the end, a query or a port
+ * that goes without saying make no other service of it. */
+static int
+is_value(const json_t * a, const json_t * b)
+{
+	struct place p, q;
+
+	if (json_equal((json_t *)(uintptr_t)a, (json_t *)(uintptr_t)b))
+		return (1);
+	return (place_of(json_string_value(a), &p) == 0 &&
+	    place_of(json_string_value(b), &q) == 0 &&
+	    p.nhost == q.nhost && strncasecmp(p.host, q.host, p.nhost) == 0 &&
+	    p.nport == q.nport && memcmp(p.port, q.port, p.nport) == 0 &&
+	    p.npath == q.npath && memcmp(p.path, q.path, p.npath) == 0);
 }
 
 int
@@ -231,7 +290,7 @@ limits_scope_is_there(const struct connector * c,
 		found = 0;
 		/* null: where it is not given. */
 		json_array_foreach((json_t *)(uintptr_t)want, i, one)
-			found |= has != NULL ? json_equal(one, has) :
+			found |= has != NULL ? is_value(one, has) :
 			    json_is_null(one);
 		if (!found)
 			break;

@@ -41,6 +41,9 @@ say(const struct limit_scope * s, struct buf * out)
 	if (s->nwaiting > 0)
 		buf_addf(out, "%zu call%s waiting", s->nwaiting,
 		    s->nwaiting == 1 ? "" : "s");
+	if (s->places > 0 && s->held >= s->places)
+		buf_addf(out, "%s%u of %u place%s taken", out->len ? ", " : "",
+		    s->held, s->places, s->places == 1 ? "" : "s");
 	if (s->blocked_us > now) {
 		rfc3339_format((clock_wall_ms() + (s->blocked_us - now) / 1000 +
 		    999) / 1000 * 1000, at);

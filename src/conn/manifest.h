@@ -307,6 +307,12 @@ struct manifest_probe {
 	struct json_path * result;    /* within the record; NULL: all of it */
 	const json_t * unless;        /* arguments with which it sees nothing of
 	                                 it, or NULL */
+	const char * next;            /* path of what leads to the next page, or
+	                                 NULL, ... */
+	const char * next_query;      /* ... and the parameter that carries it */
+	unsigned pages;               /* at most */
+	int is_own;                   /* it matches by {{action.id}}, which nothing
+	                                 else has */
 	int64_t after_ms;
 };
 
@@ -334,9 +340,11 @@ struct manifest_action {
 	 * or, where its url is a whole one beside a base_url, not at all. */
 	const json_t * auth;
 	/* Asked first, e.g. to find a transition's id by its name: its answer is
-	 * {{lookup}}: {url, records, match: {path: template}, value: path}; or
-	 * NULL. */
+	 * {{lookup}}: {url, records, match: {path: template}, value: path, unless:
+	 * [argument]}; or NULL. */
 	const json_t * lookup;
+	int lookup_late;            /* only the probe speaks of it: asked before
+	                               that */
 	struct manifest_poll * poll; /* NULL: the answer is the end of it */
 	struct manifest_probe * probe;             /* or NULL */
 	struct manifest_idempotency * idempotency; /* or NULL */
@@ -410,7 +418,7 @@ struct manifest_error {
 	const char * contains;      /* within the body's text (case ignored), or
 	                               NULL */
 	enum error_do what;         /* SKIP: this partition */
-	int then_skip;              /* of DO_RETRY: the partition, once all tries
+	int then_skip;              /* of DO_RETRY, DO_FAIL: the partition, once all tries
 	                               are used */
 	enum err_class cls;         /* of DO_FAIL */
 	const char * code;          /* or NULL: "http_<status>" */
@@ -427,7 +435,8 @@ struct manifest_limits {
 	const char * name;          /* of a bucket; NULL: the connector's own */
 	double rate;                /* requests a second; 0: no bound */
 	double burst;
-	unsigned concurrency;       /* calls of one statement side by side; 0: 4 */
+	unsigned concurrency;       /* calls side by side, of all that share it in
+	                               this process; 0: 4 of a statement */
 	const char * limit;         /* header names ("NAME;MEMBER": one of what
 	                               it holds), or NULL */
 	const char * remaining;

@@ -176,6 +176,7 @@ read_lookup(struct mread * r, struct manifest_action * act, const json_t * v,
 		json_path_free(mread_path(r, l, "records", 0));
 		json_path_free(mread_path(r, l, "value", 1));
 		mread_params(r, l, "match", 0, s);
+		(void)manifest_outcome_args(r, l, "unless", s);
 		json_object_foreach(json_object_get(l, "match"), key, x) {
 			(void)x;
 			if ((p = json_path_parse(key, &e)) == NULL)

@@ -73,8 +73,9 @@ read_what(struct mread * r, struct manifest_error * x, const json_t * v)
 	x->what = i < 0 ? DO_FAIL : (enum error_do)i;
 	x->then_skip = json_object_get(v, "then") != NULL &&
 	    mread_word(r, v, "then", thens, -1) == 0;
-	if (x->then_skip && x->what != DO_RETRY)
-		mread_fault(r, "then", "goes with \"do\": \"retry\"");
+	if (x->then_skip && x->what != DO_RETRY && x->what != DO_FAIL)
+		mread_fault(r, "then", "goes with \"do\": \"retry\" or "
+		    "\"fail\"");
 	i = mread_word(r, v, "class", classes, 1);
 	x->cls = i == 0 ? ERR_TRANSIENT : i == 2 ? ERR_CONFIG : ERR_PERMANENT;
 	if (x->what == DO_CLOCK)

@@ -385,7 +385,7 @@ read_list(struct mread * r, const struct manifest_entity * ent,
 		    "push");
 }
 
-/* EXPLAIN and fixtures tell lists apart by their names. */
+/* EXPLAIN tells lists apart by their names. */
 static void
 check_names(struct mread * r, const struct manifest_entity * ent)
 {

@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "conn/manifest_parts.h"
+#include "conn/template.h"
 
 /* How it is learned what became of an action. */
 
@@ -97,9 +99,8 @@ paths_ok(struct mread * r, const char * key, const json_t * o)
 	}
 }
 
-/* Names of arguments. */
-static const json_t *
-read_arguments(struct mread * r, const json_t * v, const char * key,
+const json_t *
+manifest_outcome_args(struct mread * r, const json_t * v, const char * key,
     const struct mread_scope * s)
 {
 	const json_t * all = mread_list(r, v, key, 0), * x;
@@ -111,6 +112,24 @@ read_arguments(struct mread * r, const json_t * v, const char * key,
 			mread_fault(r, key, "number %zu is no argument of the "
 			    "action", i + 1);
 	return (all);
+}
+
+#define PAGES_MAX 50
+#define PAGES_USUAL 10
+
+/* What is looked at goes on over several pages. */
+static void
+read_next(struct mread * r, struct manifest_probe * p, const json_t * o)
+{
+	int pages = (int)mread_int(r, o, "pages", 0, 1, PAGES_MAX);
+
+	json_path_free(mread_path(r, o, "next", 0));
+	p->next = json_str(o, "next");
+	p->next_query = mread_str(r, o, "next_query", p->next != NULL);
+	p->pages = pages > 0 ? (unsigned)pages : PAGES_USUAL;
+	if (p->next == NULL && (p->next_query != NULL || pages > 0))
+		mread_fault(r, p->next_query != NULL ? "next_query" : "pages",
+		    "needs next: where the answer says what the next page is");
 }
 
 static void
@@ -138,8 +157,22 @@ read_probe(struct mread * r, struct manifest_action * act, const json_t * v,
 		paths_ok(r, "since", p->since);
 		p->missing = manifest_outcome_statuses(r, "missing", o);
 		p->result = mread_path(r, o, "result", 0);
-		p->unless = read_arguments(r, o, "unless", &s);
+		p->unless = manifest_outcome_args(r, o, "unless", &s);
 		p->after_ms = mread_int(r, o, "after_ms", 1000, 0, 60000);
+		read_next(r, p, o);
+		p->is_own = template_uses(p->match, "action.id") ||
+		    template_uses(p->query, "action.id") ||
+		    template_uses(p->body, "action.id") ||
+		    template_text_uses(p->url, "action.id");
+		act->lookup_late = act->lookup != NULL && (
+		    template_uses(p->match, "lookup") ||
+		    template_uses(p->query, "lookup") ||
+		    template_uses(p->body, "lookup") ||
+		    template_text_uses(p->url, "lookup")) &&
+		    !template_uses(act->query, "lookup") &&
+		    !template_uses(act->headers, "lookup") &&
+		    !template_uses(act->body, "lookup") &&
+		    !template_text_uses(act->url, "lookup");
 		if (p->records != NULL && p->match == NULL)
 			mread_fault(r, "match", "is missing: any record would "
 			    "be taken for what was done");

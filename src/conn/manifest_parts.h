@@ -79,16 +79,24 @@ void manifest_action_free(struct manifest_action * a);
 
 /** manifest_outcome_read(r, act, v, s): How it is learned what became of an action;
  * ${s} is what its templates may speak of.
- * manifest_outcome_statuses(r, key, v): A list of statuses, or NULL. */
+ * manifest_outcome_statuses(r, key, v): A list of statuses, or NULL.
+ * manifest_outcome_args(r, v, key, s): A list of names of arguments, or NULL. */
 void manifest_outcome_read(struct mread * r, struct manifest_action * act,
     const json_t * v, const struct mread_scope * s);
 const json_t * manifest_outcome_statuses(struct mread * r, const char * key,
     const json_t * v);
+const json_t * manifest_outcome_args(struct mread * r, const json_t * v,
+    const char * key, const struct mread_scope * s);
 void manifest_outcome_free(struct manifest_action * a);
 
 /** manifest_lint(r, file): Warn of known mistakes in what was read without a
  * fault. */
 void manifest_lint(struct mread * r, const char * file);
+
+/** manifest_lint_list(r, ent, list, doc): Of one of its lists, which is ${doc} in the
+ * document; ${r} stands there. */
+void manifest_lint_list(struct mread * r, const struct manifest_entity * ent,
+    const struct manifest_list * list, const json_t * doc);
 
 /** manifest_lint_decode(r, ent): Of paths that its answers cannot have. */
 void manifest_lint_decode(struct mread * r, const struct manifest_entity * ent);

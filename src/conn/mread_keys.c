@@ -83,10 +83,10 @@ static const char * const action_keys[] = { "description", "args", "method",
 static const char * const arg_keys[] = { "type", "required", "default",
     "description", "values", "max_items", "fields", "items", NULL };
 static const char * const lookup_keys[] = { "url", "records", "match",
-    "value", NULL };
+    "value", "unless", NULL };
 static const char * const probe_keys[] = { "method", "url", "query", "body",
     "records", "match", "since", "missing", "result", "unless", "after_ms",
-    NULL };
+    "next", "next_query", "pages", NULL };
 static const char * const idempotency_keys[] = { "header", "query", "body", "value",
     "when", NULL };
 static const char * const poll_keys[] = { "when", "url", "base", "every_ms",

@@ -1,30 +1,18 @@
-#include "conn/plan_push.h"
+#include "conn/plan_push_internal.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <regex.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
-#include "base/clock.h"
-#include "base/rfc3339.h"
-#include "base/utf8.h"
 #include "conn/quote.h"
 #include "conn/template.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 
-#define OPS_LOWER (OP_GT | OP_GE)
-#define OPS_UPPER (OP_LT | OP_LE)
 #define OPS_LIKE (OP_PREFIX | OP_SUBSTR)
-
-/* Years 1 to 9999, in ms: no service knows others. */
-#define MIN_MS INT64_C(-62135596800000)
-#define MAX_MS INT64_C(253402300799999)
 
 /* No list of values is longer: beyond, it is cheaper to look here. */
 #define MAX_VALUES 1000
@@ -78,266 +66,6 @@ plan_push_size(const json_t * v)
 		n += isalnum((unsigned char)s[i]) ? 1 : 3;
 	return (n + 2);
 }
-
-/* ---- times ---- */
-
-/* A time as SQL may write it: RFC 3339, or without a zone (UTC) or a clock. */
-static int
-time_of(const struct value * v, int64_t * ms)
-{
-	char s[64];
-	size_t n = v->len, date = 10;
-
-	if (v->type != VALUE_TEXT || n < date || n > sizeof(s) - 12)
-		return (-1);
-	memcpy(s, v->s, n);
-	s[n] = '\0';
-	if (n == date)
-		strcpy(s + n, "T00:00:00Z");
-	else if (n == date + 6)
-		strcpy(s + n, ":00Z");
-	else if (strpbrk(s + date, "Zz+-") == NULL)
-		strcpy(s + n, "Z");
-	if (rfc3339_parse(s, strlen(s), ms, NULL) || *ms < MIN_MS ||
-	    *ms > MAX_MS)
-		return (-1);
-	return (0);
-}
-
-static int64_t
-floor_to(int64_t ms, int64_t unit)
-{
-	int64_t rest = ms % unit;
-
-	return (ms - (rest < 0 ? rest + unit : rest));
-}
-
-/* To what a rule's words can say. */
-static int64_t
-unit_of(const struct manifest_push * rule)
-{
-	int64_t unit = rule->round_ms, least = 1000;
-	const char * f = rule->own.format;
-
-	if (rule->time == TIME_EPOCH_MS || rule->time == TIME_EPOCH_US)
-		least = 1;
-	if (rule->time == TIME_STRFTIME && f != NULL) {
-		if (strstr(f, "%S") == NULL && strstr(f, "%T") == NULL &&
-		    strstr(f, "%s") == NULL && strstr(f, "%X") == NULL)
-			least = 60000;
-		if (least > 1000 && strstr(f, "%M") == NULL &&
-		    strstr(f, "%R") == NULL)
-			least = 3600000;
-		if (least > 60000 && strstr(f, "%H") == NULL)
-			least = 86400000;
-	}
-	if (unit <= 0)
-		unit = 1000;
-	return (unit > least ? unit : least);
-}
-
-static json_t *
-time_json(const struct manifest_push * rule, int64_t ms)
-{
-	char s[128];
-	struct tm tm;
-	time_t t = (time_t)(floor_to(ms + rule->own.zone_ms, 1000) / 1000);
-
-	switch (rule->time) {
-	case TIME_EPOCH_S:
-		return (json_integer(floor_to(ms, 1000) / 1000));
-	case TIME_EPOCH_MS:
-		return (json_integer(ms));
-	case TIME_EPOCH_US:
-		return (json_integer(ms * 1000));
-	case TIME_STRFTIME:
-		if (rule->own.format == NULL || gmtime_r(&t, &tm) == NULL)
-			return (NULL);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		if (strftime(s, sizeof(s), rule->own.format, &tm) == 0)
-			return (NULL);
-#pragma GCC diagnostic pop
-		return (json_string(s));
-	case TIME_ISO8601:
-		break;
-	}
-	rfc3339_format(ms, s);
-	return (json_string(s));
-}
-
-/* Where the unit begins that ${ms} is in: days are those of the rule's zone. */
-static int64_t
-floor_in(const struct manifest_push * rule, int64_t ms)
-{
-	return (floor_to(ms + rule->own.zone_ms, unit_of(rule)) -
-	    rule->own.zone_ms);
-}
-
-static int64_t
-lower_ms(const struct manifest_push * rule, int64_t ms)
-{
-	return (floor_in(rule, ms - rule->widen_ms));
-}
-
-int
-plan_push_place(const struct manifest_column * col, const struct value * v,
-    int64_t * at)
-{
-	if (col->type == COLUMN_TIMESTAMP)
-		return (time_of(v, at));
-	if (col->type != COLUMN_INTEGER || v->type != VALUE_INT)
-		return (-1);
-	*at = v->i;
-	return (0);
-}
-
-int
-plan_push_from(const struct manifest_column * col,
-    const struct manifest_push * rule, const struct value * v, int64_t * at)
-{
-	if (rule->values != NULL || plan_push_place(col, v, at))
-		return (-1);
-	if (col->type == COLUMN_TIMESTAMP)
-		*at = lower_ms(rule, *at);
-	return (0);
-}
-
-/*
- * A bound moves outwards.  Rows show times cut to what the service sends, so
- * "at most t" has to let through what lies within the unit that begins at t.
- */
-static json_t *
-time_value(const struct manifest_push * rule, unsigned op,
-    const struct value * v, int * exact)
-{
-	int64_t ms, was;
-
-	if (time_of(v, &ms))
-		return (NULL);
-	was = ms;
-	if (rule->within_ms > 0 && ms < clock_wall_ms() - rule->within_ms)
-		return (NULL);
-	if (op & OPS_LOWER) {
-		ms = lower_ms(rule, ms);
-		*exact &= ms == was && op == OP_GE;
-	} else if (op & OPS_UPPER) {
-		ms += rule->widen_ms;
-		ms = op == OP_LE || floor_in(rule, ms) != ms ?
-		    floor_in(rule, ms) + unit_of(rule) : ms;
-		/* Whether the service lets through the bound itself is not
-		 * said. */
-		*exact = 0;
-	} else if (rule->widen_ms != 0 || floor_in(rule, ms) != ms) {
-		return (NULL);
-	}
-	if (ms < MIN_MS || ms > MAX_MS)
-		return (NULL);
-	return (time_json(rule, ms));
-}
-
-/* ---- scalars ---- */
-
-/* The number a text means where SQLite compares it with a number. */
-static int
-number_of(const struct value * v, struct value * out)
-{
-	char s[64], * end;
-
-	*out = *v;
-	if (v->type != VALUE_TEXT)
-		return (0);
-	if (!quote_is_number(v->s, v->len) || v->len >= sizeof(s))
-		return (-1);
-	memcpy(s, v->s, v->len);
-	s[v->len] = '\0';
-	out->type = VALUE_REAL;
-	out->d = strtod(s, &end);
-	if (strpbrk(s, ".eE") == NULL && fabs(out->d) < 9e18) {
-		out->type = VALUE_INT;
-		out->i = strtoll(s, NULL, 10);
-	}
-	return (0);
-}
-
-static json_t *
-number_json(const struct manifest_column * col, const struct value * v)
-{
-	struct value n;
-
-	if (number_of(v, &n))
-		return (NULL);
-	if (n.type == VALUE_REAL && n.d >= -9e15 && n.d <= 9e15 &&
-	    floor(n.d) >= n.d) {
-		n.type = VALUE_INT;
-		n.i = (int64_t)n.d;
-	}
-	if (col->type == COLUMN_BOOLEAN)
-		return (n.type == VALUE_INT && (n.i == 0 || n.i == 1) ?
-		    json_boolean(n.i) : NULL);
-	if (n.type == VALUE_INT)
-		return (json_integer(n.i));
-	return (col->type == COLUMN_REAL && isfinite(n.d) ? json_real(n.d) :
-	    NULL);
-}
-
-static json_t *
-text_json(const char * s, size_t n)
-{
-	if (memchr(s, '\0', n) != NULL || utf8_check(s, n) != n)
-		return (NULL);
-	return (json_stringn(s, n));
-}
-
-static int
-is_numeric(const struct manifest_column * col)
-{
-	return (col->type == COLUMN_INTEGER || col->type == COLUMN_REAL ||
-	    col->type == COLUMN_BOOLEAN);
-}
-
-/* SQL's value with the column's type, as SQLite would compare it. */
-static json_t *
-plain_json(const struct manifest_column * col, const struct value * v)
-{
-	char s[32];
-
-	if (is_numeric(col))
-		return (number_json(col, v));
-	if (v->type == VALUE_TEXT)
-		return (text_json(v->s, v->len));
-	if (v->type != VALUE_INT)
-		return (NULL);
-	return (json_stringn(s, (size_t)snprintf(s, sizeof(s), "%lld",
-	    (long long)v->i)));
-}
-
-/* The x of 'x%' or '%x%'. */
-static json_t *
-like_json(const struct manifest_column * col, unsigned op,
-    const struct value * v)
-{
-	const char * s = v->s;
-	size_t n = v->len;
-
-	/* Of a time the rule's pattern says which. */
-	if (v->type != VALUE_TEXT || is_numeric(col))
-		return (NULL);
-	if (op == OP_SUBSTR) {
-		if (n == 0 || s[0] != '%')
-			return (NULL);
-		s++;
-		n--;
-	}
-	if (n < 2 || s[n - 1] != '%')
-		return (NULL);
-	n--;
-	if (memchr(s, '%', n) != NULL || memchr(s, '_', n) != NULL)
-		return (NULL);
-	return (text_json(s, n));
-}
-
-/* ---- a rule's values ---- */
 
 static const char *
 key_text(const json_t * v, char num[32])
@@ -409,15 +137,15 @@ one_value(const struct manifest_column * col, const struct manifest_push * rule,
 	json_t * out;
 
 	if (op & OPS_LIKE)
-		out = like_json(col, op, v);
+		out = plan_push_like(col, op, v);
 	else if (col->type == COLUMN_TIMESTAMP)
-		out = time_value(rule, op, v, exact);
+		out = plan_push_time(rule, op, v, exact);
 	else if (op == OP_CONTAINS && v->type != VALUE_TEXT)
 		out = v->type == VALUE_INT ? json_integer(v->i) : NULL;
 	else if (op == OP_CONTAINS)
-		out = text_json(v->s, v->len);
+		out = plan_push_text(v->s, v->len);
 	else
-		out = plain_json(col, v);
+		out = plan_push_plain(col, v);
 	return (mapped(col, rule->values, kept(rule->except, out)));
 }
 
@@ -551,8 +279,9 @@ plan_push_input(const struct manifest_column * col, const struct plan_pred * p)
 	for (i = 0; i < p->nvalues && rc == 0; i++) {
 		if (p->values[i].type == VALUE_NULL)
 			continue;
-		v = col->type == COLUMN_TIMESTAMP && time_of(&p->values[i],
-		    &ms) ? NULL : plain_json(col, &p->values[i]);
+		v = col->type == COLUMN_TIMESTAMP &&
+		    plan_push_time_of(&p->values[i], &ms) ? NULL :
+		    plan_push_plain(col, &p->values[i]);
 		rc = add_once(list, v, NULL, col->nocase);
 	}
 	if (rc) {

@@ -112,7 +112,7 @@ probe_judge(const struct manifest * m, const struct http_res * res,
 			answer_failed(m, res, url, e);
 		break;
 	case ANSWER_RATE_LIMITED:
-	case ANSWER_RETRY_SKIP:
+	case ANSWER_ERROR_SKIP:
 	case ANSWER_START_OVER:
 	case ANSWER_SPLIT:
 	case ANSWER_ERROR:

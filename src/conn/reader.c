@@ -261,6 +261,19 @@ go_on(struct reader * r)
 			start(p);
 }
 
+/* There are no more parts.  All that were may be left out, before it was known that
+ * no others come. */
+static void
+end(struct reader * r)
+{
+	if (r->refused > 0 && r->good == 0 && !r->is_window) {
+		fail(r, &r->refused_e);
+		return;
+	}
+	complete(r);
+	answer(r, NULL, NULL);
+}
+
 static void
 turn_live(struct reader * r)
 {
@@ -283,8 +296,7 @@ turn_live(struct reader * r)
 		if (r->src.has_failed) {
 			fail(r, &r->src.e);
 		} else if (reader_parts_ended(r)) {
-			complete(r);
-			answer(r, NULL, NULL);
+			end(r);
 		}
 	} else if (p->state == PART_FAILED) {
 		fail(r, &p->e);

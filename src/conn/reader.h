@@ -95,8 +95,11 @@ void reader_close(struct reader * r);
  * mark of an earlier reader with an equal plan (but for that bound).  Errors:
  * permanent "resume", also from reader_next(): it leads nowhere any more.
  *
- * reader_sync_parts(r, cb, arg): Call for each part (one listing with the inputs
- * ${in}, borrowed) when it begins; ${hash} stands for them.
+ * reader_sync_parts(r, cb, left, arg): Call ${cb} for each part (one listing with the
+ * inputs ${in}, borrowed) when it begins; ${hash} stands for them.  ${left} (or NULL):
+ * an error rule left it, or the rest of it, out.
+ *
+ * reader_sync_one(r): It reads one part of several: others are read by other readers.
  *
  * reader_mark(r): What leads on behind the page given last (borrowed until the
  * next); NULL: nothing does.
@@ -104,7 +107,9 @@ void reader_close(struct reader * r);
 int reader_sync(struct reader * r, int restart, const json_t * resume,
     struct err * e) MUST_CHECK;
 void reader_sync_parts(struct reader * r,
-    void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg);
+    void (*cb)(void * arg, uint64_t hash, const json_t * in),
+    void (*left)(void * arg, uint64_t hash), void * arg);
+void reader_sync_one(struct reader * r);
 const json_t * reader_mark(const struct reader * r);
 
 /*
@@ -124,7 +129,8 @@ struct reader_told {
 	const char * token;   /* NULL: the service has forgotten the one that was;
 	                         it is read from its beginning.  Always NULL where
 	                         it goes by values */
-	int is_end;           /* the part was read to its end */
+	int is_end;           /* the part was read to its end, ... */
+	uint64_t lacks;       /* ... which came so many records too soon */
 };
 struct reader_cursors {
 	const char * (*token)(void * arg, uint64_t part, const json_t * in);

@@ -28,10 +28,18 @@ call_enter(struct reader_call * c, enum call_state s)
 	c->state = s;
 }
 
+void
+reader_call_answered(struct reader_call * c)
+{
+	limits_cancel(c->permit);
+	c->permit = NULL;
+}
+
 static void
 call_free(struct reader_call * c)
 {
 	reader_page_forget(c);
+	reader_call_answered(c);
 	reader_kept_free(&c->kept);
 	request_free(c->req);
 	loop_timer_free(c->timer);
@@ -45,15 +53,13 @@ reader_call_cancel(struct reader_call * c)
 {
 	if (c == NULL)
 		return;
-	limits_cancel(c->permit);
 	send_cancel(c->sent);
 	scrape_cancel(c->scrape);
 	call_free(c);
 }
 
-/* Say where it happened, once. */
-static void
-name(const struct reader_call * c, struct err * e)
+void
+reader_call_name(const struct reader_call * c, struct err * e)
 {
 	const struct plan * p = c->part->r->plan;
 	long long page = (long long)c->part->number + 1;
@@ -94,8 +100,9 @@ static void
 end(struct reader_call * c, const struct err * e)
 {
 	c->e = *e;
-	name(c, &c->e);
+	reader_call_name(c, &c->e);
 	call_enter(c, CALL_DONE);
+	reader_call_answered(c);
 	loop_soon(c->part->r->env->loop, &c->soon, on_end, c);
 }
 
@@ -107,7 +114,7 @@ reader_call_done(struct reader_call * c, struct reader_answer * a)
 
 	if (reader_sync_take(p, a, &e)) {
 		p->e = e;
-		name(c, &p->e);
+		reader_call_name(c, &p->e);
 		p->state = PART_FAILED;
 	}
 	call_enter(c, CALL_DONE);
@@ -176,7 +183,8 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 {
 	struct reader_call * c = arg;
 
-	c->permit = NULL;
+	if (e != NULL)
+		c->permit = NULL;
 	c->part->r->ctx->st.waited_ms += (uint64_t)waited_ms;
 	if (e != NULL)
 		end(c, e);

@@ -42,7 +42,7 @@ struct reader_call {
 	struct reader_kept kept;
 	char etag_ask[80];         /* what is asked, where it stands for a list; "" */
 	int asks_change;           /* whether anything changed, of a sync */
-	struct limit_wait * permit;
+	struct limit_wait * permit; /* waited for, or held while it is sent */
 	struct send * sent;
 	struct scrape * scrape;
 	struct loop_timer * timer;
@@ -119,7 +119,8 @@ struct reader_part {
 	int64_t place_at;          /* ... by number; 0: none */
 	int has_total;             /* it told one; counted */
 	int64_t told;              /* with its first page; -1 */
-	uint64_t lacks;            /* records it ended without */
+	uint64_t lacks;            /* records it ended without; */
+	uint64_t lacked;           /* those that were counted */
 	struct reader_split * split; /* read in windows; or NULL */
 	int is_late;               /* after rows of it were given */
 	struct reader_seen seen;
@@ -147,6 +148,7 @@ struct reader_sync {
 	json_t * resume;           /* the mark to go on from, until it is reached */
 	uint64_t parts, chain;     /* that were made, and of their inputs */
 	void (*part)(void * arg, uint64_t hash, const json_t * in);
+	void (*left)(void * arg, uint64_t hash);
 	void * part_arg;
 	int column;                /* by whose value to go on; -1 */
 	int is_ordered;            /* the list has its order */
@@ -200,9 +202,13 @@ struct reader {
 	struct reader_part * head, ** tail;
 	size_t nparts;
 	uint64_t good;             /* parts that ended and were not left out */
+	uint64_t left;             /* those that were, ... */
+	unsigned refused;          /* ... because of an error, the first of which */
+	struct err refused_e;      /* this is */
+	uint64_t lacks;            /* records that lists ended without */
 	size_t width;              /* calls side by side */
 	unsigned depth;            /* of partitions over partitions */
-	int is_window;             /* of a list that is split */
+	int is_window;             /* of a list that is split, or one part of some */
 	int64_t rows;              /* given */
 	/* reader_cache.c: pages of the result, kept or to be kept */
 	struct buf key;
@@ -293,6 +299,8 @@ int reader_sync_place(struct reader_part * p) MUST_CHECK;
 int reader_sync_part(struct reader_part * p, struct err * e) MUST_CHECK;
 int reader_sync_ended(const struct reader * r, struct err * e) MUST_CHECK;
 void reader_sync_given(struct reader_part * p);
+/** reader_sync_left(p): The rest of ${p} is left out by an error rule. */
+void reader_sync_left(struct reader_part * p);
 /** reader_sync_over(p): The service has forgotten the place in the list: whether it
  * is read from its beginning, as no row would come twice to whom it matters. */
 int reader_sync_over(struct reader_part * p);
@@ -348,6 +356,10 @@ void reader_token_free(struct reader_tokens * t); /* NULL is a no-op */
 struct reader_call * reader_call_start(struct reader_part * p);
 void reader_call_cancel(struct reader_call * c);
 void reader_call_send(struct reader_call * c);
+/** reader_call_name(c, e): Say in ${e} where it happened. */
+void reader_call_name(const struct reader_call * c, struct err * e);
+/** reader_call_answered(c): The attempt is over: its permit is another's. */
+void reader_call_answered(struct reader_call * c);
 /** reader_call_failed(c, e): An attempt failed: again, or the end of it. */
 void reader_call_failed(struct reader_call * c, const struct err * e);
 /** reader_call_retry(c, e): The same, but 0 where all tries are used: the caller

@@ -85,6 +85,7 @@ on_page(void * arg, struct sample_page * s, const struct err * he)
 	struct err e;
 
 	c->scrape = NULL;
+	reader_call_answered(c);
 	if (s == NULL) {
 		e = *he;
 		reader_call_failed(c, &e);

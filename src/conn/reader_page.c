@@ -19,6 +19,8 @@
 #define COPY_MAX ((size_t)1 << 20)
 /* All headers of an answer are less. */
 #define LINKS_MAX ((size_t)1 << 20)
+/* Parts that are refused one after another before anything else is heard. */
+#define REFUSED_MAX 100
 
 static struct decode_json * spare[MAX_SPARE];
 static size_t nspare;
@@ -310,24 +312,29 @@ static void
 skipped(struct reader_call * c, const struct http_res * res)
 {
 	struct result_skips s = { .n = 1 };
-	char url[120];
+	char url[160];
 
 	snprintf(s.why, sizeof(s.why), "%s answered %d", http_url_safe(url,
 	    sizeof(url), c->req->url), res->status);
-	c->part->is_left = 1;
+	log_event(LOG_INFO, "part_left_out",
+	    LOG_S("connector", c->part->r->plan->c->name),
+	    LOG_S("entity", c->part->r->plan->ent->name), LOG_S("why", s.why));
+	reader_sync_left(c->part);
 	reader_skipped(c->part->r, &s);
 }
 
-/* Whether there is anything beside this part: where all are down, or it is the only
- * one, that is no answer with a part left out. */
+/* Whether there is anything beside this part: where all are refused, or it is the only
+ * one, that is no answer with a part left out.  So many in a row are taken for all. */
 static int
 is_one_of_many(const struct reader_part * p)
 {
 	const struct reader * r = p->r;
 	const struct reader_part * q;
 
-	if (r->is_window || r->good > 0 || !reader_parts_ended(r))
+	if (r->is_window || r->good > 0)
 		return (1);
+	if (!reader_parts_ended(r))
+		return (r->refused < REFUSED_MAX);
 	/* Those that were left out stay in the list for a while. */
 	for (q = r->head; q != NULL; q = q->next)
 		if (q != p && !q->is_left && q->state != PART_FAILED)
@@ -344,6 +351,7 @@ is_lost(const struct reader_call * c, enum answer_kind kind,
 	if (!c->part->resumes)
 		return (0);
 	return (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
+	    (kind == ANSWER_ERROR_SKIP && e->cls != ERR_TRANSIENT) ||
 	    (kind == ANSWER_ERROR && e->cls == ERR_PERMANENT));
 }
 
@@ -360,7 +368,7 @@ token_kind(const struct reader_call * c, const struct http_res * res,
 	json_array_foreach((json_t *)(uintptr_t)lost, i, v)
 		is |= json_integer_value(v) == res->status;
 	if (!is || !c->part->by_token || (kind != ANSWER_ERROR &&
-	    kind != ANSWER_EMPTY))
+	    kind != ANSWER_ERROR_SKIP && kind != ANSWER_EMPTY))
 		return (kind);
 	if (kind == ANSWER_EMPTY)
 		answer_failed(p->c->m, res, c->req->url, e);
@@ -403,14 +411,20 @@ empty(struct reader_call * c, const struct http_res * res, struct err * e)
 
 /* It may be another time; else this part is left out. */
 static void
-retry_or_skip(struct reader_call * c, const struct http_res * res,
+fail_or_skip(struct reader_call * c, const struct http_res * res,
     const struct err * e)
 {
+	struct reader * r = c->part->r;
+
 	reader_page_forget(c);
 	/* Where a run went on it is tried again by the next one. */
 	if (c->part->resumes || !is_one_of_many(c->part)) {
 		reader_call_failed(c, e);
-	} else if (!reader_call_retry(c, e)) {
+	} else if (e->cls != ERR_TRANSIENT || !reader_call_retry(c, e)) {
+		if (r->refused++ == 0) {
+			r->refused_e = *e;
+			reader_call_name(c, &r->refused_e);
+		}
 		skipped(c, res);
 		reader_call_done(c, NULL);
 	}
@@ -442,11 +456,13 @@ judged(struct reader_call * c, const struct http_res * res)
 		return;
 	}
 	kind = token_kind(c, res, kind, &e);
-	if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP) {
+	if (kind == ANSWER_EMPTY || kind == ANSWER_SKIP ||
+	    (kind == ANSWER_ERROR_SKIP && e.cls != ERR_TRANSIENT)) {
 		if ((apart = reader_parts_halve(c->part)) < 0) {
 			err_nomem(&e, "a partition");
 			reader_call_failed(c, &e);
 		} else if (apart > 0) {
+			c->part->is_left = 1;
 			reader_call_done(c, NULL);
 		}
 		if (apart != 0)
@@ -484,8 +500,8 @@ judged(struct reader_call * c, const struct http_res * res)
 		skipped(c, res);
 		reader_call_done(c, NULL);
 		break;
-	case ANSWER_RETRY_SKIP:
-		retry_or_skip(c, res, &e);
+	case ANSWER_ERROR_SKIP:
+		fail_or_skip(c, res, &e);
 		break;
 	case ANSWER_START_OVER:
 		forgotten(c, &e);
@@ -514,6 +530,7 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 	struct err e;
 
 	c->sent = NULL;
+	reader_call_answered(c);
 	if (c->has_failed) {
 		e = c->e;
 		reader_page_forget(c);

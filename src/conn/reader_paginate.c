@@ -82,7 +82,7 @@ reader_paginate_rewind(struct reader_part * p)
 {
 	reader_paginate_end(p);
 	p->offset = p->number = p->place_at = 0;
-	p->hash = p->place = p->lacks = 0;
+	p->hash = p->place = p->lacks = p->lacked = 0;
 	p->is_last = p->has_failed = 0;
 }
 
@@ -90,6 +90,8 @@ void
 reader_paginate_hold(struct reader_part * p, struct page * page)
 {
 	p->r->ctx->st.short_of += p->lacks;
+	p->r->lacks += p->lacks;
+	p->lacked += p->lacks;
 	p->lacks = 0;
 	if (page != NULL && page->nrows > 0) {
 		p->page = page;

@@ -265,7 +265,9 @@ reader_parts_next(struct reader * r)
 		reader_paginate_begin(p);
 		if ((rc = reader_sync_part(p, &s->e)) > 0)
 			return (p);
+		/* What an earlier run has read was not refused. */
 		s->has_failed |= rc < 0;
+		r->good += rc == 0;
 		reader_parts_free(p);
 	}
 	if (!s->has_failed && reader_parts_ended(r))

@@ -328,6 +328,14 @@ keep_window(const struct reader_part * part, struct page * page)
 }
 
 static void
+take_refused(struct reader * r, const struct reader * sub)
+{
+	if (r->refused == 0 && sub->refused > 0)
+		r->refused_e = sub->refused_e;
+	r->refused += sub->refused;
+}
+
+static void
 on_rows(void * arg, struct page * page, const struct err * e)
 {
 	struct reader_part * p = arg;
@@ -340,6 +348,10 @@ on_rows(void * arg, struct page * page, const struct err * e)
 	} else if (page == NULL) {
 		if (s->sub->skips.n > 0)
 			reader_skipped(p->r, &s->sub->skips);
+		if (s->sub->left > 0)
+			reader_sync_left(p);
+		take_refused(p->r, s->sub);
+		p->lacked += s->sub->lacks;
 		reader_close(s->sub);
 		s->sub = NULL;
 		s->at++;

@@ -265,10 +265,29 @@ reader_sync_given(struct reader_part * p)
 
 void
 reader_sync_parts(struct reader * r,
-    void (*cb)(void * arg, uint64_t hash, const json_t * in), void * arg)
+    void (*cb)(void * arg, uint64_t hash, const json_t * in),
+    void (*left)(void * arg, uint64_t hash), void * arg)
 {
 	r->sync->part = cb;
+	r->sync->left = left;
 	r->sync->part_arg = arg;
+}
+
+void
+reader_sync_one(struct reader * r)
+{
+	r->is_window = 1;
+}
+
+void
+reader_sync_left(struct reader_part * p)
+{
+	const struct reader_sync * s = p->r->sync;
+
+	p->r->left += !p->is_left;
+	p->is_left = 1;
+	if (s != NULL && s->left != NULL)
+		s->left(s->part_arg, p->in_hash);
 }
 
 int

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "conn/reader_internal.h"
 #include "conn/request_build.h"
 
@@ -19,6 +20,7 @@ struct told {
 	uint64_t part;
 	char * token;
 	int is_end;
+	uint64_t lacks;
 };
 
 struct reader_tokens {
@@ -90,7 +92,8 @@ push(struct reader_part * p, char * token, int is_end)
 		t->told = more;
 		t->cap = cap;
 	}
-	t->told[t->n++] = (struct told){ p->in_hash, token, is_end };
+	t->told[t->n++] = (struct told){ p->in_hash, token, is_end,
+	    p->lacked };
 	return (0);
 }
 
@@ -171,6 +174,13 @@ reader_token_after(struct reader_part * p, const struct reader_answer * a,
 		return (err_set(e, ERR_PERMANENT, "token", "what the service "
 		    "wants to be sent next time is %zu bytes long, and at most "
 		    "%d are kept", strlen(p->token), TOKEN_MAX));
+	/* It is kept as JSON.  What stands in a body is text in any case. */
+	if (p->token != NULL && utf8_check(p->token, strlen(p->token)) <
+	    strlen(p->token))
+		return (err_set(e, ERR_PERMANENT, "token", "the header %s "
+		    "leads on by what is no UTF-8, which cannot be kept for the "
+		    "next run", log_or_empty(plan->list->paginate.
+		    cursor_header)));
 	if (check_host(p, e))
 		return (-1);
 	if (p->token == NULL && p->is_last && !p->has_failed)
@@ -184,7 +194,8 @@ reader_token_after(struct reader_part * p, const struct reader_answer * a,
 static void
 tell_end(struct reader_part * p)
 {
-	if (p->is_last && !p->has_failed && !p->is_told)
+	/* What was left out has no end. */
+	if (p->is_last && !p->has_failed && !p->is_left && !p->is_told)
 		p->is_told = push(p, NULL, 1) == 0;
 }
 
@@ -270,6 +281,7 @@ reader_token_tell(struct reader * r)
 		told.part = t->told[i].part;
 		told.token = t->told[i].token;
 		told.is_end = t->told[i].is_end;
+		told.lacks = t->told[i].lacks;
 		t->cursors->told(t->cursors->arg, &told);
 		free(t->told[i].token);
 	}

@@ -69,6 +69,7 @@ struct request_given {
 	const json_t * answer;
 	const struct http_res * res;
 	const char * url;
+	const char * next;     /* what leads to a probe's next page, or NULL */
 	int shows;             /* they are only shown, what an answer will tell as
 	                          its name in braces */
 };

@@ -237,6 +237,8 @@ request_probe(struct connector * c, const struct manifest_action * act,
 		b.auth = act->auth;
 	ok = ok && request_build_url(&b, p->url, e) == 0 &&
 	    request_build_params(&b, p->query, e) == 0 &&
+	    (given->next == NULL || request_build_set(&b, IN_QUERY,
+	    p->next_query, json_string(given->next), e) == 0) &&
 	    usual_headers(&b, p->url, e) == 0 &&
 	    request_build_body(&b, p->body, e) == 0 &&
 	    request_build_timeout(&b, NULL, e) == 0;

@@ -95,14 +95,24 @@ int request_page_build(struct request_build * b, const struct plan * p,
 int request_clauses(struct request_build * b, const struct plan * p,
     const json_t * in, int64_t size, struct err * e) MUST_CHECK;
 
-/** request_page_input(p, col, in, rule): What an optional input that is told sends
+/** request_push(b, p, in, e): What predicates and inputs send by the pushes of
+ * p->list, but for clauses.  Errors: permanent "input".
+ * request_push_input(p, col, in, rule): What an optional input that is told sends
  * by ${rule}.  NULL: nothing, or (${*rule} set) it cannot be sent. */
-json_t * request_page_input(const struct plan * p, size_t col,
+int request_push(struct request_build * b, const struct plan * p,
+    const json_t * in, struct err * e) MUST_CHECK;
+json_t * request_push_input(const struct plan * p, size_t col,
     const json_t * in, const struct manifest_push ** rule);
 
 /** request_order(p, i): {column, direction, sign, minus} of the ${i}-th pushed
- * order; NULL: no memory. */
+ * order; NULL: no memory.
+ * request_order_query(b, p, e), request_order_body(b, p, e): What all of them say in
+ * parameters, in the body. */
 json_t * request_order(const struct plan * p, size_t i);
+int request_order_query(struct request_build * b, const struct plan * p,
+    struct err * e) MUST_CHECK;
+int request_order_body(struct request_build * b, const struct plan * p,
+    struct err * e) MUST_CHECK;
 
 /** request_sign_json(v, vars, out, e): Write ${v} with its marked references
  * resolved, or (${vars} NULL) shown.  request_sign_form: an object, as a form. */

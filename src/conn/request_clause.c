@@ -71,7 +71,7 @@ add_pushes(struct request_build * b, const struct plan * p, const json_t * in,
 			return (-1);
 	}
 	for (i = 0; i < p->ent->ncolumns; i++) {
-		v = request_page_input(p, i, in, &rule);
+		v = request_push_input(p, i, in, &rule);
 		rc = v != NULL && rule->where == IN_CLAUSE &&
 		    strcmp(rule->name, cl->language) == 0 ?
 		    add_rule(b, cl, rule, v, out, e) : 0;

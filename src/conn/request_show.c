@@ -132,8 +132,13 @@ request_key(const struct request * r, struct buf * out)
 	buf_addf(out, "%s %s", r->method, r->url);
 	for (i = 0; i < r->nheaders; i++)
 		buf_addf(out, "\n%s", r->headers[i]);
-	if (r->body != NULL) {
+	if (r->body != NULL || r->body_secret != NULL)
 		buf_adds(out, "\n\n");
+	if (r->body != NULL)
 		buf_add(out, r->body, r->body_len);
-	}
+	/* With the references; what they stand for is the configuration's. */
+	else if (r->body_secret != NULL && (r->body_form ?
+	    request_sign_form(r->body_secret, NULL, out, NULL) :
+	    request_sign_json(r->body_secret, NULL, out, NULL)))
+		out->failed = 1;
 }

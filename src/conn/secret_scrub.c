@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "conn/secret_form.h"
 
 #define MIN 6
 /* A message is shorter, so what comes later in a value cannot stand in it. */
 #define HEAD 480
-#define FORM_MAX (HEAD * 6 + 8)
+#define FORM_MAX (HEAD * 2)
 #define REFS_MAX 64
 #define DEPTH_MAX 16
 
@@ -18,7 +19,7 @@ static struct scrub_source * sources;
 
 struct scrub {
 	struct err * e;
-	char form[FORM_MAX]; /* one form of a value; wiped */
+	char form[FORM_MAX]; /* a value in base64; wiped */
 };
 
 /* Put *** in place of msg[from..to). */
@@ -32,16 +33,6 @@ blot(struct err * e, size_t from, size_t to)
 	snprintf(e->msg + from, sizeof(e->msg) - from, "***%s", rest);
 }
 
-static size_t
-common(const char * a, const char * b, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n && a[i] == b[i]; i++)
-		continue;
-	return (i);
-}
-
 static int
 is_base64(char c)
 {
@@ -49,17 +40,19 @@ is_base64(char c)
 	    strchr("+/-_=", c) != NULL));
 }
 
-/* Look for the ${n} bytes of ${form}, or at least their beginning: an excerpt
- * may end inside.  ${wide}: what is around them in the same base64 goes too. */
+/* Look for the ${n} bytes at ${v}, or at least their beginning: an excerpt may end
+ * inside.  ${wide}: what is around them in the same base64 goes too. */
 static void
-blot_all(struct err * e, const char * form, size_t n, int wide)
+blot_all(struct err * e, enum secret_form how, const char * v, size_t n,
+    int wide)
 {
-	size_t at, from, to;
+	size_t at, from, to, same;
 
 	if (n < MIN)
 		return;
 	for (at = 0; e->msg[at] != '\0'; at++) {
-		if ((to = common(e->msg + at, form, n)) < MIN)
+		to = secret_form_common(how, e->msg + at, v, n, &same);
+		if (same < MIN)
 			continue;
 		from = at;
 		to += at;
@@ -71,37 +64,6 @@ blot_all(struct err * e, const char * form, size_t n, int wide)
 		blot(e, from, to);
 		at = from + 2;
 	}
-}
-
-static size_t
-percent(char * to, const char * v, size_t n)
-{
-	size_t i, k = 0;
-
-	for (i = 0; i < n; i++) {
-		if (isalnum((unsigned char)v[i]) || memchr("-._~", v[i], 4))
-			to[k++] = v[i];
-		else
-			k += (size_t)snprintf(to + k, 4, "%%%02X",
-			    (unsigned char)v[i]);
-	}
-	return (k);
-}
-
-static size_t
-json_form(char * to, const char * v, size_t n)
-{
-	size_t i, k = 0;
-
-	for (i = 0; i < n; i++) {
-		if (v[i] == '"' || v[i] == '\\' || v[i] == '\n') {
-			to[k++] = '\\';
-			to[k++] = v[i] == '\n' ? 'n' : v[i];
-		} else {
-			to[k++] = v[i];
-		}
-	}
-	return (k);
 }
 
 /*
@@ -121,11 +83,11 @@ blot_base64(struct scrub * c, const char * v, size_t n)
 		    (int)(lead + n));
 		from = lead == 0 ? 0 : lead + 1;
 		to = (lead + n) * 8 / 6;
-		blot_all(c->e, c->form + from, to - from, 1);
+		blot_all(c->e, FORM_PLAIN, c->form + from, to - from, 1);
 		for (i = from; i < to; i++)
 			c->form[i] = c->form[i] == '+' ? '-' :
 			    c->form[i] == '/' ? '_' : c->form[i];
-		blot_all(c->e, c->form + from, to - from, 1);
+		blot_all(c->e, FORM_PLAIN, c->form + from, to - from, 1);
 	}
 	explicit_bzero(in, sizeof(in));
 }
@@ -133,17 +95,14 @@ blot_base64(struct scrub * c, const char * v, size_t n)
 static void
 scrub_value(struct scrub * c, const char * v, size_t n)
 {
-	size_t k;
+	enum secret_form how;
 
 	if (n < MIN)
 		return;
 	if (n > HEAD)
 		n = HEAD;
-	blot_all(c->e, v, n, 0);
-	k = percent(c->form, v, n);
-	blot_all(c->e, c->form, k, 0);
-	k = json_form(c->form, v, n);
-	blot_all(c->e, c->form, k, 0);
+	for (how = FORM_PLAIN; how < FORMS; how++)
+		blot_all(c->e, how, v, n, 0);
 	blot_base64(c, v, n);
 }
 

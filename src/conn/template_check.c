@@ -84,7 +84,8 @@ expr_ok(const char * path, const json_t * schema, const json_t * inputs,
     struct err * e)
 {
 	static const char * const plain[] = { "value", "now", "now_s", "now_ms",
-	    "lookup", "action.id", "action.at", "action.since", "order", "order.column", "order.direction", "order.sign",
+	    "lookup", "action.id", "action.at", "action.since",
+	    "action.since_s", "order", "order.column", "order.direction", "order.sign",
 	    "order.minus", "service", "token", "token.base_url", "jwt", "method", "url",
 	    "body", "timestamp", "signature", "config", "in" };
 	const char * near;

@@ -12,25 +12,9 @@
 /* Tokens of so many connectors; a bound all the same. */
 #define MAX_ENTRIES 100000
 #define SWEEP_FIRST 256
-/* A failure is told again for so long without asking. */
-#define FAILED_MS 2000
-#define FAILED_CONFIG_MS 30000
-#define FAILED_MAX_MS 300000
-/* Fetched anew so long before it ends. */
-#define LEAD_MIN_MS 30000
-#define LEAD_MAX_MS 300000
-/* No clock is trusted for longer. */
-#define LIVES_MAX_MS ((int64_t)30 * 24 * 3600 * 1000)
 
 static const char * const state_names[] = { "none", "shared", "lease", "pause",
 	"fresh", "secret", "fetch", "store", "ready", "failed" };
-
-struct token_wait {
-	struct token_entry * x;
-	struct token_wait * next, ** prevp;
-	token_cb * cb;
-	void * arg;
-};
 
 void
 token_enter(struct token_entry * x, enum token_state state)
@@ -41,70 +25,7 @@ token_enter(struct token_entry * x, enum token_state state)
 	x->state = state;
 }
 
-/* ---- who waits ---- */
-
-static struct token_wait *
-pop(struct token_entry * x)
-{
-	struct token_wait * w = x->first;
-
-	if (w == NULL)
-		return (NULL);
-	x->first = w->next;
-	if (w->next != NULL)
-		w->next->prevp = &x->first;
-	else
-		x->lastp = &x->first;
-	return (w);
-}
-
-/* Each is told once; what they begin anew waits for its own turn. */
-static void
-tell(struct token_entry * x, const struct token_value * t, const struct err * e)
-{
-	struct token_wait * w, * end = x->first;
-	token_cb * cb;
-	void * arg;
-
-	if (end == NULL)
-		return;
-	/* Callbacks may cancel others, which are found by their links. */
-	end->prevp = &end;
-	x->first = NULL;
-	x->lastp = &x->first;
-	while ((w = end) != NULL) {
-		cb = w->cb;
-		arg = w->arg;
-		if ((end = w->next) != NULL)
-			end->prevp = &end;
-		free(w);
-		cb(arg, t, e);
-	}
-}
-
-void
-token_cancel(struct token_wait * w)
-{
-	if (w == NULL)
-		return;
-	*w->prevp = w->next;
-	if (w->next != NULL)
-		w->next->prevp = w->prevp;
-	else if (w->x->lastp == &w->next)
-		w->x->lastp = w->prevp;
-	free(w);
-}
-
 /* ---- entries ---- */
-
-static void
-forget(struct token_entry * x)
-{
-	if (x->sealed != NULL)
-		explicit_bzero(x->sealed, strlen(x->sealed));
-	free(x->sealed);
-	x->sealed = NULL;
-}
 
 static void
 entry_free(struct token_entry * x)
@@ -112,7 +33,7 @@ entry_free(struct token_entry * x)
 	struct token_wait * w;
 
 	HASH_DEL(x->ts->all, x);
-	while ((w = pop(x)) != NULL)
+	while ((w = token_wait_pop(x)) != NULL)
 		free(w);
 	if (x->ask != NULL)
 		x->ask->x = NULL;
@@ -121,7 +42,7 @@ entry_free(struct token_entry * x)
 	loop_timer_free(x->timer);
 	loop_soon_cancel(x->ts->env->loop, &x->soon);
 	request_free(x->req);
-	forget(x);
+	token_kept_forget(x);
 	free(x->new_value);
 	free(x->new_refresh);
 	connector_unref(x->c);
@@ -187,130 +108,6 @@ entry_new(struct tokens * ts, const struct request * r)
 	return (x);
 }
 
-/* ---- what came ---- */
-
-static int64_t
-lead_ms(int64_t lives_ms)
-{
-	int64_t ms = lives_ms / 10;
-
-	ms = ms < LEAD_MIN_MS ? LEAD_MIN_MS : ms > LEAD_MAX_MS ? LEAD_MAX_MS :
-	    ms;
-	return (ms < lives_ms / 2 ? ms : lives_ms / 2);
-}
-
-static void
-give(struct token_entry * x)
-{
-	struct token_held held;
-	struct err e;
-
-	if (token_open(x, &held)) {
-		err_nomem(&e, "a token");
-		tell(x, NULL, &e);
-		return;
-	}
-	tell(x, &held.t, NULL);
-	token_close(&held);
-}
-
-void
-token_ready(struct token_entry * x, const json_t * value, int64_t lives_ms)
-{
-	char * text = json_dumps(value, JSON_COMPACT), * sealed = NULL;
-	int64_t now = clock_mono_us();
-	struct err e;
-
-	if (text == NULL)
-		err_nomem(&e, "a token");
-	else if (strlen(text) > TOKEN_MAX)
-		err_set(&e, ERR_PERMANENT, "token", "the token is longer than "
-		    "%d bytes", TOKEN_MAX);
-	else
-		sealed = token_seal(x, text, &e);
-	if (text != NULL)
-		explicit_bzero(text, strlen(text));
-	free(text);
-	if (sealed == NULL) {
-		token_failed(x, &e);
-		return;
-	}
-	token_rotate_drop(x);
-	forget(x);
-	x->sealed = sealed;
-	if (lives_ms > LIVES_MAX_MS)
-		lives_ms = LIVES_MAX_MS;
-	x->ends_us = now + lives_ms * 1000;
-	x->until_us = x->ends_us - lead_ms(lives_ms) * 1000;
-	x->serial = ++x->ts->serials;
-	x->has_refused = 0;
-	x->changes = secrets_changes(x->ts->env->secrets);
-	token_values(x, x->values);
-	token_enter(x, TOKEN_READY);
-	give(x);
-}
-
-/* The old one is good for a while yet, which is better than none. */
-static int
-old_will_do(struct token_entry * x, const struct err * e)
-{
-	int64_t now = clock_mono_us();
-
-	if (x->sealed == NULL || e->cls != ERR_TRANSIENT ||
-	    now + 5000000 >= x->ends_us || x->new_refresh != NULL)
-		return (0);
-	x->until_us = now + 15000000 < x->ends_us ? now + 15000000 :
-	    x->ends_us;
-	log_event(LOG_WARN, "token_late", LOG_S("connector", x->c->name),
-	    LOG_E(e));
-	token_enter(x, TOKEN_READY);
-	give(x);
-	return (1);
-}
-
-void
-token_failed(struct token_entry * x, const struct err * e)
-{
-	int64_t ms = e->cls == ERR_TRANSIENT ? FAILED_MS : FAILED_CONFIG_MS;
-
-	token_rotate_drop(x);
-	if (old_will_do(x, e))
-		return;
-	forget(x);
-	x->e = *e;
-	secret_scrub(x->ts->env->secrets, x->c->config, &x->e);
-	if (e->retry_after_ms > ms)
-		ms = e->retry_after_ms < FAILED_MAX_MS ? e->retry_after_ms :
-		    FAILED_MAX_MS;
-	x->until_us = clock_mono_us() + ms * 1000;
-	x->changes = secrets_changes(x->ts->env->secrets);
-	token_enter(x, TOKEN_FAILED);
-	tell(x, NULL, &x->e);
-}
-
-/* Whether the secrets it was got with are what they were. */
-static int
-same_secrets(struct token_entry * x)
-{
-	uint64_t changes = secrets_changes(x->ts->env->secrets);
-	unsigned char md[TOKEN_HASH];
-
-	if (x->changes == changes)
-		return (1);
-	token_values(x, md);
-	if (memcmp(md, x->values, sizeof(md)) != 0)
-		return (0);
-	x->changes = changes;
-	return (1);
-}
-
-static int
-is_good(struct token_entry * x)
-{
-	return (x->state == TOKEN_READY && clock_mono_us() < x->until_us &&
-	    same_secrets(x));
-}
-
 /* ---- from step to step ---- */
 
 void
@@ -358,12 +155,12 @@ on_asked(void * arg)
 	struct token_entry * x = arg;
 	struct err e;
 
-	if (is_good(x)) {
-		give(x);
+	if (token_kept_is_good(x)) {
+		token_kept_give(x);
 	} else if (x->state == TOKEN_FAILED && clock_mono_us() < x->until_us &&
 	    x->changes == secrets_changes(x->ts->env->secrets)) {
 		e = x->e;
-		tell(x, NULL, &e);
+		token_wait_tell(x, NULL, &e);
 	} else if (x->state == TOKEN_NONE || x->state == TOKEN_READY ||
 	    x->state == TOKEN_FAILED) {
 		token_next(x);
@@ -386,7 +183,7 @@ token_have(struct tokens * ts, const struct request * r,
 		return (1);
 	}
 	x = find(ts, r->token_key);
-	return (x != NULL && is_good(x) && token_open(x, held) == 0);
+	return (x != NULL && token_kept_is_good(x) && token_open(x, held) == 0);
 }
 
 void
@@ -431,7 +228,7 @@ token_refused(struct tokens * ts, const struct request * r, int64_t serial)
 		token_close(&held);
 	}
 	log_event(LOG_INFO, "token_refused", LOG_S("connector", x->c->name));
-	forget(x);
+	token_kept_forget(x);
 	token_enter(x, TOKEN_NONE);
 }
 

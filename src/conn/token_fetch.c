@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -335,6 +336,21 @@ has_error(const struct http_res * res)
 	return (rc);
 }
 
+/* Whoever reads along must not get what came over TLS. */
+static int
+check_base(const struct token_entry * x, const struct token_answer * a,
+    struct err * e)
+{
+	const char * base = json_str(a->v, "base_url");
+
+	if (base == NULL || strncasecmp(x->req->url, "https:", 6) != 0 ||
+	    strncasecmp(base, "https:", 6) == 0)
+		return (0);
+	return (err_set(e, ERR_PERMANENT, "token", "the answer to the request "
+	    "for a token leads to a service without TLS (http:), though it "
+	    "came over TLS itself"));
+}
+
 static void
 read_answer(struct token_entry * x, const struct http_res * res)
 {
@@ -359,7 +375,13 @@ read_answer(struct token_entry * x, const struct http_res * res)
 		token_failed(x, &e);
 		return;
 	}
-	token_fetched(x, &a);
+	if (check_base(x, &a, &e)) {
+		err_prefix(&e, "%s", http_url_safe(url, sizeof(url),
+		    x->req->url));
+		token_failed(x, &e);
+	} else {
+		token_fetched(x, &a);
+	}
 	token_answer_free(&a);
 }
 

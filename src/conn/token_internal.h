@@ -78,14 +78,35 @@ struct tokens {
 /* token.c */
 /** token_enter(x, state): The setter of the state. */
 void token_enter(struct token_entry * x, enum token_state state);
-/** token_ready(x, value, lives_ms): Keep ${value} and give it to who waits. */
-void token_ready(struct token_entry * x, const json_t * value,
-    int64_t lives_ms);
-/** token_failed(x, e): Tell who waits. */
-void token_failed(struct token_entry * x, const struct err * e);
 /** token_next(x): The step after what a state brought: nothing usable, or leave to
  * go on. */
 void token_next(struct token_entry * x);
+
+/* token_kept.c */
+/** token_ready(x, value, lives_ms): Keep ${value} and give it to who waits. */
+void token_ready(struct token_entry * x, const json_t * value,
+    int64_t lives_ms);
+/** token_failed(x, e): Tell who waits; the one there was is given if it is good for
+ * a while yet and ${e} is transient. */
+void token_failed(struct token_entry * x, const struct err * e);
+/** token_kept_is_good(x): Whether what is kept can be given now.
+ * token_kept_give(x): Give it to who waits.  token_kept_forget(x): Wipe it. */
+int token_kept_is_good(struct token_entry * x);
+void token_kept_give(struct token_entry * x);
+void token_kept_forget(struct token_entry * x);
+
+/* token_wait.c, which has token_cancel() */
+struct token_wait {
+	struct token_entry * x;
+	struct token_wait * next, ** prevp;
+	token_cb * cb;
+	void * arg;
+};
+/** token_wait_tell(x, t, e): Tell each who waits now, once; what they begin anew waits
+ * for its own turn.  token_wait_pop(x): Take the first out, for free(), or NULL. */
+void token_wait_tell(struct token_entry * x, const struct token_value * t,
+    const struct err * e);
+struct token_wait * token_wait_pop(struct token_entry * x);
 
 /* token_sealed.c */
 /** token_seal(x, text, out, e), token_unseal(): Under this process's key. */

@@ -152,6 +152,36 @@ void vault_auth_doubt(struct vault * v, uint64_t serial, int64_t asked_us);
  * vault_auth_again(v): If we are not in, try now. */
 void vault_auth_look(void * v);
 void vault_auth_again(struct vault * v);
+/* Of the two files that see to it: */
+/** vault_auth_enter(v, state): The setter of the state. */
+void vault_auth_enter(struct vault * v, enum vault_auth_state state);
+/** vault_auth_is_approle(v): Whether we log in, or have a token given. */
+int vault_auth_is_approle(const struct vault * v);
+/** vault_auth_keep(v, token, n, e): That is our token from now on, sealed.  Errors:
+ * config "vault".  vault_auth_forget(v): None is. */
+int vault_auth_keep(struct vault * v, const char * token, size_t n,
+    struct err * e) MUST_CHECK;
+void vault_auth_forget(struct vault * v);
+/** vault_auth_is_in(v, l): Vault says that the token is good, and for how long.
+ * vault_auth_failed(v, e): It does not; the old one is used on if it is good for a
+ * while.  vault_auth_fail_soon(v, e): The same from the soon queue: what fails
+ * before anything is sent must not tell who asks at once. */
+struct vault_lease;
+void vault_auth_is_in(struct vault * v, const struct vault_lease * l);
+void vault_auth_failed(struct vault * v, const struct err * e);
+void vault_auth_fail_soon(struct vault * v, const struct err * e);
+
+/* vault_login.c: what Vault is asked about our token; vault_auth_is_in(),
+ * vault_auth_failed() or another question follows. */
+/** vault_login(v): For a token, by AppRole.  vault_login_look(v): Whether ours is
+ * good.  vault_login_renew(v): For more life for it. */
+void vault_login(struct vault * v);
+void vault_login_look(struct vault * v);
+void vault_login_renew(struct vault * v);
+/** vault_login_take(v, is_other, e): Whether the settings have another token than
+ * ours by now, which it then is. */
+int vault_login_take(struct vault * v, int * is_other, struct err * e)
+    MUST_CHECK;
 
 /* vault_call.c: what is sent */
 struct vault_ask {

@@ -11,6 +11,13 @@
 #define SOON_ROUNDS 8
 #define SOON_US 50
 
+/*
+ * libevent gives the turn back only where nothing is ready any more, which beside
+ * a few busy sockets is never.  The queue is not to wait for that: after so many
+ * that were asked for in a turn, or a tick of the lag, it is its turn.
+ */
+#define SOON_ASKS 64
+
 /* Lag histogram: bucket i holds lags in [2^(i/2), 2^((i+1)/2)) microseconds. */
 #define LAG_BUCKETS 64
 #define LAG_PERIOD_US 20000
@@ -32,6 +39,7 @@ struct loop {
 	struct soon * soon_head;
 	struct soon ** soon_tail;
 	struct soon mark; /* where this round of soon_run ends */
+	unsigned asks;    /* loop_soon() in this turn */
 	struct event * lag_ev;
 	int64_t lag_due_us;
 	uint64_t lag_hist[LAG_BUCKETS];
@@ -130,6 +138,8 @@ lag_tick(evutil_socket_t fd, short what, void * arg)
 		L->lag_max_us = lag;
 	L->lag_due_us = now + LAG_PERIOD_US;
 	event_add(L->lag_ev, &tv);
+	if (L->soon_head != NULL)
+		event_base_loopbreak(L->base);
 }
 
 static int
@@ -194,6 +204,7 @@ loop_turn(struct loop * L, int block)
 
 	if (!block || L->soon_head != NULL)
 		flags |= EVLOOP_NONBLOCK;
+	L->asks = 0;
 	if (event_base_loop(L->base, flags) < 0)
 		return (-1);
 	if (L->soon_head == NULL)
@@ -236,6 +247,8 @@ loop_soon(struct loop * L, struct soon * s, void (*cb)(void *), void * arg)
 {
 	s->cb = cb;
 	s->arg = arg;
+	if (++L->asks == SOON_ASKS)
+		event_base_loopbreak(L->base);
 	if (s->prevp != NULL)
 		return;
 	s->next = NULL;

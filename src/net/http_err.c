@@ -11,6 +11,7 @@
 #define LINE_MAX_SHOWN 160
 /* Nobody is sent away for longer: what is beyond was meant otherwise. */
 #define RETRY_MAX_MS ((int64_t)7 * 86400 * 1000)
+#define YEAR_9999 INT64_C(253402300799)
 
 /* Where a transfer that hangs is hanging. */
 static const char *
@@ -241,13 +242,21 @@ http_err_curl(struct http_call * c, CURLcode rc)
 	c->err.unsent = is_unsent(c);
 }
 
+/* -1: it is none, or of no year that has four digits. */
+static int64_t
+date_ms(const char * v)
+{
+	time_t t = curl_getdate(v, NULL);
+
+	return (t < 0 || t > YEAR_9999 ? -1 : (int64_t)t * 1000);
+}
+
 int64_t
 http_res_date(const struct http_res * res)
 {
 	const char * v = http_res_header(res, "Date");
-	time_t t = v == NULL ? (time_t)-1 : curl_getdate(v, NULL);
 
-	return (t == (time_t)-1 ? -1 : (int64_t)t * 1000);
+	return (v == NULL ? -1 : date_ms(v));
 }
 
 int64_t
@@ -256,7 +265,6 @@ http_res_retry_after(const struct http_res * res)
 	const char * v = http_res_header(res, "Retry-After");
 	int64_t ms, date;
 	char * end;
-	time_t t;
 
 	if (v == NULL)
 		return (-1);
@@ -271,11 +279,11 @@ http_res_retry_after(const struct http_res * res)
 		}
 		return (*end != '\0' ? -1 : ms * 1000);
 	}
-	if ((t = curl_getdate(v, NULL)) == (time_t)-1)
+	if ((ms = date_ms(v)) < 0)
 		return (-1);
 	/* It is by their clock. */
 	date = http_res_date(res);
-	ms = (int64_t)t * 1000 - (date > 0 ? date : clock_wall_ms());
+	ms -= date > 0 ? date : clock_wall_ms();
 	return (ms > RETRY_MAX_MS ? -1 : ms < 0 ? 0 : ms);
 }
 

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "net/httpd_internal.h"
 
+#define COMING ((size_t)64 << 20)
+
 struct httpd *
 httpd_new(struct loop * L, const struct httpd_opts * opts, httpd_handler * cb,
     void * arg, struct err * e)
@@ -26,6 +28,9 @@ httpd_new(struct loop * L, const struct httpd_opts * opts, httpd_handler * cb,
 		S->o.max_headers = 16 * 1024;
 	if (S->o.max_body == 0)
 		S->o.max_body = 1024 * 1024;
+	if (S->o.max_coming == 0)
+		S->o.max_coming = S->o.max_body < COMING / 2 ? COMING :
+		    2 * S->o.max_body;
 	if (S->o.max_conns == 0)
 		S->o.max_conns = 1024;
 	if (S->o.idle_s == 0)

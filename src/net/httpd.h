@@ -19,6 +19,9 @@ struct httpd_req;
 struct httpd_opts {
 	size_t max_headers;      /* bytes; 0: 16 KiB */
 	size_t max_body;         /* bytes; 0: 1 MiB; beyond: 413 */
+	size_t max_coming;       /* bytes of all requests that are not whole yet; 0: 64
+	                            MiB, or two of the largest; beyond: 503 to who
+	                            brought most */
 	unsigned max_conns;      /* 0: 1024; beyond: 429 and close */
 	unsigned idle_s;         /* keep-alive without a request; 0: 60 */
 	unsigned request_s;      /* headers and body must be there by; 0: 10 */

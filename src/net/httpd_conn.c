@@ -1,22 +1,13 @@
-#define _GNU_SOURCE 1 /* struct ucred */
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/httpd_internal.h"
 
 #define SWEEP_MS 1000
-#define INPUT_SLACK 65536 /* what is read at once, and pipelined */
-#define BUILTIN_MAX 4096 /* evhttp's own error pages are far smaller */
-#define WRITE_MAX ((size_t)256 << 10)
 
 static const char * const phase_names[CONN_NPHASES] = { "new", "reading",
 	"idle", "held", "sending" };
@@ -76,6 +67,7 @@ httpd_conn_teardown(struct httpd * S)
 {
 	httpd_linger_sweep(S, INT64_MAX);
 	loop_timer_free(S->sweep);
+	loop_soon_cancel(S->loop, &S->room);
 	free(S->slab);
 }
 
@@ -116,13 +108,22 @@ httpd_conn_new(struct httpd_listener * lst)
 	return (c);
 }
 
+/* What it brought of a request is no more waited for. */
 static void
-conn_release(struct httpd_conn * c)
+came_all(struct httpd_conn * c)
+{
+	c->S->coming -= c->came;
+	c->came = 0;
+}
+
+void
+httpd_conn_release(struct httpd_conn * c)
 {
 	struct httpd * S = c->S;
 
 	loop_soon_cancel(S->loop, &c->adopt);
 	loop_soon_cancel(S->loop, &c->builtin);
+	came_all(c);
 	TAILQ_REMOVE(&S->phases[c->phase], c, link);
 	/* Warm slots first. */
 	TAILQ_INSERT_HEAD(&S->conns_free, c, link);
@@ -145,6 +146,7 @@ httpd_conn_enter(struct httpd_conn * c, enum httpd_phase phase)
 	    LOG_S("from", phase_names[c->phase]),
 	    LOG_S("to", phase_names[phase]));
 	TAILQ_REMOVE(&c->S->phases[c->phase], c, link);
+	came_all(c);
 	c->phase = phase;
 	c->since_us = clock_mono_us();
 	TAILQ_INSERT_TAIL(&c->S->phases[phase], c, link);
@@ -161,8 +163,8 @@ httpd_conn_find(struct httpd * S, struct evhttp_connection * evcon)
 
 /* Whatever the reason, evhttp calls this exactly once before it frees a
  * connection: on_complete does not come when a client leaves. */
-static void
-on_close(struct evhttp_connection * evcon, void * arg)
+void
+httpd_conn_closed(struct evhttp_connection * evcon, void * arg)
 {
 	struct httpd_conn * c = arg;
 
@@ -183,7 +185,7 @@ on_close(struct evhttp_connection * evcon, void * arg)
 	HASH_DEL(c->S->by_evcon, c);
 	if (c->q != NULL)
 		httpd_req_gone(c->q);
-	conn_release(c);
+	httpd_conn_release(c);
 }
 
 void
@@ -271,200 +273,4 @@ httpd_conn_complete(struct evhttp_request * req, void * arg)
 	/* A pipelined request is already there. */
 	c->got = evbuffer_get_length(bufferevent_get_input(c->bev)) > 0;
 	httpd_conn_enter(c, c->got ? CONN_READING : CONN_IDLE);
-}
-
-static void
-too_much(void * arg)
-{
-	struct httpd_conn * c = arg;
-
-	if (c->phase == CONN_READING)
-		httpd_conn_refuse(c, 413, "too_large",
-		    "the request is larger than it may be");
-}
-
-static void
-on_input(struct evbuffer * b, const struct evbuffer_cb_info * info, void * arg)
-{
-	struct httpd_conn * c = arg;
-
-	if (info->n_added == 0)
-		return;
-	c->got = 1;
-	if (c->phase == CONN_IDLE)
-		httpd_conn_enter(c, CONN_READING);
-	/* evhttp bounds heads and bodies, but not the line that gives a
-	 * chunk's size.  (A high watermark would not do: while it is reached
-	 * the bufferevent calls back without end and holds the loop.) */
-	if (evbuffer_get_length(b) > c->S->o.max_headers + c->S->o.max_body +
-	    INPUT_SLACK)
-		loop_soon(c->S->loop, &c->builtin, too_much, c);
-}
-
-/* evhttp 2.1.12 has no hook for the errors it answers itself (a malformed
- * head, a body too large) and answers in HTML: rewrite its page before the
- * loop comes to write it. */
-static void
-rewrite_builtin(void * arg)
-{
-	struct httpd_conn * c = arg;
-	struct httpd * S = c->S;
-	struct evbuffer * out = bufferevent_get_output(c->bev);
-	char page[BUILTIN_MAX + 1], msg[160], id[HTTPD_ID_MAX + 1];
-	const char * code = "bad_request", * p = page, * end;
-	ev_ssize_t n;
-	int status, major, minor;
-
-	if (c->phase != CONN_READING && c->phase != CONN_IDLE)
-		return;
-	if (evbuffer_get_length(out) > BUILTIN_MAX ||
-	    (n = evbuffer_copyout(out, page, BUILTIN_MAX)) <= 0)
-		return;
-	page[n] = '\0';
-	/* "100 Continue" is no error, but one may follow it. */
-	while (strncmp(p, "HTTP/1.", 7) == 0 &&
-	    strncmp(p + 8, " 100 ", 5) == 0 &&
-	    (end = strstr(p, "\r\n\r\n")) != NULL)
-		p = end + 4;
-	if (sscanf(p, "HTTP/%d.%d %d ", &major, &minor, &status) != 3 ||
-	    status < 400)
-		return;
-	snprintf(msg, sizeof(msg), "the request is malformed, or its head is "
-	    "larger than %zu bytes", S->o.max_headers);
-	if (status == 413) {
-		code = "too_large";
-		snprintf(msg, sizeof(msg), "the body is malformed or larger "
-		    "than %zu bytes, the daemon's max_body", S->o.max_body);
-	} else if (status == 417) {
-		code = "expectation_failed";
-		snprintf(msg, sizeof(msg),
-		    "Expect takes nothing but 100-continue");
-	} else if (status >= 500) {
-		code = "unavailable";
-		snprintf(msg, sizeof(msg), "out of memory: try again later");
-	}
-	httpd_req_id_make(S, id);
-	if (httpd_reply_json(S, code, msg, id))
-		return;
-	/* A plain bufferevent keeps its output's front frozen between writes.
-	 * One with TLS does not, and freezing it would make it write the same
-	 * bytes again and again. */
-	if (c->lst->tls == NULL)
-		evbuffer_unfreeze(out, 1);
-	evbuffer_drain(out, (size_t)n);
-	if (c->lst->tls == NULL)
-		evbuffer_freeze(out, 1);
-	evbuffer_add(out, page, (size_t)(p - page));
-	evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n"
-	    "Content-Type: application/json\r\nContent-Length: %zu\r\n"
-	    "X-Request-Id: %s\r\nConnection: close\r\n\r\n", status,
-	    httpd_reply_reason(status), S->text.len, id);
-	evbuffer_add(out, S->text.p, S->text.len);
-	c->linger = 1;
-	httpd_conn_quiet(c);
-	httpd_conn_enter(c, CONN_SENDING);
-}
-
-static void
-on_output(struct evbuffer * b, const struct evbuffer_cb_info * info,
-    void * arg)
-{
-	struct httpd_conn * c = arg;
-
-	(void)b;
-	if (info->n_deleted > 0 && c->phase == CONN_SENDING) {
-		TAILQ_REMOVE(&c->S->phases[CONN_SENDING], c, link);
-		TAILQ_INSERT_TAIL(&c->S->phases[CONN_SENDING], c, link);
-		c->since_us = clock_mono_us();
-	}
-	/* Written by nobody here: evhttp speaks for itself. */
-	if (info->n_added > 0 && c->phase == CONN_READING)
-		loop_soon(c->S->loop, &c->builtin, rewrite_builtin, c);
-}
-
-/* -1: it is gone. */
-static int
-adopt_now(struct httpd_conn * c)
-{
-	struct httpd * S = c->S;
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	void * evcon;
-	int fd, on = 1;
-
-	/* evhttp tells nobody of a new connection, but is by now the argument
-	 * of its bufferevent's callbacks; none: it has already given up. */
-	bufferevent_getcb(c->bev, NULL, NULL, NULL, &evcon);
-	bufferevent_decref(c->bev);
-	if (evcon == NULL) {
-		conn_release(c);
-		return (-1);
-	}
-	c->evcon = evcon;
-	c->in_cb = evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c);
-	c->out_cb = evbuffer_add_cb(bufferevent_get_output(c->bev), on_output,
-	    c);
-	evhttp_connection_set_closecb(c->evcon, on_close, c);
-	HASH_ADD_PTR(S->by_evcon, evcon, c);
-	fd = bufferevent_getfd(c->bev);
-	if (c->in_cb == NULL || c->out_cb == NULL)
-		c->dead = 1;
-	if (c->lst->is_unix) {
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ||
-		    len != sizeof(cred))
-			c->dead = 1;
-		else
-			c->uid = cred.uid;
-		/* The operator's own way in comes before the traffic. */
-		bufferevent_priority_set(c->bev, LOOP_PRIO_HIGH);
-	} else {
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	}
-	/* By itself it takes 16 KiB, and then a turn of the loop, at a time. */
-	(void)bufferevent_set_max_single_write(c->bev, WRITE_MAX);
-	httpd_conn_enter(c, CONN_READING);
-	if (c->dead)
-		httpd_conn_drop(c);
-	else if (c->over && c->lst->tls == NULL)
-		httpd_conn_refuse(c, 429, "too_many_connections",
-		    "too many connections are open: try again later");
-	else if (c->over && S->nover_tls > HTTPD_OVER_TLS)
-		httpd_conn_drop(c);
-	else
-		return (0);
-	return (-1);
-}
-
-static void
-adopt(void * arg)
-{
-	(void)adopt_now(arg);
-}
-
-int
-httpd_conn_early(struct httpd * S, struct evhttp_connection * evcon,
-    struct httpd_conn ** cp)
-{
-	struct bufferevent * bev = evhttp_connection_get_bufferevent(evcon);
-	struct httpd_conn * c;
-
-	/* A busy soon queue lets the request overtake the adoption. */
-	*cp = NULL;
-	TAILQ_FOREACH(c, &S->phases[CONN_NEW], link) {
-		if (c->bev == bev) {
-			loop_soon_cancel(S->loop, &c->adopt);
-			c->got = 1;
-			*cp = c;
-			return (adopt_now(c));
-		}
-	}
-	return (0);
-}
-
-void
-httpd_conn_attach(struct httpd_conn * c, struct bufferevent * bev)
-{
-	c->bev = bev;
-	bufferevent_incref(bev);
-	loop_soon(c->S->loop, &c->adopt, adopt, c);
 }

@@ -67,6 +67,7 @@ struct httpd_conn {
 	struct soon adopt, builtin;
 	enum httpd_phase phase;
 	int64_t since_us; /* of the phase, or of the last progress */
+	size_t came; /* bytes of the request that is being read */
 	uid_t uid;
 	int * done; /* set when a reply is complete; see stream_end */
 	unsigned over : 1;	/* past the cap: only to be refused */
@@ -114,6 +115,8 @@ struct httpd {
 	struct httpd_connq phases[CONN_NPHASES];
 	struct httpd_conn * by_evcon;
 	unsigned nconns, nover, nover_tls;
+	size_t coming; /* what all that are being read have brought */
+	struct soon room;
 	struct loop_timer * sweep;
 	TAILQ_HEAD(, httpd_linger) lingering;
 	unsigned nlingering;
@@ -134,15 +137,12 @@ int httpd_conn_setup(struct httpd * S, struct err * e);
 void httpd_conn_teardown(struct httpd * S);
 /** A slot for a connection about to be accepted; NULL: none left. */
 struct httpd_conn * httpd_conn_new(struct httpd_listener * lst);
-/** Give ${c} its bufferevent; its evhttp_connection is found soon after. */
-void httpd_conn_attach(struct httpd_conn * c, struct bufferevent * bev);
 struct httpd_conn * httpd_conn_find(struct httpd * S,
     struct evhttp_connection * evcon);
-/** httpd_conn_early(S, evcon, cp): A request came: set ${cp} to its connection if
- * that waits to be adopted and do so, else to NULL.  -1 if it is refused and
- * gone. */
-int httpd_conn_early(struct httpd * S, struct evhttp_connection * evcon,
-    struct httpd_conn ** cp) MUST_CHECK;
+/** Give the slot back; nothing of evhttp's is looked at. */
+void httpd_conn_release(struct httpd_conn * c);
+/** For evhttp_connection_set_closecb; ${arg} is the connection, gone after it. */
+void httpd_conn_closed(struct evhttp_connection * evcon, void * arg);
 void httpd_conn_enter(struct httpd_conn * c, enum httpd_phase phase);
 /** Close now, dropping what is unsent; ${c} is gone. */
 void httpd_conn_drop(struct httpd_conn * c);
@@ -158,6 +158,25 @@ void httpd_conn_quiet(struct httpd_conn * c);
 void httpd_conn_flush(struct httpd_conn * c);
 /** For evhttp_request_set_on_complete_cb; ${arg} is the connection. */
 void httpd_conn_complete(struct evhttp_request * req, void * arg);
+
+/* httpd_adopt.c */
+/** httpd_adopt_soon(c, bev): Give ${c} its bufferevent; its evhttp_connection is found
+ * soon after. */
+void httpd_adopt_soon(struct httpd_conn * c, struct bufferevent * bev);
+/** httpd_adopt_early(S, evcon, cp): A request came: set ${cp} to its connection if
+ * that waits to be adopted and do so, else to NULL.  -1 if it is refused and
+ * gone. */
+int httpd_adopt_early(struct httpd * S, struct evhttp_connection * evcon,
+    struct httpd_conn ** cp) MUST_CHECK;
+
+/* httpd_bytes.c: callbacks of a connection's buffers; ${arg} is the connection. */
+/** httpd_bytes_in(): A request comes; what is too large, or too much with that of
+ * others, is refused. */
+void httpd_bytes_in(struct evbuffer * b, const struct evbuffer_cb_info * info,
+    void * arg);
+/** httpd_bytes_out(): An answer goes; what evhttp says by itself becomes JSON. */
+void httpd_bytes_out(struct evbuffer * b, const struct evbuffer_cb_info * info,
+    void * arg);
 
 /* httpd_linger.c */
 void httpd_linger_start(struct httpd * S, int fd);

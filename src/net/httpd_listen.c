@@ -93,7 +93,7 @@ make_bev(struct event_base * base, void * arg)
 			c->dead = 1;
 	}
 	if (c != NULL)
-		httpd_conn_attach(c, bev);
+		httpd_adopt_soon(c, bev);
 	return (bev);
 }
 

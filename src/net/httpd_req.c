@@ -130,7 +130,7 @@ httpd_req_arrive(struct evhttp_request * req, void * arg)
 	struct httpd_conn * c = httpd_conn_find(S, evcon);
 	struct httpd_req * q;
 
-	if (c == NULL && httpd_conn_early(S, evcon, &c))
+	if (c == NULL && httpd_adopt_early(S, evcon, &c))
 		return;
 	/* Without a slot it came past the guards: with TLS, in the clear. */
 	if (c == NULL || c->dead) {

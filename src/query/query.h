@@ -69,9 +69,13 @@ struct query_sync {
 	 * ${token} (borrowed) leads on behind them; NULL: nothing does.
 	 */
 	void (*mark)(void * arg, const json_t * token);
-	/* Called for each part that is listed (reader_sync_parts), or NULL. */
+	/* Called for each part that is listed, and for each that is left out
+	 * (reader_sync_parts), or NULL. */
 	void (*part)(void * arg, uint64_t hash, const json_t * in);
+	void (*left)(void * arg, uint64_t hash);
 	void * arg;
+	int is_part;            /* it reads one of several parts: refused, that is
+	                           left out */
 	/* Go on by the service's tokens; that of each part is asked of ${cursors}, and
 	 * told. */
 	int by_token;

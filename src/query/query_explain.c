@@ -12,7 +12,7 @@
 #include "target/elastic_search.h"
 
 enum { C_ENTITY, C_REQUEST, C_PUSHED, C_LOCAL, C_ORDER, C_LIMIT, C_CALLS, C_CACHE,
-	C_COUNT };
+	C_LIST, C_COUNT };
 
 /* The parts of one row. */
 struct line {
@@ -204,6 +204,9 @@ fill(struct query_live * v, const struct query_choice * ch,
 	say_calls(ch, before, p, &l->text[C_CALLS]);
 	if (v->q->opts.conn != NULL && s->known && !en->is_index)
 		age = reader_cached(v->q->opts.conn, p);
+	/* Which of several it is; without a word of its own the request says it. */
+	if (p->list->name != p->list->url && !en->is_index)
+		buf_adds(&l->text[C_LIST], p->list->name);
 	if (age >= 0)
 		buf_addf(&l->text[C_CACHE], "fresh, %lld s old",
 		    (long long)(age / 1000));
@@ -255,9 +258,9 @@ int
 query_explain(struct query * q, struct err * e)
 {
 	static const char * const names[C_COUNT] = { "entity", "request",
-	    "pushed", "local", "order", "limit", "calls", "cache" };
+	    "pushed", "local", "order", "limit", "calls", "cache", "list" };
 	static const char * const types[C_COUNT] = { "TEXT", "TEXT", "TEXT",
-	    "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
+	    "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT" };
 	size_t scan[QUERY_MAX_TABLES], i;
 	const char * before = NULL;
 	int n = 0, rc = 0;

@@ -66,9 +66,12 @@ runner_free(struct runner * r)
 	free(r->sorted);
 	loop_timer_free(r->status_timer);
 	loop_timer_free(r->poll_timer);
+	free(r->mark);
+	free(r->next_mark);
 	loop_timer_free(r->slice_timer);
 	json_decref(r->list);
 	json_decref(r->names);
+	json_decref(r->asked);
 	loop_timer_free(r->load_timer);
 	loop_timer_free(r->refit_timer);
 	free(r->refit_after);

@@ -48,6 +48,16 @@ void runner_load(struct runner * r, runner_cb * cb, void * arg);
  * as is done every second where it is shared, and take them over. */
 void runner_look(struct runner * r);
 
+/**
+ * runner_look_now(r): Look at once for what other daemons changed, if it must be
+ * behind a look that is under way; its number.
+ * runner_on_looked(r, cb, arg): Call when one is over, whatever came of it; NULL ends
+ * it.
+ */
+uint64_t runner_look_now(struct runner * r);
+void runner_on_looked(struct runner * r, void (*cb)(void * arg, uint64_t no),
+    void * arg);
+
 /** runner_load_later(r, cb, arg): The same after a second: for a shared state
  * that was away. */
 void runner_load_later(struct runner * r, runner_cb * cb, void * arg);
@@ -124,6 +134,8 @@ struct runner_brief {
 	const char * status;       /* connected, error, disabled, pending */
 	const char * sync;         /* the id of its sync, or NULL: the rest is 0 */
 	const char * target_database, * target_table;
+	const char * node;         /* that runs it, or NULL */
+	int is_elsewhere;          /* and that is another one */
 	int64_t schedule_ms;
 	int64_t last_run_at, last_success_at; /* ms since 1970, 0: never */
 	int64_t last_rows;
@@ -138,6 +150,12 @@ struct runner_brief {
 size_t runner_each(const struct runner * r, const char * after, size_t n,
     int (*cb)(void * arg, const struct runner_brief * b), void * arg,
     const char ** last);
+
+#define RUNNER_WHERE 128
+/** runner_on_where(r, cb, arg): ${cb} says in ${out} what people need to find that
+ * node; without one it is the node's id.  NULL ends it. */
+void runner_on_where(struct runner * r, void (*cb)(void * arg,
+    const char * node, char out[RUNNER_WHERE]), void * arg);
 
 /** runner_note(r, name, e): A statement just asked ${name}'s service: what came of
  * it (NULL: it went well) is its status, unless it has a schedule, whose runs

@@ -83,6 +83,27 @@ err_misfit(const struct job * j, struct err * e)
 	    j->disabled_reason));
 }
 
+void
+runner_on_where(struct runner * r, void (*cb)(void *, const char *, char *),
+    void * arg)
+{
+	r->where = cb;
+	r->where_arg = arg;
+}
+
+static void
+err_not_here(const struct job * j, struct err * e)
+{
+	const struct runner * r = j->runner;
+	char where[RUNNER_WHERE];
+
+	snprintf(where, sizeof(where), "%s", j->node);
+	if (r->where != NULL)
+		r->where(r->where_arg, j->node, where);
+	err_set(e, ERR_CONFIG, "not_here", "%s runs on node %s, which holds its "
+	    "target; trigger it there", j->c->name, where);
+}
+
 /* Write the record as it is to be. */
 static void
 switch_to(struct op * op, const char * reason)
@@ -161,9 +182,7 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 		err_set(&op->e, ERR_CONFIG, "no_sync", "%s has no target to "
 		    "write to: set target_table and schedule_ms", j->c->name);
 	else if (!j->mine)
-		err_set(&op->e, ERR_CONFIG, "not_here", "%s runs on node %s, "
-		    "which holds its target; trigger it there", j->c->name,
-		    j->node);
+		err_not_here(j, &op->e);
 	else
 		runner_fire(j, 1);
 	runner_op_soon(op);
@@ -218,6 +237,28 @@ test_link(struct runner * r, struct test * t)
 	r->tests = t;
 }
 
+/* What the test found is the connector's status. */
+static void
+test_over(struct test * t)
+{
+	struct op * op = t->op;
+	const json_t * f = json_object_get(op->answer, "error");
+	const char * cls = json_str(f, "class"), * code = json_str(f, "code");
+	const char * msg = json_str(f, "message");
+	struct err e;
+
+	/* Over before anybody is told, who may stop the runner. */
+	test_free(t);
+	if (json_is_true(json_object_get(op->answer, "ok"))) {
+		runner_note(op->r, op->job->c->name, NULL);
+	} else if (cls != NULL && code != NULL && msg != NULL) {
+		err_set(&e, *cls == 't' ? ERR_TRANSIENT : *cls == 'p' ?
+		    ERR_PERMANENT : ERR_CONFIG, code, "%s", msg);
+		runner_note(op->r, op->job->c->name, &e);
+	}
+	runner_op_finish(op, NULL);
+}
+
 static void
 on_test(void * arg, struct sample_page * page, const struct err * e)
 {
@@ -232,9 +273,7 @@ on_test(void * arg, struct sample_page * page, const struct err * e)
 		op->answer = json_pack("{s:b, s:f, s:{s:s, s:s, s:s}}",
 		    "ok", 0, "latency_ms", ms, "error", "class",
 		    err_class_name(e->cls), "code", e->code, "message", e->msg);
-	/* Over before anybody is told, who may stop the runner. */
-	test_free(t);
-	runner_op_finish(op, NULL);
+	test_over(t);
 }
 
 static void
@@ -244,8 +283,7 @@ on_probe(void * arg, const json_t * answer)
 	struct op * op = t->op;
 
 	op->answer = json_incref((json_t *)(uintptr_t)answer);
-	test_free(t);
-	runner_op_finish(op, NULL);
+	test_over(t);
 }
 
 /* A request of its own: the connector may be dropped meanwhile. */

@@ -42,15 +42,30 @@ struct runner {
 	/* Looking for what other daemons changed. */
 	void (*changed)(void * arg, int lost); /* or NULL */
 	void * changed_arg;
+	void (*where)(void * arg, const char * node, char * out); /* or NULL */
+	void * where_arg;
+	void (*looked)(void * arg, uint64_t no); /* or NULL */
+	void * looked_arg;
+	uint64_t look_no;      /* of the last look that began */
+	int look_again;        /* when the one under way is over */
+	int look_net;          /* also where the counter says nothing */
+	int look_all;          /* whatever the state says that changed */
 	struct loop_timer * poll_timer;
 	json_int_t generation; /* -1: look again */
-	json_int_t seen;       /* the last generation compared with */
+	json_int_t seen;       /* the last generation compared with, */
+	char * mark;           /* and what the state calls it; NULL: not known */
+	char * next_mark;      /* of the comparing under way */
 	int polling;
 	struct loop_timer * slice_timer; /* for what is too much for a turn: */
 	unsigned polls;        /* so far */
-	size_t ask_next;       /* whose status is asked for next, ... */
+	int asking;            /* for statuses, */
+	size_t ask_next;       /* whose is next, ... */
 	json_t * list;         /* ... and what the state holds, NULL: not now, */
 	json_t * names;        /* the names in it so far */
+	json_t * asked;        /* those asked for; NULL: all.  Then names has those */
+	size_t asked_left;     /* that are gone, and whose they were; */
+	int asked_failed;      /* not all answered */
+	int skipped;           /* some could not be compared now */
 	size_t list_next;      /* and what is compared next */
 	uint64_t changes;      /* of our own, so far */
 	uint64_t list_changes; /* when the last list was asked for */
@@ -144,6 +159,9 @@ int runner_is_shared(const struct runner * r);
 struct job * runner_make(struct runner * r, const json_t * rec);
 struct job * runner_adopt(struct runner * r, const json_t * rec);
 
+/** runner_is_run_here(j): Whether its status is what our own runs make it. */
+int runner_is_run_here(const struct job * j);
+
 /** runner_of_record(r, rec): The job of that record's name, or NULL. */
 struct job * runner_of_record(const struct runner * r, const json_t * rec);
 
@@ -157,7 +175,25 @@ int runner_ask_status(struct runner * r, const struct job * j, int is_load);
  * over to those that changed; thousands of them a slice at a time. */
 void runner_refit(struct runner * r);
 
+/* runner_compare.c */
+
+/** runner_compare(r, changed): Take over what differs of those (NULL: of all);
+ * ends by runner_look_end().  runner_compare_more(r): A slice of it, and whether
+ * there are more. */
+void runner_compare(struct runner * r, const json_t * changed);
+int runner_compare_more(struct runner * r);
+
 /* runner_poll.c */
+
+/** runner_compare_soon(r): Have runner_compare_more called till it is done. */
+void runner_compare_soon(struct runner * r);
+
+/** runner_is_lost(r, gen): Whether what we know was forgotten there. */
+int runner_is_lost(const struct runner * r, json_int_t gen);
+
+/** runner_look_end(r): A look at what others changed is over. */
+void runner_look_end(struct runner * r);
+
 
 /** runner_poll_start(r): Begin looking for other daemons' changes. */
 void runner_poll_start(struct runner * r);

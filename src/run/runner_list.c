@@ -38,6 +38,8 @@ brief(const struct job * j, struct runner_brief * b)
 	b->sync = j->sync;
 	b->target_database = j->target_database;
 	b->target_table = j->target_table;
+	b->node = j->node;
+	b->is_elsewhere = !j->mine && j->node != NULL;
 	b->schedule_ms = j->schedule_ms;
 }
 
@@ -63,12 +65,21 @@ void
 runner_note(struct runner * r, const char * name, const struct err * e)
 {
 	struct job * j = runner_find(r, name);
+	int changed;
 
 	if (j == NULL || j->misfit != NULL || j->schedule_ms > 0)
 		return;
+	if (e == NULL)
+		changed = j->last_success_at == 0 || j->last_error != NULL;
+	else
+		changed = j->last_error == NULL ||
+		    strcmp(j->error_code, e->code) != 0;
 	job_set_error(j, e);
 	j->last_run_at = clock_wall_ms();
 	if (e == NULL)
 		j->last_success_at = j->last_run_at;
-	runner_dirty(j, 0);
+	if (changed)
+		runner_event(j, e == NULL ? "connected" : "error",
+		    j->last_error);
+	runner_dirty(j, changed);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Words after which no operator can come, or which no operand begins with. */
 static const char * const reserved[] = {
@@ -109,15 +110,116 @@ put_name(const struct token_list * list, const struct sql_name * nm,
 	*at = ed->in + ed->in_len;
 }
 
+/* ---- the name of a target before a column: gh-issues.number ---- */
+
+static int
+is_adjacent(const struct token_list * list, size_t i)
+{
+	return (i + 1 < list->n && list->t[i].off + list->t[i].len ==
+	    list->t[i + 1].off);
+}
+
+/* Whether columns are told by the name itself: it was given no other. */
+static int
+is_bare(const struct token_list * list, const struct sql_name * nm)
+{
+	size_t i = nm->last + 1;
+
+	if (!nm->merged || *nm->schema != '\0')
+		return (0);
+	if (i >= list->n)
+		return (1);
+	return (list->t[i].kind == TOKEN_OP || list->t[i].kind == TOKEN_SEMI ||
+	    (list->t[i].kind == TOKEN_ID && is_reserved(list, i) &&
+	    !token_is(list, i, "as")));
+}
+
+/* The last token of the name ${nm} that stands at token ${i} before a column; 0:
+ * it does not.  What is glued to something before it is arithmetic. */
+static size_t
+qualifier(const struct token_list * list, const struct sql_name * nm, size_t i)
+{
+	size_t off = list->t[i].off, j = i, n;
+	const struct token * last = &list->t[nm->last];
+
+	n = last->off + last->len - list->t[nm->first].off;
+	if ((i > 0 && is_adjacent(list, i - 1) && (list->t[i - 1].kind !=
+	    TOKEN_OP || token_is(list, i - 1, "-") ||
+	    token_is(list, i - 1, "."))) || list->len - off < n ||
+	    strncasecmp(list->sql + off, list->sql + list->t[nm->first].off, n))
+		return (0);
+	while (j < list->n && list->t[j].off + list->t[j].len < off + n)
+		j++;
+	if (j + 2 >= list->n || list->t[j].off + list->t[j].len != off + n ||
+	    !is_adjacent(list, j) || !token_is(list, j + 1, ".") ||
+	    !is_adjacent(list, j + 1))
+		return (0);
+	return (list->t[j + 2].kind == TOKEN_ID || list->t[j + 2].kind ==
+	    TOKEN_QUOTED || token_is(list, j + 2, "*") ? j : 0);
+}
+
+/* Those that may stand so; more than a few need names of their own. */
+struct bare {
+	const struct sql_name * v[32];
+	size_t n;
+};
+
+static void
+find_bare(const struct token_list * list, const struct sql_names * names,
+    struct bare * b)
+{
+	size_t k;
+
+	for (b->n = k = 0; k < names->n; k++)
+		if (b->n < sizeof(b->v) / sizeof(b->v[0]) &&
+		    is_bare(list, &names->v[k]))
+			b->v[b->n++] = &names->v[k];
+	/* Quotes mean something else within an object, and there is none in a
+	 * SELECT. */
+	for (k = 0; k < list->n && b->n > 0; k++)
+		if (token_is(list, k, "{"))
+			b->n = 0;
+}
+
+static int
+find_qualifier(const struct token_list * list, const struct bare * b, size_t i,
+    struct sql_name * found)
+{
+	size_t k;
+
+	for (k = 0; k < b->n && list->t[i].kind == TOKEN_ID; k++) {
+		if ((found->last = qualifier(list, b->v[k], i)) == 0)
+			continue;
+		found->first = i;
+		return (1);
+	}
+	return (0);
+}
+
+static size_t
+count_qualifiers(const struct token_list * list, const struct bare * b)
+{
+	struct sql_name found;
+	size_t i, n = 0;
+
+	for (i = 0; i < list->n && b->n > 0; i++)
+		n += (size_t)find_qualifier(list, b, i, &found);
+	return (n);
+}
+
 int
 sql_rewrite(const struct token_list * list, const struct sql_names * names,
     struct sql_rewrite * rw, struct err * e)
 {
-	size_t i, k = 0, at = 0;
+	size_t i, k = 0, at = 0, n;
+	struct sql_name found;
+	struct bare bare;
 
 	memset(rw, 0, sizeof(*rw));
-	rw->sql.max = list->len + 3 * names->n + 1;
-	if ((rw->edits = calloc(names->n + 1, sizeof(*rw->edits))) == NULL ||
+	find_bare(list, names, &bare);
+	n = names->n + count_qualifiers(list, &bare);
+	rw->sql.max = list->len + 3 * n + 1;
+	if ((rw->edits = calloc(n + 1, sizeof(*rw->edits))) == NULL ||
 	    buf_reserve(&rw->sql, rw->sql.max))
 		goto nomem;
 	for (i = 0; i < list->n; i++) {
@@ -127,6 +229,9 @@ sql_rewrite(const struct token_list * list, const struct sql_names * names,
 		if (k < names->n && names->v[k].first == i) {
 			put_name(list, &names->v[k], rw, &at);
 			i = names->v[k].last;
+		} else if (find_qualifier(list, &bare, i, &found)) {
+			put_name(list, &found, rw, &at);
+			i = found.last;
 		} else if (is_contains(list, i)) {
 			buf_add(&rw->sql, list->sql + at, list->t[i].off - at);
 			buf_adds(&rw->sql, "MATCH   ");

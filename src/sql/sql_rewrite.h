@@ -23,8 +23,8 @@ struct sql_rewrite {
 
 /**
  * sql_rewrite(list, names, rw, e):
- * Write ${list}'s text as SQLite reads it: merged names (sql_names.h) quoted, and
- * the operator CONTAINS as MATCH in the same width.  Tokens are replaced, so
+ * Write ${list}'s text as SQLite reads it: merged names (sql_names.h) quoted, also
+ * before a column where they were given no other (my-cache.id), and the operator CONTAINS as MATCH in the same width.  Tokens are replaced, so
  * strings, comments and names that happen to be called contains stay.
  */
 int sql_rewrite(const struct token_list * list, const struct sql_names * names,

@@ -25,6 +25,7 @@ typedef void state_cb(void * arg, json_t * v, const struct err * e);
 
 #define STATE_UNREADABLE "unreadable"
 #define STATE_ACTIONS 10000
+#define STATE_CHANGES 512
 #define STATE_ACTION_MS (INT64_C(30) * 86400000)
 
 /* A claim of one run.  fence > 0 when granted; fences of one sync only grow. */
@@ -62,6 +63,16 @@ struct state_ops {
 	/* A JSON integer that changes whenever any record did: for noticing
 	 * what other daemons changed. */
 	void (*generation)(struct state *, state_cb * cb, void * arg);
+	/*
+	 * What changed since ${mark}, the "mark" of an earlier answer (NULL or "":
+	 * none): {"generation": n, "mark": s, "changed": [[kind, name], ...]}, each
+	 * as often as it changed.  Without "changed" that is not known (too much, or
+	 * the state is not the one of then): whoever asks reads all.
+	 * In Redis: the list moltler:changes, the last STATE_CHANGES of
+	 * "<generation> <token> <kind> <name>".
+	 */
+	void (*changes)(struct state *, const char * mark, state_cb * cb,
+	    void * arg);
 
 	/*
 	 * Status of a connector: moltler:status:<name>.  status_put merges the

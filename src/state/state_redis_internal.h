@@ -105,7 +105,9 @@ void state_redis_record_get(struct state *, const char *, const char *,
     state_cb *, void *);
 void state_redis_record_del(struct state *, const char *, const char *,
     state_cb *, void *);
-void state_redis_record_generation(struct state *, state_cb *, void *);
+void state_redis_changes_generation(struct state *, state_cb *, void *);
+void state_redis_changes_since(struct state *, const char *, state_cb *,
+    void *);
 void state_redis_list_records(struct state *, const char *, state_cb *,
     void *);
 void state_redis_list_actions(struct state *, const char *, int, state_cb *,

@@ -4,21 +4,29 @@
 
 #include "state/state_redis_internal.h"
 
+/* KEYS[3] is the generation, KEYS[4] what changed; ARGV[1] the name, ARGV[2] what
+ * stands of it there.  Both in one step: a gap tells of who does not write it. */
+#define NOTE_CHANGE \
+    "redis.call('RPUSH', KEYS[4], redis.call('INCR', KEYS[3]) .. ARGV[2]) " \
+    "redis.call('LTRIM', KEYS[4], " STRING(-STATE_CHANGES) ", -1) "
+#define STRING(x) STRING_OF(x)
+#define STRING_OF(x) #x
+
 static const char put_script[] =
-    "if ARGV[2] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then"
+    "if ARGV[3] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then"
     " return 0 end "
     "redis.call('DEL', KEYS[1]) "
-    "for i = 3, #ARGV, 2 do"
+    "for i = 4, #ARGV, 2 do"
     " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end "
     "redis.call('SADD', KEYS[2], ARGV[1]) "
-    "redis.call('INCR', KEYS[3]) "
+    NOTE_CHANGE
     "return 1";
 
 static const char del_script[] =
     "redis.call('DEL', KEYS[1]) "
     "redis.call('SREM', KEYS[2], ARGV[1]) "
-    "redis.call('INCR', KEYS[3]) "
-    "for i = 4, #KEYS do redis.call('DEL', KEYS[i]) end "
+    NOTE_CHANGE
+    "for i = 5, #KEYS do redis.call('DEL', KEYS[i]) end "
     "return 1";
 
 static const char cursor_script[] =
@@ -73,6 +81,15 @@ add_record_keys(struct state_redis_args * A, const char * kind,
 	state_redis_args_addf(A, "moltler:%s:%s", kind, name);
 	state_redis_args_addf(A, "moltler:%ss", kind);
 	state_redis_args_adds(A, "moltler:generation");
+	state_redis_args_adds(A, "moltler:changes");
+}
+
+static void
+add_record_name(struct state_redis * S, const char * kind, const char * name)
+{
+	state_redis_args_adds(&S->args, name);
+	state_redis_args_addf(&S->args, " %s%08x %s %s", S->secret, S->nonce++,
+	    kind, name);
 }
 
 void
@@ -86,10 +103,10 @@ state_redis_record_put(struct state * state, const char * kind,
 
 	remember_name(d, must_be_new ? kind : NULL, name);
 	add_record_keys(A, kind, name);
-	state_redis_args_adds(A, name);
+	add_record_name(S, kind, name);
 	state_redis_args_adds(A, must_be_new ? "1" : "0");
 	state_redis_hash_put(A, rec, 1, 1);
-	state_redis_args_script(S, d, on_put, put_script, 3);
+	state_redis_args_script(S, d, on_put, put_script, 4);
 }
 
 void
@@ -99,23 +116,23 @@ state_redis_record_del(struct state * state, const char * kind,
 	struct state_redis * S = (struct state_redis *)(void *)state;
 	struct state_done * d = state_done_new(&S->dones, cb, arg);
 	struct state_redis_args * A = &S->args;
-	int nkeys = 3;
+	int nkeys = 4;
 
 	add_record_keys(A, kind, name);
 	if (strcmp(kind, "connector") == 0) {
 		state_pend_forget(&S->pend, name);
 		state_redis_args_addf(A, "moltler:status:%s", name);
 		state_redis_args_addf(A, "moltler:events:%s", name);
-		nkeys = 5;
+		nkeys = 6;
 	} else if (strcmp(kind, "sync") == 0) {
 		state_pend_forget(&S->pend, name);
 		state_redis_args_addf(A, "moltler:cursor:%s", name);
 		state_redis_args_addf(A, "moltler:status:%s", name);
 		state_redis_args_addf(A, "moltler:events:%s", name);
 		state_redis_args_addf(A, "moltler:parts:%s", name);
-		nkeys = 7;
+		nkeys = 8;
 	}
-	state_redis_args_adds(A, name);
+	add_record_name(S, kind, name);
 	state_redis_args_script(S, d, state_redis_args_ok, del_script, nkeys);
 }
 
@@ -235,35 +252,4 @@ state_redis_parts_put(struct state * state, const char * sync,
 	}
 	add_parts(A, parts);
 	state_redis_args_script(S, d, on_cursor, cursor_script, 2);
-}
-
-static void
-on_generation(void * arg, const struct redis_reply * r, const struct err * e)
-{
-	struct state_done * d = arg;
-	json_int_t v = 0;
-	size_t i;
-
-	if (e != NULL) {
-		state_done_now(d, NULL, 0, e);
-		return;
-	}
-	if (r->type == REDIS_STR)
-		for (i = 0; i < r->len && i < 18 && r->s[i] >= '0' &&
-		    r->s[i] <= '9'; i++)
-			v = v * 10 + (r->s[i] - '0');
-	state_done_now(d, json_integer(v), 0, NULL);
-}
-
-void
-state_redis_record_generation(struct state * state, state_cb * cb,
-    void * arg)
-{
-	struct state_redis * S = (struct state_redis *)(void *)state;
-
-	state_redis_args_begin(&S->args);
-	state_redis_args_adds(&S->args, "GET");
-	state_redis_args_adds(&S->args, "moltler:generation");
-	state_redis_args_send(S, state_done_new(&S->dones, cb, arg),
-	    on_generation);
 }

@@ -50,6 +50,7 @@ static const struct state_ops ops = {
 	.list = state_sqlite_record_list,
 	.del = state_sqlite_record_del,
 	.generation = state_sqlite_record_generation,
+	.changes = state_sqlite_record_changes,
 	.status_put = state_sqlite_status_put,
 	.status_get = state_sqlite_status_get,
 	.event_add = state_sqlite_status_event_add,

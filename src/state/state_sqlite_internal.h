@@ -121,6 +121,8 @@ void state_sqlite_record_list(struct state *, const char *, state_cb *,
 void state_sqlite_record_del(struct state *, const char *, const char *,
     state_cb *, void *);
 void state_sqlite_record_generation(struct state *, state_cb *, void *);
+void state_sqlite_record_changes(struct state *, const char *, state_cb *,
+    void *);
 
 void state_sqlite_action_put(struct state *, const char *, const json_t *, int,
     state_cb *, void *);

@@ -71,10 +71,11 @@ struct stmt_run {
 	int (*more)(struct stmt_run * r);
 
 	struct soon soon;
+	struct syncs_look look;        /* for what others changed */
 	struct err why;                /* it ends soon by this */
 	unsigned pending;              /* callbacks still to come */
-	unsigned started : 1, columns_out : 1, paused : 1, cancelled : 1,
-	    done : 1;
+	unsigned looked : 1, started : 1, columns_out : 1, paused : 1,
+	    cancelled : 1, done : 1;
 };
 
 /**
@@ -111,6 +112,11 @@ void stmt_rows_free(struct stmt_run * r);
 /** stmt_more(r): The rows that r->more could not give at once are there, or it
  * now knows that there are none. */
 void stmt_more(struct stmt_run * r);
+
+/** stmt_again(r): Something that it names is not known here: have it started once
+ * more when what other daemons changed is known; 0: that was done already, or there
+ * are none. */
+int stmt_again(struct stmt_run * r) MUST_CHECK;
 
 /** stmt_fail_soon(r, e): Fail from the loop's own stack, not from here. */
 void stmt_fail_soon(struct stmt_run * r, const struct err * e);

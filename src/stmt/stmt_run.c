@@ -41,6 +41,7 @@ run_free(struct stmt_run * r)
 	if (r->entry->free != NULL)
 		r->entry->free(r);
 	loop_soon_cancel(r->env->loop, &r->soon);
+	syncs_look_cancel(&r->look);
 	stmt_rows_free(r);
 	free(r);
 }
@@ -111,6 +112,46 @@ stmt_back(struct stmt_run * r)
 
 /* ---- begin, go on, end ---- */
 
+static void on_soon(void * arg);
+
+static void
+on_looked(void * arg)
+{
+	struct stmt_run * r = arg;
+
+	loop_soon(r->env->loop, &r->soon, on_soon, r);
+}
+
+/* What was changed a moment ago by way of another daemon counts here.  SELECT and
+ * its kin do not wait for a state that may be slow: only where they know no table of
+ * that name. */
+static int
+is_to_look(const struct stmt_run * r)
+{
+	return (!r->looked && r->ast->kind != AST_SELECT &&
+	    r->ast->kind != AST_EXPLAIN && r->ast->kind != AST_BLOCK);
+}
+
+static int
+look(struct stmt_run * r)
+{
+	r->looked = 1;
+	return (syncs_look(r->env->syncs, &r->look, on_looked, r));
+}
+
+int
+stmt_again(struct stmt_run * r)
+{
+	if (r->looked || r->cancelled || r->columns_out || !look(r))
+		return (0);
+	if (r->entry->free != NULL)
+		r->entry->free(r);
+	r->own = NULL;
+	r->started = 0;
+	memset(&r->st, 0, sizeof(r->st));
+	return (1);
+}
+
 static void
 on_soon(void * arg)
 {
@@ -118,6 +159,8 @@ on_soon(void * arg)
 	struct err e;
 
 	if (!r->started && !r->cancelled) {
+		if (is_to_look(r) && look(r))
+			return;
 		r->started = 1;
 		/* Elsewhere it would be an empty text, and that be sent. */
 		if (r->ast->uses_error && r->ast->kind != AST_SELECT &&

@@ -77,6 +77,9 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	struct select * s = arg;
 
 	s->query = NULL;
+	if (e != NULL && strcmp(e->code, "no_table") == 0 &&
+	    stmt_again(s->run))
+		return;
 	s->run->st = *st;
 	note(s, st, e);
 	if (e == NULL)

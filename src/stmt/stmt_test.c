@@ -3,27 +3,6 @@
 
 /* TEST CONNECTOR n: one cheap authenticated call. */
 
-/* What the test found is the connector's status. */
-static void
-note(struct stmt_run * r, const json_t * v)
-{
-	const json_t * f = json_object_get(v, "error");
-	struct err e;
-	const char * cls = json_str(f, "class");
-
-	if (json_is_true(json_object_get(v, "ok"))) {
-		runner_note(r->env->runner, r->ast->name.s, NULL);
-		return;
-	}
-	if (cls == NULL || json_str(f, "code") == NULL ||
-	    json_str(f, "message") == NULL)
-		return;
-	err_set(&e, *cls == 't' ? ERR_TRANSIENT : *cls == 'p' ? ERR_PERMANENT :
-	    ERR_CONFIG, json_str(f, "code"), "%s", json_str(f, "message"));
-	if (stmt_class_is_service(&e))
-		runner_note(r->env->runner, r->ast->name.s, &e);
-}
-
 static json_t *
 get(const json_t * v, const char * a, const char * b)
 {
@@ -45,7 +24,6 @@ on_tested(void * arg, json_t * v, const struct err * e)
 		stmt_fail(r, e);
 		return;
 	}
-	note(r, v);
 	r->st.not_ok = !json_is_true(json_object_get(v, "ok"));
 	stmt_answer(r, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "connector", r->ast->name.s,

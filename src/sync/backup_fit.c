@@ -155,6 +155,7 @@ fit_one(struct backup_wait * w, enum backup_kind kind, const char * name,
 	    json_object_get(doc->records[BACKUP_CURSOR], name) == NULL)
 		return;
 	json_object_del(doc->records[BACKUP_CURSOR], name);
+	json_object_del(doc->records[BACKUP_PART], name);
 	note(w->answer, "cursors_left", name);
 }
 

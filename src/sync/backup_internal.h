@@ -34,6 +34,8 @@ struct backup_call {
 	struct backup_wait * w;
 	const char * id;       /* the list's, or the document's */
 	int64_t bucket, fence; /* what it is written under */
+	json_t * rows;         /* of its parts, in the document, or NULL; */
+	void * row;            /* and which is to be written next */
 };
 
 /* One backup that is made, or put back. */
@@ -57,7 +59,12 @@ struct backup_wait {
 	/* making */
 	json_int_t generation;
 	int tries;
-	json_t * lists[BACKUP_KINDS]; /* arrays; of cursors: id -> cursor */
+	json_t * lists[BACKUP_KINDS]; /* arrays; of cursors: id -> cursor; of parts:
+	                                 id -> {row's key -> row} */
+	size_t part_bytes;     /* about so many do they take */
+	void * part_sync;      /* whose are written, and which is next: */
+	const char ** names;   /* restoring: of the kind being put */
+	size_t nnames;
 	struct backup_text_out * out;
 	enum backup_kind kind; /* which is written */
 
@@ -66,8 +73,6 @@ struct backup_wait {
 	json_t * have[BACKUP_KINDS];  /* name -> true */
 	json_t * nodes;        /* those that live */
 	json_t * answer;
-	const char ** names;   /* of the kind being put */
-	size_t nnames;
 	size_t written, replaced;
 };
 

@@ -1,9 +1,11 @@
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/rfc3339.h"
 #include "sync/backup_internal.h"
 
@@ -13,6 +15,9 @@
  * that is older than its sync only leads to rows being read again.)
  */
 #define MAX_TRIES 10
+/* What parts may take of a backup, and what a line of them is without its texts. */
+#define PARTS_MAX (BACKUP_MAX / 4)
+#define LINE 100
 
 static void
 on_generation(void * arg, json_t * v, const struct err * e)
@@ -66,17 +71,74 @@ list(struct backup_wait * w, enum backup_kind kind)
 
 /* ---- cursors ---- */
 
+/* Whether each part of one of its entities goes on by its own. */
+static int
+has_parts(const json_t * cursor)
+{
+	const char * name;
+	json_t * leg;
+
+	json_object_foreach((json_t *)(uintptr_t)cursor, name, leg)
+		if (json_object_get(leg, "gen") != NULL)
+			return (1);
+	return (0);
+}
+
+/* About how long they are as lines. */
+static size_t
+size_of(const char * id, const json_t * rows)
+{
+	size_t n = 0;
+	const char * key;
+	json_t * row;
+
+	json_object_foreach((json_t *)(uintptr_t)rows, key, row)
+		n += LINE + strlen(id) + strlen(key) + json_string_length(
+		    json_object_get(row, "t")) + 20 * json_array_size(
+		    json_object_get(row, "ids"));
+	return (n);
+}
+
+/* Without them all parts are read whole once: that is better than no backup. */
+static void
+on_parts(void * arg, json_t * v, const struct err * e)
+{
+	struct backup_call * c = arg;
+	struct backup_wait * w = c->w;
+	size_t n;
+
+	if (backup_answered(w, e))
+		return;
+	n = size_of(c->id, v);
+	if (w->part_bytes + n > PARTS_MAX)
+		log_event(LOG_WARN, "backup_without_parts", LOG_S("sync", c->id),
+		    LOG_I("parts", json_object_size(v)));
+	else if (json_object_size(v) > 0 && json_object_set_new(
+	    w->lists[BACKUP_PART], c->id, json_copy(v)))
+		err_nomem(&w->e, "a backup");
+	else
+		w->part_bytes += n;
+	if (w->waiting == 0)
+		backup_turn(w);
+}
+
 static void
 on_cursor(void * arg, json_t * v, const struct err * e)
 {
 	struct backup_call * c = arg;
 	struct backup_wait * w = c->w;
+	struct state * state = w->B->o.state;
 
 	if (backup_answered(w, e))
 		return;
 	if (json_is_object(v) && json_object_set_new(w->lists[BACKUP_CURSOR],
 	    c->id, json_deep_copy(v)))
 		err_nomem(&w->e, "a backup");
+	/* They may say more than the cursor: then their part goes on there. */
+	else if (has_parts(v)) {
+		w->waiting++;
+		state->ops->parts_get(state, c->id, on_parts, c);
+	}
 	if (w->waiting == 0)
 		backup_turn(w);
 }
@@ -90,7 +152,12 @@ ask_cursors(struct backup_wait * w)
 
 	if (w->at == 0) {
 		json_decref(w->lists[BACKUP_CURSOR]);
-		if ((w->lists[BACKUP_CURSOR] = json_object()) == NULL)
+		json_decref(w->lists[BACKUP_PART]);
+		w->lists[BACKUP_CURSOR] = json_object();
+		w->lists[BACKUP_PART] = json_object();
+		w->part_bytes = 0;
+		if (w->lists[BACKUP_CURSOR] == NULL ||
+		    w->lists[BACKUP_PART] == NULL)
 			err_nomem(&w->e, "a backup");
 	}
 	while (w->waiting < BACKUP_WINDOW && w->e.code[0] == '\0' &&
@@ -134,17 +201,22 @@ take_key_check(struct backup_wait * w)
 static json_t *
 header(struct backup_wait * w)
 {
-	json_t * check = take_key_check(w), * o;
+	json_t * check = take_key_check(w), * o, * rows;
+	json_int_t parts = 0;
 	char ts[RFC3339_LEN];
+	const char * id;
 
+	json_object_foreach(w->lists[BACKUP_PART], id, rows)
+		parts += (json_int_t)json_object_size(rows);
 	rfc3339_format(clock_wall_ms(), ts);
-	o = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I}}",
+	o = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}}",
 	    "made_at", ts, "made_by", "moltler " PACKAGE_VERSION,
 	    "node", w->B->o.node, "state", w->B->o.state->ops->name, "counts",
 	    "connector",
 	    (json_int_t)json_array_size(w->lists[BACKUP_CONNECTOR]),
 	    "sync", (json_int_t)json_array_size(w->lists[BACKUP_SYNC]),
 	    "cursor", (json_int_t)json_object_size(w->lists[BACKUP_CURSOR]),
+	    "part", parts,
 	    "secret", (json_int_t)json_array_size(w->lists[BACKUP_SECRET]));
 	if (check != NULL && json_array_size(w->lists[BACKUP_SECRET]) > 0)
 		json_object_set(o, "key_check", check);
@@ -160,6 +232,57 @@ write_cursors(struct backup_wait * w)
 
 	json_object_foreach(w->lists[BACKUP_CURSOR], id, v)
 		backup_text_add(w->out, BACKUP_CURSOR, id, v);
+}
+
+static int
+by_name(const void * a, const void * b)
+{
+	return (strcmp(*(const char * const *)a, *(const char * const *)b));
+}
+
+/* In order: of a hash in Redis they come in any. */
+static int
+sort_rows(struct backup_wait * w)
+{
+	json_t * rows = json_object_iter_value(w->part_sync), * row;
+	const char * key;
+
+	free(w->names);
+	w->nnames = 0;
+	w->names = calloc(json_object_size(rows) + 1, sizeof(*w->names));
+	if (w->names == NULL)
+		return (err_nomem(&w->e, "a backup"));
+	json_object_foreach(rows, key, row)
+		w->names[w->nnames++] = key;
+	qsort(w->names, w->nnames, sizeof(*w->names), by_name);
+	return (0);
+}
+
+/* A slice of the rows of parts; whether these were all. */
+static int
+write_parts(struct backup_wait * w)
+{
+	json_t * all = w->lists[BACKUP_PART];
+	size_t left = BACKUP_SLICE;
+
+	if (w->part_sync == NULL)
+		w->part_sync = json_object_iter(all);
+	while (w->part_sync != NULL && left > 0) {
+		if (w->names == NULL && sort_rows(w))
+			return (0);
+		for (; w->at < w->nnames && left > 0; w->at++, left--)
+			backup_text_add_part(w->out, json_object_iter_key(
+			    w->part_sync), w->names[w->at], json_object_get(
+			    json_object_iter_value(w->part_sync),
+			    w->names[w->at]));
+		if (w->at < w->nnames)
+			return (0);
+		free(w->names);
+		w->names = NULL;
+		w->at = 0;
+		w->part_sync = json_object_iter_next(all, w->part_sync);
+	}
+	return (w->part_sync == NULL);
 }
 
 /* A slice of the records of one kind after the other. */
@@ -181,6 +304,11 @@ write_some(struct backup_wait * w)
 			return;
 		}
 		w->kind = BACKUP_SECRET;
+	}
+	if (w->kind == BACKUP_PART) {
+		w->kind += write_parts(w) != 0;
+		backup_turn(w);
+		return;
 	}
 	a = w->lists[w->kind];
 	key = w->kind == BACKUP_SYNC ? "id" : "name";

@@ -13,6 +13,8 @@
  */
 
 #define CLAIM_MS 60000
+/* Rows of parts in one write. */
+#define ROWS_A_PUT 1000
 
 static void
 parse_some(struct backup_wait * w)
@@ -93,6 +95,9 @@ take_names(struct backup_wait * w, struct err * e)
 
 	free(w->names);
 	w->nnames = 0;
+	/* They are put with their cursors. */
+	if (w->kind == BACKUP_PART)
+		records = NULL;
 	w->names = calloc(json_object_size(records) + 1, sizeof(*w->names));
 	if (w->names == NULL)
 		return (err_nomem(e, "a backup"));
@@ -113,14 +118,52 @@ on_put(void * arg, json_t * v, const struct err * e)
 		backup_turn(w);
 }
 
+static json_t *
+record_of(const struct backup_call * c, enum backup_kind kind)
+{
+	return (json_object_get(backup_text_doc(c->w->in)->records[kind],
+	    c->id));
+}
+
+/* The next of its rows. */
+static json_t *
+take_rows(struct backup_call * c)
+{
+	json_t * some = json_object();
+	size_t n;
+
+	for (n = 0; some != NULL && c->row != NULL && n < ROWS_A_PUT; n++) {
+		if (json_object_set(some, json_object_iter_key(c->row),
+		    json_object_iter_value(c->row))) {
+			json_decref(some);
+			return (NULL);
+		}
+		c->row = json_object_iter_next(c->rows, c->row);
+	}
+	return (some);
+}
+
 /* A cursor is written under a claim: whoever runs the sync now is fenced off.  What
- * is there of its parts may be later than it, and goes: these are read anew. */
+ * is there of its parts may be later than it, and goes first. */
 static void
 on_cursor_put(void * arg, json_t * v, const struct err * e)
 {
 	struct backup_call * c = arg;
 	struct state * state = c->w->B->o.state;
+	json_t * rows;
+	struct err nomem;
 
+	if (e == NULL && c->row != NULL) {
+		if ((rows = take_rows(c)) != NULL) {
+			state->ops->parts_put(state, c->id, c->fence,
+			    record_of(c, BACKUP_CURSOR), rows, on_cursor_put,
+			    c);
+			json_decref(rows);
+			return;
+		}
+		err_nomem(&nomem, "a backup");
+		e = &nomem;
+	}
 	state->ops->lease_drop(state, c->id, c->bucket, c->fence, NULL, NULL);
 	on_put(c->w, v, e);
 }
@@ -144,9 +187,10 @@ on_claim(void * arg, int64_t fence, const struct err * e)
 		return;
 	}
 	c->fence = fence;
-	state->ops->parts_put(state, c->id, fence, json_object_get(
-	    backup_text_doc(w->in)->records[BACKUP_CURSOR], c->id), none,
-	    on_cursor_put, c);
+	c->rows = record_of(c, BACKUP_PART);
+	c->row = json_object_iter(c->rows);
+	state->ops->parts_put(state, c->id, fence, record_of(c, BACKUP_CURSOR),
+	    none, on_cursor_put, c);
 }
 
 static void

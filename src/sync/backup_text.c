@@ -1,6 +1,7 @@
 #include "sync/backup_text.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #define NAME_MAX_LEN 1000
 
 const char * const backup_text_kinds[BACKUP_KINDS] = { "secret", "connector",
-    "cursor", "sync" };
+    "cursor", "part", "sync" };
 
 /* ---- writing ---- */
 
@@ -82,6 +83,19 @@ backup_text_add(struct backup_text_out * o, enum backup_kind kind,
 	add_json(o, rec);
 	buf_addc(o->b, '}');
 	end_line(o);
+}
+
+void
+backup_text_add_part(struct backup_text_out * o, const char * sync,
+    const char * key, const json_t * rec)
+{
+	char name[NAME_MAX_LEN];
+
+	if (snprintf(name, sizeof(name), "%s/%s", sync, key) >=
+	    (int)sizeof(name))
+		o->bad = 1;
+	else
+		backup_text_add(o, BACKUP_PART, name, rec);
 }
 
 static void
@@ -263,6 +277,19 @@ same(const json_t * rec, const char * key, const char * name)
 	return (s != NULL && strcmp(s, name) == 0);
 }
 
+/* Where the row's key begins in the name of a part; NULL: there is none. */
+static const char *
+row_key(const char * name)
+{
+	const char * last = strrchr(name, '/'), * p = last;
+
+	if (last == NULL || last[1] == '\0')
+		return (NULL);
+	while (p > name && p[-1] != '/')
+		p--;
+	return (p > name + 1 && p < last ? p : NULL);
+}
+
 static int
 check_record(enum backup_kind kind, const char * name, const json_t * rec,
     struct err * e)
@@ -293,12 +320,51 @@ check_record(enum backup_kind kind, const char * name, const json_t * rec,
 			return (-1);
 		sync_def_unref(d);
 		return (0);
+	case BACKUP_PART:
+		if (!is_word(name) || row_key(name) == NULL)
+			return (BAD(e, "no part's name"));
+		return (0);
 	case BACKUP_CURSOR:
 		return (is_word(name) ? 0 : BAD(e, "no sync's id"));
 	case BACKUP_KINDS:
 		break;
 	}
 	return (-1);
+}
+
+static int
+take_part(struct backup_text_in * in, const char * name, json_t * rec,
+    struct err * e)
+{
+	json_t * all = in->doc.records[BACKUP_PART], * rows;
+	const char * key = row_key(name);
+	size_t n = (size_t)(key - name) - 1;
+	char sync[NAME_MAX_LEN + 1];
+
+	memcpy(sync, name, n);
+	sync[n] = '\0';
+	if ((rows = json_object_get(all, sync)) == NULL &&
+	    (json_object_set_new(all, sync, json_object()) ||
+	    (rows = json_object_get(all, sync)) == NULL))
+		return (err_nomem(e, "a backup"));
+	if (json_object_get(rows, key) != NULL)
+		return (BAD(e, "a part of this name was there already"));
+	in->doc.nparts++;
+	return (json_object_set(rows, key, rec) ? err_nomem(e, "a backup") : 0);
+}
+
+/* How many there are of the kind; ${want}: by the first line. */
+static size_t
+count(const struct backup_text_in * in, int kind, json_int_t * want)
+{
+	const json_t * counts = json_object_get(in->doc.header, "counts");
+
+	*want = json_int(counts, backup_text_kinds[kind], -1);
+	if (kind != BACKUP_PART)
+		return (json_object_size(in->doc.records[kind]));
+	if (json_int(in->doc.header, "version", 0) < 2)
+		*want = 0;
+	return (in->doc.nparts);
 }
 
 static int
@@ -316,13 +382,15 @@ take_line(struct backup_text_in * in, const json_t * o, struct err * e)
 		if (strcmp(kind, backup_text_kinds[i]) == 0)
 			break;
 	if (kind == NULL || i == BACKUP_KINDS)
-		return (BAD(e, "kind is none of connector, sync, cursor and "
-		    "secret"));
+		return (BAD(e, "kind is none of connector, sync, cursor, part "
+		    "and secret"));
 	if (s == NULL || strlen(s) != json_string_length(name) ||
 	    !json_is_object(rec))
 		return (BAD(e, "it has no name or no record"));
 	if (check_record((enum backup_kind)i, s, rec, e))
 		return (-1);
+	if (i == BACKUP_PART)
+		return (take_part(in, s, rec, e));
 	if (json_object_get(in->doc.records[i], s) != NULL)
 		return (BAD(e, "a %s of this name was there already", kind));
 	if (json_object_set(in->doc.records[i], s, rec))
@@ -334,9 +402,9 @@ take_line(struct backup_text_in * in, const json_t * o, struct err * e)
 static int
 check_all(struct backup_text_in * in, struct err * e)
 {
-	const json_t * counts = json_object_get(in->doc.header, "counts");
 	char got[SUM_LEN + 1];
 	const char * id;
+	json_int_t want;
 	json_t * v;
 	int i;
 
@@ -346,14 +414,17 @@ check_all(struct backup_text_in * in, struct err * e)
 		return (err_set(e, ERR_CONFIG, "backup_cut", "the backup is "
 		    "damaged: its checksum does not fit"));
 	for (i = 0; i < BACKUP_KINDS; i++)
-		if (json_int(counts, backup_text_kinds[i], -1) !=
-		    (json_int_t)json_object_size(in->doc.records[i]))
+		if ((json_int_t)count(in, i, &want) != want)
 			return (BAD(e, "the backup does not hold as many %ss as "
 			    "its first line says", backup_text_kinds[i]));
 	json_object_foreach(in->doc.records[BACKUP_CURSOR], id, v)
 		if (json_object_get(in->doc.records[BACKUP_SYNC], id) == NULL)
 			return (BAD(e, "the backup has a cursor without its "
 			    "sync, %.100s", id));
+	json_object_foreach(in->doc.records[BACKUP_PART], id, v)
+		if (json_object_get(in->doc.records[BACKUP_CURSOR], id) == NULL)
+			return (BAD(e, "the backup has parts without their "
+			    "sync's cursor, %.100s", id));
 	if (json_object_size(in->doc.records[BACKUP_SECRET]) > 0 &&
 	    in->doc.key_check == NULL)
 		return (BAD(e, "the backup has secrets and no key_check"));

@@ -10,16 +10,17 @@
 /*
  * A backup as text, a JSON object a line:
  *   {"format":"moltler-backup","version":1,"made_at","made_by","node","state",
- *    "counts":{"connector","sync","cursor","secret"},"key_check"}
- *   {"kind","name","record"} for each thing there is
+ *    "counts":{"connector","sync","cursor","part","secret"},"key_check"}
+ *   {"kind","name","record"} for each thing there is; what is kept of a part of a
+ *    sync is named by the sync, the entity and the part: "SYNC/ENTITY/HEX"
  *   {"sha256"} of all lines before, so that a cut file is noticed.
  * Secrets are the sealed texts; key_check opens with the key they need.
  */
-#define BACKUP_VERSION 1
+#define BACKUP_VERSION 2 /* 1: without parts */
 #define BACKUP_MAX ((size_t)64 << 20)
 
-enum backup_kind { BACKUP_SECRET, BACKUP_CONNECTOR, BACKUP_CURSOR, BACKUP_SYNC,
-    BACKUP_KINDS };
+enum backup_kind { BACKUP_SECRET, BACKUP_CONNECTOR, BACKUP_CURSOR, BACKUP_PART,
+    BACKUP_SYNC, BACKUP_KINDS };
 /* In the order in which they are put back: nothing is there before what it
  * refers to. */
 extern const char * const backup_text_kinds[BACKUP_KINDS];
@@ -37,13 +38,18 @@ struct backup_text_out * backup_text_begin(struct buf * b,
     const json_t * header);
 void backup_text_add(struct backup_text_out * o, enum backup_kind kind,
     const char * name, const json_t * rec);
+/** backup_text_add_part(o, sync, key, rec): The line of that row of a sync's parts. */
+void backup_text_add_part(struct backup_text_out * o, const char * sync,
+    const char * key, const json_t * rec);
 int backup_text_end(struct backup_text_out * o, struct err * e) MUST_CHECK;
 void backup_text_drop(struct backup_text_out * o); /* NULL is a no-op */
 
 /* What a text holds. */
 struct backup_text {
 	json_t * header;
-	json_t * records[BACKUP_KINDS]; /* name -> record */
+	json_t * records[BACKUP_KINDS]; /* name -> record; of parts: sync -> {row's
+	                                   key -> row} */
+	size_t nparts;
 	const char * key_check;         /* of the header, or NULL */
 };
 

@@ -138,8 +138,10 @@ static void
 on_part_end(void * arg, const struct reader_told * t)
 {
 	struct sync_leg * l = arg;
-	struct read_stats st = { .first_ms = l->st.first_ms };
+	struct read_stats st = { .first_ms = l->st.first_ms,
+	    .short_of = t->lacks };
 	struct sync_point * p = &l->step.point;
+	int64_t lacked = l->cu.short_of;
 	json_t * row;
 
 	/* One without rows leaves what is known. */
@@ -148,8 +150,13 @@ on_part_end(void * arg, const struct reader_told * t)
 	l->has_part = 0;
 	if (st.first_ms <= 0)
 		st.first_ms = l->r->begun_ms;
-	if (!sync_cursor_end(&l->cu, &st, 1, p))
-		return;
+	/* One that came short stays, once: then that is noted, so that it is not
+	 * for ever. */
+	if (!sync_cursor_end(&l->cu, &st, 1, p)) {
+		if (l->cu.short_of == lacked)
+			return;
+		*p = l->cu.stored;
+	}
 	/* As many rows of one value are rather written again. */
 	if (p->nids > PART_IDS)
 		p->nids = 0;

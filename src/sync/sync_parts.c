@@ -25,8 +25,9 @@ sync_parts_load(struct sync_parts * p, const json_t * rec)
 	size_t n = json_string_length(v) / DIGITS, i;
 	char one[DIGITS + 1] = "";
 
-	if (s == NULL || n == 0 || n > SYNC_PARTS_MAX ||
-	    (p->known = calloc(n, sizeof(*p->known))) == NULL)
+	/* All may have been left out. */
+	if (s == NULL || n > SYNC_PARTS_MAX || (n == 0 && *s != '\0') ||
+	    (p->known = calloc(n + 1, sizeof(*p->known))) == NULL)
 		return;
 	for (i = 0; i < n; i++) {
 		memcpy(one, s + i * DIGITS, DIGITS);
@@ -43,51 +44,96 @@ is_known(const struct sync_parts * p, uint64_t h)
 	return (bsearch(&h, p->known, p->nknown, sizeof(h), by_value) != NULL);
 }
 
+/* One more in a list of ${n}, which has room for ${cap}. */
 static int
-room(struct sync_parts * p)
+add(uint64_t ** list, size_t * n, size_t * cap, uint64_t h)
 {
-	size_t cap = p->cap == 0 ? 16 : 2 * p->cap;
+	size_t more = *cap == 0 ? 16 : 2 * *cap;
 	uint64_t * v;
 
-	if (p->nseen == SYNC_PARTS_MAX)
+	if (*n == SYNC_PARTS_MAX)
 		return (-1);
-	if (p->nseen < p->cap)
-		return (0);
-	if ((v = realloc(p->seen, cap * sizeof(*v))) == NULL)
-		return (-1);
-	p->seen = v;
-	p->cap = cap;
+	if (*n == *cap) {
+		if ((v = realloc(*list, more * sizeof(*v))) == NULL)
+			return (-1);
+		*list = v;
+		*cap = more;
+	}
+	(*list)[(*n)++] = h;
 	return (0);
 }
 
 void
 sync_parts_note(struct sync_parts * p, uint64_t hash, const json_t * in)
 {
+	size_t n = json_array_size(p->fresh);
+
 	hash &= MASK;
-	if (p->over || room(p)) {
+	if (p->over || add(&p->seen, &p->nseen, &p->cap, hash)) {
 		p->over = 1;
 		return;
 	}
-	p->seen[p->nseen++] = hash;
 	if (!p->has_known || is_known(p, hash) || p->too_many)
 		return;
 	if (p->fresh == NULL)
 		p->fresh = json_array();
-	p->too_many = json_array_size(p->fresh) == SYNC_PARTS_FRESH ||
+	p->too_many = n == SYNC_PARTS_FRESH ||
 	    json_array_append_new(p->fresh, json_deep_copy(in)) != 0;
+	if (!p->too_many)
+		p->fresh_hash[n] = hash;
+}
+
+void
+sync_parts_left(struct sync_parts * p, uint64_t hash)
+{
+	size_t n = json_array_size(p->fresh), i;
+
+	/* What is read by itself is the last one that was given out. */
+	hash = p->at > 0 ? p->fresh_hash[p->at - 1] : hash & MASK;
+	if (add(&p->left, &p->nleft, &p->left_cap, hash))
+		p->over = 1;
+	for (i = p->at; i < n; i++)
+		if (p->fresh_hash[i] == hash &&
+		    json_array_remove(p->fresh, i) == 0) {
+			memmove(p->fresh_hash + i, p->fresh_hash + i + 1,
+			    (n - i - 1) * sizeof(*p->fresh_hash));
+			break;
+		}
+}
+
+/* In order, and each once. */
+static size_t
+sort(uint64_t * list, size_t n)
+{
+	size_t i, k = 0;
+
+	if (n > 0)
+		qsort(list, n, sizeof(*list), by_value);
+	for (i = 0; i < n; i++)
+		if (i == 0 || list[i] != list[i - 1])
+			list[k++] = list[i];
+	return (k);
+}
+
+size_t
+sync_parts_lost(struct sync_parts * p)
+{
+	p->nleft = sort(p->left, p->nleft);
+	return (p->over ? 0 : p->nleft);
 }
 
 const json_t *
 sync_parts_fresh(struct sync_parts * p)
 {
-	return (p->too_many ? NULL : json_array_get(p->fresh, p->at++));
+	return (p->too_many || p->at == json_array_size(p->fresh) ? NULL :
+	    json_array_get(p->fresh, p->at++));
 }
 
 int
 sync_parts_put(struct sync_parts * p, json_t * rec)
 {
 	char * text, * to;
-	size_t i;
+	size_t i, k = 0;
 	int rc;
 
 	json_object_del(rec, "parts");
@@ -96,9 +142,12 @@ sync_parts_put(struct sync_parts * p, json_t * rec)
 	if ((text = malloc(p->nseen * DIGITS + 1)) == NULL)
 		return (-1);
 	/* In order, so that the record is the same while the parts are. */
-	qsort(p->seen, p->nseen, sizeof(*p->seen), by_value);
+	p->nseen = sort(p->seen, p->nseen);
+	p->nleft = sort(p->left, p->nleft);
 	for (i = 0, to = text; i < p->nseen; i++) {
-		if (i > 0 && p->seen[i] == p->seen[i - 1])
+		while (k < p->nleft && p->left[k] < p->seen[i])
+			k++;
+		if (k < p->nleft && p->left[k] == p->seen[i])
 			continue;
 		snprintf(to, DIGITS + 1, "%0*" PRIx64, DIGITS, p->seen[i]);
 		to += DIGITS;
@@ -114,6 +163,7 @@ sync_parts_free(struct sync_parts * p)
 {
 	free(p->known);
 	free(p->seen);
+	free(p->left);
 	json_decref(p->fresh);
 	memset(p, 0, sizeof(*p));
 }

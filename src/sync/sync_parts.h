@@ -20,8 +20,11 @@ struct sync_parts {
 	int has_known;
 	uint64_t * seen;
 	size_t nseen, cap;
+	uint64_t * left;   /* those that were left out, as often as it was said */
+	size_t nleft, left_cap;
 	int over;          /* there are more, or no memory for them */
-	json_t * fresh;    /* array of the inputs of those not known, or NULL */
+	json_t * fresh;    /* array of the inputs of those not known, or NULL; */
+	uint64_t fresh_hash[SYNC_PARTS_FRESH]; /* which these are */
 	size_t at;         /* of fresh: read so far */
 	int too_many;
 };
@@ -31,6 +34,11 @@ void sync_parts_load(struct sync_parts * p, const json_t * rec);
 
 /** sync_parts_note(p, hash, in): A part with the inputs ${in} (borrowed) is read. */
 void sync_parts_note(struct sync_parts * p, uint64_t hash, const json_t * in);
+
+/** sync_parts_left(p, hash): That part, or the rest of it, was left out: it is not read,
+ * and when it is there again it is new.  sync_parts_lost(p): How many were. */
+void sync_parts_left(struct sync_parts * p, uint64_t hash);
+size_t sync_parts_lost(struct sync_parts * p);
 
 /** sync_parts_fresh(p): The inputs of the next one that has to be read whole
  * (borrowed), NULL: there is none. */

@@ -68,6 +68,17 @@ on_part(void * arg, uint64_t hash, const json_t * in)
 		sync_parts_note(&l->parts, hash, in);
 }
 
+static void
+on_left(void * arg, uint64_t hash)
+{
+	struct sync_leg * l = arg;
+
+	if (l->by_part)
+		sync_tokens_left(&l->toks, hash);
+	else if (l->has_cursor)
+		sync_parts_left(&l->parts, hash);
+}
+
 /* Whether a part has to be read that was not there before: its statement begins. */
 static int
 fill_part(struct sync_leg * l, struct err * e)
@@ -429,6 +440,8 @@ start_query(struct sync_leg * l, struct err * e)
 	if (l->probing == 0) {
 		l->sync.mark = on_mark;
 		l->sync.part = on_part;
+		l->sync.left = on_left;
+		l->sync.is_part = l->cu.fills;
 		if (l->cu.fills)
 			l->sync.restart = NULL;
 		sync_etag_begin(l);

@@ -527,6 +527,13 @@ sync_run_cancel(struct sync_run * r, const char * why)
 	sync_run_fail(r, &e);
 }
 
+int
+sync_run_holds(const struct sync_run * r)
+{
+	return (r->fence > 0 && r->state > RUN_CURSOR &&
+	    r->res.verdict != SYNC_IDLE);
+}
+
 const char *
 sync_run_state_name(const struct sync_run * r)
 {

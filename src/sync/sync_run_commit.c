@@ -194,7 +194,9 @@ void
 sync_commit_end(struct sync_leg * l, int well)
 {
 	struct sync_point * p = &l->step.point;
-	int has;
+	struct read_stats st;
+	uint64_t lost;
+	int has, all_parts = well && !l->stopped;
 
 	if (l->by_part) {
 		sync_leg_token_end(l, well);
@@ -215,10 +217,14 @@ sync_commit_end(struct sync_leg * l, int well)
 	l->cu.many = l->parts.nseen > 1 || l->parts.over;
 	if (l->st.unchanged > 0)
 		keep_boundary(&l->cu);
-	has = sync_cursor_end(&l->cu, &l->st, well, p);
+	/* Which parts are missing is known: they are new when they come again. */
+	st = l->st;
+	lost = all_parts ? sync_parts_lost(&l->parts) : 0;
+	st.skipped -= lost < st.skipped ? lost : st.skipped;
+	has = sync_cursor_end(&l->cu, &st, well, p);
 	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
 	if (has || well)
-		note_cursor(l, has ? p : NULL, well && !l->stopped);
+		note_cursor(l, has ? p : NULL, all_parts);
 	/* So that a list where nothing happens is not taken for one that was
 	 * not looked at. */
 	if (well && l->win.keeps > 0)

@@ -50,7 +50,7 @@ struct sync_leg {
 	int swept, sweep_failed;
 	struct err sweep_e;
 	uint64_t deleted, rejected;
-	uint64_t passed;       /* of a writer that is closed */
+	uint64_t passed, gone; /* of a writer that is closed */
 
 	/* the query */
 	struct query_catalog cat;

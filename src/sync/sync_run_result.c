@@ -79,6 +79,7 @@ sync_run_progress(const struct sync_run * r, struct sync_progress * p)
 {
 	const struct sync_leg * l = r->leg;
 	struct writer_stats st;
+	uint64_t not_written;
 
 	*p = r->sum;
 	p->legs = r->d->nentities;
@@ -86,6 +87,7 @@ sync_run_progress(const struct sync_run * r, struct sync_progress * p)
 		return;
 	memset(&st, 0, sizeof(st));
 	st.rejected = l->rejected;
+	st.gone = l->gone;
 	if (l->w != NULL)
 		writer_stats(l->w, &st);
 	p->entity = l->ent->name;
@@ -93,9 +95,10 @@ sync_run_progress(const struct sync_run * r, struct sync_progress * p)
 	p->calls += l->st.calls;
 	p->retries += l->st.retries;
 	p->rows += l->seen;
-	p->written += l->acked > st.rejected ? l->acked - st.rejected : 0;
+	not_written = st.rejected + st.gone;
+	p->written += l->acked > not_written ? l->acked - not_written : 0;
 	p->rejected += st.rejected;
-	p->deleted += l->deleted;
+	p->deleted += l->deleted + st.gone;
 	p->total = l->st.total;
 }
 

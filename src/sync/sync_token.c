@@ -88,12 +88,15 @@ sync_tokens_free(struct sync_tokens * t)
 
 /* A part that has to be read whole. */
 static void
-add_fresh(struct sync_tokens * t, const json_t * in)
+add_fresh(struct sync_tokens * t, const char * name, const json_t * in)
 {
+	json_t * one;
+
 	t->nfresh++;
-	if (t->changes_only && t->nfresh <= SYNC_TOKEN_FRESH)
-		t->failed |= json_array_append_new(t->fresh,
-		    json_deep_copy(in)) != 0;
+	if (!t->changes_only || t->nfresh > SYNC_TOKEN_FRESH)
+		return;
+	one = json_pack("[s, o]", name, json_deep_copy(in));
+	t->failed |= one == NULL || json_array_append_new(t->fresh, one) != 0;
 }
 
 const json_t *
@@ -128,7 +131,7 @@ sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 	if (t->changes_only)
 		t->failed |= json_object_set_new(t->held, name,
 		    json_null()) != 0;
-	add_fresh(t, in);
+	add_fresh(t, name, in);
 	return (NULL);
 }
 
@@ -158,7 +161,7 @@ forget(struct sync_tokens * t, const char * name)
 	if (t->changes_only)
 		t->failed |= json_object_set_new(t->held, name,
 		    json_null()) != 0;
-	add_fresh(t, in);
+	add_fresh(t, name, in);
 }
 
 /* Takes ${row}. */
@@ -205,10 +208,43 @@ sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
 	snprintf(name, sizeof(name), "%016" PRIx64, part);
 	if (row == NULL)
 		forget(t, name);
+	else if (json_is_false(json_object_get(t->held, name)))
+		json_decref(row);
 	else if (json_object_get(t->held, name) != NULL)
 		t->failed |= json_object_set_new(t->held, name, row) != 0;
 	else
 		t->failed |= add_wait(t, name, row, rows) != 0;
+}
+
+static const char *
+fresh_name(const struct sync_tokens * t, size_t i)
+{
+	return (json_string_value(json_array_get(json_array_get(t->fresh, i),
+	    0)));
+}
+
+void
+sync_tokens_left(struct sync_tokens * t, uint64_t part)
+{
+	const char * is;
+	char name[PART_LEN];
+	size_t i;
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	/* What is read by itself is the last one that was given out. */
+	if (t->fresh_at > 0 && (is = fresh_name(t, t->fresh_at - 1)) != NULL)
+		snprintf(name, sizeof(name), "%s", is);
+	if (json_object_get(t->held, name) == NULL ||
+	    json_is_false(json_object_get(t->held, name)))
+		return;
+	/* Whatever is told of it leads on behind rows that nobody has. */
+	t->failed |= json_object_set_new(t->held, name, json_false()) != 0;
+	t->nfresh--;
+	for (i = t->fresh_at; i < json_array_size(t->fresh); i++)
+		if (strcmp(fresh_name(t, i), name) == 0) {
+			json_array_remove(t->fresh, i);
+			break;
+		}
 }
 
 int
@@ -223,7 +259,9 @@ sync_tokens_fill(const struct sync_tokens * t)
 const json_t *
 sync_tokens_next(struct sync_tokens * t)
 {
-	return (json_array_get(t->fresh, t->fresh_at++));
+	if (t->fresh_at == json_array_size(t->fresh))
+		return (NULL);
+	return (json_array_get(json_array_get(t->fresh, t->fresh_at++), 1));
 }
 
 /* Whether they say the same, but for when. */

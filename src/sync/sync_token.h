@@ -60,6 +60,9 @@ const json_t * sync_tokens_row(const struct sync_tokens * t, uint64_t part);
 void sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
     uint64_t rows);
 
+/** sync_tokens_left(t, part): It may not be read now: it is not filled up either. */
+void sync_tokens_left(struct sync_tokens * t, uint64_t part);
+
 /** sync_tokens_fill(t): Whether parts must be read whole besides: 1: all, by one
  * statement; 2: those of sync_tokens_next(t), which are NULL at their end. */
 int sync_tokens_fill(const struct sync_tokens * t);

@@ -115,6 +115,12 @@ syncs_begin(struct syncs * S)
 }
 
 static void
+on_where(void * arg, const char * node, char * out)
+{
+	syncs_where(arg, node, out);
+}
+
+static void
 on_change(void * arg, int lost)
 {
 	syncs_poll(arg, lost);
@@ -143,12 +149,14 @@ syncs_new(const struct syncs_opts * o, struct err * e)
 	S->skew = clock_wall_ms() - clock_mono_us() / 1000;
 	S->beat = loop_timer_new(o->loop, on_beat, S);
 	S->look = loop_timer_new(o->loop, on_look, S);
-	if (S->node == NULL || S->beat == NULL || S->look == NULL) {
+	if (S->node == NULL || S->beat == NULL || S->look == NULL ||
+	    syncs_look_init(S, e)) {
 		err_nomem(e, "the syncs");
 		syncs_free(S);
 		return (NULL);
 	}
 	runner_on_change(o->runner, on_change, S);
+	runner_on_where(o->runner, on_where, S);
 	return (S);
 }
 
@@ -160,6 +168,10 @@ syncs_free(struct syncs * S)
 	if (S == NULL)
 		return;
 	runner_on_change(S->o.runner, NULL, NULL);
+	runner_on_where(S->o.runner, NULL, NULL);
+	syncs_look_fini(S);
+	free(S->mark);
+	free(S->next_mark);
 	HASH_CLEAR(hh, S->by_id);
 	for (i = 0; i < S->n; i++)
 		syncs_entry_free(S->sorted[i]);

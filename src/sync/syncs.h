@@ -60,6 +60,24 @@ void syncs_load(struct syncs * S, syncs_cb * cb, void * arg);
 void syncs_stop(struct syncs * S, syncs_cb * cb, void * arg);
 void syncs_free(struct syncs * S);
 
+/**
+ * syncs_look(S, w, cb, arg):
+ * Call, once and never before this returns, when what other daemons changed until
+ * now is known here: connectors, secrets, syncs.  Also when the state does not
+ * answer within a second.  0: there is nothing to wait for, and no call comes.
+ * syncs_look_cancel(w): No call.  ${w} is the caller's, zeroed or used before.
+ */
+struct syncs_look {
+	struct syncs * S;
+	struct syncs_look * next, ** prevp;
+	uint64_t no;
+	void (*cb)(void *);
+	void * arg;
+};
+int syncs_look(struct syncs * S, struct syncs_look * w, void (*cb)(void *),
+    void * arg) MUST_CHECK;
+void syncs_look_cancel(struct syncs_look * w);
+
 /* What SYNC says; borrowed for the call. */
 struct sync_spec {
 	const char * connector;
@@ -131,8 +149,8 @@ void syncs_leave(struct sync_wait * w, int cancel);
  * syncs_show(S, id, cb, arg): ${v} as the API shows it: id, connector, entity (null:
  * all), entities, target, engine, target_database, where, incremental, schedule,
  * schedule_ms, enabled, disabled_reason, deletes, node, status ("running",
- * "complete", "partial", "failed", "paused", "scheduled", "never ran"), verdict,
- * reason, last_run_at, last_success_at, last_error, last_rows, last_rejected,
+ * "interrupted", "complete", "partial", "failed", "paused", "scheduled", "never ran"),
+ * interrupted_at (when the run began that did not end), verdict, reason, last_run_at, last_success_at, last_error, last_rows, last_rejected,
  * last_deleted, last_took_ms, runs, next_run_at, held_by (node), cursor (object or
  * null), cursor_age_s, progress (object while it runs: entity, pages, rows, written,
  * rate, total, percent or null, started_at, last_progress_at).
@@ -148,6 +166,11 @@ void syncs_list(struct syncs * S, const char * after, size_t limit,
 void syncs_each_target(const struct syncs * S, int (*cb)(void * arg,
     const char * id, const char * engine, const char * database,
     const char * table, const char * node), void * arg);
+
+/** syncs_where(S, node, out): What people need to find it: its id, where it listens,
+ * or that it is not running. */
+void syncs_where(const struct syncs * S, const char * node,
+    char out[RUNNER_WHERE]);
 
 /** syncs_elsewhere(S, database, table): The node on which a sync keeps rows in that
  * SQLite table (${database} NULL: any; ${table} may have wildcards), if that is not

@@ -257,7 +257,7 @@ check_done(void * arg)
 	if (!k->failed && (d = syncs_def_with(k->d, json_pack("{s:O}",
 	    "entities", k->keep), &k->e)) == NULL)
 		k->failed = 1;
-	if (!k->failed && syncs_spec_target(d, &k->e)) {
+	if (!k->failed && syncs_spec_target(S, d, &k->e)) {
 		sync_def_unref(d);
 		d = NULL;
 	}
@@ -332,7 +332,7 @@ syncs_check_start(struct syncs * S, const struct sync_spec * spec,
 		k->whole = spec->entity == NULL;
 		if (syncs_spec_read(k, spec, rec, names, &e) ||
 		    (k->d = sync_def_from_record(rec, &e)) == NULL ||
-		    (!k->whole && syncs_spec_target(k->d, &e))) {
+		    (!k->whole && syncs_spec_target(S, k->d, &e))) {
 			k->failed = 1;
 			k->e = e;
 		}

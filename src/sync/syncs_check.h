@@ -38,8 +38,9 @@ struct syncs_check {
 int syncs_spec_read(struct syncs_check * k, const struct sync_spec * spec,
     json_t * rec, json_t * names, struct err * e) MUST_CHECK;
 
-/** syncs_spec_target(d, e): Whether the target will do for all its entities. */
-int syncs_spec_target(const struct sync_def * d, struct err * e) MUST_CHECK;
+/** syncs_spec_target(S, d, e): Whether the target will do for all its entities. */
+int syncs_spec_target(const struct syncs * S, const struct sync_def * d,
+    struct err * e) MUST_CHECK;
 
 /** syncs_spec_leave_out(k, entity, e): A whole connector goes without it. */
 void syncs_spec_leave_out(struct syncs_check * k, const char * entity,

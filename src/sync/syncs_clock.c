@@ -199,12 +199,13 @@ look_at(const struct syncs_entry * en, int64_t now)
 	/* Somebody waits: as soon as may be. */
 	if (en->waits != NULL)
 		return (en->retry_at > now ? en->retry_at : now);
+	/* Also of those that run by hand alone, or elsewhere, there is to tell. */
+	if (en->known != SYNCS_KNOWN)
+		return (en->retry_at > now ? en->retry_at : now);
 	if (!en->mine || !en->d->enabled ||
 	    !runner_enabled(en->S->o.runner, en->d->connector) ||
 	    (en->d->schedule == NULL && en->d->every_ms == 0))
 		return (-1);
-	if (en->known != SYNCS_KNOWN)
-		return (en->retry_at > now ? en->retry_at : now);
 	at = syncs_next_at(en, now);
 	if (en->retry_at != 0 && (at < 0 || en->retry_at < at))
 		at = en->retry_at;

@@ -105,17 +105,24 @@ syncs_run_tell(struct syncs_run * run)
 {
 	struct syncs * S = run->en->S;
 	int64_t now = clock_mono_us();
+	/* Most runs are over before anybody could look. */
+	int tells = now - run->told_us >= TELL_US;
+	int notes = !run->is_noted && run->r != NULL && sync_run_holds(run->r);
 	json_t * v;
 
-	/* Most runs are over before anybody could look. */
-	if (now - run->told_us < TELL_US || run->en->dropped)
+	if ((!tells && !notes) || run->en->dropped ||
+	    (v = json_pack("{s:s}", "node", S->node)) == NULL)
 		return;
-	run->told_us = now;
-	run->told = 1;
-	v = json_pack("{s:s, s:o}", "node", S->node, "progress",
-	    syncs_note_progress(&run->p));
-	if (v != NULL)
-		S->o.state->ops->status_put(S->o.state, run->d->id, v);
+	if (notes)
+		run->is_noted = json_object_set_new(v, "began_at",
+		    syncs_note_time(run->en->last_run_at)) == 0;
+	if (tells) {
+		run->told_us = now;
+		run->told = 1;
+		json_object_set_new(v, "progress",
+		    syncs_note_progress(&run->p));
+	}
+	S->o.state->ops->status_put(S->o.state, run->d->id, v);
 	json_decref(v);
 }
 
@@ -284,9 +291,7 @@ may_run(const struct syncs_entry * en, struct err * e)
 
 	if (en->d->node != NULL && en->d->engine == SYNC_SQLITE &&
 	    strcmp(en->d->node, S->node) != 0)
-		return (err_set(e, ERR_CONFIG, "not_here", "%s runs on node %s, "
-		    "which holds its target; run it there", en->d->id,
-		    en->d->node));
+		return (syncs_not_here(en, e));
 	if ((why = runner_misfit(S->o.runner, name)) != NULL)
 		return (err_set(e, ERR_CONFIG, "misfit", "connector %s cannot "
 		    "be used: %.300s", name, why));

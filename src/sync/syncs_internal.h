@@ -67,7 +67,8 @@ struct syncs_run {
 	int64_t bucket;
 	int64_t begun_us, told_us;
 	int64_t moved_us;      /* when it last got on */
-	int told;              /* its progress is in the status */
+	int told;              /* its progress is in the status, */
+	int is_noted;          /* and that it began */
 	int manual;
 	struct sync_progress p;
 	struct syncs_run * next, ** prevp; /* of all under way */
@@ -133,10 +134,22 @@ struct syncs {
 	uint64_t changes, drops; /* of our own, so far, */
 	uint64_t list_changes, list_drops; /* and when that list was asked for */
 	int64_t poll_us, poll_after_us; /* when; not again before */
-	json_int_t generation; /* of what was last read */
+	json_int_t generation; /* of what was last read, */
+	char * mark;           /* what the state calls that, or NULL, */
+	char * next_mark;      /* and what is being read; */
+	size_t asked_left;     /* by name: so many answers are to come, */
+	int asked_failed;      /* and not all came; */
+	int skipped;           /* some could not be compared now */
 	size_t changed;        /* elsewhere, as far as it was compared */
 	int lost;
 	size_t unsaved;
+
+	struct syncs_look * looks; /* who waits, oldest first */
+	struct syncs_look ** looks_tail;
+	struct soon look_soon;
+	struct loop_timer * look_timer;
+	uint64_t looked;       /* the number of the last look that is over */
+	int look_mute;         /* none ended in time: nobody waits for one */
 
 	size_t ops;            /* calls of the state and changes under way */
 	int stopping;          /* 2: told */
@@ -198,7 +211,7 @@ void syncs_unready(struct syncs_entry * en);
 /** syncs_end(en, why, cb, arg): End what runs and call, at once if nothing does. */
 void syncs_end(struct syncs_entry * en, const char * why, void (*cb)(void *),
     void * arg);
-/** syncs_run_tell(run): Put how far it is into the status. */
+/** syncs_run_tell(run): Put that it began and how far it is into the status. */
 void syncs_run_tell(struct syncs_run * run);
 
 /** syncs_wake(S): Begin what waits for room, if there is some. */
@@ -216,6 +229,10 @@ void syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
 /** syncs_note_event(en, event, detail): A change of state. */
 void syncs_note_event(struct syncs_entry * en, const char * event,
     const char * detail);
+/** syncs_note_unended(S, id, status): When the run began of which ${status} does not
+ * know the end, and which nobody goes on with; 0: there is none. */
+int64_t syncs_note_unended(const struct syncs * S, const char * id,
+    const json_t * status);
 json_t * syncs_note_time(int64_t ms);   /* or null */
 json_t * syncs_note_string(const char * s); /* or null */
 json_t * syncs_note_progress(const struct sync_progress * p);
@@ -228,11 +245,29 @@ void syncs_nodes_first(struct syncs * S, state_cb * then);
 int syncs_nodes_mine(const struct syncs * S, const struct sync_def * d);
 /** syncs_nodes_old(S): Whether what we know of them is too old to go by. */
 int syncs_nodes_old(const struct syncs * S);
+/** syncs_nodes_lives(S, node): Whether that one does, as far as we know. */
+int syncs_nodes_lives(const struct syncs * S, const char * node);
 /** syncs_nodes_holder(S, id): Which node says that it runs it, or NULL. */
 const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 
+/** syncs_not_here(en, e): Config "not_here": who holds its target; -1. */
+int syncs_not_here(const struct syncs_entry * en, struct err * e);
+
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
+/** syncs_compare(S, rec): Take over what that record says.  syncs_compare_more(S): The
+ * next ones of the list that is being compared. */
+void syncs_compare(struct syncs * S, const json_t * rec);
+void syncs_compare_more(struct syncs * S);
+/** syncs_ask_connector(en): Its connector is not among ours: is it in the state?
+ * Else it goes. */
+void syncs_ask_connector(struct syncs_entry * en);
+
+/* syncs_look.c */
+int syncs_look_init(struct syncs * S, struct err * e) MUST_CHECK;
+void syncs_look_fini(struct syncs * S);
+/** syncs_look_pass(S): Those who wait go on, if what they wait for is over. */
+void syncs_look_pass(struct syncs * S);
 
 /* syncs_save.c */
 /** syncs_save(en): Write whether it is enabled, or where it is to be put back all of

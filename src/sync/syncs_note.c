@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,14 +155,58 @@ on_cursor(void * arg, json_t * v, const struct err * e)
 	answered(S, en, e);
 }
 
+/* Another daemon's list of what it runs is so much behind. */
+static int64_t
+seen_by(const struct syncs * S, const json_t * status)
+{
+	const char * node = json_str(status, "node");
+
+	return (node == NULL || strcmp(node, S->node) == 0 ||
+	    !syncs_nodes_lives(S, node) ? 0 : SYNCS_BEATS * S->beat_ms);
+}
+
+int64_t
+syncs_note_unended(const struct syncs * S, const char * id,
+    const json_t * status)
+{
+	int64_t began = get_time(status, "began_at");
+
+	if (began <= get_time(status, "last_run_at") ||
+	    syncs_nodes_holder(S, id) != NULL ||
+	    clock_wall_ms() - began < seen_by(S, status))
+		return (0);
+	return (began);
+}
+
+/* The next run is ours: then we say what became of the last. */
+static void
+note_unended(struct syncs_entry * en, const json_t * status)
+{
+	int64_t began = syncs_note_unended(en->S, en->d->id, status);
+	const char * node = json_str(status, "node");
+	char at[RFC3339_LEN], detail[200];
+
+	if (began == 0 || en->run != NULL)
+		return;
+	rfc3339_format(began, at);
+	snprintf(detail, sizeof(detail), "the run that began at %s on node "
+	    "%.100s did not end", at, log_or_empty(node));
+	log_event(LOG_WARN, "sync_interrupted", LOG_S("sync", en->d->id),
+	    LOG_S("connector", en->d->connector), LOG_S("node", node),
+	    LOG_S("began_at", at));
+	syncs_note_event(en, "interrupted", detail);
+}
+
 static void
 on_status(void * arg, json_t * v, const struct err * e)
 {
 	struct syncs * S = ((struct ask *)arg)->S;
 	struct syncs_entry * en = ask_entry(arg);
 
-	if (en != NULL && e == NULL)
+	if (en != NULL && e == NULL) {
 		syncs_note_status(en, v);
+		note_unended(en, v);
+	}
 	answered(S, en, e);
 }
 
@@ -350,7 +395,8 @@ syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
 
 	if (r->verdict == SYNC_IDLE || cancelled) {
 		/* It did not happen; but it may have told that it does. */
-		if (run->told && (v = json_pack("{s:n}", "progress")) != NULL) {
+		if ((run->told || run->is_noted) && (v = json_pack("{s:n, s:n}",
+		    "progress", "began_at")) != NULL) {
 			en->S->o.state->ops->status_put(en->S->o.state,
 			    en->d->id, v);
 			json_decref(v);

@@ -7,10 +7,9 @@
 #include "sync/syncs_internal.h"
 
 /*
- * Taking over what the state holds: all of it at the start, and whatever other
- * daemons changed; the runner notices that by the generation counter.
+ * Taking over what other daemons changed: what the state can tell by name, or all
+ * of it compared.  The runner notices that there is something.
  */
-#define LOAD_RETRY_MS 1000
 /* Thousands are looked at so many at a time: some 2 ms. */
 #define SLICE 64
 #define SLICE_MS 2
@@ -43,15 +42,15 @@ struct ask {
 };
 
 static struct ask *
-ask_new(const struct syncs_entry * en)
+ask_new(struct syncs * S, const char * id)
 {
-	size_t n = strlen(en->d->id) + 1;
+	size_t n = strlen(id) + 1;
 	struct ask * w = malloc(sizeof(*w) + n);
 
 	if (w == NULL)
 		return (NULL);
-	w->S = en->S;
-	memcpy(w->id, en->d->id, n);
+	w->S = S;
+	memcpy(w->id, id, n);
 	return (w);
 }
 
@@ -97,11 +96,11 @@ on_connector(void * arg, json_t * v, const struct err * e)
 
 /* Its connector is not among ours.  It may just be younger than our list of
  * them: the state is asked before anything is deleted. */
-static void
-ask_connector(struct syncs_entry * en)
+void
+syncs_ask_connector(struct syncs_entry * en)
 {
 	struct syncs * S = en->S;
-	struct ask * w = ask_new(en);
+	struct ask * w = ask_new(S, en->d->id);
 
 	if (w == NULL)
 		return; /* seen again at the next change */
@@ -134,7 +133,7 @@ on_retired(void * arg)
 {
 	struct syncs_entry * en = arg;
 	struct syncs * S = en->S;
-	struct ask * w = ask_new(en);
+	struct ask * w = ask_new(S, en->d->id);
 
 	syncs_remove(en);
 	if (w == NULL)
@@ -196,8 +195,17 @@ is_ahead(const struct syncs_entry * en)
 	return (en->busy || en->dropped || en->touched > en->S->list_changes);
 }
 
-static void
-compare_one(struct syncs * S, const json_t * rec)
+/* And so it is not compared.  A change that is under way may come to nothing: then
+ * it is looked at again. */
+static int
+is_skipped(const struct syncs_entry * en)
+{
+	en->S->skipped |= en->busy || en->unsaved;
+	return (en->unsaved || is_ahead(en));
+}
+
+void
+syncs_compare(struct syncs * S, const json_t * rec)
 {
 	struct syncs_entry * en;
 	const char * id = json_str(rec, "id");
@@ -211,7 +219,7 @@ compare_one(struct syncs * S, const json_t * rec)
 		en->seen = 1;
 	else if (json_object_get(rec, "v") == NULL)
 		return; /* a scrape's */
-	if (en != NULL && (is_ahead(en) || en->unsaved))
+	if (en != NULL && is_skipped(en))
 		return;
 	if ((d = sync_def_from_record(rec, &e)) == NULL) {
 		set_unfit(en, id, &e);
@@ -270,6 +278,7 @@ poll_over(struct syncs * S)
 		syncs_maybe_stopped(S);
 	else if (S->poll_again)
 		syncs_poll(S, 0);
+	syncs_look_pass(S);
 }
 
 static void
@@ -283,13 +292,13 @@ compare_end(struct syncs * S)
 	S->lost = 0;
 	for (i = S->n; i-- > 0;) {
 		en = S->sorted[i];
-		if (is_ahead(en) || en->unsaved)
+		if (en->seen ? is_ahead(en) || en->unsaved : is_skipped(en))
 			continue;
 		if (!en->seen)
 			retire(en);
 		else if (!runner_has(S->o.runner, en->d->connector)) {
 			if (asked++ < ASK_AT_ONCE)
-				ask_connector(en);
+				syncs_ask_connector(en);
 			else
 				S->poll_missed = 1; /* in a second */
 		}
@@ -298,6 +307,14 @@ compare_end(struct syncs * S)
 		log_event(LOG_INFO, "syncs_changed_elsewhere", LOG_I("syncs",
 		    S->changed));
 	S->changed = 0;
+	/* What is asked next time begins here, or in a second once more. */
+	if (S->skipped) {
+		S->poll_missed = 1;
+	} else {
+		free(S->mark);
+		S->mark = S->next_mark;
+		S->next_mark = NULL;
+	}
 	/* Connectors were paused or resumed. */
 	syncs_arm_all(S);
 }
@@ -336,10 +353,21 @@ on_still_there(void * arg, json_t * v, const struct err * e)
 	poll_over(S);
 }
 
+/* What is left to look at are those that are gone. */
 static void
-on_slice(void * arg)
+compare_gone(struct syncs * S)
 {
-	struct syncs * S = arg;
+	if (is_missing(S) && !S->lost) {
+		S->o.state->ops->generation(S->o.state, on_still_there, S);
+		return;
+	}
+	compare_end(S);
+	poll_over(S);
+}
+
+void
+syncs_compare_more(struct syncs * S)
+{
 	size_t left = SLICE, n = json_array_size(S->list);
 
 	/* It may still say what we dropped meanwhile. */
@@ -349,7 +377,7 @@ on_slice(void * arg)
 		return;
 	}
 	for (; S->list_next < n && left > 0; S->list_next++, left--) {
-		compare_one(S, json_array_get(S->list, S->list_next));
+		syncs_compare(S, json_array_get(S->list, S->list_next));
 		/* Freed as we go: that much at once takes its time too. */
 		json_array_set_new(S->list, S->list_next, json_null());
 	}
@@ -357,12 +385,7 @@ on_slice(void * arg)
 		loop_timer_start(S->slice_timer, SLICE_MS);
 		return;
 	}
-	if (is_missing(S) && !S->lost) {
-		S->o.state->ops->generation(S->o.state, on_still_there, S);
-		return;
-	}
-	compare_end(S);
-	poll_over(S);
+	compare_gone(S);
 }
 
 static void
@@ -382,30 +405,117 @@ on_list(void * arg, json_t * v, const struct err * e)
 	for (i = 0; i < S->n; i++)
 		S->sorted[i]->seen = 0;
 	S->list_next = 0;
-	on_slice(S);
+	syncs_compare_more(S);
+}
+
+/* ---- some, by name ---- */
+
+static void
+asked_end(struct syncs * S)
+{
+	if (--S->asked_left > 0)
+		return;
+	if (S->stopping || S->list_drops != S->drops || S->asked_failed) {
+		S->poll_missed |= S->asked_failed;
+		S->poll_again = !S->asked_failed;
+		poll_over(S);
+		return;
+	}
+	compare_gone(S);
 }
 
 static void
-on_generation(void * arg, json_t * v, const struct err * e)
+on_one(void * arg, json_t * v, const struct err * e)
+{
+	struct ask * w = arg;
+	struct syncs * S = w->S;
+	struct syncs_entry * en;
+
+	HASH_FIND(hh, S->by_id, w->id, strlen(w->id), en);
+	S->asked_failed |= e != NULL;
+	/* Dropped by us meanwhile: the answer is older. */
+	if (v != NULL && !S->stopping &&
+	    (en != NULL || S->list_drops == S->drops))
+		syncs_compare(S, v);
+	free(w);
+	asked_end(S);
+}
+
+static void
+ask_one(struct syncs * S, const char * id)
+{
+	struct syncs_entry * en;
+	struct ask * w = ask_new(S, id);
+
+	if (w == NULL) {
+		S->asked_failed = 1;
+		return;
+	}
+	HASH_FIND(hh, S->by_id, id, strlen(id), en);
+	if (en != NULL)
+		en->seen = 0;
+	S->asked_left++;
+	S->o.state->ops->get(S->o.state, "sync", id, on_one, w);
+}
+
+static void
+ask_some(struct syncs * S, const json_t * changed)
+{
+	json_t * ids = json_object(), * v;
+	const char * kind, * id;
+	size_t i;
+
+	for (i = 0; i < S->n; i++)
+		S->sorted[i]->seen = 1;
+	S->asked_failed = ids == NULL;
+	S->asked_left = 1; /* until all are asked */
+	json_array_foreach(changed, i, v) {
+		kind = json_string_value(json_array_get(v, 0));
+		id = json_string_value(json_array_get(v, 1));
+		if (kind != NULL && id != NULL && strcmp(kind, "sync") == 0)
+			json_object_set_new(ids, id, json_true());
+	}
+	json_object_foreach(ids, id, v)
+		ask_one(S, id);
+	json_decref(ids);
+	asked_end(S);
+}
+
+static void
+on_changes(void * arg, json_t * v, const struct err * e)
 {
 	struct syncs * S = arg;
+	const json_t * changed = json_object_get(v, "changed");
+	const char * mark = json_str(v, "mark");
+	json_int_t gen = json_integer_value(json_object_get(v, "generation"));
 
 	if (e != NULL || S->stopping) {
 		on_list(S, NULL, e);
 		return;
 	}
-	S->lost |= is_lost(S, json_integer_value(v));
-	S->generation = json_integer_value(v);
+	S->lost |= is_lost(S, gen);
+	if (changed == NULL && !S->lost && S->poll_us < S->poll_after_us) {
+		S->poll_again = 0;
+		poll_over(S);
+		S->poll_again = 1;
+		loop_timer_start(S->slice_timer,
+		    (S->poll_after_us - S->poll_us) / 1000 + 1);
+		return;
+	}
+	S->generation = gen;
 	S->list_changes = S->changes;
 	S->list_drops = S->drops;
-	S->o.state->ops->list(S->o.state, "sync", on_list, S);
+	free(S->next_mark);
+	S->next_mark = mark != NULL ? strdup(mark) : NULL;
+	if (changed != NULL && !S->lost)
+		ask_some(S, changed);
+	else
+		S->o.state->ops->list(S->o.state, "sync", on_list, S);
 }
 
 void
 syncs_poll(struct syncs * S, int lost)
 {
-	int64_t now;
-
 	if (S->stopping || !S->loaded)
 		return;
 	S->lost |= lost;
@@ -415,107 +525,10 @@ syncs_poll(struct syncs * S, int lost)
 		S->poll_again = 1;
 		return;
 	}
-	now = clock_mono_us();
-	if (now < S->poll_after_us && !S->lost) {
-		S->poll_again = 1;
-		loop_timer_start(S->slice_timer,
-		    (S->poll_after_us - now) / 1000 + 1);
-		return;
-	}
 	S->polling = 1;
 	S->poll_again = S->poll_missed = 0;
-	S->poll_us = now;
+	S->skipped = 0;
+	S->poll_us = clock_mono_us();
 	S->ops++;
-	S->o.state->ops->generation(S->o.state, on_generation, S);
-}
-
-/* ---- at the start ---- */
-
-static void load_more(void * arg);
-
-static void
-load_ended(struct syncs * S, const struct err * e)
-{
-	syncs_cb * cb = S->load_cb;
-
-	S->ops--;
-	if (cb == NULL) { /* stopped meanwhile */
-		syncs_maybe_stopped(S);
-		return;
-	}
-	/* A shared state that is away is waited for. */
-	if (e != NULL && e->cls == ERR_TRANSIENT) {
-		log_event(LOG_WARN, "syncs_wait", LOG_E(e));
-		loop_timer_start(S->slice_timer, LOAD_RETRY_MS);
-		return;
-	}
-	S->load_cb = NULL;
-	if (e == NULL)
-		syncs_begin(S);
-	cb(S->load_arg, NULL, e);
-}
-
-static void
-on_first_list(void * arg, json_t * v, const struct err * e)
-{
-	struct syncs * S = arg;
-	const json_t * rec;
-	size_t i;
-
-	if (e == NULL && S->load_cb != NULL) {
-		json_array_foreach(v, i, rec)
-			compare_one(S, rec);
-		for (i = S->n; i-- > 0;)
-			if (!runner_has(S->o.runner,
-			    S->sorted[i]->d->connector))
-				ask_connector(S->sorted[i]);
-	}
-	load_ended(S, e);
-}
-
-static void
-on_first_nodes(void * arg, json_t * v, const struct err * e)
-{
-	struct syncs * S = arg;
-
-	(void)v;
-	if (e != NULL || S->load_cb == NULL)
-		load_ended(S, e);
-	else
-		S->o.state->ops->list(S->o.state, "sync", on_first_list, S);
-}
-
-/* The nodes first: else each would take all for its own. */
-static void
-load_more(void * arg)
-{
-	struct syncs * S = arg;
-
-	if (S->list != NULL) {
-		on_slice(S);
-		return;
-	}
-	if (S->loaded) {
-		if (S->poll_again)
-			syncs_poll(S, 0);
-		return;
-	}
-	S->ops++;
-	if (S->shared)
-		syncs_nodes_first(S, on_first_nodes);
-	else
-		S->o.state->ops->list(S->o.state, "sync", on_first_list, S);
-}
-
-void
-syncs_load(struct syncs * S, syncs_cb * cb, void * arg)
-{
-	S->load_cb = cb;
-	S->load_arg = arg;
-	if (S->slice_timer == NULL && (S->slice_timer = loop_timer_new(
-	    S->o.loop, load_more, S)) == NULL) {
-		log_event(LOG_ERROR, "no_memory", LOG_S("for", "the syncs"));
-		return;
-	}
-	load_more(S);
+	S->o.state->ops->changes(S->o.state, S->mark, on_changes, S);
 }

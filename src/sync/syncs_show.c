@@ -81,9 +81,10 @@ show_cursor(const struct sync_def * d, const json_t * cursor)
 	return (json_null());
 }
 
+/* ${unended}: a run of it did not end. */
 static const char *
 status_word(const struct syncs_entry * en, const json_t * status, int runs,
-    int is_old)
+    int unended, int is_old)
 {
 	const char * verdict = json_str(status, "verdict");
 
@@ -95,6 +96,8 @@ status_word(const struct syncs_entry * en, const json_t * status, int runs,
 		return ("running");
 	if (is_old)
 		return ("waiting");
+	if (unended)
+		return ("interrupted");
 	if (verdict != NULL)
 		return (verdict);
 	return (en->d->schedule != NULL || en->d->every_ms > 0 ?
@@ -144,11 +147,14 @@ add_runs(const struct syncs_entry * en, json_t * out, const json_t * status,
 	const char * holder = en->run != NULL ? en->S->node :
 	    syncs_nodes_holder(en->S, en->d->id);
 	json_t * progress = NULL;
-	int64_t at = next_run(en, cursor);
+	int64_t at = next_run(en, cursor), unended = 0;
 	size_t i;
 
+	if (en->run == NULL)
+		unended = syncs_note_unended(en->S, en->d->id, status);
 	json_object_set_new(out, "status", json_string(status_word(en, status,
-	    holder != NULL, is_old)));
+	    holder != NULL, unended != 0, is_old)));
+	json_object_set_new(out, "interrupted_at", syncs_note_time(unended));
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		copy(out, texts[i], status, json_null());
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

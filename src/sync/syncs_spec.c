@@ -221,8 +221,53 @@ choose_engine(const struct syncs * S, const struct sync_spec * spec,
 	return (0);
 }
 
+struct database {
+	const char * name;
+	int found;
+};
+
+static int
+on_table(void * arg, const char * database, const char * table)
+{
+	struct database * b = arg;
+
+	(void)table;
+	b->found |= strcasecmp(database, b->name) == 0;
+	return (b->found);
+}
+
+/* With a point in it, a name may be something else after FROM: what lands there
+ * would look like that, or never be read. */
+static int
+check_point(const struct syncs * S, const struct sync_def * d,
+    const char * table, struct err * e)
+{
+	const char * point = strchr(table, '.');
+	char first[160];
+	struct database b = { first, 0 };
+
+	if (point == NULL || (size_t)(point - table) >= sizeof(first))
+		return (0);
+	snprintf(first, sizeof(first), "%.*s", (int)(point - table), table);
+	if (runner_has(S->o.runner, first))
+		return (BAD(e, "bad_target", "target '%.128s': after FROM %.128s "
+		    "is of the connector %.128s; choose another name", d->target,
+		    table, first));
+	if (d->engine != SYNC_SQLITE)
+		return (0);
+	if (strcasecmp(first, TARGETS_DEFAULT) == 0)
+		return (BAD(e, "bad_target", "target '%.128s': after FROM that "
+		    "is the table %.128s of the database %.64s; write %.128s",
+		    d->target, point + 1, first, point + 1));
+	targets_each_table(S->o.targets, on_table, &b);
+	return (!b.found ? 0 : BAD(e, "bad_target", "target '%.128s': after "
+	    "FROM that is the table %.128s of the database %.64s; choose "
+	    "another name", d->target, point + 1, first));
+}
+
 int
-syncs_spec_target(const struct sync_def * d, struct err * e)
+syncs_spec_target(const struct syncs * S, const struct sync_def * d,
+    struct err * e)
 {
 	const char * star = strchr(d->target, '*');
 	char table[300];
@@ -252,6 +297,8 @@ syncs_spec_target(const struct sync_def * d, struct err * e)
 			    "begin with a letter or _, and not with sqlite_",
 			    table));
 		}
+		if (check_point(S, d, table, e))
+			return (-1);
 	}
 	return (0);
 }

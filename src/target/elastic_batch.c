@@ -279,6 +279,7 @@ elastic_batch_add(struct elastic_batch * b, const struct value * v)
 	}
 	end_entry(b);
 	b->rows++;
+	b->gone += !is_keyless && elastic_doc_is_gone(b->w->doc, v);
 	return (is_keyless ? 0 : elastic_twice_add(b));
 }
 
@@ -301,7 +302,7 @@ elastic_batch_close(struct elastic_batch * b)
 void
 elastic_batch_clear(struct elastic_batch * b)
 {
-	b->rows = 0;
+	b->rows = b->gone = 0;
 	b->window = 0;
 	b->after = 0;
 	if (b->nslots > 0)

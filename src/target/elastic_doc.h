@@ -27,6 +27,10 @@ struct elastic_doc * elastic_doc_new(const struct writer_spec * spec,
     struct err * e) MUST_CHECK;
 void elastic_doc_free(struct elastic_doc * d); /* NULL is a no-op */
 
+/** elastic_doc_is_gone(d, v): Whether the service has deleted the row: it is marked or
+ * removed. */
+int elastic_doc_is_gone(const struct elastic_doc * d, const struct value * v);
+
 /** elastic_doc_add(d, v, out): Append the two lines of a row, or the one that removes
  * it.  0 or -1 (memory, or ${out}'s bound).  elastic_doc_is_removal(lines, len):
  * Whether it is that one. */

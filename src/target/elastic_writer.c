@@ -278,6 +278,7 @@ settle(struct elastic_writer * w, int seen)
 		}
 		w->done_seq++;
 		w->st.rows += b->rows;
+		w->st.gone += b->gone;
 		elastic_batch_clear(b);
 		elastic_batch_enter(b, BATCH_FREE);
 	}

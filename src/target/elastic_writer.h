@@ -53,6 +53,7 @@ struct elastic_batch {
 	struct buf whys;      /* reasons of the refused ones, a NUL behind each */
 	struct buf rejects;   /* lines that put rows aside */
 	uint64_t rows;        /* given; acknowledged when nothing is left */
+	uint64_t gone;        /* of these: the service has deleted them */
 	uint64_t seq;
 	struct buf gz;
 	struct elastic_answer answer;

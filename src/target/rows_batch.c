@@ -220,6 +220,18 @@ remove_row(struct rows_writer * w, const struct value * v, struct err * e)
 	return (0);
 }
 
+/* Only a table whose key is one integer minds of what type a value is. */
+static const char *
+number_key(const struct rows_writer * w)
+{
+	size_t i;
+
+	for (i = 0; i < w->ncols; i++)
+		if (w->cols[i].is_key)
+			return (w->cols[i].name);
+	return ("its key");
+}
+
 static int
 write_row(struct rows_writer * w, const struct rows_head * h, struct err * e)
 {
@@ -242,11 +254,15 @@ write_row(struct rows_writer * w, const struct rows_head * h, struct err * e)
 	rc = sqlite3_step(w->upsert);
 	if (rc == SQLITE_DONE) {
 		sqlite3_reset(w->upsert);
+		w->st.gone += w->gone > 0 && is_gone(w, v);
 		return (remove_row(w, v, e));
 	}
 	rc = sqlite3_reset(w->upsert);
 	switch (rc & 0xff) {
 	case SQLITE_MISMATCH:
+		sqlite3_snprintf(sizeof(why), why, "%s is a number, which this "
+		    "is not", number_key(w));
+		return (rows_reject(w, h, v, why, e));
 	case SQLITE_TOOBIG:
 	case SQLITE_CONSTRAINT:
 		sqlite3_snprintf(sizeof(why), why, "%s",
@@ -284,7 +300,7 @@ int
 rows_batch_write(struct rows_writer * w, struct err * e)
 {
 	struct rows_chunk * c = TAILQ_FIRST(&w->chunks);
-	uint64_t bytes = 0, rejected = w->st.rejected;
+	uint64_t bytes = 0, rejected = w->st.rejected, gone = w->st.gone;
 	size_t at = 0, rows = 0;
 	int had = w->has_rejected, rc;
 
@@ -299,6 +315,7 @@ rows_batch_write(struct rows_writer * w, struct err * e)
 		rc = rows_db_commit(w->db, e);
 	if (rc != 0) {
 		w->st.rejected = rejected;
+		w->st.gone = gone;
 		w->has_rejected = had;
 		return (-1);
 	}

@@ -226,7 +226,7 @@ next_turn(void * arg)
 	TAILQ_REMOVE(&d->turns, w, turns);
 	w->in_turns = 0;
 	/* One a turn of the loop: a transaction may take milliseconds. */
-	rows_writer_turn(w);
+	rows_turn(w);
 	again(d);
 }
 

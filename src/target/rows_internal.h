@@ -37,7 +37,7 @@
 #define ROWS_REJECTED "-rejected"
 
 /* How long a full disk or a failing one is tried; tests make it shorter. */
-extern int64_t rows_writer_patience_ms;
+extern int64_t rows_turn_patience_ms;
 
 /* One connection a database, while somebody writes. */
 struct rows_db {
@@ -174,7 +174,7 @@ struct rows_writer {
 struct rows_db * rows_db_get(struct loop * L, struct targets * t,
     const char * database, struct err * e) MUST_CHECK;
 void rows_db_put(struct rows_db * d); /* NULL: no-op */
-/** rows_db_turn(w): Give ${w} a turn soon: rows_writer_turn(). */
+/** rows_db_turn(w): Give ${w} a turn soon: rows_turn(). */
 void rows_db_turn(struct rows_writer * w);
 /** rows_db_err(d, what, e): From the connection's last error.  Returns -1. */
 int rows_db_err(struct rows_db * d, const char * what, struct err * e);
@@ -224,13 +224,25 @@ int rows_sweep_step(struct rows_writer * w, struct err * e) MUST_CHECK;
 int rows_sync_init(struct rows_db * d) MUST_CHECK; /* -1: memory */
 void rows_sync_fini(struct rows_db * d);
 /** rows_sync_wrote(w): It committed, or somebody is in a hurry now:
- * rows_writer_synced() will come.  rows_sync_forget(w): Not any more. */
+ * rows_turn_synced() will come.  rows_sync_forget(w): Not any more. */
 void rows_sync_wrote(struct rows_writer * w);
 void rows_sync_forget(struct rows_writer * w);
 
-/* rows_writer.c */
-void rows_writer_turn(struct rows_writer * w);
-/** rows_writer_synced(w, e): Its rows up to ${w}->asked are durable, or not. */
-void rows_writer_synced(struct rows_writer * w, const struct err * e);
+/* rows_turn.c: steps of a writer.  What they come to it is told from the soon queue. */
+
+/** rows_turn_begin(w): Have turns; opens the database before the first.  Also of
+ * ${w}->timer, when it is time to try again. */
+void rows_turn_begin(void * w);
+/** rows_turn_want(w): A turn, if there is something to do and no wait for the next
+ * attempt. */
+void rows_turn_want(struct rows_writer * w);
+/** rows_turn(w): One step, whose end is that of our turn. */
+void rows_turn(struct rows_writer * w);
+/** rows_turn_fail(w, e): It takes no more rows: ${e} (copied) for whoever waits. */
+void rows_turn_fail(struct rows_writer * w, const struct err * e);
+/** rows_turn_swept(w, e): The sweep that was wanted is over; ${e} NULL: done. */
+void rows_turn_swept(struct rows_writer * w, const struct err * e);
+/** rows_turn_synced(w, e): Its rows up to ${w}->asked are durable, or not. */
+void rows_turn_synced(struct rows_writer * w, const struct err * e);
 
 #endif

@@ -55,7 +55,7 @@ on_synced(void * arg, int why)
 			continue; /* came after it had begun */
 		if (w->asked == w->written)
 			rows_sync_forget(w);
-		rows_writer_synced(w, why != 0 ? &e : NULL);
+		rows_turn_synced(w, why != 0 ? &e : NULL);
 	}
 	want(d);
 }

@@ -116,6 +116,9 @@ struct sample_entry {
 	uint8_t marks_unordered, new_layout, new_lay, is_key;
 };
 
+#define SAMPLE_GROUP_BYTES ((size_t)1 << 20)      /* commit at once, ... */
+#define SAMPLE_GROUP_BYTES_MAX ((size_t)64 << 20) /* refuse from here on */
+
 struct sample_group {
 	struct sample_entry * v;
 	uint32_t n, cap;
@@ -211,7 +214,8 @@ void sample_lay_free_all(struct sample_store * S);
 struct sample_series * sample_lay_load(sqlite3 * db, sqlite3_stmt ** st,
     int64_t id);
 
-/* sample_commit.c: appends and their group. */
+/* sample_append.c has sample_source_append(); sample_commit.c: what becomes of the
+ * group of appends. */
 int sample_commit_init(struct sample_store * S) MUST_CHECK;
 /** Commit now.  0, 1 (somebody else writes: try again), -1. */
 int sample_commit_flush(struct sample_store * S, int last);

@@ -9,10 +9,9 @@
 /*
  * idxStr has one letter for each value handed to xFilter:
  *   = < [ > ]  timestamp =, <, <=, >, >=, compared as times by us alone
- *   e l m g h  the same, only narrowed by us: SQLite compares the text
+ *   e l m g h  the same, only narrowed by us: SQLite compares, too
+ *   E L M G H  the same as plain text (COLLATE BINARY): its day is pushed
  *   n i b s    name =, name IN, labels =, source =
- * A literal that is an RFC 3339 time is compared as a time, whatever its
- * offset; any other text is compared as text, with at least its day pushed.
  */
 #define DAY_MS INT64_C(86400000)
 
@@ -33,6 +32,17 @@ exact_time(sqlite3_value * v, int64_t * ms)
 	return (digits <= 3);
 }
 
+/* What SAMPLE_TIME_ORDER takes for a time. */
+static int
+loose_time(sqlite3_value * v, int64_t * ms)
+{
+	const char * s;
+
+	return (sqlite3_value_type(v) == SQLITE_TEXT &&
+	    (s = (const char *)sqlite3_value_text(v)) != NULL &&
+	    rfc3339_loose(s, (size_t)sqlite3_value_bytes(v), ms) == 0);
+}
+
 /* The day that a text begins with. */
 static int
 day_of(sqlite3_value * v, int64_t * ms)
@@ -48,9 +58,9 @@ day_of(sqlite3_value * v, int64_t * ms)
 }
 
 static char
-time_letter(sqlite3_index_info * info, int i, int op)
+time_letter(sqlite3_index_info * info, int i, int op, int plain)
 {
-	static const char exact[] = "=<[>]", loose[] = "elmgh";
+	static const char exact[] = "=<[>]", loose[] = "elmgh", text[] = "ELMGH";
 	sqlite3_value * v = NULL;
 	int64_t ms;
 	int k;
@@ -63,6 +73,8 @@ time_letter(sqlite3_index_info * info, int i, int op)
 	case SQLITE_INDEX_CONSTRAINT_GE: k = 4; break;
 	default: return (0);
 	}
+	if (plain)
+		return (text[k]);
 	if (sqlite3_vtab_rhs_value(info, i, &v) == SQLITE_OK && v != NULL &&
 	    exact_time(v, &ms))
 		return (exact[k]);
@@ -80,7 +92,8 @@ letter(sqlite3_index_info * info, int i)
 	    strcmp(order, SAMPLE_TIME_ORDER) != 0)))
 		return (0);
 	if (c->iColumn == COL_TIMESTAMP)
-		return (time_letter(info, i, c->op));
+		return (time_letter(info, i, c->op, strcmp(order,
+		    SAMPLE_TIME_ORDER) != 0));
 	if (c->op != SQLITE_INDEX_CONSTRAINT_EQ)
 		return (0);
 	switch (c->iColumn) {
@@ -102,6 +115,7 @@ share(char l)
 	switch (l) {
 	case '=':
 	case 'e':
+	case 'E':
 		return (1e-4);
 	case 'n':
 	case 's':
@@ -164,6 +178,7 @@ static void
 read_time(struct sample_plan * p, char l, sqlite3_value * v)
 {
 	int64_t ms;
+	char is;
 
 	if (strchr("=<[>]", l) != NULL && exact_time(v, &ms)) {
 		if (l == '<' || l == '>')
@@ -172,11 +187,17 @@ read_time(struct sample_plan * p, char l, sqlite3_value * v)
 		    l == '>' || l == ']' ? INT64_MAX : ms);
 		return;
 	}
+	is = (char)tolower((unsigned char)l);
+	if (is == l && loose_time(v, &ms)) {
+		narrow(p, is == 'l' || is == 'm' ? INT64_MIN : ms,
+		    is == 'g' || is == 'h' ? INT64_MAX : ms);
+		return;
+	}
 	/* A day to each side covers any offset and any rest of the text. */
 	if (!day_of(v, &ms))
 		return;
-	narrow(p, l == 'l' || l == 'm' ? INT64_MIN : ms - DAY_MS,
-	    l == 'g' || l == 'h' ? INT64_MAX : ms + 2 * DAY_MS);
+	narrow(p, is == 'l' || is == 'm' ? INT64_MIN : ms - DAY_MS,
+	    is == 'g' || is == 'h' ? INT64_MAX : ms + 2 * DAY_MS);
 }
 
 static int

@@ -399,12 +399,12 @@ v_rowid(sqlite3_vtab_cursor * base, sqlite3_int64 * id)
 	return (SQLITE_OK);
 }
 
-/* Seconds with and without a fraction come in the order of time. */
+/* Times come in their order however they are written, as those of rows do. */
 static int
 time_order(void * arg, int na, const void * a, int nb, const void * b)
 {
 	(void)arg;
-	return (rfc3339_compare(a, (size_t)na, b, (size_t)nb));
+	return (rfc3339_order(a, (size_t)na, b, (size_t)nb));
 }
 
 int

@@ -86,6 +86,8 @@ struct writer_stats {
 	uint64_t rejected;   /* put aside in <table>-rejected */
 	uint64_t passed;     /* of the acknowledged: not written, because a later
 	                        run of another sync wrote that row meanwhile */
+	uint64_t gone;       /* of the acknowledged: marked or removed as they came,
+	                        because the service lists them as deleted */
 	uint64_t batches, bytes, retries;
 	int is_new;          /* once ready: the table was not there before */
 	char reject_why[200]; /* the first one's reason; "" */

@@ -33,16 +33,23 @@ static void
 write_all(struct backup_text * doc, struct buf * b)
 {
 	struct backup_text_out * o = backup_text_begin(b, doc->header);
-	const char * name;
-	json_t * rec;
+	const char * name, * key;
+	json_t * rec, * row;
 	struct err e;
 	int i;
 
 	if (o == NULL)
 		abort();
 	for (i = 0; i < BACKUP_KINDS; i++)
-		json_object_foreach(doc->records[i], name, rec)
-			backup_text_add(o, (enum backup_kind)i, name, rec);
+		json_object_foreach(doc->records[i], name, rec) {
+			if (i != BACKUP_PART) {
+				backup_text_add(o, (enum backup_kind)i, name,
+				    rec);
+				continue;
+			}
+			json_object_foreach(rec, key, row)
+				backup_text_add_part(o, name, key, row);
+		}
 	if (backup_text_end(o, &e))
 		abort();
 }
@@ -89,6 +96,8 @@ framed(const uint8_t * p, size_t n)
 		abort();
 	rec = n > 1 ? json_loadb((const char *)p + 1, n - 1, JSON_ALLOW_NUL |
 	    JSON_REJECT_DUPLICATES, &why) : NULL;
+	json_object_set_new(json_object_get(h, "counts"), "part", json_integer(
+	    0));
 	if (json_is_object(rec) && json_object_get(rec, "id") != NULL)
 		backup_text_add(o, BACKUP_SYNC, json_is_string(json_object_get(
 		    rec, "id")) ? json_string_value(json_object_get(rec, "id")) :

@@ -19,7 +19,7 @@ static void
 read_whole(const char * v, const char * date)
 {
 	static const char * const names[][3] = { { "X;l", "X;r", "X;t" },
-	    { "X", "X", "X" } };
+	    { "X", "X", "X" }, { "Retry-After;q", "X;r", "X;t" } };
 	struct manifest_limits l;
 	struct http_hdrs h;
 	struct http_res res;
@@ -38,7 +38,7 @@ read_whole(const char * v, const char * date)
 	res.hdrs = &h;
 	res.body = "";
 	memset(&l, 0, sizeof(l));
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < 18; i++) {
 		l.limit = names[i / 6][0];
 		l.remaining = names[i / 6][1];
 		l.reset = names[i / 6][2];

@@ -65,12 +65,19 @@ check_same(const struct token_list * in, size_t i, const struct token_list * out
 	CHECK(memcmp(token_text(in, i), token_text(out, k), a->len) == 0);
 }
 
+/* Within what looks like an object, quotes are a text's. */
+static int
+is_quoted(const struct token * t)
+{
+	return (t->kind == TOKEN_QUOTED || t->kind == TOKEN_JSTRING);
+}
+
 static void
 check_rewrite(const struct token_list * in, const struct sql_names * names,
     const struct sql_rewrite * rw)
 {
 	struct token_list out;
-	size_t i, k, nm = 0;
+	size_t i, k, nm = 0, end;
 	struct err e;
 
 	CHECK(token_list(rw->sql.p, rw->sql.len, SIZE_MAX, &out, &e) == 0);
@@ -80,10 +87,19 @@ check_rewrite(const struct token_list * in, const struct sql_names * names,
 		    names->v[nm].last < i))
 			nm++;
 		if (nm < names->n && names->v[nm].first == i) {
-			CHECK(out.t[k].kind == TOKEN_QUOTED);
+			CHECK(is_quoted(&out.t[k]));
 			CHECK(sql_rewrite_offset(rw, out.t[k].off) ==
 			    in->t[i].off);
 			i = names->v[nm].last;
+		} else if (in->t[i].kind == TOKEN_ID &&
+		    is_quoted(&out.t[k])) {
+			/* A name before a column: up to its end. */
+			CHECK(sql_rewrite_offset(rw, out.t[k].off) ==
+			    in->t[i].off);
+			end = in->t[i].off + out.t[k].len - 2;
+			while (in->t[i].off + in->t[i].len < end)
+				i++;
+			CHECK(in->t[i].off + in->t[i].len == end);
 		} else
 			check_same(in, i, &out, k, rw);
 	}

@@ -109,6 +109,17 @@ t.eq(d.get("/v1/connectors", headers={"Host": "localhost:1"})[0], 200,
 t.eq(d.post("/v1/connectors/node/pause",
             headers={"Origin": "http://evil.example"})[0], 403,
      "another site's page is refused")
+for site, dest, method, want in (
+        ("cross-site", "image", "GET", 403),
+        ("same-site", "empty", "GET", 403),
+        ("cross-site", "iframe", "GET", 403),
+        ("cross-site", "document", "POST", 403),
+        ("cross-site", "document", "GET", 200),
+        ("same-origin", "empty", "GET", 200),
+        ("none", "document", "GET", 200)):
+    t.eq(d.call(method, "/v1/connectors", headers={
+        "Sec-Fetch-Site": site, "Sec-Fetch-Dest": dest})[0], want,
+        "what a browser says of a page: %s, %s, %s" % (site, dest, method))
 
 # ---- types ----
 st, out = d.get("/v1/types")

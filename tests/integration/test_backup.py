@@ -57,7 +57,7 @@ text = open(FILE).read()
 t.ok("MARK" not in text and KEY not in text, "no secret is in it in clear")
 head = json.loads(text.splitlines()[0])
 t.eq((head["format"], head["version"], head["state"],
-      head["counts"]["connector"]), ("moltler-backup", 1, "sqlite", 2),
+      head["counts"]["connector"]), ("moltler-backup", 2, "sqlite", 2),
      "its first line says what it is")
 rc, out, err = cli(a, "backup", FILE)
 t.ok(rc == 1 and "--force" in err, "a file is not replaced", err)
@@ -115,7 +115,7 @@ for name, what, say in (
         ("cut", text[:len(text) // 2], "cut"),
         ("changed", text.replace('"owner":"o"', '"owner":"p"'), "checksum"),
         ("garbage", "\x00\x01garbage\n" * 400, "no backup"),
-        ("newer", text.replace('"version":1', '"version":9'), "newer"),
+        ("newer", text.replace('"version":2', '"version":9'), "newer"),
         ("empty", "", "is empty")):
     open(bad, "w").write(what)
     rc, out, err = cli(c, "restore", bad)

@@ -241,7 +241,7 @@ def test_batches():
     r = drive(c, count=2000, batch_bytes=10000, fence=11)
     big = max(len(q[3]) for q in c.asked("_bulk"))
     T.ok(r["acked"] == 2000 and big < 20000, "bounded by bytes: %d" % big)
-    # The second is answered before the first.
+    # The second is answered before the first, whichever came first.
     c2 = fake_elastic.FakeElastic()
     seen = []
 
@@ -249,11 +249,13 @@ def test_batches():
         if "_bulk" in path:
             seen.append(1)
             # The third comes when the second is answered: two are in flight.
-            if len(seen) == 1:
+            if b'"title of 0"' in body:
                 daemon.wait(lambda: len(seen) == 3)
     c2.spoil = slow_first
     r = drive(c2, count=300, batch_rows=100)
-    T.eq(r["acks"], [300], "in order although the first came last")
+    # The third's answer may be there when the first's is.
+    T.ok(r["acks"] in ([300], [200, 300]),
+         "in order although the first came last", r["acks"])
     T.eq(drive(c2, count=0, fence=12).get("acked"), None, "no rows, no _bulk")
     T.ok("t-issues" in c2.indices, "but an index")
     c.close()

@@ -73,3 +73,11 @@ for what, want in (
         # But not what somebody said.
         ("bitbucket.pipelines.stop", "/pipelines/%7Bp-3%7D/")):
     t.ok(want in json.dumps(shown.get(what)), what, shown.get(what))
+
+# Of several lists it says which is taken, in the manifest's own word.
+ask("CREATE OR REPLACE CONNECTOR gh TYPE 'github' CONFIG {\"token\": "
+    "\"fixture-secret\", \"org\": \"o\"}")
+for where, want in (("", "each repository"),
+                    (" WHERE owner = 'o' AND repo = 'r'", "repository")):
+    rows, why = ask("EXPLAIN SELECT id FROM gh.pulls" + where)
+    t.eq(rows and rows[0]["list"], want, "gh.pulls%s: by which list" % where)

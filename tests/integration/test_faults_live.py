@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wild_service as wild  # noqa: E402
-from daemon import Daemon, sanitized, wait  # noqa: E402
+from daemon import Daemon, Stopwatch, sanitized, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 from wild_service import ITEMS, answer, says  # noqa: E402
 
@@ -78,12 +78,14 @@ fails("plain", "half_eof", wild.half_eof, "json")
 fails("plain", "nothttp", wild.raw(b"hello there\r\n\r\n"), "protocol")
 fails("plain", "closes", wild.raw(b""), "recv")
 fails("plain", "brokengzip", wild.broken_gzip, ("protocol", "recv", "json"))
+# What ends by its size is not to end by its time on a busy machine.
+make("calm", timeout_seconds=60)
 before = d.rss_kb()
-fails("plain", "endless", wild.endless, "too_big", "limit")
+fails("plain", "endless", wild.endless, "too_big", "limit", con="calm")
 t.ok(s.state["sent"] < 100 << 20, "a body without end is cut short",
      s.state["sent"])
 wild.bomb(s, wild.Nowhere(), None)
-fails("plain", "bomb", wild.bomb, "too_big")
+fails("plain", "bomb", wild.bomb, "too_big", con="calm")
 t.ok(sanitized() or d.rss_kb() - before < 100 << 10,
      "and a bomb does not stay in memory", (before, d.rss_kb()))
 fails("plain", "headers", wild.raw(
@@ -169,7 +171,8 @@ gives("plain", "wide", says(200, {"items": [dict(
 gives("plain", "large", says(200, {"items": [dict(
     ITEMS[0], v="y" * (3 << 20))]}), [[3 << 20]], cols="length(v)")
 fails("plain", "huge", says(200, {"items": [dict(
-    ITEMS[0], v="y" * (20 << 20))]}), "sql", "4 MiB", cols="length(v)")
+    ITEMS[0], v="y" * (20 << 20))]}), "sql", "4 MiB", cols="length(v)",
+      con="calm")
 gives("plain", "nul", says(200, b'{"items": [{"id": 1, "name": "a\\u0000b"}]}'),
       [[1, "a\0b"]])
 
@@ -204,10 +207,10 @@ make("w")
 for n, after in enumerate(("31536000", "-5", "soon", "1e999", "99999999999999",
                            "Fri, 01 Jan 2100 00:00:00 GMT", "")):
     name = "later%d" % n
-    begun = time.monotonic()
+    watch = Stopwatch()
     fails("plain", name, says(429, {"message": "slow"}, "Retry-After: " +
                               after), "rate_limit", "until")
-    t.ok(time.monotonic() - begun < 5, "Retry-After: %r is told at once" % after)
+    t.ok(watch.took() < 5, "Retry-After: %r is told at once" % after)
     d.query("DROP CONNECTOR w")
     make("w")
 for n, lines in enumerate((

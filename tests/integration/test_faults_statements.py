@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wild_service as wild  # noqa: E402
-from daemon import Daemon, sanitized, wait  # noqa: E402
+from daemon import Daemon, Stopwatch, sanitized, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 from wild_service import ITEMS, answer, says  # noqa: E402
 
@@ -46,15 +46,14 @@ def ask(sql, d=None, **more):
 
 
 def refused(sql, code, *words, **more):
-    begun = time.monotonic()
+    watch = Stopwatch()
     status, rows, e = ask(sql, **more)
     codes = (code,) if isinstance(code, str) else code
     t.ok(e.get("code") in codes and all(x in e["message"] for x in words) and
          len(e["message"]) < 4000 and
-         time.monotonic() - begun < (60 if sanitized() else 5),
+         watch.took() < (60 if sanitized() else 5),
          "refused: " + repr(sql[:60]), (status, str(e)[:300],
-                                        str(rows)[:100],
-                                        time.monotonic() - begun))
+                                        str(rows)[:100], watch.took()))
 
 
 def idle(d=None):
@@ -135,11 +134,11 @@ for sql in ("SELECT '" + "x" * (10 << 20) + "'",
             "BEGIN " * (2 << 20),
             "EXEC w.pushed.touch(what => '" + "x" * (10 << 20) + "')",
             "\0" * (10 << 20)):
-    begun = time.monotonic()
+    watch = Stopwatch()
     status, rows, e = ask(sql, d2)
     t.ok(e and e.get("code") and len(e["message"]) < 4000 and
-         time.monotonic() - begun < (60 if sanitized() else 5),
-         "10 MB of " + repr(sql[:30]), (status, e, time.monotonic() - begun))
+         watch.took() < (60 if sanitized() else 5),
+         "10 MB of " + repr(sql[:30]), (status, e, watch.took()))
 t.ok(sanitized() or d2.rss_kb() < 300 << 10, "and memory is given back",
      d2.rss_kb())
 t.eq(d2.close(), 0, "and their daemon ends well")
@@ -169,27 +168,26 @@ d2.args += ["-c", conf]
 d2.start()
 make("w", d2)
 s.how["slow"] = lambda s, w, a: (time.sleep(0.2), s.how["endless"](s, w, a))[1]
-begun = time.monotonic()
+watch = Stopwatch()
 _, rows, e = ask("SELECT id FROM w.cursors WHERE how = 'slow'", d2)
 t.ok(e.get("code") in ("deadline", "timeout") and
-     1.5 < time.monotonic() - begun < 6, "query_deadline ends paging",
-     (e, time.monotonic() - begun))
+     1.5 < watch.wall() and watch.took() < 6, "query_deadline ends paging",
+     (e, watch.wall(), watch.took()))
 for how, f in (("hang", wild.hang), ("drip", wild.drip),
                ("r500", says(500, b""))):
     s.how[how] = f
-    begun = time.monotonic()
+    watch = Stopwatch()
     _, rows, e = ask("SELECT id FROM w.plain WHERE how = '%s'" % how, d2)
     t.ok(e.get("code") in ("deadline", "timeout", "http_500") and
-         time.monotonic() - begun < 6, "query_deadline: " + how,
-         (e, time.monotonic() - begun))
-begun = time.monotonic()
+         watch.took() < 6, "query_deadline: " + how, (e, watch.took()))
+watch = Stopwatch()
 _, rows, e = ask("SELECT count(*) FROM w.plain a, w.plain b, w.plain c, "
                  "w.plain d, w.plain e, w.plain f, w.plain g, w.plain h, "
                  "w.plain i, w.plain j WHERE %s AND a.id + b.id + c.id + d.id "
                  "+ e.id + f.id + g.id + h.id + i.id + j.id < 0" %
                  " AND ".join(x + ".how = 'good'" for x in "abcdefghij"), d2)
-t.ok(e.get("code") == "deadline" and time.monotonic() - begun < 6,
-     "and a join that is all arithmetic", (e, time.monotonic() - begun))
+t.ok(e.get("code") == "deadline" and watch.took() < 6,
+     "and a join that is all arithmetic", (e, watch.took()))
 s.how["wide"] = says(200, json.dumps({"items": [
     {"id": n, "name": "n%d" % n, "v": "y" * 1000} for n in range(20000)]}
     ).encode())
@@ -494,10 +492,9 @@ for sql in ("SELECT id FROM w.plain WHERE how = 'hang'",
 s.how["a"] = wild.hang
 wait(lambda: d.metric("moltler_queries_running") >= 5, 5)
 time.sleep(0.3)
-begun = time.monotonic()
+watch = Stopwatch()
 t.eq(d.stop(30), 0, "SIGTERM with statements under way")
-t.ok(time.monotonic() - begun < 15, "within the drain",
-     time.monotonic() - begun)
+t.ok(watch.took() < 15, "within the drain", watch.took())
 wait(lambda: len(got) >= 7, 5)
 bad = [g for g in got if not g[2] and g[1] and len(g[1]) not in (1, 6)]
 t.ok(len(got) == 7 and not bad, "and each was answered", (len(got), got))

@@ -181,15 +181,64 @@ with open(os.path.join(own, "manifest.json"), "w") as f:
 d.proc.send_signal(signal.SIGHUP)
 t.ok(wait(lambda: d.get("/v1/types/zoo")[0] == 200), "a type of one's own")
 run("CREATE CONNECTOR zoo1 TYPE 'zoo' CONFIG {\"url\": \"%s\"}" % s.base)
+run("SYNC CONNECTOR pd.incidents TO pd_kept")
 shutil.rmtree(own)
 d.stop()
 d.start()
+
+
+def last_sync(name):
+    return [r["Last Sync"] for r in run("SHOW CONNECTORS")
+            if r["Name"] == name][0]
+
+
+says("DESCRIBE pd_kept", "there is no type or connector pd_kept",
+     "it is a target: SELECT * FROM pd_kept LIMIT 1 shows its columns")
+t.ok(wait(lambda: last_sync("pd") != "never"),
+     "a sync that nobody scheduled is known after a new start", last_sync("pd"))
+t.eq([r["value"] for r in run("SHOW CONNECTOR pd STATUS")
+      if r["property"] == "last_rows_ingested"], [130], "and what it brought")
 says("SELECT * FROM zoo1.animals", "connector zoo1 cannot be used",
      "there is no type 'zoo'")
 says("DESCRIBE zoo1", "connector zoo1 cannot be used")
 says("EXEC zoo1.animals.x()", "connector zoo1 cannot be used")
 t.eq([r["Type"] for r in run("SHOW CONNECTORS") if r["Name"] == "zoo1"],
      ["zoo"], "its type is still named")
+
+says("CREATE CONNECTOR Main TYPE 'github' CONFIG {\"token\": \"x\"}",
+     "'Main' is what SQL calls its own tables; choose another name")
+
+# ---- what a test found is the status, whoever asked ----
+def status(name):
+    v = d.show(name)
+    return v["status"], v["last_error"] is not None
+
+
+def events(name):
+    return [x["event"] for x in d.get("/v1/connectors/%s/events" % name)[1][
+        "items"]]
+
+
+run("CREATE CONNECTOR pd2 TYPE 'pagerduty' CONFIG {\"api_key\": \"pd1\", "
+    "\"api_url\": \"%s/pagerduty\"}" % s.base)
+run("SELECT id FROM pd2.incidents LIMIT 1")
+t.eq(status("pd2"), ("connected", False), "a query that went well")
+run("SELECT id FROM pd2.incidents WHERE status = 'triggered' LIMIT 1")
+s.fail["/pagerduty"] = [(401, {}, {}), (401, {}, {}), (401, {}, {})]
+t.eq(d.post("/v1/connectors/pd2/test")[1]["ok"], False, "POST .../test fails")
+t.eq(status("pd2"), ("error", True), "that is the status")
+s.fail.clear()
+t.eq(d.post("/v1/connectors/pd2/test")[1]["ok"], True, "and goes well")
+t.eq(status("pd2"), ("connected", False), "that, too")
+t.eq(events("pd2"), ["connected", "error", "connected", "created"],
+     "each change is an event, and nothing else")
+run("CREATE CONNECTOR jira2 TYPE 'jira' CONFIG {\"base_url\": \"%s/jira\", "
+    "\"api_token\": \"j1\", \"email\": \"me@example.com\"}" % s.base)
+t.eq(run("TEST CONNECTOR jira2")[0]["ok"], True, "one that works")
+run("ALTER CONNECTOR jira2 SET CONFIG {\"email\": null}")
+t.eq(run("TEST CONNECTOR jira2")[0]["ok"], False, "and one that cannot")
+t.eq([r["Status"] for r in run("SHOW CONNECTORS") if r["Name"] == "jira2"],
+     ["error"], "is not called connected")
 
 # ---- the client ----
 r = subprocess.run([os.path.join(BUILD, "moltler"), "--format", "json",

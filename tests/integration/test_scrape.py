@@ -83,6 +83,8 @@ faults = [
 for name, url, cls, word in faults:
     d.create(name, url, **BAD)
 for name, url, cls, word in faults:
+    # One that is to fail otherwise may first have been too slow.
+    wait(lambda: word in d.wait_error(name), 10)
     e = d.wait_error(name)
     t.ok(e.startswith(cls + ": ") and word in e,
          "%s: %s" % (name, cls), e)

@@ -6,7 +6,9 @@ MOLTLER_KILL_REAL=1 and their folders are there."""
 import json
 import os
 import random
+import sqlite3
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -93,6 +95,77 @@ def torture(what, target, env=None):
     src.close()
 
 
+def interrupted():
+    """A run that is killed is shown as one that began and did not end."""
+    src = moving_service.Moving(delay=(0.3, 0.3))
+    d = daemon.Daemon("--connectors", types)
+    d.post("/v1/connectors", {"name": "m", "type": "moving", "config": {
+        "url": src.url}, "options": {"cache_ttl": 0}})
+
+    def by_hand():
+        try:
+            d.post("/v1/query", {"sql": "SYNC CONNECTOR m.asc TO by_hand"})
+        except OSError:
+            pass                # the daemon is killed
+    hand = threading.Thread(target=by_hand)
+    hand.start()
+    clock = d.post("/v1/syncs", {"connector": "m", "entity": "desc", "target":
+                                 "by_clock", "schedule_ms": 86400000})[1]["id"]
+    begun = {}
+
+    def noted(s):
+        """Whether the disk has that it began."""
+        db = sqlite3.connect("file:%s/state.db?mode=ro" % d.data, uri=True)
+        try:
+            v = dict(db.execute("SELECT name, body FROM status")).get(s, "{}")
+        finally:
+            db.close()
+        v = json.loads(v)
+        return v.get("began_at", "") > v.get("last_run_at", "")
+    t.ok(daemon.wait(lambda: all((d.get("/v1/syncs/" + s)[1].get("progress")
+                                  or {}).get("rows") for s in ("m.asc", clock)
+                                 ), 10), "two runs, by hand and by the clock")
+    for s in ("m.asc", clock):
+        begun[s] = d.get("/v1/syncs/" + s)[1]
+        t.ok(begun[s]["status"] == "running" and begun[s]["interrupted_at"] is
+             None, "  they run", begun[s])
+    daemon.wait(lambda: noted("m.asc") and noted(clock), 10)
+    d.kill()
+    hand.join()
+    src.delay = (0, 0)
+    d.start()
+    v = d.get("/v1/syncs/m.asc")[1]
+    t.ok(v["status"] == "interrupted" and v["interrupted_at"] ==
+         begun["m.asc"]["last_run_at"] and v["verdict"] is None and
+         v["progress"] is None, "by hand: it is interrupted, since it began", v)
+    t.eq(d.query("SHOW SYNCS")[0]["status"], "interrupted", "  in the list, too")
+    for s in ("m.asc", clock):
+        if s != clock:
+            d.post("/v1/syncs/%s/run" % s)
+        t.ok(daemon.wait(lambda s=s: d.get("/v1/syncs/" + s)[1]["verdict"] ==
+                         "complete", 20), "%s: the next run is complete" % s)
+        v = d.get("/v1/syncs/" + s)[1]
+        t.ok(v["status"] == "complete" and v["interrupted_at"] is None,
+             "  and none is interrupted", v)
+        got = [(e["event"], begun[s]["last_run_at"] in e["detail"]) for e in
+               d.get("/v1/syncs/%s/events" % s)[1]["items"]]
+        t.ok(("interrupted", True) in got, "  the event stays", got)
+    # One that is ended in good order is none.
+    src.delay = (0.3, 0.3)
+    d.post("/v1/syncs/m.asc/run?full=1")
+    t.ok(daemon.wait(lambda: (d.get("/v1/syncs/m.asc")[1].get("progress") or
+                              {}).get("rows"), 10), "once more")
+    daemon.wait(lambda: noted("m.asc"), 10)
+    d.stop()
+    d.start()
+    v = d.get("/v1/syncs/m.asc")[1]
+    t.ok(v["status"] == "complete" and v["interrupted_at"] is None,
+         "one that was stopped in good order did not happen", v)
+    d.close()
+    src.close()
+
+
+interrupted()
 torture("sqlite", "kept_%s")
 fake = fake_elastic.FakeElastic()
 torture("fake cluster", "es:kept-%s", {"MOLTLER_ELASTICSEARCH_URL": fake.url})

@@ -193,10 +193,12 @@ def torture(kind, prefix):
     src.put(50, dead=True)
     src.put(999, dead=True)         # none has seen it
     alive = [r for r in src.table() if r[0] not in (50, 999)]
-    for n, s in how.items():
-        v = b.run(s)
-        t.ok(v["verdict"] == "complete" and v["last_rows"] > 1,
-             say("%s: an incremental run is told" % n), v)
+    last = {n: b.run(s) for n, s in how.items()}
+    for n, v in last.items():
+        t.ok(v["verdict"] == "complete", say("%s: an incremental run" % n), v)
+    t.eq({n: (v["last_rows"], v["last_deleted"]) for n, v in last.items()},
+         {n: (2, 0) if n == "ignore" else (0, 2) for n in how},
+         say("  deleted ones are counted as that"))
     t.eq(every(kind, b, "said_remove"), alive, say("  removed"))
     t.eq(every(kind, b, "said_mark"), src.table(), say("  all is there"))
     t.eq(live(kind, b, "said_mark"), alive, say("  but these are marked"))

@@ -60,6 +60,16 @@ for more, col, said in (
 e = fails("SYNC CONNECTOR gh.issues TO es:x")
 t.ok(e["code"] == "no_target" and "line 1, column 29: " in e["message"],
      "es: without a cluster", e)
+# A name that after FROM is something else would never be read.
+for target, said in (
+        ("gh.issues", "after FROM gh.issues is of the connector gh"),
+        ("GH.nope", "is of the connector"),
+        ("sqlite:gh.x", "is of the connector gh"),
+        ("gh.*", "is of the connector gh"),
+        ("moltler.kept", "the table kept of the database moltler; write kept")):
+    e = fails("SYNC CONNECTOR gh.issues TO " + target)
+    t.ok(e["code"] == "bad_target" and "line 1, column 29: " in e["message"]
+         and said in e["message"], "TO " + target, e)
 for where, said in (
         ("state =", "line 1, column 8: found the end of WHERE, but"),
         ("state = 'open'\n  AND stat = 1", "line 2, column 7: no column stat"),

@@ -44,71 +44,6 @@ must(void * p)
 	return (p);
 }
 
-void
-fake_tables_init(struct fake_tables * t)
-{
-	memset(t, 0, sizeof(*t));
-	t->records = json_pack("{s:{}, s:{}, s:{}, s:{}}", "connector",
-	    "sync", "secret", "action");
-	t->statuses = json_object();
-	t->events = json_object();
-	t->leases = json_object();
-	t->cursors = json_object();
-	t->parts = json_object();
-	t->nodes = json_object();
-}
-
-void
-fake_tables_free(struct fake_tables * t)
-{
-	json_decref(t->records);
-	json_decref(t->statuses);
-	json_decref(t->events);
-	json_decref(t->leases);
-	json_decref(t->cursors);
-	json_decref(t->parts);
-	json_decref(t->nodes);
-}
-
-static json_t *
-of_kind(const struct fake_tables * t, const char * kind)
-{
-	return (json_object_get(t->records, kind));
-}
-
-json_t *
-fake_tables_record(const struct fake_tables * t, const char * name)
-{
-	return (json_object_get(of_kind(t, "connector"), name));
-}
-
-json_t *
-fake_tables_status(const struct fake_tables * t, const char * name)
-{
-	return (json_object_get(t->statuses, name));
-}
-
-size_t
-fake_tables_count(const struct fake_tables * t, const char * name,
-    const char * event)
-{
-	json_t * a = json_object_get(t->events, name), * v;
-	size_t i, n = 0;
-
-	json_array_foreach(a, i, v)
-		n += strcmp(json_string_value(json_object_get(v, "event")),
-		    event) == 0;
-	return (n);
-}
-
-void
-fake_tables_put(struct fake_tables * t, const char * name, const char * json)
-{
-	json_object_set_new(of_kind(t, "connector"), name,
-	    must(json_loads(json, 0, NULL)));
-	t->generation++;
-}
-
 static struct fake_state *
 fake_of(const struct state * s)
 {
@@ -198,7 +133,7 @@ put(struct state * s, const char * kind, const char * name,
     const json_t * rec, int must_be_new, state_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, kind);
+	json_t * t = fake_tables_of_kind(d->S->t, kind);
 
 	if (!reached(s)) {
 		finish(d);
@@ -211,7 +146,7 @@ put(struct state * s, const char * kind, const char * name,
 	} else {
 		json_object_set_new(t, name,
 		    must(json_deep_copy((json_t *)(uintptr_t)rec)));
-		d->S->t->generation++;
+		fake_tables_note(d->S->t, kind, name);
 	}
 	finish(d);
 }
@@ -222,7 +157,8 @@ get(struct state * s, const char * kind, const char * name, state_cb * cb,
 {
 	struct done * d = done_new(s, cb, NULL, arg);
 
-	d->v = json_deep_copy(json_object_get(of_kind(d->S->t, kind), name));
+	d->v = json_deep_copy(json_object_get(
+	    fake_tables_of_kind(d->S->t, kind), name));
 	finish(d);
 }
 
@@ -236,11 +172,12 @@ static void
 list(struct state * s, const char * kind, state_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, kind), * v;
+	json_t * t = fake_tables_of_kind(d->S->t, kind), * v;
 	const char ** names, * name;
 	size_t n = 0, i;
 
 	d->S->t->lists += strcmp(kind, "sync") == 0;
+	d->S->t->connector_lists += strcmp(kind, "connector") == 0;
 	names = must(calloc(json_object_size(t) + 1, sizeof(*names)));
 	json_object_foreach(t, name, v)
 		names[n++] = name;
@@ -261,8 +198,8 @@ del(struct state * s, const char * kind, const char * name, state_cb * cb,
 	struct fake_tables * t = d->S->t;
 
 	if (reached(s)) {
-		json_object_del(of_kind(t, kind), name);
-		t->generation++;
+		json_object_del(fake_tables_of_kind(t, kind), name);
+		fake_tables_note(t, kind, name);
 		if (strcmp(kind, "connector") == 0) {
 			json_object_del(t->statuses, name);
 			json_object_del(t->events, name);
@@ -285,42 +222,23 @@ generation(struct state * s, state_cb * cb, void * arg)
 	finish(d);
 }
 
+static void
+changes(struct state * s, const char * mark, state_cb * cb, void * arg)
+{
+	struct done * d = done_new(s, cb, NULL, arg);
+	struct fake_tables * t = d->S->t;
+	const char * last = json_string_value(json_array_get(t->changes,
+	    json_array_size(t->changes) - 1));
+
+	if (last == NULL || atoll(last) != t->generation)
+		last = "";
+	d->v = must(json_pack("{s:I, s:s, s:o*}", "generation", t->generation,
+	    "mark", last, "changed",
+	    mark != NULL ? fake_tables_changes_since(t, mark) : NULL));
+	finish(d);
+}
+
 /* ---- status and events: held back while away, as the real ones do ---- */
-
-static void
-apply_status(struct fake_tables * t, const char * name, const json_t * fields)
-{
-	json_t * o = json_object_get(t->statuses, name), * v;
-	const char * k;
-
-	if (o == NULL) {
-		o = json_object();
-		json_object_set_new(t->statuses, name, o);
-	}
-	json_object_foreach((json_t *)(uintptr_t)fields, k, v) {
-		if (json_is_null(v))
-			json_object_del(o, k);
-		else
-			json_object_set_new(o, k, json_deep_copy(v));
-	}
-	/* As a hash of no fields is none. */
-	if (json_object_size(o) == 0)
-		json_object_del(t->statuses, name);
-}
-
-static void
-apply_event(struct fake_tables * t, const char * name, const json_t * event)
-{
-	json_t * a = json_object_get(t->events, name);
-
-	if (a == NULL) {
-		a = json_array();
-		json_object_set_new(t->events, name, a);
-	}
-	json_array_append_new(a, json_deep_copy((json_t *)(uintptr_t)event));
-	if (json_array_size(a) > 100)
-		json_array_remove(a, 0);
-}
 
 static void
 hold(struct fake_state * S, const char * what, const char * name,
@@ -334,7 +252,7 @@ static void
 status_put(struct state * s, const char * name, const json_t * fields)
 {
 	if (reached(s))
-		apply_status(fake_of(s)->t, name, fields);
+		fake_tables_apply_status(fake_of(s)->t, name, fields);
 	else
 		hold(fake_of(s), "status", name, fields);
 }
@@ -352,7 +270,7 @@ static void
 event_add(struct state * s, const char * name, const json_t * event)
 {
 	if (reached(s))
-		apply_event(fake_of(s)->t, name, event);
+		fake_tables_apply_event(fake_of(s)->t, name, event);
 	else
 		hold(fake_of(s), "event", name, event);
 }
@@ -447,27 +365,6 @@ parts_get(struct state * s, const char * sync, state_cb * cb, void * arg)
 }
 
 static void
-put_parts(struct fake_tables * t, const char * sync, const json_t * parts)
-{
-	json_t * have = json_object_get(t->parts, sync), * v;
-	const char * name;
-
-	if (json_is_null(parts))
-		json_object_del(t->parts, sync);
-	if (json_object_size(parts) == 0)
-		return;
-	if (have == NULL)
-		json_object_set_new(t->parts, sync, have = json_object());
-	json_object_foreach((json_t *)(uintptr_t)parts, name, v) {
-		t->parts_put++;
-		if (json_is_null(v))
-			json_object_del(have, name);
-		else
-			json_object_set_new(have, name, json_deep_copy(v));
-	}
-}
-
-static void
 parts_put(struct state * s, const char * sync, int64_t fence,
     const json_t * cursor, const json_t * parts, state_cb * cb, void * arg)
 {
@@ -485,7 +382,7 @@ parts_put(struct state * s, const char * sync, int64_t fence,
 		    (json_int_t)fence, "cursor",
 		    json_deep_copy((json_t *)(uintptr_t)cursor)));
 	if (reached(s) && !d->failed)
-		put_parts(d->S->t, sync, parts);
+		fake_tables_apply_parts(d->S->t, sync, parts);
 	finish(d);
 }
 
@@ -538,7 +435,7 @@ action_put(struct state * s, const char * id, const json_t * fields, int is_new,
     state_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, "action"), * v;
+	json_t * t = fake_tables_of_kind(d->S->t, "action"), * v;
 	const char * k;
 
 	if (reached(s) && is_new)
@@ -567,7 +464,7 @@ action_list(struct state * s, const char * after, int limit, state_cb * cb,
     void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, "action"), * v;
+	json_t * t = fake_tables_of_kind(d->S->t, "action"), * v;
 	const char ** names, * name;
 	size_t n = 0, i;
 
@@ -623,8 +520,8 @@ fake_state_new(struct loop * L, struct fake_tables * t, const char * node,
 {
 	static const struct state_ops ops = { .free = fake_free,
 	    .is_up = is_up, .put = put, .get = get, .list = list, .del = del,
-	    .generation = generation, .status_put = status_put,
-	    .status_get = status_get, .event_add = event_add,
+	    .generation = generation, .changes = changes,
+	    .status_put = status_put, .status_get = status_get, .event_add = event_add,
 	    .event_list = event_list, .lease_take = lease_take,
 	    .lease_keep = lease_keep, .lease_drop = lease_drop,
 	    .cursor_get = cursor_get, .cursor_put = cursor_put,
@@ -659,9 +556,9 @@ fake_state_away(struct state * s, int away)
 		if (json_unpack(h, "[s, s, o]", &what, &name, &v))
 			abort();
 		if (strcmp(what, "status") == 0)
-			apply_status(S->t, name, v);
+			fake_tables_apply_status(S->t, name, v);
 		else
-			apply_event(S->t, name, v);
+			fake_tables_apply_event(S->t, name, v);
 	}
 	json_array_clear(S->held);
 }

@@ -21,9 +21,12 @@ struct fake_tables {
 	size_t parts_put;       /* rows of them, so far */
 	json_t * nodes;    /* node -> {info, until} */
 	unsigned calls;    /* of leases and cursors */
-	unsigned lists;    /* of syncs, asked for so far */
+	unsigned lists;    /* of syncs, asked for so far; */
+	unsigned connector_lists;
 	json_int_t fence;
 	json_int_t generation;
+	json_t * changes;  /* the last of them, as Redis keeps them */
+	int unnamed;       /* who writes only counts: nobody says what changed */
 };
 
 void fake_tables_init(struct fake_tables * t);
@@ -38,6 +41,22 @@ size_t fake_tables_count(const struct fake_tables * t, const char * name,
 /** fake_tables_put(t, name, json): A record from somebody else's hand. */
 void fake_tables_put(struct fake_tables * t, const char * name,
     const char * json);
+
+/** fake_tables_of_kind(t, kind): name -> record (borrowed). */
+json_t * fake_tables_of_kind(const struct fake_tables * t, const char * kind);
+/** What a backend does with what is written. */
+void fake_tables_apply_status(struct fake_tables * t, const char * name,
+    const json_t * fields);
+void fake_tables_apply_event(struct fake_tables * t, const char * name,
+    const json_t * event);
+void fake_tables_apply_parts(struct fake_tables * t, const char * sync,
+    const json_t * parts);
+/** fake_tables_changes_since(t, mark): [kind, name] of each since, or NULL. */
+json_t * fake_tables_changes_since(const struct fake_tables * t,
+    const char * mark);
+/** fake_tables_note(t, kind, name): As every change does: count it, and name it. */
+void fake_tables_note(struct fake_tables * t, const char * kind,
+    const char * name);
 
 /** fake_state_new(L, t, node, name): A handle of the daemon ${node}; ${name} is
  * what the backend calls itself. */

@@ -257,6 +257,12 @@ sync_run_state_name(const struct sync_run * r)
 	return ("fake");
 }
 
+int
+sync_run_holds(const struct sync_run * r)
+{
+	return (r != NULL);
+}
+
 void
 sync_run_progress(const struct sync_run * r, struct sync_progress * p)
 {

@@ -392,3 +392,24 @@ syncs_connector_last(const struct syncs * S, const char * connector)
 	(void)connector;
 	return (S->last);
 }
+
+int
+syncs_look(struct syncs * S, struct syncs_look * w, void (*cb)(void *),
+    void * arg)
+{
+	(void)S, (void)w, (void)cb, (void)arg;
+	return (0); /* there is nobody else */
+}
+
+void
+syncs_look_cancel(struct syncs_look * w)
+{
+	(void)w;
+}
+
+void
+syncs_where(const struct syncs * S, const char * node, char out[RUNNER_WHERE])
+{
+	(void)S;
+	snprintf(out, RUNNER_WHERE, "%s", node);
+}

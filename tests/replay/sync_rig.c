@@ -22,6 +22,8 @@
 #define SIZE "\"size\":{\"query\":\"size\",\"default\":5,\"max\":5}"
 #define PAGES "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
     "\"more\":\"more\"," SIZE "}"
+#define COUNTED "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
+	"\"more\":\"more\",\"total\":\"total\"," SIZE "}"
 #define OPAQUE "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
     "\"from\":\"next\"," SIZE "}"
 
@@ -58,6 +60,7 @@ rig_add(struct rig * g)
 		return;
 	it->id = (int64_t)++g->nitems;
 	it->ms = stamp(g);
+	it->n = ++g->changes;
 	it->rev = 1;
 }
 
@@ -65,6 +68,7 @@ void
 rig_touch(struct rig * g, size_t i)
 {
 	g->items[i].ms = stamp(g);
+	g->items[i].n = ++g->changes;
 	g->items[i].rev++;
 }
 
@@ -77,6 +81,15 @@ older(const void * a, const void * b)
 	if (x->ms != y->ms)
 		return (x->ms < y->ms ? -1 : 1);
 	return (x->id < y->id ? -1 : 1);
+}
+
+static int
+earlier(const void * a, const void * b)
+{
+	const struct rig_item * x = *(struct rig_item * const *)a;
+	const struct rig_item * y = *(struct rig_item * const *)b;
+
+	return (x->n < y->n ? -1 : 1);
 }
 
 static int
@@ -143,16 +156,15 @@ add_etag(struct rig * g, struct fake_answer * a, struct buf * head)
 	a->body = NULL;
 }
 
-/* What leads on behind ${it}; or says where ${cms} and ${cid} were. */
+/* What leads on behind that place. */
 static void
-add_place(struct buf * b, const struct rig * g, const char * name,
-    const struct rig_item * it, int64_t cms, int64_t cid)
+add_place(struct buf * b, const struct rig * g, const char * name, int64_t at,
+    int64_t id)
 {
 	size_t i;
 
-	buf_addf(b, ",\"%s\":\"%lld.%lld.%d", name,
-	    (long long)(it ? it->ms : cms), (long long)(it ? it->id : cid),
-	    g->epoch);
+	buf_addf(b, ",\"%s\":\"%lld.%lld.%d", name, (long long)at,
+	    (long long)id, g->epoch);
 	for (i = 0; i < g->long_token; i++)
 		buf_addc(b, 'x');
 	buf_addc(b, '"');
@@ -166,7 +178,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	struct buf b = BUF_INIT(1 << 20), h = BUF_INIT(256);
 	char text[64], date[64];
 	int64_t since = INT64_MIN, cms = INT64_MIN, cid = 0;
-	int64_t until = INT64_MAX, low = INT64_MIN, high = INT64_MAX;
+	int64_t until = INT64_MAX, low = INT64_MIN, high = INT64_MAX, at;
 	size_t n = 0, i, from = 0;
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
@@ -196,6 +208,12 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		box = atoi(text + 1);
 	if (box >= 0 && g->refuse == box + 1) {
 		a->status = 423;
+		a->body = strdup("{}");
+		return;
+	}
+	if (box >= 0 && (g->forbids >> box & 1) && (!g->forbids_late ||
+	    *param(url, "page", text) == '2')) {
+		a->status = g->forbids_with;
 		a->body = strdup("{}");
 		return;
 	}
@@ -232,26 +250,36 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		    g->items[i].ms <= until && g->items[i].id >= low &&
 		    g->items[i].id < high && (box < 0 || g->items[i].id % RIG_BOXES == box))
 			list[n++] = &g->items[i];
-	if (strcmp(param(url, "dir", text), "asc") == 0 || is_stream)
+	if (is_stream)
+		qsort(list, n, sizeof(*list), earlier);
+	else if (strcmp(param(url, "dir", text), "asc") == 0)
 		qsort(list, n, sizeof(*list), older);
 	else if (strcmp(text, "desc") == 0 || strstr(url, "/newest") != NULL)
 		qsort(list, n, sizeof(*list), newer);
 	if (*param(url, "page", text))
 		from = (size_t)(atoi(text) - 1) * RIG_PAGE;
-	while (cms != INT64_MIN && from < n && (list[from]->ms < cms ||
+	while (cms != INT64_MIN && from < n && (is_stream ?
+	    list[from]->n <= cms : list[from]->ms < cms ||
 	    (list[from]->ms == cms && list[from]->id <= cid)))
 		from++;
 	buf_adds(&b, "{\"items\":[");
 	for (i = from; i < n && i < from + RIG_PAGE; i++) {
-		buf_adds(&b, i > from ? "," : "");
+		if (list[i]->id == g->hides)
+			continue;
+		buf_adds(&b, b.p[b.len - 1] == '}' ? "," : "");
 		add_item(&b, list[i], strstr(url, "/taglazy") != NULL);
 	}
-	buf_addf(&b, "],\"more\":%s", i < n ? "true" : "false");
-	if (i < n)
-		add_place(&b, g, "next", list[i - 1], 0, 0);
-	else if (is_stream)
-		add_place(&b, g, "token", i > from ? list[i - 1] : NULL,
-		    cms == INT64_MIN && since > 0 ? since : cms, cid);
+	buf_addf(&b, "],\"total\":%zu,\"more\":%s", n, i < n ? "true" :
+	    "false");
+	if (i < n) {
+		at = is_stream ? list[i - 1]->n : list[i - 1]->ms;
+		add_place(&b, g, "next", at, list[i - 1]->id);
+		buf_addf(&h, "\nX-Next: %lld.%lld.%d%s", (long long)at,
+		    (long long)list[i - 1]->id, g->epoch,
+		    g->odd_header ? "\xff" : "");
+		a->header = h.p;
+	} else if (is_stream)
+		add_place(&b, g, "token", g->changes, 0);
 	buf_adds(&b, "}");
 	a->body = b.p;
 	if (strstr(url, "/tag") != NULL)
@@ -290,7 +318,8 @@ make_manifest(void)
 	buf_adds(&b, "{\"format\":1,\"type\":\"svc\",\"title\":\"Svc\","
 	    "\"drive_model\":\"on_demand\",\"config\":{},\"base_url\":\"" BASE
 	    "\",\"test\":{\"url\":\"/\"},\"errors\":[{\"status\":[423],"
-	    "\"do\":\"skip\"}],\"entities\":{");
+	    "\"do\":\"skip\"},{\"status\":[403],\"do\":\"fail\",\"class\":"
+	    "\"config\",\"then\":\"skip\"}],\"entities\":{");
 #define CURSOR(o) ",\"cursor\":{\"column\":\"updated\",\"order\":\"" o "\"}"
 	add_entity(&b, "asc", 1, ",\"not_null\":true", OPAQUE "," SINCE ","
 	    ORDER, CURSOR("asc"));
@@ -363,7 +392,7 @@ make_manifest(void)
 	"\"per\":\"partition\"}"
 #define BY_TOKEN ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\"," \
 	"\"kind\":\"token\"}"
-	BOXED("own", PER("none"), "\"url\":\"/own\"," PAGES "," SINCE);
+	BOXED("own", PER("none"), "\"url\":\"/own\"," COUNTED "," SINCE);
 	BOXED("down", PER("desc"), "\"url\":\"/newest\"," PAGES);
 	add_entity(&b, "token", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
 	/* Its list by token goes before. */
@@ -371,6 +400,12 @@ make_manifest(void)
 	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
 	    "\"items\",\"token\":{\"from\":\"token\"}," OPAQUE "}]" BY_TOKEN
 	    "}");
+	add_entity(&b, "headed", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
+	b.len -= strlen(BY_TOKEN) + 2;
+	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
+	    "\"items\",\"token\":{\"from\":\"token\"},\"paginate\":{\"kind\":"
+	    "\"cursor\",\"query\":\"cursor\",\"from_header\":\"X-Next\"}}]"
+	    BY_TOKEN "}");
 	buf_adds(&b, ",\"tokens\":{" PARTS BY_TOKEN ",\"lists\":[{\"name\":"
 	    "\"changes\",\"url\":\"/stream\",\"query\":{\"box\":\"{{in.box}}\","
 	    "\"since\":\"{{now-5}}\"},\"records\":\"items\",\"partition\":{"

@@ -31,7 +31,8 @@
  * from a time on; "bare": by id, and without a cursor; "parts": like "some", but a
  * list for each box; "own": so too, with a cursor for each box; "down": the same,
  * newest first and from no time on; "token": by the service's tokens; "tokens": a
- * token for each box, of changes alone;
+ * token for each box, of changes alone; "headed": like "token", but a header leads
+ * from page to page;
  * "steps": like "some", in windows of ten minutes; "stepped": like
  * "byvalue", in such windows, with a lag; "rising": so too, of a minute and for an hour,
  * without one; "kept": in windows, of an hour; "keeps": like
@@ -40,6 +41,7 @@
  * asked for row by row, with an ETag. */
 struct rig_item {
 	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */
+	int64_t n;          /* the number of that change, by which streams go */
 	unsigned rev;
 	int gone;
 };
@@ -57,6 +59,7 @@ struct rig {
 	struct sync_run_env env;
 	struct rig_item items[RIG_ITEMS];
 	size_t nitems;
+	int64_t changes;
 	size_t boxes;       /* there are, of RIG_BOXES; an item's is its id's */
 	int64_t ahead_ms;   /* the service's clock before ours */
 	int64_t grain_ms;   /* of its times */
@@ -70,10 +73,16 @@ struct rig {
 	int64_t oldest_ms;  /* where the first of them began */
 	size_t windows;     /* ranges with two ends */
 	int refuse;         /* this box, less 1, is left out; 0: none */
+	unsigned forbids;   /* a bit for each box that answers, with its first page
+	                       or only with the second, */
+	int forbids_with, forbids_late; /* this status: 423 (a rule leaves it
+	                       out), 403 (if others do not say so) */
+	int64_t hides;      /* this item is counted, and not told; 0: none */
 	int epoch;          /* tokens of another are forgotten */
 	int begins;         /* lists by token asked from their beginning, ... */
 	int goes_on;        /* ... and at a token or cursor */
 	size_t long_token;  /* so long are they */
+	int odd_header;     /* what leads on stands in a header, and is no UTF-8 */
 	/* the run */
 	struct sync_run * run;
 	int64_t bucket;

@@ -24,6 +24,9 @@ on_taken(void * arg, int64_t waited_ms, const struct err * e)
 	struct taker * t = arg;
 
 	order[norder++ % 16] = t;
+	/* The call is over at once. */
+	if (e == NULL)
+		limits_cancel(t->w);
 	t->w = NULL;
 	t->calls++;
 	t->at = fake_loop_ms(t->g->L);

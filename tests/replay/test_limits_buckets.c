@@ -30,6 +30,9 @@ on_taken(void * arg, int64_t waited_ms, const struct err * e)
 	struct taker * t = arg;
 
 	(void)waited_ms;
+	/* The call is over at once. */
+	if (e == NULL)
+		limits_cancel(t->w);
 	t->w = NULL;
 	t->calls++;
 	t->at = fake_loop_ms(t->L);
@@ -446,6 +449,63 @@ test_reserve(void ** state)
 	}
 }
 
+/* Whether a bucket is for a connector of that URL: it is where it leads to that
+ * counts. */
+static void
+test_when(void ** state)
+{
+	static const char manifest[] = "{\"format\":1,\"type\":\"svc\","
+	    "\"title\":\"Svc\",\"drive_model\":\"on_demand\",\"config\":{"
+	    "\"api\":{\"type\":\"url\",\"default\":\"https://x.test/v1\"}},"
+	    "\"base_url\":\"{{config.api}}\",\"test\":{\"url\":\"/\"},"
+	    "\"limits\":{\"buckets\":{\"found\":{\"rate\":1,\"when\":{\"api\":["
+	    "\"https://x.test/v1\",\"http://[::1]:81\"]}}}},\"entities\":{"
+	    "\"found\":{" LIST("/f", ",\"bucket\":\"found\"") "}}}";
+	static const struct {
+		const char * api;
+		int is_there;
+	} cases[] = {
+		{ NULL, 1 }, { "https://x.test/v1", 1 },
+		{ "https://x.test/v1/", 1 }, { "https://x.test/v1//", 1 },
+		{ "https://x.test/v1?a=b", 1 }, { "https://x.test/v1/?a=b", 1 },
+		{ "https://x.test/v1#a", 1 }, { "HTTPS://X.Test/v1", 1 },
+		{ "https://x.test:443/v1", 1 }, { "https://x.test:/v1", 1 },
+		{ "https://x.test./v1/", 1 }, { "https://me@x.test/v1", 1 },
+		{ "http://[::1]:81/", 1 }, { "http://[::1]:81?x", 1 },
+		{ "https://x.test/V1", 0 }, { "https://x.test/v12", 0 },
+		{ "https://x.test", 0 }, { "https://x.test/", 0 },
+		{ "https://x.test:444/v1", 0 }, { "http://x.test/v1", 0 },
+		{ "https://y.test/v1", 0 }, { "https://x.testy/v1", 0 },
+		{ "https://a.x.test/v1", 0 }, { "http://[::1]/", 0 },
+		{ "https://y.test/https://x.test/v1", 0 },
+	};
+	struct buf b = BUF_INIT(200);
+	struct connector * c;
+	struct manifest * m;
+	json_t * config;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	m = manifest_parse(manifest, strlen(manifest), "test", &e);
+	if (m == NULL)
+		fail_msg("%s", e.msg);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		config = json_pack("{s:s*}", "api", cases[i].api);
+		c = connector_new(m, "id-1", "it", config, NULL, &e);
+		if (c == NULL)
+			fail_msg("%s", e.msg);
+		buf_clear(&b);
+		limits_describe(c, &m->entities[0].lists[0].toll, &b);
+		if ((b.len > 0) != cases[i].is_there)
+			fail_msg("%s: '%s'", cases[i].api, b.len > 0 ? b.p : "");
+		connector_unref(c);
+		json_decref(config);
+	}
+	buf_free(&b);
+	manifest_unref(m);
+}
+
 static void
 on_waiting(void * arg, const char * key, size_t n)
 {
@@ -486,7 +546,7 @@ main(void)
 		cmocka_unit_test(test_each_stage),
 		cmocka_unit_test(test_two_daemons),
 		cmocka_unit_test(test_headers), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_reserve), cmocka_unit_test(test_when),
 		cmocka_unit_test(test_who_waits),
 	};
 

@@ -256,6 +256,61 @@ test_retry_then_skip(void ** state)
 	rig_free(g);
 }
 
+/* What is refused is left out where others are not. */
+static void
+test_fail_then_skip(void ** state)
+{
+	struct rig * g = rig_new("\"errors\":[{\"status\":[403],\"do\":"
+	    "\"fail\",\"class\":\"config\",\"then\":\"skip\",\"message\":\"ask "
+	    "for a role\"}],", OVER("") ",\"all\":{\"columns\":{\"repo\":{\"type\":"
+	    "\"text\",\"input\":true},\"id\":{\"type\":\"integer\"}},\"lists\":[{"
+	    "\"url\":\"/{{in.repo}}/i\",\"needs\":[\"repo\"]}]}",
+	    "{\"cache_ttl\":0}");
+	char url[64], in[1024] = "repo=in:";
+	const struct fake_answer no = { .status = 403 };
+	size_t i;
+
+	(void)state;
+	rig_script(g, "/a/i", { .status = 403 });
+	rig_script(g, "/b/i", { .body = "[{\"id\":2}]", .delay_ms = 50 });
+	rig_script(g, "/c/i", { .status = 403 });
+	assert_int_equal(rig_read(g, "all", "repo=in:a,b,c"), 3);
+	rig_rows(g, "b/2");
+	assert_int_equal(g->ctx.st.skipped, 2);
+	assert_string_equal(g->ctx.st.skipped_why, BASE "/a/i answered 403");
+	/* The only one, and all. */
+	assert_int_equal(rig_read(g, "all", "repo=a"), 1);
+	rig_error(g, ERR_CONFIG, "http_403", "ask for a role");
+	assert_int_equal(rig_read(g, "all", "repo=in:a,c"), 2);
+	rig_error(g, ERR_CONFIG, "http_403", BASE "/c/i");
+	/* All, while there may still be others. */
+	rig_script(g, "/o/repos", { .body = "[{\"name\":\"a\",\"dead\":false},"
+	    "{\"name\":\"b\",\"dead\":false}]",
+	    .header = "Link: </o/2>; rel=next" });
+	rig_script(g, "/o/a/i", { .status = 403 });
+	rig_script(g, "/o/b/i", { .status = 403 });
+	rig_script(g, "/o/2", { .body = "[]", .delay_ms = 100 });
+	rig_read(g, "issues", "");
+	rig_error(g, ERR_CONFIG, "http_403", "it.issues, page 1: ");
+	assert_non_null(strstr(g->e.msg, BASE "/o/a/i"));
+	rig_script(g, "/o/2", { .body = "[{\"name\":\"c\",\"dead\":false}]",
+	    .delay_ms = 100 });
+	rig_script(g, "/o/c/i", { .body = "[]" });
+	rig_read(g, "issues", "");
+	rig_rows(g, "");
+	/* So many are taken for all. */
+	for (i = 0; i < 150; i++) {
+		snprintf(url, sizeof(url), "%sr%zu", i > 0 ? "," : "", i);
+		strcat(in, url);
+		snprintf(url, sizeof(url), BASE "/r%zu/i", i);
+		fake_http_script(g->http, url, &no, 1);
+	}
+	i = rig_read(g, "all", in);
+	rig_error(g, ERR_CONFIG, "http_403", "ask for a role");
+	assert_in_range(i, 100, 104);
+	rig_free(g);
+}
+
 static void
 test_partition_inputs(void ** state)
 {
@@ -422,6 +477,7 @@ main(void)
 		cmocka_unit_test(test_limit), cmocka_unit_test(test_partition),
 		cmocka_unit_test(test_start_over),
 		cmocka_unit_test(test_retry_then_skip),
+		cmocka_unit_test(test_fail_then_skip),
 		cmocka_unit_test(test_partition_inputs),
 		cmocka_unit_test(test_partition_fails),
 		cmocka_unit_test(test_nested),

@@ -108,6 +108,154 @@ test_a_new_part_that_fails(void ** state)
 	rig_free(g);
 }
 
+/* The first item of box ${box} changes, and the clock goes on. */
+static void
+touch_in(struct rig * g, size_t box)
+{
+	size_t i;
+
+	for (i = 0; (size_t)g->items[i].id % RIG_BOXES != box; i++)
+		continue;
+	rig_touch(g, i);
+	fake_loop_advance(g->L, 60000);
+}
+
+/* A part that may not be read: the others go on, and what it gets meanwhile comes when
+ * it may be read again, also where another one may not then. */
+static void
+forbidden(const char * entity, int status)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def(entity, INC
+	    ",\"deletes\":\"remove\",\"delete_ratio\":1");
+	char table[32];
+	int i;
+
+	snprintf(table, sizeof(table), "t-%s", entity);
+	fill(g, 40);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	g->forbids_with = status;
+	for (i = 0; i < 2; i++) {
+		g->forbids = 1U << (1 + i);
+		touch_in(g, 1);
+		touch_in(g, 2);
+		touch_in(g, 0);
+		rig_run(g, d, i == 1 ? SYNC_RUN_FULL : 0);
+		rig_is(g, SYNC_PARTIAL);
+		assert_non_null(strstr(g->res.reason, "1 part was left out: "));
+		assert_int_equal(g->res.p.deleted, 0);
+	}
+	/* Box 1 is there again; of box 2 nobody tells. */
+	touch_in(g, 1);
+	touch_in(g, 2);
+	touch_in(g, 0);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	g->forbids = 2;
+	touch_in(g, 1);
+	touch_in(g, 0);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	touch_in(g, 0);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.written, 1);
+	g->forbids = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, table));
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.written, 0);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+/* One that is new and may not be read stays new. */
+static void
+new_and_forbidden(const char * entity, int status)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def(entity, INC);
+	char table[32];
+	int i;
+
+	snprintf(table, sizeof(table), "t-%s", entity);
+	fill(g, 40);
+	g->boxes = RIG_BOXES - 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	g->boxes = RIG_BOXES;
+	g->forbids = 1U << (RIG_BOXES - 1);
+	g->forbids_with = status;
+	for (i = 0; i < 2; i++) {
+		touch_in(g, 0);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_PARTIAL);
+		assert_int_equal(g->res.p.written, 1);
+	}
+	/* With its first page only. */
+	g->forbids_late = 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	g->forbids = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, table));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+static const char * const boxed[] = { "parts", "own", "down", "tokens" };
+
+static void
+test_parts_that_are_left_out(void ** state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		forbidden(boxed[i], 423);
+		new_and_forbidden(boxed[i], 423);
+	}
+}
+
+static void
+test_parts_that_are_forbidden(void ** state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		forbidden(boxed[i], 403);
+		new_and_forbidden(boxed[i], 403);
+	}
+}
+
+/* Where all are it is the credentials, and no run is green on nothing. */
+static void
+test_all_are_forbidden(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("parts", INC);
+
+	(void)state;
+	fill(g, 40);
+	g->forbids = ~0U;
+	g->forbids_with = 403;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	assert_int_equal(g->res.e.cls, ERR_CONFIG);
+	assert_non_null(strstr(g->res.reason, "answered 403"));
+	g->forbids = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-parts"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* ---- the set itself ---- */
 
 static json_t *
@@ -220,6 +368,9 @@ main(void)
 		cmocka_unit_test(test_a_part_that_comes_later),
 		cmocka_unit_test(test_a_part_that_comes_again),
 		cmocka_unit_test(test_a_new_part_that_fails),
+		cmocka_unit_test(test_parts_that_are_left_out),
+		cmocka_unit_test(test_parts_that_are_forbidden),
+		cmocka_unit_test(test_all_are_forbidden),
 		cmocka_unit_test(test_statement),
 		cmocka_unit_test(test_set),
 	};

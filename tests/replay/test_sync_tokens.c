@@ -166,6 +166,28 @@ test_a_token_that_is_long(void ** state)
 	rig_free(g);
 }
 
+/* What leads on is kept as JSON, which has no bytes that are no text. */
+static void
+test_a_header_that_is_no_text(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("headed", INC);
+
+	(void)state;
+	fill(g, 12);
+	g->odd_header = 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	assert_int_equal(g->res.e.cls, ERR_PERMANENT);
+	assert_string_equal(g->res.e.code, "token");
+	assert_non_null(strstr(g->res.reason, "the header X-Next"));
+	g->odd_header = 0;
+	run(g, d, 12, 3);
+	assert_true(rig_same(g, "t-headed"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* Only a run that read all deletes what it did not see. */
 static void
 test_deletes(void ** state)
@@ -347,6 +369,49 @@ test_values_newest_first(void ** state)
 {
 	(void)state;
 	values("down");
+}
+
+/* A part whose list has fewer than it says stays where it was, once. */
+static void
+test_a_part_that_comes_short(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("own", INC);
+
+	(void)state;
+	fill(g, 12);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	/* Of one box an item, and behind it another. */
+	g->hides = g->items[0].id;
+	rig_touch(g, 0);
+	fake_loop_advance(g->L, 60000);
+	rig_touch(g, 4);
+	fake_loop_advance(g->L, 60000);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_non_null(strstr(g->res.reason, "the total differs: 1 record"));
+	assert_int_equal(g->res.p.written, 1);
+	g->hides = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-own"));
+	run(g, d, 0, 1 + RIG_BOXES);
+	/* One that never tells it holds nobody up for ever. */
+	g->hides = g->items[0].id;
+	rig_touch(g, 0);
+	fake_loop_advance(g->L, 60000);
+	rig_touch(g, 4);
+	fake_loop_advance(g->L, 60000);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.written, 1);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.written, 1);
+	run(g, d, 0, 1 + RIG_BOXES);
+	sync_def_unref(d);
+	rig_free(g);
 }
 
 /* Rows of one moment that come one after the other are neither lost nor doubled. */
@@ -550,6 +615,7 @@ main(void)
 		cmocka_unit_test(test_a_token_that_is_forgotten),
 		cmocka_unit_test(test_a_token_waits_for_the_target),
 		cmocka_unit_test(test_a_crash),
+		cmocka_unit_test(test_a_header_that_is_no_text),
 		cmocka_unit_test(test_a_token_that_is_long),
 		cmocka_unit_test(test_deletes),
 		cmocka_unit_test(test_another_where),
@@ -557,6 +623,7 @@ main(void)
 		cmocka_unit_test(test_a_crash_while_new),
 		cmocka_unit_test(test_values_that_the_service_filters),
 		cmocka_unit_test(test_values_newest_first),
+		cmocka_unit_test(test_a_part_that_comes_short),
 		cmocka_unit_test(test_equal_values),
 		cmocka_unit_test(test_rows_of_another_generation),
 		cmocka_unit_test(test_forgotten_again),

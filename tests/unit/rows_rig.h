@@ -46,7 +46,7 @@ rig_setup(void ** state)
 	assert_non_null(L);
 	T = targets_new(L, dir, &e);
 	assert_non_null(T);
-	rows_writer_patience_ms = 60000;
+	rows_turn_patience_ms = 60000;
 	return (0);
 }
 

@@ -115,6 +115,14 @@ test_usual(void ** state)
 	/* Nobody says how long. */
 	assert_int_equal(judge(429, "", "", NULL), ANSWER_RATE_LIMITED);
 	assert_int_equal(e.retry_after_ms, 60000);
+	/* Years that no date has, which must not come round to "at once". */
+	assert_int_equal(judge(429, "Retry-After: Tue, 17 Nov 1700000030\n", "",
+	    NULL), ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 60000);
+	assert_int_equal(judge(429, "Date: Tue, 17 Nov 1700000030\n"
+	    "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\n", "", NULL),
+	    ANSWER_RATE_LIMITED);
+	assert_int_equal(e.retry_after_ms, 0);
 	manifest_unref(m);
 }
 
@@ -186,6 +194,8 @@ test_rules(void ** state)
 	    "\"do\":\"fail\",\"class\":\"permanent\",\"code\":\"closed\","
 	    "\"message\":\"come back on Monday\"},"
 	    "{\"status\":[418],\"do\":\"retry\"},"
+	    "{\"status\":[451],\"do\":\"fail\",\"class\":\"config\",\"then\":"
+	    "\"skip\"},"
 	    "{\"path\":\"ok\",\"equals\":false,\"do\":\"fail\","
 	    "\"class\":\"config\",\"code\":\"not_ok\"}],"
 	    "\"error_text\":[\"error\"],"
@@ -215,6 +225,8 @@ test_rules(void ** state)
 	assert_int_equal(judge(418, "", "", NULL), ANSWER_ERROR);
 	assert_int_equal(e.cls, ERR_TRANSIENT);
 	assert_string_equal(e.code, "http_418");
+	assert_int_equal(judge(451, "", "", NULL), ANSWER_ERROR_SKIP);
+	assert_int_equal(e.cls, ERR_CONFIG);
 	/* Errors inside a 200. */
 	assert_int_equal(judge(200, "", "{\"ok\":true}", NULL), ANSWER_OK);
 	assert_int_equal(judge(200, "", "{\"ok\":false,"
@@ -360,6 +372,32 @@ test_members(void ** state)
 		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
 		  "RateLimit: \"app\";t=600, \"burst\";r=9;t=1, \"user\";r=3;t=40"
 		  "\nRateLimit-Policy: \"app\";q=100;w=60", { 100, 3, 40 } },
+		/* Of several policies the one that is told of, ... */
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit: \"day\";r=90;t=600, \"b,u\";r=3;t=1\n"
+		  "RateLimit-Policy: \"day\";q=1000;w=86400, \"b,u\";q=10;w=1",
+		  { 10, 3, 1 } },
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit-Policy: \"burst\";q=10;w=1, \"day\";q=1000;w=86400"
+		  ";comment=\"burst\"\nRateLimit: \"day\";r=90;t=600",
+		  { 1000, 90, 600 } },
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit: day ;r=90\nRateLimit-Policy: burst;q=10;w=1\n"
+		  "RateLimit-Policy: day;w=86400;q=1000", { 1000, 90, -1 } },
+		/* ... else that which lets through the least. */
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit-Policy: \"burst\";q=10;w=1, \"day\";q=1000;w=86400"
+		  ", \"hour\";q=100;w=3600\nRateLimit: \"x\";r=9;t=60",
+		  { 1000, 9, 60 } },
+		{ "RateLimit-Policy;q", "X-Left", "X-Reset", "X-Left: 4\n"
+		  "RateLimit-Policy: \"a\";q=100;w=60, \"b\";q=500;w=3600",
+		  { 500, 4, -1 } },
+		{ "RateLimit-Policy;q", "X-Left", "X-Reset", "X-Left: 4\n"
+		  "RateLimit-Policy: \"a\";q=100, \"b\";q=50, \"c\";q=x;w=1",
+		  { 50, 4, -1 } },
+		{ "RateLimit-Policy;q", "RateLimit;r", "RateLimit;t",
+		  "RateLimit-Policy: \"a\";q=10;w=0, \"b\";q=50;w=60",
+		  { 50, -1, -1 } },
 		{ "X;l", "X;r", "X;t", "X: L = 5;R=\"4\" ; T=3;r=9",
 		  { -1, 4, 3 } },
 		{ "X;l", "X;r", "X;t", "X: xl=5;r;t=", { -1, -1, -1 } },
@@ -369,7 +407,7 @@ test_members(void ** state)
 		  { 1, -1, 2 } },
 	};
 	struct answer_budget b;
-	char text[512], lines[256];
+	char text[512], lines[300];
 	size_t i;
 
 	(void)state;
@@ -381,10 +419,12 @@ test_members(void ** state)
 		parse(text);
 		snprintf(lines, sizeof(lines), "%s\n", cases[i].line);
 		judge(200, lines, "{}", &b);
-		assert_int_equal(b.limit, cases[i].want[0]);
-		assert_int_equal(b.remaining, cases[i].want[1]);
-		assert_int_equal(b.reset_ms, cases[i].want[2] < 0 ? -1 :
-		    NOW + cases[i].want[2] * 1000);
+		if (b.limit != cases[i].want[0] || b.remaining !=
+		    cases[i].want[1] || b.reset_ms != (cases[i].want[2] < 0 ?
+		    -1 : NOW + cases[i].want[2] * 1000))
+			fail_msg("%s: %lld %lld %lld", cases[i].line,
+			    (long long)b.limit, (long long)b.remaining,
+			    (long long)b.reset_ms);
 		manifest_unref(m);
 	}
 }

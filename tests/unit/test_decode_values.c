@@ -153,6 +153,14 @@ test_time(void ** state)
 	column("x:ownn", "\"14\\/Nov\\/2023 22:13:20\"",
 	    "'2023-11-14T20:13:20Z';");
 	column("x:ownn", "\"2023-11-14T20:13:20Z\"", "'2023-11-14T20:13:20Z';");
+	/* An instant is one in any form that names its zone, also beside the
+	 * service's own: no doubt, and no reason to lose it. */
+	column("x:ownn", "\"2023-11-14T20:13:20.5+02:00\"",
+	    "'2023-11-14T18:13:20.500Z';");
+	column("x:ownn", "\"2023-11-14T20:13:20\"", "NULL;");
+	column("x:own", "\"2023-11-14 20:13\"", "'2023-11-14 20:13';");
+	/* But where its own form looks like that, its zone is what was said. */
+	column("x:ownl", "\"2023-11-14T22:13:20Z\"", "'2023-11-14T20:13:20Z';");
 	column("x:ownz", "\"14/Nov/2023 22:13:20 -0330\"",
 	    "'2023-11-15T01:43:20Z';");
 }
@@ -171,7 +179,28 @@ test_list_and_map(void ** state)
 	/* Below, above and beside each other. */
 	column("x:map a:text:x.a b:list:x.b c:integer:x.b[1]",
 	    "{\"a\":\"\\u0041\",\"b\":[5,6]}",
-	    "'{\"a\":\"\\u0041\",\"b\":[5,6]}','A','[5,6]',6;");
+	    "'{\"a\":\"A\",\"b\":[5,6]}','A','[5,6]',6;");
+}
+
+/* A character is written as itself, however the service writes it: else LIKE would
+ * find it at one service and not at another. */
+static void
+test_plain(void ** state)
+{
+	(void)state;
+	column("x:list", "[\"\\u00fcn\\u00EF\",\"a\\/b\"]",
+	    "'[\"ünï\",\"a/b\"]';");
+	column("x:map", "{\"\\u00fc\":\"\\ud83d\\ude00\\u0041\"}",
+	    "'{\"ü\":\"😀A\"}';");
+	column("x:text", "{\"a\": \"\\u00fc\"}", "'{\"a\": \"ü\"}';");
+	column("x:list", "\"\\u00fc\"", "'\"ü\"';");
+	column("n:list:x[*].n", "[{\"n\":\"\\u00fc\"},{\"n\":{\"y\":\"\\/\"}}]",
+	    "'[\"ü\",{\"y\":\"/\"}]';");
+	/* What JSON wants escaped, and half a pair, stay. */
+	column("x:list", "[\"\\u0022\\u005c\\u005Cu00fc\\u0000\\u001f\\n\\\\u00fc\"]",
+	    "'[\"\\u0022\\u005c\\u005Cu00fc\\u0000\\u001f\\n\\\\u00fc\"]';");
+	column("x:list", "[\"\\ud83d\",\"\\ud83dx\",\"\\ude00\",\"\\ud83d\\u0041\"]",
+	    "'[\"\\ud83d\",\"\\ud83dx\",\"\\ude00\",\"\\ud83dA\"]';");
 }
 
 static void
@@ -242,6 +271,7 @@ main(void)
 		cmocka_unit_test(test_boolean),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_list_and_map),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_fan_out),
 		cmocka_unit_test(test_documents),
 	};

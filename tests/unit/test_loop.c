@@ -213,6 +213,60 @@ test_lag_sees_a_held_loop(void ** state)
 	assert_int_equal(lag.max_us, 0);
 }
 
+/* More sockets than have their turn at once, each always with something to read. */
+#define BUSY 40
+static struct loop_io * busy[BUSY];
+static int64_t late_us;
+static int calls, asks_always;
+
+static void
+on_busy(void * arg, int fd, int events)
+{
+	int i;
+
+	(void)arg;
+	(void)fd;
+	(void)events;
+	if (++calls == 1 || asks_always)
+		loop_soon(L, &s1, note, (void *)1);
+	/* Or it would never end. */
+	for (i = 0; i < BUSY && clock_mono_us() > late_us; i++)
+		assert_int_equal(loop_io_set(busy[i], 0), 0);
+}
+
+static void
+test_soon_runs_beside_busy_sockets(void ** state)
+{
+	int fd[2], ends[BUSY], i, round;
+	int64_t t0;
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(write(fd[1], "x", 1), 1);
+	for (i = 0; i < BUSY; i++)
+		assert_non_null(busy[i] = loop_io_new(L, ends[i] = dup(fd[0]),
+		    LOOP_PRIO_LOW, on_busy, NULL));
+	for (round = 0; round < 2; round++) {
+		asks_always = round;
+		calls = n = 0;
+		t0 = clock_mono_us();
+		late_us = t0 + 1500000;
+		for (i = 0; i < BUSY; i++)
+			assert_int_equal(loop_io_set(busy[i], LOOP_READ), 0);
+		while (n == 0)
+			assert_int_equal(loop_turn(L, 1), 0);
+		assert_true(clock_mono_us() - t0 < 1000000);
+		if (asks_always)
+			assert_true(calls < 200);
+	}
+	for (i = 0; i < BUSY; i++) {
+		loop_io_free(busy[i]);
+		close(ends[i]);
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -220,7 +274,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_soon_runs_in_order), T(test_soon_cancel),
-		T(test_soon_requeued_waits_a_round), T(test_timer),
+		T(test_soon_requeued_waits_a_round),
+		T(test_soon_runs_beside_busy_sockets), T(test_timer),
 		T(test_timer_set_late_in_a_turn),
 		T(test_io_and_run), T(test_signal),
 		T(test_lag_sees_a_held_loop),

@@ -329,6 +329,11 @@ test_actions_of_the_whole(void ** state)
 	assert_int_equal(a->idempotency->where, IN_BODY);
 	assert_string_equal(a->idempotency->name, "key");
 	assert_non_null(a->probe->since);
+	assert_string_equal(a->probe->next, "meta.next");
+	assert_string_equal(a->probe->next_query, "cursor");
+	assert_int_equal(a->probe->pages, 3);
+	assert_false(a->probe->is_own);
+	assert_false(a->lookup_late);
 	assert_int_equal(a->poll->every_ms, 500);
 	assert_int_equal(json_object_size(a->poll->failed), 2);
 	manifest_unref(m);

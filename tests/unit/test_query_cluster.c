@@ -342,7 +342,7 @@ explains(void ** state)
 	    "\"filter\":[{\"terms\":{\"state\":[\"open\"]}}]}},\"_source\":["
 	    "\"id\",\"title\",\"state\"],\"sort\":[{\"_shard_doc\":\"asc\"}]}|"
 	    "state = 'open' as term.state=open|title LIKE|-|-|"
-	    "1 a page of 1000|none\n");
+	    "1 a page of 1000|none|-\n");
 	assert_int_equal(cluster.searches, 0);
 }
 

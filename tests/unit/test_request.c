@@ -456,18 +456,32 @@ test_body_push(void ** state)
 	struct manifest * own;
 	struct connector * was = c;
 	const struct manifest_entity * ent;
+	struct buf keys[3] = { BUF_INIT(4096), BUF_INIT(4096), BUF_INIT(4096) };
+	const struct page_pos next = { .cursor = "c2", .number = 1 };
 	struct request * r;
 	struct err e = { .msg = "" };
+	int i;
 
 	(void)state;
 	if ((own = manifest_parse(doc, sizeof(doc) - 1, "t", &e)) == NULL)
 		fail_msg("%s", e.msg);
 	ent = manifest_entity(own, "e");
 	c = service_connector(own, "{\"token\": \"$env:TKN\"}", &e);
-	where(ent, "a", OP_EQ, "x");
-	r = page(ent, NULL, &e);
-	assert_non_null(r);
-	request_free(r);
+	setenv("TKN", "sesame", 1);
+	for (i = 0; i < 3; i++) {
+		where(ent, "a", OP_EQ, i == 1 ? "y" : "x");
+		r = page(ent, i == 2 ? &next : NULL, &e);
+		assert_non_null(r);
+		request_key(r, &keys[i]);
+		assert_null(strstr(keys[i].p, "sesame"));
+		request_free(r);
+	}
+	unsetenv("TKN");
+	/* What is kept of the one is no answer to another. */
+	assert_string_not_equal(keys[0].p, keys[1].p);
+	assert_string_not_equal(keys[0].p, keys[2].p);
+	for (i = 0; i < 3; i++)
+		buf_free(&keys[i]);
 	where(ent, "a", OP_EQ, "\001$env:HOME\002");
 	assert_null(page(ent, NULL, &e));
 	assert_string_equal(e.code, "template");

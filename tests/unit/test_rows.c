@@ -217,6 +217,9 @@ rejected(void ** state)
 	assert_string_equal(rig_sql("SELECT json_valid(\"row\"), "
 	    "length(\"row\" ->> 'name'), json_extract(\"row\", '$.id') FROM "
 	    "\"issues-rejected\" WHERE reason LIKE 'it has%'"), "1|999|2\n");
+	assert_string_equal(rig_sql("SELECT reason FROM \"issues-rejected\" "
+	    "WHERE \"row\" LIKE '%no number%'"),
+	    "id is a number, which this is not\n");
 	/* Again: they take the place of the first. */
 	writer_row(r.w, ROW(NU, TX("no \"key\""), NU, IN(1), RE(NAN),
 	    TX("[1]")));
@@ -606,7 +609,7 @@ disk_full(void ** state)
 	sqlite3_exec(w->db->db, sql, NULL, NULL, NULL);
 	rig_flush(&r, 1000);
 	/* And now for good. */
-	rows_writer_patience_ms = 200;
+	rows_turn_patience_ms = 200;
 	sqlite3_exec(w->db->db, "PRAGMA max_page_count=1", NULL, NULL, NULL);
 	give(&r, 1000, 1000);
 	WAIT(r.failed);

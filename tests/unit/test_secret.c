@@ -307,6 +307,32 @@ test_scrub(void ** state)
 	scrubbed("hunter2x", "Basic aHVudGVyMng= no", "Basic *** no");
 }
 
+/* Services cite what they were sent in words of their own. */
+static void
+test_scrub_escaped(void ** state)
+{
+	static const char v[] = "a/b<c>&'\"d\xc3\xa9 \xf0\x9f\x98\x80+e";
+
+	(void)state;
+	/* PHP's and Go's JSON, and what they leave as it is. */
+	scrubbed("12/34567", "{\"m\":\"bad 12\\/34567\"}", "{\"m\":\"bad ***\"}");
+	scrubbed("12&34<567", "bad 12\\u002634\\u003C567!", "bad ***!");
+	scrubbed(v, "x a\\/b\\u003cc\\u003e\\u0026'\\\"d\\u00e9 \\ud83d\\ude00+e y",
+	    "x *** y");
+	/* A URL's, in small letters; a form's. */
+	scrubbed("a/b+c=d/", "?k=a%2fb%2bc%3dd%2f&x", "?k=***&x");
+	scrubbed("one two x", "k=one+two+x;", "k=***;");
+	/* Pages for people. */
+	scrubbed(v, "<p>a/b&lt;c&gt;&amp;&#39;&quot;d\xc3\xa9 &#x1F600;+e</p>",
+	    "<p>***</p>");
+	scrubbed("a&b&c&d", "key a&amp;b&#38;c&amp;d.", "key ***.");
+	/* What only looks like one. */
+	scrubbed("a\\/bcdef", "it is a\\/bcdef", "it is ***");
+	scrubbed("100%2fabc", "it is 100%2fabc", "it is ***");
+	scrubbed("secret-12", "\\ % %2 &# &#x &#1234567; \\u00 \\", "\\ % %2 &# &#x "
+	    "&#1234567; \\u00 \\");
+}
+
 static void
 test_scrub_long(void ** state)
 {
@@ -345,6 +371,7 @@ main(void)
 		cmocka_unit_test(test_refs),
 		cmocka_unit_test(test_resolve),
 		cmocka_unit_test(test_scrub),
+		cmocka_unit_test(test_scrub_escaped),
 		cmocka_unit_test(test_scrub_long),
 	};
 

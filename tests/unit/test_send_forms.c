@@ -6,6 +6,7 @@ static void
 test_base_url(void ** state)
 {
 	struct buf out = BUF_INIT(4096);
+	struct outcome got;
 	struct request * r;
 
 	(void)state;
@@ -32,6 +33,14 @@ test_base_url(void ** state)
 	pass(61000);
 	fetch_body = "{\"t\": \"x\", \"instance_url\": \"https://a@b.test\"}";
 	assert_int_equal(go().e.cls, ERR_PERMANENT);
+	/* What came over TLS does not go on without it. */
+	pass(61000);
+	fetch_body = "{\"t\": \"x\", \"instance_url\": \"http://u.test\"}";
+	nseen = 0;
+	got = go();
+	assert_int_equal(got.e.cls, ERR_PERMANENT);
+	assert_non_null(strstr(got.e.msg, "TLS"));
+	assert_int_equal(nseen, 1);
 }
 
 /* What stands in for the token's words is shown until they are known, not asked. */

@@ -305,6 +305,31 @@ test_generation(void ** state)
 }
 
 static void
+test_changes(void ** state)
+{
+	json_int_t a;
+	char mark[200];
+
+	(void)state;
+	DO(changes, NULL);
+	a = json_integer_value(json_object_get(value, "generation"));
+	assert_null(json_object_get(value, "changed"));
+	PUT("connector", "x", "{}", 0);
+	DO(changes, NULL);
+	assert_true(json_integer_value(json_object_get(value,
+	    "generation")) > a);
+	snprintf(mark, sizeof(mark), "%s", json_string_value(json_object_get(
+	    value, "mark")));
+	DO(generation);
+	a = json_integer_value(value);
+	DO(changes, mark);
+	assert_int_equal(json_integer_value(json_object_get(value,
+	    "generation")), a);
+	assert_int_equal(json_array_size(json_object_get(value, "changed")),
+	    0);
+}
+
+static void
 test_status(void ** state)
 {
 	(void)state;
@@ -642,7 +667,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_record), T(test_nothing_before_return),
 		T(test_odd_values), T(test_odd_names),
-		T(test_list_is_ordered), T(test_generation), T(test_status),
+		T(test_list_is_ordered), T(test_generation), T(test_changes), T(test_status),
 		T(test_events), T(test_delete_takes_along),
 		T(test_cursor), T(test_parts), T(test_cache), T(test_ten_thousand),
 		T(test_free_in_callback), NODES_TESTS

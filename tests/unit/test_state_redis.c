@@ -95,6 +95,86 @@ test_keys(void ** state)
 	CLI("GET moltler:generation", "4");
 }
 
+static void
+mark_of(char mark[200])
+{
+	snprintf(mark, 200, "%s", json_string_value(json_object_get(value,
+	    "mark")));
+}
+
+#define CHANGED(mark, n) do { \
+	DO(changes, mark); \
+	if ((n) < 0) \
+		assert_null(json_object_get(value, "changed")); \
+	else \
+		assert_int_equal(json_array_size(json_object_get(value, \
+		    "changed")), n); \
+} while (0)
+
+/* What changed, by name, as long as nothing is missing. */
+void
+test_changes_by_name(void ** state)
+{
+	char mark[200], old[200], name[16];
+	int k;
+
+	(void)state;
+	CHANGED(NULL, -1);
+	assert_string_equal(json_string_value(json_object_get(value, "mark")),
+	    "");
+	CHANGED("", -1);
+	PUT("connector", "a", "{\"n\":1}", 1);
+	CHANGED(NULL, -1);
+	mark_of(mark);
+	CHANGED(mark, 0);
+	PUT("sync", "a.items", "{\"n\":1}", 1);
+	DO(del, "connector", "a");
+	PUT("secret", "~a b", "{\"n\":1}", 1);
+	CHANGED(mark, 3);
+	assert_json(json_object_get(value, "changed"),
+	    "[[\"secret\",\"~a b\"],[\"connector\",\"a\"],"
+	    "[\"sync\",\"a.items\"]]");
+	snprintf(old, sizeof(old), "%s", mark);
+	mark_of(mark);
+	CHANGED(mark, 0);
+	/* A name that is taken is no change. */
+	TRY_PUT("sync", "a.items", "{}", 1);
+	CHANGED(mark, 0);
+	/* Somebody who only counts; then the next says nothing of it. */
+	CLI("INCR moltler:generation", "5");
+	CHANGED(mark, -1);
+	assert_string_equal(json_string_value(json_object_get(value, "mark")),
+	    "");
+	PUT("sync", "s", "{}", 1);
+	CHANGED(mark, -1);
+	mark_of(mark);
+	CHANGED(mark, 0);
+	/* What was before that is out of reach. */
+	CHANGED(old, -1);
+	/* As much as is kept, and one more. */
+	for (k = 1; k <= STATE_CHANGES; k++) {
+		snprintf(name, sizeof(name), "s%d", k);
+		PUT("sync", name, "{}", 0);
+		if (k == STATE_CHANGES - 1)
+			CHANGED(mark, k);
+	}
+	CHANGED(mark, -1);
+	snprintf(name, sizeof(name), "%d", STATE_CHANGES);
+	CLI("LLEN moltler:changes", name);
+	/* What nobody of ours wrote. */
+	mark_of(mark);
+	CLI("EVAL \"redis.call('RPUSH', KEYS[1], '999 ' .. string.char(255)) "
+	    "return redis.call('SET', KEYS[2], '999')\" 2 moltler:changes "
+	    "moltler:generation", "OK");
+	CHANGED(mark, -1);
+	CLI("DEL moltler:changes", "1");
+	CHANGED(mark, -1);
+	PUT("sync", "s", "{}", 0);
+	CHANGED(mark, -1);
+	mark_of(mark);
+	CHANGED(mark, 0);
+}
+
 /* What a person changes there. */
 void
 test_by_hand(void ** state)
