@@ -62,6 +62,13 @@ def wait(cond, seconds=10, every=0.02):
         time.sleep(every)
 
 
+def rest(seconds):
+    """Leave the others that much time with a processor, for what comes by itself
+    and is not to be seen."""
+    watch = Stopwatch()
+    wait(lambda: watch.took() >= seconds, seconds)
+
+
 def reap(thing):
     """A test that dies leaves no process behind."""
     def end():

@@ -85,8 +85,12 @@ class Prompt:
 
     def quiet(self, seconds=0.4):
         """All that is shown until nothing more comes for so long."""
-        while self.more(seconds):
-            pass
+        watch = Stopwatch()
+        while watch.took() < seconds:
+            if self.more():
+                watch = Stopwatch()
+            elif self.p.poll() is not None:
+                break
         s = self.text()
         self.raw = b""
         return s

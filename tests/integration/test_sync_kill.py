@@ -118,7 +118,7 @@ def interrupted():
         begun[s] = d.get("/v1/syncs/" + s)[1]
         t.ok(begun[s]["status"] == "running" and begun[s]["interrupted_at"] is
              None, "  they run", begun[s])
-    time.sleep(2.5)             # until it is on the disk
+    daemon.rest(2.5)             # until it is on the disk
     d.kill()
     hand.join()
     src.delay = (0, 0)
@@ -144,7 +144,7 @@ def interrupted():
     d.post("/v1/syncs/m.asc/run?full=1")
     t.ok(daemon.wait(lambda: (d.get("/v1/syncs/m.asc")[1].get("progress") or
                               {}).get("rows"), 10), "once more")
-    time.sleep(1.2)
+    daemon.rest(1.2)
     d.stop()
     d.start()
     v = d.get("/v1/syncs/m.asc")[1]
