@@ -35,7 +35,7 @@ rig_path(const char * s)
 
 /*
  * ${spec}: columns as "name:type[:path]" parted by blanks; types are those of a
- * manifest, "epoch_s", "epoch_ms", "epoch_us", "own" and "ownz" for timestamps so written, "adf" for a
+ * manifest, "epoch_s", "epoch_ms", "epoch_us", "own", "ownz", "ownl" for timestamps so written, "adf" for a
  * document's text and "input" for an input without a path.
  */
 static inline void
@@ -71,7 +71,8 @@ rig_columns(struct rig * r, const char * spec)
 			c->type = COLUMN_TIMESTAMP;
 			c->time = TIME_STRFTIME;
 			c->own.format = type[3] == 'z' ?
-			    "%d/%b/%Y %H:%M:%S %z" : "%d/%b/%Y %H:%M:%S";
+			    "%d/%b/%Y %H:%M:%S %z" : type[3] == 'l' ?
+			    "%Y-%m-%dT%H:%M:%SZ" : "%d/%b/%Y %H:%M:%S";
 			c->own.zone_ms = type[3] == 'z' ? 0 : 7200000;
 			c->own.else_null = type[3] == 'n';
 		}

@@ -337,11 +337,16 @@ set_time(const struct manifest_column * c, const char * s,
 	size_t len, at = made->len;
 	int64_t ms;
 
-	if (decode_value_is_usual(s, n))
+	/* The service's own form comes first, should it look like ours: its zone may
+	 * be another one.  What is in another form and names its zone is a time too. */
+	if (c->time == TIME_STRFTIME) {
+		if (own_time(&c->own, s, n, &ms) &&
+		    rfc3339_parse(s, n, &ms, NULL))
+			return (!c->own.else_null);
+	} else if (decode_value_is_usual(s, n) ||
+	    decode_value_time(s, n, c->time, &ms)) {
 		return (1);
-	if (c->time == TIME_STRFTIME ? own_time(&c->own, s, n, &ms) :
-	    decode_value_time(s, n, c->time, &ms))
-		return (!c->own.else_null);
+	}
 	rfc3339_format(ms, out);
 	len = strlen(out);
 	if (len == n && memcmp(s, out, n) == 0)

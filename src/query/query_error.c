@@ -100,7 +100,7 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		    "%.80s is in several databases (%.100s): put one and a "
 		    "dot before it", name, tab.schema);
 	else if (tab.found == 3)
-		token_error(q->sql, q->len, off, e, "%.80s is on node %.64s, "
+		token_error(q->sql, q->len, off, e, "%.80s is on node %.127s, "
 		    "which holds its database; ask the daemon there", name,
 		    tab.schema);
 	else if (tab.found == 4)
@@ -116,6 +116,9 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		else if (nm != NULL && *nm->schema != '\0' && !nm->merged)
 			snprintf(hint, sizeof(hint), "; SHOW CONNECTORS and "
 			    "SHOW TARGETS list what there is");
+		else if (nm != NULL)
+			snprintf(hint, sizeof(hint), "; SHOW TARGETS lists "
+			    "what there is");
 		free(names);
 		token_error(q->sql, q->len, off, e, "no table %.100s%s", name,
 		    hint);

@@ -40,7 +40,7 @@ query_union_none(struct query * q, const struct sql_name * nm, struct err * e)
 	    nm->table, &tab);
 	if (tab.found == 3)
 		token_error(q->sql, q->len, off, e, "what matches %.80s is on "
-		    "node %.64s, which holds its database; ask the daemon "
+		    "node %.127s, which holds its database; ask the daemon "
 		    "there", nm->table, tab.schema);
 	else
 		token_error(q->sql, q->len, off, e, "no target matches %.100s",

@@ -279,6 +279,12 @@ job_status(const struct job * j)
 	    "disabled_reason", opt_string(j->disabled_reason)));
 }
 
+int64_t
+job_status_time(const json_t * status)
+{
+	return (status == NULL ? 0 : get_time(status, "last_run_at"));
+}
+
 void
 job_status_apply(struct job * j, const json_t * status)
 {

@@ -100,6 +100,9 @@ json_t * job_sync_record(const struct job * j);
 /** job_status_apply(j, status): Take over a stored status (or NULL). */
 void job_status_apply(struct job * j, const json_t * status);
 
+/** job_status_time(status): When the last run in a stored one was; 0: never. */
+int64_t job_status_time(const json_t * status);
+
 /** job_status(j): What is stored of its status; owned by the caller. */
 json_t * job_status(const struct job * j);
 

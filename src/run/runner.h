@@ -134,6 +134,8 @@ struct runner_brief {
 	const char * status;       /* connected, error, disabled, pending */
 	const char * sync;         /* the id of its sync, or NULL: the rest is 0 */
 	const char * target_database, * target_table;
+	const char * node;         /* that runs it, or NULL */
+	int is_elsewhere;          /* and that is another one */
 	int64_t schedule_ms;
 	int64_t last_run_at, last_success_at; /* ms since 1970, 0: never */
 	int64_t last_rows;
@@ -148,6 +150,12 @@ struct runner_brief {
 size_t runner_each(const struct runner * r, const char * after, size_t n,
     int (*cb)(void * arg, const struct runner_brief * b), void * arg,
     const char ** last);
+
+#define RUNNER_WHERE 128
+/** runner_on_where(r, cb, arg): ${cb} says in ${out} what people need to find that
+ * node; without one it is the node's id.  NULL ends it. */
+void runner_on_where(struct runner * r, void (*cb)(void * arg,
+    const char * node, char out[RUNNER_WHERE]), void * arg);
 
 /** runner_note(r, name, e): A statement just asked ${name}'s service: what came of
  * it (NULL: it went well) is its status, unless it has a schedule, whose runs

@@ -83,6 +83,27 @@ err_misfit(const struct job * j, struct err * e)
 	    j->disabled_reason));
 }
 
+void
+runner_on_where(struct runner * r, void (*cb)(void *, const char *, char *),
+    void * arg)
+{
+	r->where = cb;
+	r->where_arg = arg;
+}
+
+static void
+err_not_here(const struct job * j, struct err * e)
+{
+	const struct runner * r = j->runner;
+	char where[RUNNER_WHERE];
+
+	snprintf(where, sizeof(where), "%s", j->node);
+	if (r->where != NULL)
+		r->where(r->where_arg, j->node, where);
+	err_set(e, ERR_CONFIG, "not_here", "%s runs on node %s, which holds its "
+	    "target; trigger it there", j->c->name, where);
+}
+
 /* Write the record as it is to be. */
 static void
 switch_to(struct op * op, const char * reason)
@@ -161,9 +182,7 @@ runner_trigger(struct runner * r, const char * key, runner_cb * cb, void * arg)
 		err_set(&op->e, ERR_CONFIG, "no_sync", "%s has no target to "
 		    "write to: set target_table and schedule_ms", j->c->name);
 	else if (!j->mine)
-		err_set(&op->e, ERR_CONFIG, "not_here", "%s runs on node %s, "
-		    "which holds its target; trigger it there", j->c->name,
-		    j->node);
+		err_not_here(j, &op->e);
 	else
 		runner_fire(j, 1);
 	runner_op_soon(op);

@@ -42,6 +42,8 @@ struct runner {
 	/* Looking for what other daemons changed. */
 	void (*changed)(void * arg, int lost); /* or NULL */
 	void * changed_arg;
+	void (*where)(void * arg, const char * node, char * out); /* or NULL */
+	void * where_arg;
 	void (*looked)(void * arg, uint64_t no); /* or NULL */
 	void * looked_arg;
 	uint64_t look_no;      /* of the last look that began */
@@ -156,6 +158,9 @@ int runner_is_shared(const struct runner * r);
  * runner_adopt(r, rec): And take it in. */
 struct job * runner_make(struct runner * r, const json_t * rec);
 struct job * runner_adopt(struct runner * r, const json_t * rec);
+
+/** runner_is_run_here(j): Whether its status is what our own runs make it. */
+int runner_is_run_here(const struct job * j);
 
 /** runner_of_record(r, rec): The job of that record's name, or NULL. */
 struct job * runner_of_record(const struct runner * r, const json_t * rec);

@@ -38,6 +38,8 @@ brief(const struct job * j, struct runner_brief * b)
 	b->sync = j->sync;
 	b->target_database = j->target_database;
 	b->target_table = j->target_table;
+	b->node = j->node;
+	b->is_elsewhere = !j->mine && j->node != NULL;
 	b->schedule_ms = j->schedule_ms;
 }
 

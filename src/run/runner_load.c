@@ -49,6 +49,12 @@ runner_adopt(struct runner * r, const json_t * rec)
 	return (j);
 }
 
+int
+runner_is_run_here(const struct job * j)
+{
+	return (j->mine && !j->idle && j->schedule_ms > 0);
+}
+
 struct status_wait {
 	struct runner * r;
 	int is_load;
@@ -67,6 +73,16 @@ load_one_done(struct runner * r)
 	runner_maybe_stopped(r);
 }
 
+/* Our own runs tell us more than what we wrote of them; a statement's outcome that
+ * is not written yet more than an older one. */
+static int
+is_news(const struct job * j, const json_t * status)
+{
+	if (runner_is_run_here(j) && j->last_run_at != 0)
+		return (0);
+	return (!j->dirty || job_status_time(status) > j->last_run_at);
+}
+
 static void
 on_status(void * arg, json_t * v, const struct err * e)
 {
@@ -77,9 +93,7 @@ on_status(void * arg, json_t * v, const struct err * e)
 	if (e != NULL)
 		log_event(LOG_WARN, "status_not_read", LOG_S("connector",
 		    w->name), LOG_E(e));
-	/* Our own runs tell us more than what we wrote of them. */
-	else if (j != NULL && (w->is_load || !j->mine || j->idle ||
-	    j->last_run_at == 0))
+	else if (j != NULL && (w->is_load || is_news(j, v)))
 		job_status_apply(j, v);
 	if (j != NULL && w->is_load)
 		runner_schedule(j);

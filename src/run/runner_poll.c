@@ -18,7 +18,8 @@
 #define ASK_SLICE 64
 #define ASK_MS 32
 
-/* Ask how those that others run are doing, a slice of them. */
+/* Ask how those are doing that others run, or statements anywhere, a slice of
+ * them. */
 static void
 ask_some(struct runner * r)
 {
@@ -27,7 +28,7 @@ ask_some(struct runner * r)
 
 	for (; r->ask_next < r->n && left > 0; r->ask_next++) {
 		j = r->sorted[r->ask_next];
-		if (j->mine && !j->idle)
+		if (runner_is_run_here(j))
 			continue;
 		runner_ask_status(r, j, 0);
 		left--;

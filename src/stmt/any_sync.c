@@ -35,13 +35,13 @@ scrape_shown(const struct runner_brief * b)
 	const char * dot = strrchr(b->sync, '.');
 
 	return (json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:I, s:s, s:n, "
-	    "s:o, s:o, s:I}", "id", b->sync, "connector", b->name, "entity",
+	    "s:o, s:o, s:I, s:s?}", "id", b->sync, "connector", b->name, "entity",
 	    dot == NULL ? NULL : dot + 1, "target", b->target_table, "engine",
 	    "sqlite", "target_database", b->target_database, "target_table",
 	    b->target_table, "schedule_ms", (json_int_t)b->schedule_ms,
 	    "status", b->status, "verdict", "last_run_at", when(b->last_run_at),
 	    "last_success_at", when(b->last_success_at), "last_rows",
-	    (json_int_t)b->last_rows));
+	    (json_int_t)b->last_rows, "node", b->node));
 }
 
 static int

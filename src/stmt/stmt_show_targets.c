@@ -68,7 +68,7 @@ on_scrape(void * arg, const struct runner_brief * b)
 	if (b->sync == NULL)
 		return (0);
 	row = row_of(l, "sqlite", b->target_database, b->target_table,
-	    "samples", NULL);
+	    "samples", b->is_elsewhere ? b->node : NULL);
 	json_array_append_new(json_array_get(row, 4), json_string(b->sync));
 	return (0);
 }

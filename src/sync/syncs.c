@@ -115,6 +115,12 @@ syncs_begin(struct syncs * S)
 }
 
 static void
+on_where(void * arg, const char * node, char * out)
+{
+	syncs_where(arg, node, out);
+}
+
+static void
 on_change(void * arg, int lost)
 {
 	syncs_poll(arg, lost);
@@ -150,6 +156,7 @@ syncs_new(const struct syncs_opts * o, struct err * e)
 		return (NULL);
 	}
 	runner_on_change(o->runner, on_change, S);
+	runner_on_where(o->runner, on_where, S);
 	return (S);
 }
 
@@ -161,6 +168,7 @@ syncs_free(struct syncs * S)
 	if (S == NULL)
 		return;
 	runner_on_change(S->o.runner, NULL, NULL);
+	runner_on_where(S->o.runner, NULL, NULL);
 	syncs_look_fini(S);
 	free(S->mark);
 	free(S->next_mark);

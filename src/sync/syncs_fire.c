@@ -291,9 +291,7 @@ may_run(const struct syncs_entry * en, struct err * e)
 
 	if (en->d->node != NULL && en->d->engine == SYNC_SQLITE &&
 	    strcmp(en->d->node, S->node) != 0)
-		return (err_set(e, ERR_CONFIG, "not_here", "%s runs on node %s, "
-		    "which holds its target; run it there", en->d->id,
-		    en->d->node));
+		return (syncs_not_here(en, e));
 	if ((why = runner_misfit(S->o.runner, name)) != NULL)
 		return (err_set(e, ERR_CONFIG, "misfit", "connector %s cannot "
 		    "be used: %.300s", name, why));

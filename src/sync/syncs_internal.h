@@ -250,6 +250,9 @@ int syncs_nodes_lives(const struct syncs * S, const char * node);
 /** syncs_nodes_holder(S, id): Which node says that it runs it, or NULL. */
 const char * syncs_nodes_holder(const struct syncs * S, const char * id);
 
+/** syncs_not_here(en, e): Config "not_here": who holds its target; -1. */
+int syncs_not_here(const struct syncs_entry * en, struct err * e);
+
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
 /** syncs_compare(S, rec): Take over what that record says.  syncs_compare_more(S): The

@@ -115,9 +115,7 @@ syncs_wait_allowed(const struct syncs * S, const struct syncs_entry * en, struct
 		    "(%.200s); resume it first", d->id, d->disabled_reason ?
 		    d->disabled_reason : "manual"));
 	if (d->engine == SYNC_SQLITE && !en->mine)
-		return (err_set(e, ERR_CONFIG, "not_here", "%.128s runs on "
-		    "node %.64s, which holds its target; run it there", d->id,
-		    d->node));
+		return (syncs_not_here(en, e));
 	if (!runner_enabled(S->o.runner, d->connector))
 		return (err_set(e, ERR_CONFIG, "disabled", "connector %.128s "
 		    "is disabled or gone; resume it first", d->connector));

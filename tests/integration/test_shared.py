@@ -43,6 +43,16 @@ st, out = b.post("/v1/query", {"sql": "SELECT 1 FROM metrics.two"})
 t.ok(st == 400 and out["error"]["code"] == "no_table",
      "  but nobody has metrics.two", (st, out))
 
+row = b.query("SHOW TARGETS")[0]
+t.eq((row["target"], row["node"]), ("metrics.one", node),
+     "  as SHOW TARGETS does")
+t.eq(b.query("SHOW SYNCS")[0]["node"], node, "  and SHOW SYNCS")
+t.eq(a.query("SHOW TARGETS")[0]["node"], None, "  at home it is here")
+for what in "SELECT 1 FROM metrics.one", "RUN SYNC one.metrics":
+    st, out = b.post("/v1/query", {"sql": what})
+    t.ok(st == 409 and node + " (at 127.0.0.1:" in out["error"]["message"],
+         "  and where that is to be asked: " + what, (st, out))
+
 # ---- a Redis that forgot everything: not in silence ----
 server.kill()
 server.wait()

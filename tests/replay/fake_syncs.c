@@ -406,3 +406,10 @@ syncs_look_cancel(struct syncs_look * w)
 {
 	(void)w;
 }
+
+void
+syncs_where(const struct syncs * S, const char * node, char out[RUNNER_WHERE])
+{
+	(void)S;
+	snprintf(out, RUNNER_WHERE, "%s", node);
+}

@@ -218,6 +218,39 @@ test_status_without_a_change(void ** state)
 	assert_string_equal(world_show(w, 1, "a", "status"), "error");
 }
 
+/* What statements learn of a service, wherever they run: the others see it, and it
+ * stays. */
+static void
+test_noted(void ** state)
+{
+	struct err bad;
+	char at[64];
+	size_t i, k, n;
+
+	(void)state;
+	err_set(&bad, ERR_PERMANENT, "auth", "401");
+	world_create_body(w, 0, json_pack("{s:s, s:s, s:{s:s}}", "name", "a",
+	    "type", "prometheus", "config", "endpoint", URL));
+	world_pass(w, 6000);
+	for (k = 0; k < 4; k++) {
+		i = (k + 1) % 2;
+		runner_note(w->node[i].runner, "a", k < 2 ? NULL : &bad);
+		world_pass(w, 6000);
+		for (n = 0; n < 2; n++)
+			assert_string_equal(world_show(w, n, "a", "status"),
+			    k < 2 ? "connected" : "error");
+		/* As well as before: that is not written at once. */
+		runner_note(w->node[i].runner, "a", k < 2 ? NULL : &bad);
+		snprintf(at, sizeof(at), "%s", world_show(w, i, "a",
+		    "last_run_at"));
+		world_pass(w, 6000);
+		assert_string_equal(world_show(w, i, "a", "last_run_at"), at);
+		world_pass(w, 12000);
+		assert_string_equal(world_show(w, 1 - i, "a", "last_run_at"),
+		    at);
+	}
+}
+
 /* ---- what the other one does ---- */
 
 static void
@@ -535,6 +568,7 @@ main(void)
 		T(test_killed), T(test_killed_in_a_run),
 		T(test_stopped_gives_its_claim_back), T(test_lost_reply),
 		T(test_away_for_both), T(test_status_without_a_change),
+		T(test_noted),
 		T(test_name_taken_by_the_other),
 		T(test_created_by_the_other),
 		T(test_many_by_the_other), T(test_changed_by_the_other),

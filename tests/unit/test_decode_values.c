@@ -153,6 +153,14 @@ test_time(void ** state)
 	column("x:ownn", "\"14\\/Nov\\/2023 22:13:20\"",
 	    "'2023-11-14T20:13:20Z';");
 	column("x:ownn", "\"2023-11-14T20:13:20Z\"", "'2023-11-14T20:13:20Z';");
+	/* An instant is one in any form that names its zone, also beside the
+	 * service's own: no doubt, and no reason to lose it. */
+	column("x:ownn", "\"2023-11-14T20:13:20.5+02:00\"",
+	    "'2023-11-14T18:13:20.500Z';");
+	column("x:ownn", "\"2023-11-14T20:13:20\"", "NULL;");
+	column("x:own", "\"2023-11-14 20:13\"", "'2023-11-14 20:13';");
+	/* But where its own form looks like that, its zone is what was said. */
+	column("x:ownl", "\"2023-11-14T22:13:20Z\"", "'2023-11-14T20:13:20Z';");
 	column("x:ownz", "\"14/Nov/2023 22:13:20 -0330\"",
 	    "'2023-11-15T01:43:20Z';");
 }
