@@ -1,6 +1,7 @@
 #include "fair.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,21 +19,28 @@ wall_us(void)
 	return ((int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
 }
 
-/* How long this process's main thread has waited for a processor. */
+/* How long a process's main thread has waited for a processor. */
 static int64_t
-waited_us(void)
+read_waited_us(int fd)
 {
-	static int fd = -2;
 	char text[128], * end;
 	ssize_t n;
 
-	if (fd == -2)
-		fd = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
 	if (fd == -1 || (n = pread(fd, text, sizeof(text) - 1, 0)) <= 0)
 		return (0);
 	text[n] = '\0';
 	(void)strtoll(text, &end, 10); /* how long it ran */
 	return (strtoll(end, NULL, 10) / 1000);
+}
+
+static int64_t
+waited_us(void)
+{
+	static int fd = -2;
+
+	if (fd == -2)
+		fd = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+	return (read_waited_us(fd));
 }
 
 int64_t
@@ -51,6 +59,23 @@ fair_us(void)
 	if (now > last)
 		last = now;
 	return (last);
+}
+
+void
+fair_live(pid_t pid, int64_t us)
+{
+	int64_t begun = wall_us(), wall;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	usleep((useconds_t)us);
+	while ((wall = wall_us() - begun) < 30 * us &&
+	    wall - read_waited_us(fd) < us)
+		usleep(1000);
+	if (fd != -1)
+		close(fd);
 }
 
 int64_t

@@ -2,6 +2,7 @@
 #define MOLTLER_TESTS_FAIR_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * fair_us(): Microseconds of a clock that stands still while the main thread is
@@ -14,6 +15,10 @@
  * at least so long is judged by wall_us().
  */
 int64_t fair_us(void);
+
+/** fair_live(pid, us): Let a child run for so long, not counting for how long it
+ * waited for a processor; at most thirty times as long. */
+void fair_live(pid_t pid, int64_t us);
 
 /** wall_us(): Microseconds of the real clock that never steps. */
 int64_t wall_us(void);

@@ -5,6 +5,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,19 +21,26 @@ BUILD = os.environ.get("builddir", SRC)
 JSON = {"Content-Type": "application/json"}
 
 
-def delayed(pid="self"):
+def delayed(pid="self", field=1):
     """How many seconds this process and all that it started, as far as they live,
-    were ready to run and had no processor; 0 where the kernel does not tell."""
+    were ready to run and had no processor (field 0: had one); 0 where the kernel
+    does not tell."""
     n = 0
     for task in glob.glob("/proc/%s/task/*" % pid):
         try:
             with open(task + "/schedstat") as f:
-                n += int(f.read().split()[1]) / 1e9
+                n += int(f.read().split()[field]) / 1e9
             with open(task + "/children") as f:
-                n += sum(delayed(x) for x in f.read().split())
+                n += sum(delayed(x, field) for x in f.read().split())
         except (OSError, IndexError):
             pass                    # it has just ended
     return n
+
+
+def starved(pid):
+    """The part of the time in which it could have run that others ran instead."""
+    waited, ran = delayed(pid), delayed(pid, 0)
+    return waited / (waited + ran or 1)
 
 
 class Stopwatch:
@@ -60,6 +68,13 @@ def wait(cond, seconds=10, every=0.02):
                 watch.wall() > seconds and watch.took() > seconds):
             return v
         time.sleep(every)
+
+
+def rest(seconds):
+    """Leave the others that much time with a processor, for what comes by itself
+    and is not to be seen."""
+    watch = Stopwatch()
+    wait(lambda: watch.took() >= seconds, seconds)
 
 
 def reap(thing):
@@ -341,9 +356,16 @@ def sanitized():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody has, and that no other test is given by the system until
+    it is used: those come from 32768 on."""
+    while True:
+        with socket.socket() as s:
+            port = random.SystemRandom().randrange(10000, 32000)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def have(program):

@@ -130,9 +130,3 @@ class FakeDaemon:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]

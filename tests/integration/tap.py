@@ -39,6 +39,15 @@ class Tap:
               reason))
         sys.stdout.flush()
 
+    def timed(self, cond, name, waited, detail=None):
+        """One result of those whom the clock on the wall judges: who waited for a
+        processor for longer than he had one (${waited}: the part of the time in
+        which he could have run) cannot be told from one who is slow."""
+        if not cond and waited > 0.5:
+            return self.skip(name, "others had the processors: it waited for one "
+                             "for %d %% of its time" % (100 * waited))
+        return self.ok(cond, name, detail)
+
     def note(self, text):
         for line in str(text)[:4000].splitlines():
             print("# " + line)

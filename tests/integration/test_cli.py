@@ -9,7 +9,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_fixture import (ANSWERS, MOLTLER, daemon, env, get, run, t,  # noqa: E402
                          tmp)
-from fake_daemon import FakeDaemon, free_port  # noqa: E402
+from daemon import free_port  # noqa: E402
+from fake_daemon import FakeDaemon  # noqa: E402
 
 # --- Formats ---------------------------------------------------------------
 t.eq(run("-e", "two"), (0, '{"name":"alpha","n":1}\n{"name":null,"n":-20}\n',

@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wild_service as wild  # noqa: E402
-from daemon import Daemon, Redis, have, wait  # noqa: E402
+from daemon import Daemon, Redis, have, rest, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 from wild_service import ITEMS, answer  # noqa: E402
 
@@ -163,13 +163,13 @@ KEPT = "SELECT id FROM k.kept WHERE how = 'good'"
 rows = ask(KEPT)[0]
 first = [a.headers.get("if-none-match") for a in s.calls("/kept/good")]
 t.ok(len(rows) == 6 and first == [None] * 3, "ETags: the first time", first)
-time.sleep(0.3)
+rest(0.3)
 s.forget()
 rows, e, st = ask(KEPT)
 t.ok(len(rows) == 6 and len(s.asked) == 3 and
      all(a.headers.get("if-none-match") for a in s.asked),
      "the second time asks whether it changed", (rows, e, st))
-time.sleep(0.3)
+rest(0.3)
 d.stop()
 d.start()
 s.forget()
@@ -214,7 +214,7 @@ def good(name, most=8):
 
 
 good("with Redis")
-time.sleep(0.2)
+rest(0.2)
 s.forget()
 good("and what it keeps")
 t.ok(any(a.headers.get("if-none-match") for a in s.calls("/kept/")),
@@ -309,7 +309,7 @@ t.ok(not bad and n[0] > 10, "statements while it comes and goes",
 r.signal(signal.SIGSTOP)
 th = threading.Thread(target=ask, args=(KEPT,))
 th.start()
-time.sleep(0.2)
+rest(0.2)
 begun = time.monotonic()
 rc = d.stop(40)
 r.signal(signal.SIGCONT)

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from daemon import Daemon, Pages, Stopwatch, sanitized, wait
+from daemon import Daemon, Pages, Stopwatch, rest, sanitized, wait
 from tap import Tap
 
 t = Tap()
@@ -75,7 +75,7 @@ def admitted():
 rss = d.rss_kb()
 socks = connect(MANY)
 t.ok(len(socks) > MANY * 0.9, "%d connections" % MANY, len(socks))
-time.sleep(0.5)
+rest(0.5)
 r, c, s = answers(socks)
 t.ok(s <= 1024 + 300 and r > 0 and r + c >= len(socks) - s,
      "1024 are kept, the rest is answered 429 or closed", (r, c, s))
@@ -216,12 +216,12 @@ for how in ("FIN", "RST"):
          "  its client leaves (%s): the query ends" % how, watch.took())
 s = ask(json.dumps({"sql": ROWS % 10**12 + "SELECT count(*) FROM c"}))
 t.ok(wait(lambda: running() == 1, 5), "a query that computes")
-time.sleep(0.3)
+rest(0.3)
 s.close()
 watch = Stopwatch()
 t.ok(wait(lambda: running() == 0, 10) and watch.took() < 2,
      "  its client leaves: it ends too", watch.took())
-time.sleep(0.3)
+rest(0.3)
 rss = d.rss_kb()
 slow = [ask(rcvbuf=4096) for i in range(10)]
 most = 0

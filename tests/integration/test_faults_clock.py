@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from daemon import SRC, Daemon, FaultServer, Pages, have, sanitized, wait
+from daemon import Daemon, FaultServer, Pages, SRC, have, rest, sanitized, wait
 from tap import Tap
 
 t = Tap()
@@ -269,12 +269,12 @@ with open(env_file, "w") as f:
 t.ok(hup("reload_failed") and env_file in json.dumps(
      d.events("reload_failed")[-1]), "a broken env file is told",
      d.log[-3:])
-time.sleep(0.4)
+rest(0.4)
 t.ok(sent() == "Bearer marker-two" and d.show("sec")["status"] ==
      "connected", "  and the old values stay", sent())
 os.unlink(env_file)
 t.ok(hup("reload_failed"), "one that is gone too")
-time.sleep(0.4)
+rest(0.4)
 t.eq(sent(), "Bearer marker-two", "  and the old values stay")
 with open(env_file, "w") as f:
     f.write("MT_TOKEN=marker-two\n")

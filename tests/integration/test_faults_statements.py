@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wild_service as wild  # noqa: E402
-from daemon import Daemon, Stopwatch, sanitized, wait  # noqa: E402
+from daemon import Daemon, Stopwatch, rest, sanitized, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 from wild_service import ITEMS, answer, says  # noqa: E402
 
@@ -286,9 +286,9 @@ s.forget()
 c.sendall(b"POST /v1/query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
           b"application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 wait(asked(2))
-time.sleep(1)
+rest(1)
 n = len(s.asked)
-time.sleep(0.5)
+rest(0.5)
 t.ok(len(s.asked) == n and n < 30 and (sanitized() or
      d.rss_kb() - before < 40 << 10), "who does not read holds the paging",
      (n, len(s.asked), before, d.rss_kb()))
@@ -491,7 +491,7 @@ for sql in ("SELECT id FROM w.plain WHERE how = 'hang'",
     later(sql)
 s.how["a"] = wild.hang
 wait(lambda: d.metric("moltler_queries_running") >= 5, 5)
-time.sleep(0.3)
+rest(0.3)
 watch = Stopwatch()
 t.eq(d.stop(30), 0, "SIGTERM with statements under way")
 t.ok(watch.took() < 15, "within the drain", watch.took())

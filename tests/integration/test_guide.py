@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUILD, SRC, wait  # noqa: E402
+from daemon import BUILD, SRC, free_port, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -18,12 +18,6 @@ END = "=-=-= "
 # What is another each time: dates of today, times taken.
 FICKLE = ((re.compile(r"recorded \d{4}-\d\d-\d\d"), "recorded DATE"),
           (re.compile(r"\b\d+ ms\b"), "N ms"))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def answers(port):

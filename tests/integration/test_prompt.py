@@ -17,8 +17,8 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, Stopwatch, wait  # noqa: E402
-from fake_daemon import FakeDaemon, free_port  # noqa: E402
+from daemon import Daemon, Stopwatch, free_port, wait  # noqa: E402
+from fake_daemon import FakeDaemon  # noqa: E402
 from fake_services import Services  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -85,8 +85,12 @@ class Prompt:
 
     def quiet(self, seconds=0.4):
         """All that is shown until nothing more comes for so long."""
-        while self.more(seconds):
-            pass
+        watch = Stopwatch()
+        while watch.took() < seconds:
+            if self.more():
+                watch = Stopwatch()
+            elif self.p.poll() is not None:
+                break
         s = self.text()
         self.raw = b""
         return s
@@ -350,13 +354,10 @@ t.eq(p.end(), 0, "Ctrl-D leaves")
 p = Prompt(url, size=(24, 30))
 s.delay = 0.8
 p.type("SELECT count(*) AS n FROM github_org.issues;\n")
-p.until(" rows, 1 page", 30)
-p.quiet(0.2)
-p.until("\r\x1b[K", 10)
-got = p.until("\r\x1b[K", 10)
-t.ok("rows, " in got and len(got) <= 29 + 4, "progress fits a narrow terminal",
-     repr(got))
-p.until(PROMPT, 30)
+# How often it is drawn is the machine's affair.
+got = [x for x in p.until(PROMPT, 60).split("\r\x1b[K") if "\n" not in x]
+t.ok(any("rows, 1 page" in x for x in got) and max(map(len, got)) <= 29,
+     "progress fits a narrow terminal", repr(got))
 s.delay = 0
 p.end()
 
@@ -478,7 +479,7 @@ t.ok(watch.took() < 0.5, "and not each time", watch.took())
 p.type(b"\x03")
 p.until(PROMPT)
 p.type("slow;\n")
-p.until("1.0 s")
+p.until(" rows, ")
 p.type(b"\x03")
 t.ok("cancelled" in p.until(PROMPT) and left.wait(5),
      "Ctrl-C closes the connection")
@@ -491,7 +492,7 @@ t.ok("cancelled" in got and left.wait(5), "also while rows run over the screen",
      repr(got[-300:]))
 t.ok("│ 1 │" in p.say("one;"), "and the next statement runs")
 p.type("slow; one;\n")
-p.until("1.0 s")
+p.until(" rows, ")
 p.type(b"\x03")
 got = p.quiet(1)
 t.ok("cancelled" in got and "│ 1 │" not in got,

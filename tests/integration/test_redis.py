@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from daemon import Daemon, Pages, Redis, have, wait
+from daemon import Daemon, Pages, Redis, have, rest, wait
 from tap import Tap
 
 t = Tap()
@@ -119,7 +119,7 @@ t.ok(wait(lambda: a.show("two")["status"] == "disabled", 8),
 t.eq(b.call("DELETE", "/v1/connectors/two")[0], 204, "deleted on B")
 t.ok(wait(lambda: a.get("/v1/connectors/two")[0] == 404, 8),
      "  it is gone on A")
-time.sleep(0.3)
+rest(0.3)
 t.eq([k for k in r.cli("KEYS", "*").split("\n")
       if ":two" in k and ":lease:" not in k], [], "  and in Redis")
 t.ok(ticks(a, "two"), "  its rows stay on A")

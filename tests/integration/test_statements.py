@@ -7,7 +7,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, Pages, wait  # noqa: E402
+from daemon import Daemon, Pages, rest, wait  # noqa: E402
 from fake_services import Services  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -319,7 +319,7 @@ one = run("SELECT count(*) AS n FROM my-connector-cache-one WHERE timestamp < "
           "'2000-01-01'")[0]["n"]
 run("PAUSE SYNC prom_one.metrics")
 run("PAUSE SYNC prom_two.metrics")
-time.sleep(0.3)
+rest(0.3)
 n1, n2, both = (run("SELECT count(*) AS n FROM my-connector-cache-" + x)[0]["n"]
                 for x in ("one", "two", "*"))
 t.ok(n1 > 0 and n2 > 0 and both == n1 + n2, "the union of what * matches",

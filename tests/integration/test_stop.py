@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from daemon import Daemon, JSON, wait
+from daemon import Daemon, JSON, rest, wait
 from tap import Tap
 
 t = Tap()
@@ -60,12 +60,12 @@ c.request("POST", "/v1/query", json.dumps({
 r = c.getresponse()
 first = r.read(100000)
 t.eq(r.status, 200, "a query streams")
-time.sleep(0.3)  # the rest fills the sockets
+rest(0.3)  # the rest fills the sockets
 codes = []
 stopper = threading.Thread(target=lambda: codes.append(d.stop()))
 stopper.start()
 wait(lambda: d.events("stopping"), 10)
-time.sleep(0.5)
+rest(0.5)
 last = (first + r.read()).rstrip(b"\n").split(b"\n")[-1]
 stopper.join(30)
 t.ok(b"cancelled" in last, "its last line tells why it ends", last[:200])
@@ -79,7 +79,7 @@ c.request("POST", "/v1/query", json.dumps({
     "sql": "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL "
     "SELECT n + 1 FROM c) SELECT n FROM c"}), JSON)
 c.getresponse().read(100000)
-time.sleep(0.3)
+rest(0.3)
 begun = time.monotonic()
 t.eq(d.stop(), 0, "who never reads on: exit 0")
 t.ok(time.monotonic() - begun < 15, "  soon", time.monotonic() - begun)

@@ -7,7 +7,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, Pages, Redis, wait  # noqa: E402
+from daemon import Daemon, Pages, Redis, rest, wait  # noqa: E402
 from daemon import have as have_program  # noqa: E402
 from fake_services import Services  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -161,7 +161,7 @@ t.ok(wait(lambda: shown("gh.issues_4").get("status") not in (None, "running"),
           10), "who leaves cancels the run", shown("gh.issues_4"))
 s.delay = 0
 n = len(s.calls(ISSUES))
-time.sleep(0.7)
+rest(0.7)
 t.eq(len(s.calls(ISSUES)), n, "and the calls end")
 run("DROP SYNC gh.issues_4")
 
@@ -207,7 +207,7 @@ wait(lambda: shown(live)["status"] != "running")
 t.eq((shown(live)["status"], shown(live)["enabled"],
       shown(live)["disabled_reason"]), ("paused", False, "manual"), "is paused")
 change(5, "not yet")
-time.sleep(1)
+rest(1)
 t.ok(stored("live") != have(), "and does not run")
 run("RESUME SYNC " + live)
 t.ok(wait(lambda: stored("live") == have(), 15), "RESUME SYNC")

@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, wait  # noqa: E402
+from daemon import Daemon, rest, wait  # noqa: E402
 from faulty_source import Bench, Source, manifest, rewrite, types  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -161,7 +161,7 @@ src.spoil = third((429, {"Retry-After": "3600"}, {}))
 n = len(src.asked)
 d.post("/v1/syncs/%s/run" % s)
 wait(lambda: len(src.asked) >= n + 3, 5)
-time.sleep(0.3)
+rest(0.3)
 t.eq((b.shown(s)["status"], len(src.asked)), ("running", n + 3),
      "a rate limit of an hour: it waits")
 begun = time.monotonic()

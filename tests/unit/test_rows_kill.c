@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../fair.h"
 #include "rows_rig.h"
 
 #define KILLS 40
@@ -99,7 +100,7 @@ kills(void ** state)
 			child(fd[1], acked, round + 1);
 		}
 		close(fd[1]);
-		usleep((useconds_t)(random() % 60000));
+		fair_live(pid, random() % 60000);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../fair.h"
 #include "base/rfc3339.h"
 #include "sample_rig.h"
 
@@ -177,7 +178,7 @@ test_killed_anywhere(void ** state)
 			child(fds[1]);
 		}
 		close(fds[1]);
-		usleep((useconds_t)(20000 + fix_rand(&seed) % 250000));
+		fair_live(pid, 20000 + (int64_t)(fix_rand(&seed) % 250000));
 		kill(pid, SIGKILL);
 		while ((n = read(fds[0], msg, sizeof(msg))) == sizeof(msg))
 			acked[msg[0]] = msg[1];
