@@ -1,5 +1,6 @@
 #include "base/hash64.h"
 
+#include <stdlib.h>
 #include <string.h>
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -85,6 +86,16 @@ hash64(uint64_t key, const char * s, size_t n)
 		b = r8(p + i - 8);
 	}
 	return (mix(s1 ^ (uint64_t)n, mix(a ^ s1, b ^ key)));
+}
+
+uint64_t
+hash64_secret(void)
+{
+	static uint64_t key;
+
+	if (key == 0)
+		arc4random_buf(&key, sizeof(key));
+	return (key);
 }
 
 #ifdef __x86_64__

@@ -13,6 +13,10 @@
  */
 uint64_t hash64(uint64_t key, const char * p, size_t n);
 
+/** hash64_secret(): A key of this process alone, for what others may choose: who knows
+ * the key makes as many texts as he likes that hash alike. */
+uint64_t hash64_secret(void);
+
 /** hash64_long(key, p, n): A hash of its own for texts of thousands of bytes, which
  * it takes several times as fast where the processor can AES.  Not the same on all
  * machines. */

@@ -21,7 +21,10 @@ decode_json_fan_begin(struct decode_json * d, int element)
 	size_t i;
 
 	d->pieces[element].n = 0;
-	for (i = 0; i < ent->ncolumns; i++)
+	/* A record is within no element. */
+	if (!element)
+		memset(d->there, 0, ent->ncolumns);
+	for (i = 0; element && i < ent->ncolumns; i++)
 		if (ent->columns[i].path != NULL &&
 		    ent->columns[i].path->of_element == element)
 			d->there[i] = 0;
@@ -170,14 +173,15 @@ int
 decode_json_fan_end(struct decode_json * d, int element, struct value * cells)
 {
 	const struct manifest_entity * ent = d->plan->ent;
+	const uint8_t * at = d->there, * end = at + ent->ncolumns;
 	const struct manifest_column * c;
 	uint32_t i;
 	int bad;
 
-	for (i = 0; i < ent->ncolumns; i++) {
+	for (; (at = memchr(at, 1, (size_t)(end - at))) != NULL; at++) {
+		i = (uint32_t)(at - d->there);
 		c = &ent->columns[i];
-		if (!d->there[i] || c->path == NULL ||
-		    c->path->of_element != element)
+		if (c->path == NULL || c->path->of_element != element)
 			continue;
 		if (c->type == COLUMN_LIST || c->type == COLUMN_MAP ||
 		    c->type == COLUMN_TEXT)

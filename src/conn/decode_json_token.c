@@ -1,7 +1,5 @@
 #include "conn/decode_json_token.h"
 
-#include <string.h>
-
 #include "base/utf8.h"
 #include "conn/decode_json_fault.h"
 
@@ -39,10 +37,14 @@ escaped(struct scan * c)
 
 	if (c->i == c->n)
 		return (SCAN_MORE);
-	x = c->s[c->i];
-	if (x == '\0' || strchr("\"\\/bfnrtu", x) == NULL)
+	switch (x = c->s[c->i]) {
+	case '"': case '\\': case '/': case 'b': case 'f': case 'n':
+	case 'r': case 't': case 'u':
+		break;
+	default:
 		return (decode_json_token_bad(c,
 		    "a text has a \\ that escapes nothing"));
+	}
 	c->i++;
 	for (i = 0; x == 'u' && i < 4; i++, c->i++) {
 		if (c->i == c->n)

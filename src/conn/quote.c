@@ -155,6 +155,20 @@ quote_query_string(struct buf * out, const char * s, size_t n,
 }
 
 int
+quote_within(struct buf * out, const char * s, size_t n, const char * ends,
+    const char * what, struct err * e)
+{
+	size_t i;
+
+	for (i = 0; i < n && !is_one_of(s[i], ends); i++)
+		continue;
+	if (i < n || quote_has_control(s, n))
+		return (REFUSE(e, "%s stands within quotes, and holds a "
+		    "character that would lead out of them", what));
+	return (buf_add(out, s, n) ? err_nomem(e, "a request") : 0);
+}
+
+int
 quote_balanced(struct buf * out, const char * s, size_t n, const char * what,
     struct err * e)
 {

@@ -44,6 +44,12 @@ int quote_query_string(struct buf * out, const char * s, size_t n,
 int quote_spl(struct buf * out, const char * s, size_t n, const char * what,
     struct err * e) MUST_CHECK;
 
+/** quote_within(out, s, n, ends, what, e): A text as it is, for a place within
+ * quotes: refused where it holds one of the characters ${ends}, which would end
+ * them or escape their end. */
+int quote_within(struct buf * out, const char * s, size_t n,
+    const char * ends, const char * what, struct err * e) MUST_CHECK;
+
 /** quote_balanced(out, s, n, what, e): Clauses in a language's own words, as they
  * are, if brackets and quotes close, so that nothing leads out of the
  * brackets a template puts around them. */

@@ -7,8 +7,6 @@
 
 #include "base/hash64.h"
 
-#define HASH_KEY UINT64_C(0x6d6f6c746c657205)
-
 /* What is held for one statement where nobody says how much it may be. */
 #define BYTES_MAX ((size_t)256 << 20)
 #define BOUND_MAX 10000
@@ -116,11 +114,11 @@ hash_of(const struct reader_match * m, const struct value * v)
 	size_t i, n = v->len < HASHED ? v->len : HASHED;
 
 	if (v->type == VALUE_INT)
-		return (hash64(HASH_KEY, (const char *)&v->i, sizeof(v->i)));
+		return (hash64(hash64_secret(), (const char *)&v->i, sizeof(v->i)));
 	for (i = 0; i < n; i++)
 		s[i] = (char)(m->nocase ? tolower((unsigned char)v->s[i]) :
 		    v->s[i]);
-	return (hash64(HASH_KEY, s, n));
+	return (hash64(hash64_secret(), s, n));
 }
 
 /* The slot of ${key}, or the free one where it would be. */

@@ -15,23 +15,12 @@
 
 #define SEEN_MAX ((size_t)1 << 18)
 
-/* Nobody outside can choose two keys that hash alike. */
-static uint64_t
-seed(void)
-{
-	static uint64_t k;
-
-	if (k == 0)
-		arc4random_buf(&k, sizeof(k));
-	return (k);
-}
-
 /* -1: the row's key is not known, or there is none. */
 static int
 key_of(const struct plan * p, const struct value * row, uint64_t * out)
 {
 	const struct manifest_entity * ent = p->ent;
-	uint64_t h = seed();
+	uint64_t h = hash64_secret();
 	size_t i, n = 0;
 
 	for (i = 0; i < ent->ncolumns; i++) {

@@ -64,8 +64,43 @@ secret_text(const struct template_env * env, struct buf * text, struct err * e)
 	return (v.failed ? err_nomem(e, "a secret") : 0);
 }
 
+/* The quote that is open behind what was written so far; '\0': none is. */
+static char
+open_quote(const struct buf * so_far, char esc)
+{
+	char in = '\0', c;
+	size_t i;
+
+	for (i = 0; i < so_far->len; i++) {
+		c = so_far->p[i];
+		if (c == esc && (in != '\0' || esc == '\\'))
+			i++;
+		else if (in != '\0')
+			in = c == in ? '\0' : in;
+		else if (c == '"' || c == '\'')
+			in = c;
+	}
+	return (in);
+}
+
+/* The asker's own words: where the manifest has quotes around them they are a text,
+ * else whole clauses. */
 static int
-filter_text(const struct template_expr * x, struct buf * text, struct err * e)
+raw_text(const struct template_expr * x, const struct buf * text,
+    const struct buf * so_far, enum template_quote quote, struct buf * out,
+    struct err * e)
+{
+	char esc = quote == QUOTE_SELECTOR ? '~' : '\\';
+	char in = open_quote(so_far, esc), ends[3] = { in, esc };
+
+	if (in == '\0')
+		return (quote_balanced(out, text->p, text->len, x->path, e));
+	return (quote_within(out, text->p, text->len, ends, x->path, e));
+}
+
+static int
+filter_text(const struct template_expr * x, struct buf * text,
+    const struct buf * so_far, enum template_quote quote, struct err * e)
 {
 	struct buf out = BUF_INIT(MAX_TEXT);
 	int rc = 0;
@@ -86,7 +121,7 @@ filter_text(const struct template_expr * x, struct buf * text, struct err * e)
 		quote_percent(&out, text->p, text->len, "");
 		break;
 	case FILTER_RAW:
-		rc = quote_balanced(&out, text->p, text->len, x->path, e);
+		rc = raw_text(x, text, so_far, quote, &out, e);
 		break;
 	case FILTER_LIKE:
 	case FILTER_PREFIX:
@@ -307,7 +342,7 @@ add_scalar(struct template_expr * x, const struct template_env * env,
 	    quote == QUOTE_SEGMENT || quote == QUOTE_QUERY))
 		x->filter = FILTER_NONE;
 	if (rc == 0)
-		rc = filter_text(x, &text, e);
+		rc = filter_text(x, &text, out, quote, e);
 	if (rc == 0) {
 		/* Marks are no part of the value, and leave with it. */
 		if (secret && env->mark)

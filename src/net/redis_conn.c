@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
  */
 #define CONNECT_MS 5000
 #define REPLY_MS 5000
+#define LATE_MS 100 /* for what has come and is not read yet */
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 5000
 
@@ -117,9 +119,16 @@ static void
 watch_fire(void * arg)
 {
 	struct redis * R = arg;
+	struct pollfd p = { .events = POLLIN };
 	struct err e;
 	int64_t idle_ms;
 
+	/* Whoever was away himself has not read yet what came meanwhile. */
+	p.fd = R->ac != NULL ? R->ac->c.fd : -1;
+	if (poll(&p, 1, 0) > 0) {
+		loop_timer_start(R->watch, LATE_MS);
+		return;
+	}
 	if (R->state == REDIS_UP) {
 		if (R->waiting == 0)
 			return;

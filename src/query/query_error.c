@@ -116,6 +116,9 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		else if (nm != NULL && *nm->schema != '\0' && !nm->merged)
 			snprintf(hint, sizeof(hint), "; SHOW CONNECTORS and "
 			    "SHOW TARGETS list what there is");
+		else if (nm != NULL)
+			snprintf(hint, sizeof(hint), "; SHOW TARGETS lists "
+			    "what there is");
 		free(names);
 		token_error(q->sql, q->len, off, e, "no table %.100s%s", name,
 		    hint);

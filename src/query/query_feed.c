@@ -248,7 +248,7 @@ struct query_feed *
 query_feed_get(struct query_feeds * fs, const struct query_choice * ch,
     const struct buf * key, struct err * e)
 {
-	uint64_t hash = hash64(UINT64_C(0x9e3779b97f4a7c15), key->p, key->len);
+	uint64_t hash = hash64(hash64_secret(), key->p, key->len);
 	struct query_feed * f = find(fs, key, hash);
 
 	/* Pages that go when used are for one. */
@@ -275,12 +275,18 @@ query_feed_put(struct query_feed * f)
 	f->fs->open += is_open(f) != 0;
 }
 
+/* Takes the page, unless it fails. */
 static int
 add_page(struct query_feed * f, struct page * p)
 {
-	size_t cap = f->cap ? f->cap * 2 : 4;
+	size_t cap = f->cap ? f->cap * 2 : 4, most = f->fs->max_bytes;
 	struct page ** more;
 
+	if (f->keep && f->users > 1 && f->fs->bytes + p->bytes > most * 2)
+		return (err_set(&f->e, ERR_TRANSIENT, "memory", "a table that "
+		    "the statement reads in several places at once is larger "
+		    "than its %zu MiB of memory: narrow it by WHERE, or read "
+		    "fewer columns", most >> 19));
 	if (f->n == f->cap) {
 		if ((more = realloc(f->pages, cap * sizeof(*more))) == NULL)
 			return (err_nomem(&f->e, "a page"));
@@ -293,18 +299,9 @@ add_page(struct query_feed * f, struct page * p)
 		return (0);
 	f->bytes += p->bytes;
 	f->fs->bytes += p->bytes;
-	if (f->fs->bytes <= f->fs->max_bytes)
-		return (0);
-	if (f->users <= 1) {
+	if (f->fs->bytes > most && f->users <= 1)
 		f->keep = 0;
-		return (0);
-	}
-	if (f->fs->bytes <= f->fs->max_bytes * 2)
-		return (0);
-	return (err_set(&f->e, ERR_TRANSIENT, "memory", "a table that the "
-	    "statement reads in several places at once is larger than its %zu "
-	    "MiB of memory: narrow it by WHERE, or read fewer columns",
-	    f->fs->max_bytes >> 19));
+	return (0);
 }
 
 static void
@@ -341,7 +338,7 @@ void
 query_feed_start(struct query_feeds * fs, const struct query_choice * ch,
     const struct buf * key)
 {
-	uint64_t hash = hash64(UINT64_C(0x9e3779b97f4a7c15), key->p, key->len);
+	uint64_t hash = hash64(hash64_secret(), key->p, key->len);
 	struct query_feed * f;
 	struct err e;
 

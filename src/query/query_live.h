@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/rfc3339.h"
 #include "conn/plan.h"
 #include "conn/reader.h"
 #include "query/query_internal.h"
@@ -117,7 +118,19 @@ int query_live_fail(struct query_live * v, const struct err * e);
  * happened and return 1, else 0. */
 int query_live_error(struct query_live * v, int rc, struct err * e);
 
-/* query_key.c: values on their way from SQLite to a plan. */
+/* query_fit.c: values on their way from SQLite to a plan. */
+
+enum query_fit { FIT, FIT_NONE, FIT_NOT }; /* goes down; equals no row; stays here */
+
+/**
+ * query_fit(ent, a, v, time, out): What ${v} is where it goes down as ask ${a}; with FIT
+ * ${out} is set, and points into ${v} or ${time}.
+ */
+enum query_fit query_fit(const struct manifest_entity * ent,
+    const struct query_ask * a, sqlite3_value * v, char time[RFC3339_LEN],
+    struct value * out);
+
+/* query_key.c: what a scan asks. */
 
 /*
  * The key of a scan: a number (the way to ask) and the limit, then for each ask op,
@@ -150,8 +163,9 @@ int query_key_list(struct buf * b, size_t column, const struct value * v,
     size_t n) MUST_CHECK;
 
 /**
- * query_key_plan(v, ch, key, e): The plan of ${key} (from query_key_begin and
+ * query_key_plan(v, ch, key, guess, e): The plan of ${key} (from query_key_begin and
  * _ask).  ${guess}: values not known are stood in for, to show.  NULL with ${e}.
+ * (query_key_plan.c)
  */
 struct plan * query_key_plan(struct query_live * v,
     const struct query_choice * ch, const struct buf * key, int guess,

@@ -14,7 +14,7 @@
 static uint64_t
 hash_row(const struct value * v, size_t n)
 {
-	uint64_t h = UINT64_C(0x2545f4914f6cdd1d);
+	uint64_t h = hash64_secret();
 	char flat[9];
 	size_t i;
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uuid.h>
 
 #include "base/clock.h"
@@ -214,6 +215,10 @@ make_created(struct op * op, const json_t * body)
 		if ((taken = runner_find(r, op->job->c->name)) != NULL)
 			err_set(&op->e, ERR_CONFIG, "exists", "there is a "
 			    "connector '%s' already", taken->c->name);
+		else if (strcasecmp(op->job->c->name, "main") == 0)
+			err_set(&op->e, ERR_CONFIG, "bad_name", "'%s' is what "
+			    "SQL calls its own tables; choose another name",
+			    op->job->c->name);
 		else if (check_written(op->job, body, &op->e) == 0)
 			rc = move_literals(op, op->job, rec);
 	}

@@ -143,7 +143,8 @@ qualifier(const struct token_list * list, const struct sql_name * nm, size_t i)
 	const struct token * last = &list->t[nm->last];
 
 	n = last->off + last->len - list->t[nm->first].off;
-	if ((i > 0 && is_adjacent(list, i - 1) && (token_is(list, i - 1, "-") ||
+	if ((i > 0 && is_adjacent(list, i - 1) && (list->t[i - 1].kind !=
+	    TOKEN_OP || token_is(list, i - 1, "-") ||
 	    token_is(list, i - 1, "."))) || list->len - off < n ||
 	    strncasecmp(list->sql + off, list->sql + list->t[nm->first].off, n))
 		return (0);

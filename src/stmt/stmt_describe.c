@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "stmt/stmt_internal.h"
+#include "target/targets.h"
 
 /* DESCRIBE type, connector, connector.entity */
 
@@ -219,10 +220,33 @@ describe_entity(struct stmt_run * r, const struct manifest_entity * ent)
 }
 
 static void
+on_target(void * arg, const char * database, const char * path,
+    const char * table)
+{
+	int * found = arg;
+
+	(void)database;
+	(void)path;
+	(void)table;
+	*found = 1;
+}
+
+static void
 neither(struct stmt_run * r)
 {
 	const char * near = stmt_near_type(r, r->ast->name.s);
+	int is_target = 0;
 
+	if (r->ast->entity.s == NULL)
+		targets_find(r->env->targets, r->ast->name.s, on_target,
+		    &is_target);
+	if (is_target) {
+		stmt_error(r, r->ast->name.off, "not_found", "there is no type "
+		    "or connector %.80s; it is a target: SELECT * FROM %.80s "
+		    "LIMIT 1 shows its columns", r->ast->name.s,
+		    r->ast->name.s);
+		return;
+	}
 	stmt_error(r, r->ast->name.off, "not_found", "there is no type or "
 	    "connector %.80s%s%s%s", r->ast->name.s, near ? " (did you mean " :
 	    "", near ? near : "", near ? "?)" : "");

@@ -468,6 +468,19 @@ judge_writer(struct sync_leg * l)
 		r->is_over = 1;
 }
 
+static void
+judge_rejected(struct sync_leg * l, const struct writer_stats * st)
+{
+	char table[300];
+
+	if (sync_def_table(l->r->d, l->ent->name, table, sizeof(table)))
+		table[0] = '\0'; /* it would not have begun */
+	sync_run_verdict(l->r, SYNC_PARTIAL, NULL, "%llu row%s rejected "
+	    "(%s-rejected has %s): %s", (unsigned long long)st->rejected,
+	    st->rejected == 1 ? "" : "s", table,
+	    st->rejected == 1 ? "it" : "them", st->reject_why);
+}
+
 int
 sync_leg_judge(struct sync_leg * l)
 {
@@ -510,9 +523,7 @@ sync_leg_judge(struct sync_leg * l)
 		    (unsigned long long)l->st.short_of,
 		    l->st.short_of == 1 ? " less" : "s less");
 	if (st.rejected > 0)
-		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu row%s rejected: "
-		    "%s", (unsigned long long)st.rejected,
-		    st.rejected == 1 ? "" : "s", st.reject_why);
+		judge_rejected(l, &st);
 	if (passed > 0)
 		sync_run_verdict(r, SYNC_PARTIAL, NULL, "%llu row%s left as a "
 		    "later run of another sync wrote %s: the next run looks "

@@ -220,6 +220,18 @@ remove_row(struct rows_writer * w, const struct value * v, struct err * e)
 	return (0);
 }
 
+/* Only a table whose key is one integer minds of what type a value is. */
+static const char *
+number_key(const struct rows_writer * w)
+{
+	size_t i;
+
+	for (i = 0; i < w->ncols; i++)
+		if (w->cols[i].is_key)
+			return (w->cols[i].name);
+	return ("its key");
+}
+
 static int
 write_row(struct rows_writer * w, const struct rows_head * h, struct err * e)
 {
@@ -248,6 +260,9 @@ write_row(struct rows_writer * w, const struct rows_head * h, struct err * e)
 	rc = sqlite3_reset(w->upsert);
 	switch (rc & 0xff) {
 	case SQLITE_MISMATCH:
+		sqlite3_snprintf(sizeof(why), why, "%s is a number, which this "
+		    "is not", number_key(w));
+		return (rows_reject(w, h, v, why, e));
 	case SQLITE_TOOBIG:
 	case SQLITE_CONSTRAINT:
 		sqlite3_snprintf(sizeof(why), why, "%s",

@@ -65,6 +65,13 @@ check_same(const struct token_list * in, size_t i, const struct token_list * out
 	CHECK(memcmp(token_text(in, i), token_text(out, k), a->len) == 0);
 }
 
+/* Within what looks like an object, quotes are a text's. */
+static int
+is_quoted(const struct token * t)
+{
+	return (t->kind == TOKEN_QUOTED || t->kind == TOKEN_JSTRING);
+}
+
 static void
 check_rewrite(const struct token_list * in, const struct sql_names * names,
     const struct sql_rewrite * rw)
@@ -80,12 +87,12 @@ check_rewrite(const struct token_list * in, const struct sql_names * names,
 		    names->v[nm].last < i))
 			nm++;
 		if (nm < names->n && names->v[nm].first == i) {
-			CHECK(out.t[k].kind == TOKEN_QUOTED);
+			CHECK(is_quoted(&out.t[k]));
 			CHECK(sql_rewrite_offset(rw, out.t[k].off) ==
 			    in->t[i].off);
 			i = names->v[nm].last;
 		} else if (in->t[i].kind == TOKEN_ID &&
-		    out.t[k].kind == TOKEN_QUOTED) {
+		    is_quoted(&out.t[k])) {
 			/* A name before a column: up to its end. */
 			CHECK(sql_rewrite_offset(rw, out.t[k].off) ==
 			    in->t[i].off);

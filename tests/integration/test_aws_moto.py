@@ -47,7 +47,7 @@ class Moto:
             return False
 
     def call(self, service, region, method, path, body=None, headers=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         h = {"Authorization": "AWS4-HMAC-SHA256 Credential=AK/20260101/%s/%s/"
              "aws4_request, SignedHeaders=host, Signature=0" % (region, service)}
         if isinstance(body, dict):

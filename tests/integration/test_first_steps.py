@@ -192,6 +192,8 @@ def last_sync(name):
             if r["Name"] == name][0]
 
 
+says("DESCRIBE pd_kept", "there is no type or connector pd_kept",
+     "it is a target: SELECT * FROM pd_kept LIMIT 1 shows its columns")
 t.ok(wait(lambda: last_sync("pd") != "never"),
      "a sync that nobody scheduled is known after a new start", last_sync("pd"))
 t.eq([r["value"] for r in run("SHOW CONNECTOR pd STATUS")
@@ -202,6 +204,9 @@ says("DESCRIBE zoo1", "connector zoo1 cannot be used")
 says("EXEC zoo1.animals.x()", "connector zoo1 cannot be used")
 t.eq([r["Type"] for r in run("SHOW CONNECTORS") if r["Name"] == "zoo1"],
      ["zoo"], "its type is still named")
+
+says("CREATE CONNECTOR Main TYPE 'github' CONFIG {\"token\": \"x\"}",
+     "'Main' is what SQL calls its own tables; choose another name")
 
 # ---- what a test found is the status, whoever asked ----
 def status(name):

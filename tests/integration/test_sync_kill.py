@@ -6,6 +6,7 @@ MOLTLER_KILL_REAL=1 and their folders are there."""
 import json
 import os
 import random
+import sqlite3
 import tempfile
 import threading
 import time
@@ -111,6 +112,16 @@ def interrupted():
     clock = d.post("/v1/syncs", {"connector": "m", "entity": "desc", "target":
                                  "by_clock", "schedule_ms": 86400000})[1]["id"]
     begun = {}
+
+    def noted(s):
+        """Whether the disk has that it began."""
+        db = sqlite3.connect("file:%s/state.db?mode=ro" % d.data, uri=True)
+        try:
+            v = dict(db.execute("SELECT name, body FROM status")).get(s, "{}")
+        finally:
+            db.close()
+        v = json.loads(v)
+        return v.get("began_at", "") > v.get("last_run_at", "")
     t.ok(daemon.wait(lambda: all((d.get("/v1/syncs/" + s)[1].get("progress")
                                   or {}).get("rows") for s in ("m.asc", clock)
                                  ), 10), "two runs, by hand and by the clock")
@@ -118,7 +129,7 @@ def interrupted():
         begun[s] = d.get("/v1/syncs/" + s)[1]
         t.ok(begun[s]["status"] == "running" and begun[s]["interrupted_at"] is
              None, "  they run", begun[s])
-    time.sleep(2.5)             # until it is on the disk
+    daemon.wait(lambda: noted("m.asc") and noted(clock), 10)
     d.kill()
     hand.join()
     src.delay = (0, 0)
@@ -144,7 +155,7 @@ def interrupted():
     d.post("/v1/syncs/m.asc/run?full=1")
     t.ok(daemon.wait(lambda: (d.get("/v1/syncs/m.asc")[1].get("progress") or
                               {}).get("rows"), 10), "once more")
-    time.sleep(1.2)
+    daemon.wait(lambda: noted("m.asc"), 10)
     d.stop()
     d.start()
     v = d.get("/v1/syncs/m.asc")[1]

@@ -40,6 +40,12 @@ for path in tap.files("src", suffix=(".c", ".h", ".l", ".y")):
                               "allowed" % (path, line, name, length,
                                            FUNCTION_LINES))
 
+tests = []
+for path in tap.files("tests", suffix=(".c", ".h", ".py")):
+    lines = tap.read(path).count("\n")
+    if lines > FILE_LINES:
+        tests.append("%s: %d lines, %d are allowed" % (path, lines, FILE_LINES))
+
 # The counter itself: a rule that finds nothing must be known to look.
 probe = "static int\nfoo(int a,\n    int b)\n{\n" + "\tx;\n" * 98 + "}\n" \
         "struct s {\n\tint a;\n};\nint\nbar(void)\n{\n}\n"
@@ -48,6 +54,7 @@ blind = [] if list(functions(probe)) == [("foo", 4, 100), ("bar", 109, 2)] \
 
 tap.report([
     ("files of src within %d lines" % FILE_LINES, files),
+    ("files of tests within %d lines" % FILE_LINES, tests),
     ("functions under %d lines" % FUNCTION_LINES, bodies),
     ("the counter counts", blind),
 ])

@@ -44,89 +44,6 @@ must(void * p)
 	return (p);
 }
 
-void
-fake_tables_init(struct fake_tables * t)
-{
-	memset(t, 0, sizeof(*t));
-	t->records = json_pack("{s:{}, s:{}, s:{}, s:{}}", "connector",
-	    "sync", "secret", "action");
-	t->statuses = json_object();
-	t->events = json_object();
-	t->leases = json_object();
-	t->cursors = json_object();
-	t->parts = json_object();
-	t->nodes = json_object();
-	t->changes = json_array();
-}
-
-void
-fake_tables_free(struct fake_tables * t)
-{
-	json_decref(t->records);
-	json_decref(t->statuses);
-	json_decref(t->events);
-	json_decref(t->leases);
-	json_decref(t->cursors);
-	json_decref(t->parts);
-	json_decref(t->nodes);
-	json_decref(t->changes);
-}
-
-static json_t *
-of_kind(const struct fake_tables * t, const char * kind)
-{
-	return (json_object_get(t->records, kind));
-}
-
-json_t *
-fake_tables_record(const struct fake_tables * t, const char * name)
-{
-	return (json_object_get(of_kind(t, "connector"), name));
-}
-
-json_t *
-fake_tables_status(const struct fake_tables * t, const char * name)
-{
-	return (json_object_get(t->statuses, name));
-}
-
-size_t
-fake_tables_count(const struct fake_tables * t, const char * name,
-    const char * event)
-{
-	json_t * a = json_object_get(t->events, name), * v;
-	size_t i, n = 0;
-
-	json_array_foreach(a, i, v)
-		n += strcmp(json_string_value(json_object_get(v, "event")),
-		    event) == 0;
-	return (n);
-}
-
-/* As Redis keeps them: "<generation> <token> <kind> <name>". */
-void
-fake_tables_note(struct fake_tables * t, const char * kind,
-    const char * name)
-{
-	static unsigned token;
-
-	t->generation++;
-	if (t->unnamed)
-		return;
-	json_array_append_new(t->changes, must(json_sprintf("%lld t%u %s %s",
-	    (long long)t->generation, ++token, kind, name)));
-	if (json_array_size(t->changes) > STATE_CHANGES)
-		json_array_remove(t->changes, 0);
-}
-
-void
-fake_tables_put(struct fake_tables * t, const char * name, const char * json)
-{
-	json_object_set_new(of_kind(t, "connector"), name,
-	    must(json_loads(json, 0, NULL)));
-	fake_tables_note(t, "connector", name);
-}
-
 static struct fake_state *
 fake_of(const struct state * s)
 {
@@ -216,7 +133,7 @@ put(struct state * s, const char * kind, const char * name,
     const json_t * rec, int must_be_new, state_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, kind);
+	json_t * t = fake_tables_of_kind(d->S->t, kind);
 
 	if (!reached(s)) {
 		finish(d);
@@ -240,7 +157,8 @@ get(struct state * s, const char * kind, const char * name, state_cb * cb,
 {
 	struct done * d = done_new(s, cb, NULL, arg);
 
-	d->v = json_deep_copy(json_object_get(of_kind(d->S->t, kind), name));
+	d->v = json_deep_copy(json_object_get(
+	    fake_tables_of_kind(d->S->t, kind), name));
 	finish(d);
 }
 
@@ -254,7 +172,7 @@ static void
 list(struct state * s, const char * kind, state_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, kind), * v;
+	json_t * t = fake_tables_of_kind(d->S->t, kind), * v;
 	const char ** names, * name;
 	size_t n = 0, i;
 
@@ -280,7 +198,7 @@ del(struct state * s, const char * kind, const char * name, state_cb * cb,
 	struct fake_tables * t = d->S->t;
 
 	if (reached(s)) {
-		json_object_del(of_kind(t, kind), name);
+		json_object_del(fake_tables_of_kind(t, kind), name);
 		fake_tables_note(t, kind, name);
 		if (strcmp(kind, "connector") == 0) {
 			json_object_del(t->statuses, name);
@@ -304,30 +222,6 @@ generation(struct state * s, state_cb * cb, void * arg)
 	finish(d);
 }
 
-static json_t *
-changes_since(const struct fake_tables * t, const char * mark)
-{
-	json_t * out = must(json_array());
-	size_t i = json_array_size(t->changes);
-	json_int_t gen = t->generation;
-	char kind[32], name[200];
-	const char * s;
-	long long n;
-
-	for (; i > 0; i--, gen--) {
-		s = json_string_value(json_array_get(t->changes, i - 1));
-		if (sscanf(s, "%lld %*s %31s %199s", &n, kind, name) != 3)
-			abort();
-		if (n != gen)
-			break;
-		if (strcmp(s, mark) == 0)
-			return (out);
-		json_array_append_new(out, json_pack("[s, s]", kind, name));
-	}
-	json_decref(out);
-	return (NULL);
-}
-
 static void
 changes(struct state * s, const char * mark, state_cb * cb, void * arg)
 {
@@ -340,46 +234,11 @@ changes(struct state * s, const char * mark, state_cb * cb, void * arg)
 		last = "";
 	d->v = must(json_pack("{s:I, s:s, s:o*}", "generation", t->generation,
 	    "mark", last, "changed",
-	    mark != NULL ? changes_since(t, mark) : NULL));
+	    mark != NULL ? fake_tables_changes_since(t, mark) : NULL));
 	finish(d);
 }
 
 /* ---- status and events: held back while away, as the real ones do ---- */
-
-static void
-apply_status(struct fake_tables * t, const char * name, const json_t * fields)
-{
-	json_t * o = json_object_get(t->statuses, name), * v;
-	const char * k;
-
-	if (o == NULL) {
-		o = json_object();
-		json_object_set_new(t->statuses, name, o);
-	}
-	json_object_foreach((json_t *)(uintptr_t)fields, k, v) {
-		if (json_is_null(v))
-			json_object_del(o, k);
-		else
-			json_object_set_new(o, k, json_deep_copy(v));
-	}
-	/* As a hash of no fields is none. */
-	if (json_object_size(o) == 0)
-		json_object_del(t->statuses, name);
-}
-
-static void
-apply_event(struct fake_tables * t, const char * name, const json_t * event)
-{
-	json_t * a = json_object_get(t->events, name);
-
-	if (a == NULL) {
-		a = json_array();
-		json_object_set_new(t->events, name, a);
-	}
-	json_array_append_new(a, json_deep_copy((json_t *)(uintptr_t)event));
-	if (json_array_size(a) > 100)
-		json_array_remove(a, 0);
-}
 
 static void
 hold(struct fake_state * S, const char * what, const char * name,
@@ -393,7 +252,7 @@ static void
 status_put(struct state * s, const char * name, const json_t * fields)
 {
 	if (reached(s))
-		apply_status(fake_of(s)->t, name, fields);
+		fake_tables_apply_status(fake_of(s)->t, name, fields);
 	else
 		hold(fake_of(s), "status", name, fields);
 }
@@ -411,7 +270,7 @@ static void
 event_add(struct state * s, const char * name, const json_t * event)
 {
 	if (reached(s))
-		apply_event(fake_of(s)->t, name, event);
+		fake_tables_apply_event(fake_of(s)->t, name, event);
 	else
 		hold(fake_of(s), "event", name, event);
 }
@@ -506,27 +365,6 @@ parts_get(struct state * s, const char * sync, state_cb * cb, void * arg)
 }
 
 static void
-put_parts(struct fake_tables * t, const char * sync, const json_t * parts)
-{
-	json_t * have = json_object_get(t->parts, sync), * v;
-	const char * name;
-
-	if (json_is_null(parts))
-		json_object_del(t->parts, sync);
-	if (json_object_size(parts) == 0)
-		return;
-	if (have == NULL)
-		json_object_set_new(t->parts, sync, have = json_object());
-	json_object_foreach((json_t *)(uintptr_t)parts, name, v) {
-		t->parts_put++;
-		if (json_is_null(v))
-			json_object_del(have, name);
-		else
-			json_object_set_new(have, name, json_deep_copy(v));
-	}
-}
-
-static void
 parts_put(struct state * s, const char * sync, int64_t fence,
     const json_t * cursor, const json_t * parts, state_cb * cb, void * arg)
 {
@@ -544,7 +382,7 @@ parts_put(struct state * s, const char * sync, int64_t fence,
 		    (json_int_t)fence, "cursor",
 		    json_deep_copy((json_t *)(uintptr_t)cursor)));
 	if (reached(s) && !d->failed)
-		put_parts(d->S->t, sync, parts);
+		fake_tables_apply_parts(d->S->t, sync, parts);
 	finish(d);
 }
 
@@ -597,7 +435,7 @@ action_put(struct state * s, const char * id, const json_t * fields, int is_new,
     state_cb * cb, void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, "action"), * v;
+	json_t * t = fake_tables_of_kind(d->S->t, "action"), * v;
 	const char * k;
 
 	if (reached(s) && is_new)
@@ -626,7 +464,7 @@ action_list(struct state * s, const char * after, int limit, state_cb * cb,
     void * arg)
 {
 	struct done * d = done_new(s, cb, NULL, arg);
-	json_t * t = of_kind(d->S->t, "action"), * v;
+	json_t * t = fake_tables_of_kind(d->S->t, "action"), * v;
 	const char ** names, * name;
 	size_t n = 0, i;
 
@@ -718,9 +556,9 @@ fake_state_away(struct state * s, int away)
 		if (json_unpack(h, "[s, s, o]", &what, &name, &v))
 			abort();
 		if (strcmp(what, "status") == 0)
-			apply_status(S->t, name, v);
+			fake_tables_apply_status(S->t, name, v);
 		else
-			apply_event(S->t, name, v);
+			fake_tables_apply_event(S->t, name, v);
 	}
 	json_array_clear(S->held);
 }

@@ -42,6 +42,18 @@ size_t fake_tables_count(const struct fake_tables * t, const char * name,
 void fake_tables_put(struct fake_tables * t, const char * name,
     const char * json);
 
+/** fake_tables_of_kind(t, kind): name -> record (borrowed). */
+json_t * fake_tables_of_kind(const struct fake_tables * t, const char * kind);
+/** What a backend does with what is written. */
+void fake_tables_apply_status(struct fake_tables * t, const char * name,
+    const json_t * fields);
+void fake_tables_apply_event(struct fake_tables * t, const char * name,
+    const json_t * event);
+void fake_tables_apply_parts(struct fake_tables * t, const char * sync,
+    const json_t * parts);
+/** fake_tables_changes_since(t, mark): [kind, name] of each since, or NULL. */
+json_t * fake_tables_changes_since(const struct fake_tables * t,
+    const char * mark);
 /** fake_tables_note(t, kind, name): As every change does: count it, and name it. */
 void fake_tables_note(struct fake_tables * t, const char * kind,
     const char * name);

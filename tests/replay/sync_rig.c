@@ -60,6 +60,7 @@ rig_add(struct rig * g)
 		return;
 	it->id = (int64_t)++g->nitems;
 	it->ms = stamp(g);
+	it->n = ++g->changes;
 	it->rev = 1;
 }
 
@@ -67,6 +68,7 @@ void
 rig_touch(struct rig * g, size_t i)
 {
 	g->items[i].ms = stamp(g);
+	g->items[i].n = ++g->changes;
 	g->items[i].rev++;
 }
 
@@ -79,6 +81,15 @@ older(const void * a, const void * b)
 	if (x->ms != y->ms)
 		return (x->ms < y->ms ? -1 : 1);
 	return (x->id < y->id ? -1 : 1);
+}
+
+static int
+earlier(const void * a, const void * b)
+{
+	const struct rig_item * x = *(struct rig_item * const *)a;
+	const struct rig_item * y = *(struct rig_item * const *)b;
+
+	return (x->n < y->n ? -1 : 1);
 }
 
 static int
@@ -145,16 +156,15 @@ add_etag(struct rig * g, struct fake_answer * a, struct buf * head)
 	a->body = NULL;
 }
 
-/* What leads on behind ${it}; or says where ${cms} and ${cid} were. */
+/* What leads on behind that place. */
 static void
-add_place(struct buf * b, const struct rig * g, const char * name,
-    const struct rig_item * it, int64_t cms, int64_t cid)
+add_place(struct buf * b, const struct rig * g, const char * name, int64_t at,
+    int64_t id)
 {
 	size_t i;
 
-	buf_addf(b, ",\"%s\":\"%lld.%lld.%d", name,
-	    (long long)(it ? it->ms : cms), (long long)(it ? it->id : cid),
-	    g->epoch);
+	buf_addf(b, ",\"%s\":\"%lld.%lld.%d", name, (long long)at,
+	    (long long)id, g->epoch);
 	for (i = 0; i < g->long_token; i++)
 		buf_addc(b, 'x');
 	buf_addc(b, '"');
@@ -168,7 +178,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	struct buf b = BUF_INIT(1 << 20), h = BUF_INIT(256);
 	char text[64], date[64];
 	int64_t since = INT64_MIN, cms = INT64_MIN, cid = 0;
-	int64_t until = INT64_MAX, low = INT64_MIN, high = INT64_MAX;
+	int64_t until = INT64_MAX, low = INT64_MIN, high = INT64_MAX, at;
 	size_t n = 0, i, from = 0;
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
@@ -240,13 +250,16 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		    g->items[i].ms <= until && g->items[i].id >= low &&
 		    g->items[i].id < high && (box < 0 || g->items[i].id % RIG_BOXES == box))
 			list[n++] = &g->items[i];
-	if (strcmp(param(url, "dir", text), "asc") == 0 || is_stream)
+	if (is_stream)
+		qsort(list, n, sizeof(*list), earlier);
+	else if (strcmp(param(url, "dir", text), "asc") == 0)
 		qsort(list, n, sizeof(*list), older);
 	else if (strcmp(text, "desc") == 0 || strstr(url, "/newest") != NULL)
 		qsort(list, n, sizeof(*list), newer);
 	if (*param(url, "page", text))
 		from = (size_t)(atoi(text) - 1) * RIG_PAGE;
-	while (cms != INT64_MIN && from < n && (list[from]->ms < cms ||
+	while (cms != INT64_MIN && from < n && (is_stream ?
+	    list[from]->n <= cms : list[from]->ms < cms ||
 	    (list[from]->ms == cms && list[from]->id <= cid)))
 		from++;
 	buf_adds(&b, "{\"items\":[");
@@ -259,15 +272,14 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	buf_addf(&b, "],\"total\":%zu,\"more\":%s", n, i < n ? "true" :
 	    "false");
 	if (i < n) {
-		add_place(&b, g, "next", list[i - 1], 0, 0);
-		buf_addf(&h, "\nX-Next: %lld.%lld.%d%s", (long long)
-		    list[i - 1]->ms, (long long)list[i - 1]->id, g->epoch,
+		at = is_stream ? list[i - 1]->n : list[i - 1]->ms;
+		add_place(&b, g, "next", at, list[i - 1]->id);
+		buf_addf(&h, "\nX-Next: %lld.%lld.%d%s", (long long)at,
+		    (long long)list[i - 1]->id, g->epoch,
 		    g->odd_header ? "\xff" : "");
 		a->header = h.p;
-	}
-	else if (is_stream)
-		add_place(&b, g, "token", i > from ? list[i - 1] : NULL,
-		    cms == INT64_MIN && since > 0 ? since : cms, cid);
+	} else if (is_stream)
+		add_place(&b, g, "token", g->changes, 0);
 	buf_adds(&b, "}");
 	a->body = b.p;
 	if (strstr(url, "/tag") != NULL)

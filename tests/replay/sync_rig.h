@@ -41,6 +41,7 @@
  * asked for row by row, with an ETag. */
 struct rig_item {
 	int64_t id, ms;     /* ms: when it changed; -1: it says nothing */
+	int64_t n;          /* the number of that change, by which streams go */
 	unsigned rev;
 	int gone;
 };
@@ -58,6 +59,7 @@ struct rig {
 	struct sync_run_env env;
 	struct rig_item items[RIG_ITEMS];
 	size_t nitems;
+	int64_t changes;
 	size_t boxes;       /* there are, of RIG_BOXES; an item's is its id's */
 	int64_t ahead_ms;   /* the service's clock before ours */
 	int64_t grain_ms;   /* of its times */

@@ -357,7 +357,8 @@ test_deletes(void ** state)
 	assert_int_equal(g->res.p.deleted, 0);
 	assert_int_equal(g->res.p.rejected, 1);
 	assert_string_equal(g->res.reason,
-	    "1 row rejected: mapper_parsing_exception");
+	    "1 row rejected (t-byvalue-rejected has it): "
+	    "mapper_parsing_exception");
 	sync_def_unref(d);
 	rig_free(g);
 }

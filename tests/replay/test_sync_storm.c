@@ -30,6 +30,15 @@ static const struct kind {
 	{ "newest", ",\"deletes\":\"mark\"" },
 	{ "newest", ",\"incremental\":\"updated\"" },
 	{ "any", ",\"deletes\":\"remove\",\"incremental\":\"updated\"" },
+	{ "parts", ",\"incremental\":\"updated\"" },
+	{ "parts", ",\"deletes\":\"mark\"" },
+	{ "own", ",\"incremental\":\"updated\"" },
+	{ "down", ",\"incremental\":\"updated\"" },
+	{ "token", ",\"incremental\":\"updated\"" },
+	{ "tokens", ",\"incremental\":\"updated\"" },
+	{ "tagparts", ",\"incremental\":\"updated\"" },
+	{ "steps", ",\"incremental\":\"updated\"" },
+	{ "stepped", ",\"incremental\":\"updated\"" },
 };
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -40,6 +49,16 @@ change(struct rig * g)
 		rig_touch(g, rnd((uint32_t)g->nitems));
 	else if (g->nitems < 120)
 		rig_add(g);
+}
+
+/* Some parts may not be read, or are not there. */
+static void
+forbid(struct rig * g)
+{
+	g->forbids = rnd(1U << RIG_BOXES);
+	g->forbids_with = rnd(2) ? 403 : 423;
+	g->forbids_late = rnd(3) == 0;
+	g->boxes = rnd(4) == 0 ? 1 + rnd(RIG_BOXES) : RIG_BOXES;
 }
 
 /* What comes between. */
@@ -71,6 +90,12 @@ harm(struct rig * g, uint32_t how)
 	case 6:
 		fake_state_lose(g->state, 1 + rnd(3));
 		break;
+	case 7:
+		forbid(g);
+		break;
+	case 8:
+		g->epoch++;
+		break;
 	}
 }
 
@@ -84,7 +109,7 @@ storm(struct rig * g, struct sync_def * d, uint32_t events)
 	rig_start(g, d, rnd(8) == 0 ? SYNC_RUN_FULL : 0);
 	while (!g->is_done) {
 		if (n++ == events) {
-			harm(g, rnd(7));
+			harm(g, rnd(9));
 			harmed = 1;
 			if (g->is_done)
 				break;
@@ -95,7 +120,7 @@ storm(struct rig * g, struct sync_def * d, uint32_t events)
 		if (rnd(30) == 0)
 			change(g);
 	}
-	if (!harmed)
+	if (!harmed && g->forbids == 0)
 		rig_is(g, SYNC_COMPLETE);
 	g->status = 0;
 	g->target.fail_at = 0;
@@ -115,6 +140,9 @@ one(const struct kind * k, uint64_t seed)
 
 	rnd_state = seed * 1000003 + 17;
 	g->ahead_ms = (int64_t)rnd(3) * 1000000 - 1000000;
+	/* Windows begin with our clock. */
+	if (strncmp(k->entity, "step", 4) == 0 && g->ahead_ms < 0)
+		g->ahead_ms = 0;
 	g->grain_ms = rnd(2) ? 1000 : 1;
 	g->target.batch = 1 + rnd(20);
 	g->target.window = g->target.batch * (1 + rnd(4));
@@ -125,12 +153,16 @@ one(const struct kind * k, uint64_t seed)
 		fake_loop_advance(g->L, rnd(1500));
 	}
 	for (i = 0; i < 6; i++) {
+		if (rnd(3) == 0)
+			forbid(g);
 		storm(g, d, rnd(2) ? rnd(1200) : UINT32_MAX);
 		for (unsigned j = rnd(6); j > 0; j--) {
 			fake_loop_advance(g->L, rnd(20000));
 			change(g);
 		}
 	}
+	g->forbids = 0;
+	g->boxes = RIG_BOXES;
 	/* One that reads all goes on where a crash left it, so what changed
 	 * before that is the next one's. */
 	for (i = 0; i < (k->more[0] == '\0' ? 2 : 1); i++) {

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/hash64.h"
 #include "fake_service.h"
+#include "query/query_live.h"
 #include "query_harness.h"
 
 static struct query_opts opts;
@@ -412,6 +414,69 @@ test_or_is_bounded(void ** state)
 	assert_string_equal(r->e.code, "memory");
 }
 
+/* A table that is read in two places at once stays; where that is too much, the page
+ * that was it is nobody's. */
+static void
+test_places_are_bounded(void ** state)
+{
+	struct run * r;
+
+	(void)state;
+	service_make(harness_loop, 3, 15000);
+	service_page = 1000;
+	opts.max_memory = (size_t)1 << 20;
+	r = ask("SELECT count(*) FROM svc.issues a JOIN svc.issues b ON "
+	    "a.title || b.title = 'x'");
+	assert_true(r->failed);
+	assert_string_equal(r->e.code, "memory");
+	assert_non_null(strstr(r->e.msg, "in several places at once"));
+	/* The service was not asked for more than that. */
+	assert_true(service_log.calls < 10);
+}
+
+static uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	__extension__ typedef unsigned __int128 u128;
+	u128 m = (u128)a * b;
+
+	return ((uint64_t)m ^ (uint64_t)(m >> 64));
+}
+
+/* Who knows what rows are hashed with can write two that hash alike: one of them
+ * would be taken for the other where OR is two scans. */
+static void
+test_rows_that_are_made_alike(void ** state)
+{
+	const uint64_t h0 = UINT64_C(0x2545f4914f6cdd1d);
+	const uint64_t s1 = UINT64_C(0xe7037ed1a0b428db);
+	char flat[9] = { VALUE_TEXT }, text[2][33];
+	struct query_rowids rows[2];
+	int64_t id[2] = { 0, 0 };
+	struct value v;
+	uint64_t h, word;
+	int i;
+
+	(void)state;
+	h = hash64(h0, flat, sizeof(flat));
+	word = s1 ^ h ^ mix(h ^ UINT64_C(0xa0761d6478bd642f), s1);
+	memset(rows, 0, sizeof(rows));
+	for (i = 0; i < 2; i++) {
+		memset(text[i], 'a' + i, 32);
+		memset(text[i] + 16, 'x', 16);
+		memcpy(text[i], &word, sizeof(word));
+		memset(&v, 0, sizeof(v));
+		v.type = VALUE_TEXT;
+		v.s = text[i];
+		v.len = 32;
+		assert_int_equal(query_rowid(&rows[i], &v, 1, &id[i]), 0);
+		query_rowid_clear(&rows[i]);
+	}
+	/* They are of that kind. */
+	assert_true(hash64(h, text[0], 32) == hash64(h, text[1], 32));
+	assert_true(id[0] != id[1]);
+}
+
 /* A connector that is dropped while its rows are read. */
 static void
 test_dropped(void ** state)
@@ -579,7 +644,9 @@ main(void)
 		T(test_side_by_side), T(test_errors), T(test_cancel),
 		T(test_deadline_and_progress), T(test_dropped), T(test_explain),
 		T(test_many_tables), T(test_time_order),
-		T(test_or_is_bounded), T(test_literals),
+		T(test_or_is_bounded), T(test_places_are_bounded),
+		T(test_rows_that_are_made_alike),
+		T(test_literals),
 	};
 
 	return (cmocka_run_group_tests_name("query_entity", tests,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -611,6 +612,26 @@ test_peer_that_is_no_redis(void ** state)
 	}
 }
 
+/* What came while we were away ourselves is no silence of Redis. */
+static void
+test_late_ourselves(void ** state)
+{
+	const char * const wait[] = { "BLPOP", "nothing", "4" };
+	const struct timespec away = { .tv_sec = 5, .tv_nsec = 200000000 };
+	int64_t t0 = clock_mono_us();
+
+	(void)state;
+	up(NULL);
+	redis_cmd(R, note, NULL, 3, wait, NULL);
+	while (clock_mono_us() - t0 < 500000) /* it goes out */
+		loop_turn(L, 1);
+	assert_int_equal(calls, 0);
+	nanosleep(&away, NULL);
+	UNTIL(calls == 1, 1000);
+	assert_string_equal(got, "nil");
+	assert_true(redis_is_up(R));
+}
+
 static void
 test_silent_peer(void ** state)
 {
@@ -637,6 +658,7 @@ main(void)
 		T(test_large_values), T(test_free_with_waiting),
 		T(test_free_in_callback), T(test_send_from_failed_callback),
 		T(test_peer_that_is_no_redis), T(test_silent_peer),
+		T(test_late_ourselves),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -217,6 +217,9 @@ rejected(void ** state)
 	assert_string_equal(rig_sql("SELECT json_valid(\"row\"), "
 	    "length(\"row\" ->> 'name'), json_extract(\"row\", '$.id') FROM "
 	    "\"issues-rejected\" WHERE reason LIKE 'it has%'"), "1|999|2\n");
+	assert_string_equal(rig_sql("SELECT reason FROM \"issues-rejected\" "
+	    "WHERE \"row\" LIKE '%no number%'"),
+	    "id is a number, which this is not\n");
 	/* Again: they take the place of the first. */
 	writer_row(r.w, ROW(NU, TX("no \"key\""), NU, IN(1), RE(NAN),
 	    TX("[1]")));

@@ -214,6 +214,50 @@ test_decimals(void ** state)
 }
 
 /* The asker's own words stay within the brackets around them. */
+/* Who writes quotes around it means a text, and that is all that may come of it. */
+static void
+test_raw_within_quotes(void ** state)
+{
+	static const struct {
+		const char * t, * value, * want;
+		enum template_quote quote;
+	} c[] = {
+		{ "host=\"{{value|raw}}*\"", "web-1", "host=\"web-1*\"", QUOTE_SPL },
+		{ "host=\"{{value|raw}}*\"", "it's (x", "host=\"it's (x*\"",
+		    QUOTE_SPL },
+		{ "host=\"{{value|raw}}*\"", "a\nb", NULL, QUOTE_SPL },
+		{ "host=\"{{value|raw}}*\"", "x\" | delete | \"y", NULL, QUOTE_SPL },
+		{ "a='{{value|raw}}'", "x' OR 'a'='a", NULL, QUOTE_SOQL },
+		{ "a='{{value|raw}}'", "\"x\"", "a='\"x\"'", QUOTE_SOQL },
+		{ "a=\"{{value|raw}}\"", "x\\\\", NULL, QUOTE_JQL },
+		{ "a=\"\\\"\" AND {{value|raw}}", "b = \"c\"",
+		    "a=\"\\\"\" AND b = \"c\"", QUOTE_JQL },
+		{ "a(\"~\"\"),{{value|raw}}", "b(\"c\")", "a(\"~\"\"),b(\"c\")",
+		    QUOTE_SELECTOR },
+		{ "a(\"{{value|raw}}\")", "x~", NULL, QUOTE_SELECTOR },
+		{ "{q(s: \"{{value|raw}}\")}", "\"a\"", NULL, QUOTE_TEXT },
+	};
+	struct template_env env = { .in = NULL };
+	struct buf b = BUF_INIT(256);
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(c) / sizeof(*c); i++) {
+		json_t * v = json_string(c[i].value);
+
+		env.value = v;
+		buf_clear(&b);
+		if ((template_expand(c[i].t, &env, c[i].quote, &b, &e) == 0) !=
+		    (c[i].want != NULL))
+			fail_msg("%s with %s", c[i].t, c[i].value);
+		if (c[i].want != NULL)
+			assert_string_equal(b.p, c[i].want);
+		json_decref(v);
+	}
+	buf_free(&b);
+}
+
 static void
 test_raw(void ** state)
 {
@@ -375,6 +419,7 @@ main(void)
 		cmocka_unit_test(test_languages),
 		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_raw),
+		cmocka_unit_test(test_raw_within_quotes),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_check),
