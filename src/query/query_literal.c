@@ -344,7 +344,7 @@ is_compared(const struct token_list * ts, size_t i)
 	static const char * const ops[] = { "<", "<=", ">", ">=", "=", "==",
 	    "!=", "<>", "between", NULL };
 
-	return (i < ts->n && is_any(ts, i, ops));
+	return (i < ts->n && token_is_one_of(ts, i, ops));
 }
 
 /* Whether what begins at token ${i} is a time as SQLite writes it, with a space. */
