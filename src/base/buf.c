@@ -11,6 +11,9 @@
 /* Well below all there is, so that sums and doublings cannot wrap. */
 #define BUF_MAX_MAX (SIZE_MAX / 4)
 
+/* Texts that are worth a try whether they need no escape at all. */
+#define SHORT 512
+
 int
 buf_reserve(struct buf * b, size_t n)
 {
@@ -127,25 +130,26 @@ add_special(struct buf * b, const char * s, size_t n)
 int
 buf_add_json_str(struct buf * b, const char * s, size_t n)
 {
-	size_t i = 0, run = plain_run(s, n), start = b->len;
+	size_t i = 0, run, start = b->len;
 	char * p;
 
 	/* So much it takes at least. */
 	if (n > SIZE_MAX - 2 || (n + 2 >= b->cap - b->len &&
 	    buf_reserve(b, n + 2)))
 		b->failed = 1;
-	/* Most are nothing but what stands for itself. */
-	if (run == n && n > 0 && !b->failed) {
+	/* Most are short, and nothing but what stands for itself. */
+	if (n <= SHORT && !b->failed) {
 		p = b->p + b->len;
-		*p++ = '"';
-		memcpy(p, s, n);
-		p[n] = '"';
-		p[n + 1] = '\0';
-		b->len += n + 2;
-		return (0);
+		if (plain_copy(p + 1, s, n)) {
+			p[0] = p[n + 1] = '"';
+			p[n + 2] = '\0';
+			b->len += n + 2;
+			return (0);
+		}
 	}
 	buf_addc(b, '"');
-	for (; i < n && !b->failed; run = plain_run(s + i, n - i)) {
+	while (i < n && !b->failed) {
+		run = plain_run(s + i, n - i);
 		buf_add(b, s + i, run);
 		i += run;
 		if (i < n)

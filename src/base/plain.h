@@ -43,13 +43,17 @@ plain_is(char c)
 /* 0xff where a byte is not plain: as signed numbers, controls and what is not
  * ASCII are both less than a space. */
 static inline __m128i
-plain_not(const char * s)
+plain_not_of(__m128i v)
 {
-	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)s);
-
 	return (_mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
 	    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
 	    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
+}
+
+static inline __m128i
+plain_not(const char * s)
+{
+	return (plain_not_of(_mm_loadu_si128((const __m128i *)(const void *)s)));
 }
 
 /* How many of the 16 bytes from ${s} on are plain, up to the first that is not. */
@@ -58,6 +62,61 @@ plain_short(const char * s)
 {
 	return ((size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(
 	    plain_not(s)) | 0x10000));
+}
+
+/* Some 16 bytes of ${s} to the same place of ${to}; what of them is not plain. */
+static inline __m128i
+plain_block(char * to, const char * s)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)s);
+
+	_mm_storeu_si128((__m128i *)(void *)to, v);
+	return (plain_not_of(v));
+}
+
+/* plain_copy() of fewer than 16 bytes: the first and the last 8, or 4, of them. */
+static inline int
+plain_copy_few(char * to, const char * s, size_t n)
+{
+	uint64_t a, b;
+	uint32_t c, d;
+	size_t i;
+
+	if (n < 4) {
+		for (i = 0; i < n && plain_is(s[i]); i++)
+			to[i] = s[i];
+		return (i == n);
+	}
+	if (n < 8) {
+		memcpy(&c, s, 4);
+		memcpy(&d, s + n - 4, 4);
+		memcpy(to, &c, 4);
+		memcpy(to + n - 4, &d, 4);
+		a = b = (uint64_t)c << 32 | d;
+	} else {
+		memcpy(&a, s, 8);
+		memcpy(&b, s + n - 8, 8);
+		memcpy(to, &a, 8);
+		memcpy(to + n - 8, &b, 8);
+	}
+	return (_mm_movemask_epi8(plain_not_of(_mm_set_epi64x((int64_t)a,
+	    (int64_t)b))) == 0);
+}
+
+/** plain_copy(to, s, n): Copy ${n} bytes that are all plain; 0: they are not, and
+ * what is at ${to} now is nothing. */
+static inline int
+plain_copy(char * to, const char * s, size_t n)
+{
+	__m128i bad = _mm_setzero_si128();
+	size_t i;
+
+	if (n < 16)
+		return (plain_copy_few(to, s, n));
+	for (i = 0; i < n - 16; i += 16)
+		bad = _mm_or_si128(bad, plain_block(to + i, s + i));
+	bad = _mm_or_si128(bad, plain_block(to + n - 16, s + n - 16));
+	return (_mm_movemask_epi8(bad) == 0);
 }
 
 static inline size_t
@@ -100,6 +159,16 @@ plain_short(const char * s)
 	while (i < 16 && plain_is(s[i]))
 		i++;
 	return (i);
+}
+
+static inline int
+plain_copy(char * to, const char * s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && plain_is(s[i]); i++)
+		to[i] = s[i];
+	return (i == n);
 }
 
 static inline size_t
@@ -145,13 +214,8 @@ plain_run(const char * s, size_t n)
 	for (; i < 64; i += 16) {
 		unsigned m;
 
-		if (n - i < 16) {
-			/* Nearly always all of it is: the last 16 bytes, some of
-			 * which were seen. */
-			if (i > 0 && _mm_movemask_epi8(plain_not(s + n - 16)) == 0)
-				return (n);
+		if (n - i < 16)
 			return (i + plain_narrow(s + i, n - i));
-		}
 		m = (unsigned)_mm_movemask_epi8(plain_not(s + i));
 		if (m != 0)
 			return (i + (size_t)__builtin_ctz(m));

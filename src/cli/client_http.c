@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/exit_code.h"
 #include "cli/interrupt.h"
 
 #define CONNECT_MS 10000L
@@ -433,6 +434,16 @@ const char *
 client_http_url(const struct client_http * c)
 {
 	return (c->url);
+}
+
+int
+client_http_exit_code(const struct err * e)
+{
+	if (strcmp(e->code, CLIENT_HTTP_INTERRUPTED) == 0)
+		return (EXIT_CODE_INTERRUPTED);
+	if (strcmp(e->code, CLIENT_HTTP_UNREACHABLE) == 0)
+		return (EXIT_CODE_UNREACHABLE);
+	return (EXIT_CODE_FAILED);
 }
 
 void

@@ -85,6 +85,10 @@ int client_http_keep(void * out, const char * p, size_t n, struct err * e);
 /** client_http_url(c): The URL as it was given, for messages; borrowed. */
 const char * client_http_url(const struct client_http * c);
 
+/** client_http_exit_code(e): What the client ends with where a call ended with
+ * ${e}. */
+int client_http_exit_code(const struct err * e);
+
 /** client_http_free(c): Close and free; the token is wiped.  NULL is a no-op. */
 void client_http_free(struct client_http * c);
 

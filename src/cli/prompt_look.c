@@ -11,16 +11,6 @@ prompt_look_is_name(const struct token_list * l, size_t i)
 	    l->t[i].kind == TOKEN_QUOTED));
 }
 
-int
-prompt_look_is_one_of(const struct token_list * l, size_t i,
-    const char * const * words)
-{
-	for (; *words != NULL; words++)
-		if (token_is(l, i, *words))
-			return (1);
-	return (0);
-}
-
 void
 prompt_look_name(const struct token_list * l, size_t i, char out[PROMPT_NAME])
 {

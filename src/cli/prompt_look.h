@@ -10,7 +10,7 @@
 
 #define PROMPT_LOOK_TOKENS 20000 /* of longer statements nothing is said */
 
-/* A list of words for struct prompt_context, or for prompt_look_is_one_of().  A
+/* A list of words for struct prompt_context, or for token_is_one_of().  A
  * name with "(" is a function. */
 #define PROMPT_WORDS(name, ...) \
 	static const char * const name[] = { __VA_ARGS__, NULL }
@@ -21,11 +21,9 @@ struct prompt_look {
 	struct prompt_context * c;
 };
 
-/** prompt_look_is_name(l, i), _is_one_of(l, i, words): Whether token ${i}, which may be
- * behind the last, is a name; is one of ${words}, a list that NULL ends. */
+/** prompt_look_is_name(l, i): Whether token ${i}, which may be behind the last, is a
+ * name. */
 int prompt_look_is_name(const struct token_list * l, size_t i);
-int prompt_look_is_one_of(const struct token_list * l, size_t i,
-    const char * const * words);
 
 /** prompt_look_name(l, i, out): What token ${i} names; "" if that is too long. */
 void prompt_look_name(const struct token_list * l, size_t i,

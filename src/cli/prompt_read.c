@@ -56,19 +56,6 @@ prompt_read_next(struct prompt_read * r, struct split_stmt * s)
 	return (0);
 }
 
-int
-prompt_read_rest(struct prompt_read * r, struct split_stmt * s)
-{
-	const char * p;
-	unsigned line = 1;
-
-	memset(s, 0, sizeof(*s));
-	if (r->text.len == 0)
-		return (0);
-	p = r->text.p + r->done;
-	return (split_next(&p, r->text.p + r->text.len, &line, s));
-}
-
 char
 prompt_read_open(const struct prompt_read * r)
 {

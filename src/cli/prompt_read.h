@@ -29,10 +29,6 @@ int prompt_read_add(struct prompt_read * r, const char * line, size_t len,
  * (borrowed until the next call), or 0. */
 int prompt_read_next(struct prompt_read * r, struct split_stmt * s);
 
-/** prompt_read_rest(r, s): 1 with what has no semicolon, as it is (borrowed);
- * for the end of a file.  After it prompt_read_clear. */
-int prompt_read_rest(struct prompt_read * r, struct split_stmt * s);
-
 /** prompt_read_open(r): After prompt_read_next was 0: 0 if a statement would
  * begin now, ';' if only that is missing, else as split_stmt.open. */
 char prompt_read_open(const struct prompt_read * r);

@@ -88,7 +88,7 @@ prompt_look_after_dot(struct prompt_look * k)
 		}
 		return;
 	}
-	if (n >= 3 && (prompt_look_is_one_of(l, n - 3, takers) ||
+	if (n >= 3 && (token_is_one_of(l, n - 3, takers) ||
 	    (token_is(l, n - 3, ",") && clause_at(l, n, &paren) != NULL &&
 	    strcmp(clause_at(l, n, &paren), "FROM") == 0))) {
 		c->want = PROMPT_WANT_ENTITIES;
@@ -117,7 +117,7 @@ opens_value(const struct token_list * l, size_t i)
 
 	if (l->t[i].kind == TOKEN_OP)
 		return (!token_is(l, i, ")") && !token_is(l, i, "."));
-	return (prompt_look_is_one_of(l, i, words));
+	return (token_is_one_of(l, i, words));
 }
 
 void

@@ -83,7 +83,7 @@ prompt_sync(const struct token_list * l, size_t f, struct prompt_context * c)
 {
 	size_t to, n = l->n - f;
 
-	if (n >= 2 && prompt_look_is_one_of(l, f, changes) &&
+	if (n >= 2 && token_is_one_of(l, f, changes) &&
 	    token_is(l, f + 1, "SYNC") && (n == 2 ||
 	    !token_is(l, f + 2, "CONNECTOR"))) {
 		if (n == 2)
@@ -130,9 +130,9 @@ takes(const char * s, size_t n, int dots)
 		return (0);
 	last = l.n - 1;
 	rc = l.n > 1 && (dots ? (token_is(&l, last, "SYNC") &&
-	    prompt_look_is_one_of(&l, last - 1, changes)) ||
+	    token_is_one_of(&l, last - 1, changes)) ||
 	    (token_is(&l, last, "TO") && find(&l, 0, "SYNC") < last) :
-	    prompt_look_is_one_of(&l, last, readers));
+	    token_is_one_of(&l, last, readers));
 	token_list_free(&l);
 	return (rc);
 }

@@ -25,7 +25,7 @@ read_table(struct prompt_look * k, size_t i)
 	struct prompt_table * t;
 	size_t next;
 
-	if (!prompt_look_is_name(l, i) || prompt_look_is_one_of(l, i,
+	if (!prompt_look_is_name(l, i) || token_is_one_of(l, i,
 	    clauses) || c->ntables == PROMPT_TABLES)
 		return (i);
 	t = &c->tables[c->ntables];
@@ -44,7 +44,7 @@ read_table(struct prompt_look * k, size_t i)
 	}
 	if (token_is(l, i, "AS"))
 		i++;
-	if (prompt_look_is_name(l, i) && !prompt_look_is_one_of(l, i, clauses))
+	if (prompt_look_is_name(l, i) && !token_is_one_of(l, i, clauses))
 		prompt_look_name(l, i++, t->alias);
 	c->ntables++;
 	return (i);
@@ -64,7 +64,7 @@ prompt_look_tables(struct prompt_look * k)
 			i = read_table(k, i + 1);
 			continue;
 		}
-		if (prompt_look_is_one_of(l, i, table_ends) ||
+		if (token_is_one_of(l, i, table_ends) ||
 		    token_is(l, i, "("))
 			in_from = 0;
 		i++;

@@ -1,7 +1,6 @@
 #include "cli/query_cmd.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/exit_code.h"
 #include "cli/query_run.h"
@@ -23,16 +22,6 @@ count_statements(const struct query_cmd_source * src, size_t n)
 			count++;
 	}
 	return (count);
-}
-
-static int
-exit_code(const struct err * e)
-{
-	if (strcmp(e->code, CLIENT_HTTP_INTERRUPTED) == 0)
-		return (EXIT_CODE_INTERRUPTED);
-	if (strcmp(e->code, CLIENT_HTTP_UNREACHABLE) == 0)
-		return (EXIT_CODE_UNREACHABLE);
-	return (EXIT_CODE_FAILED);
 }
 
 /* Where the daemon counts lines from the statement's first, the text's are meant. */
@@ -62,6 +51,7 @@ query_cmd_run(struct client_http * c, struct screen * scr,
 	struct split_stmt s;
 	struct err e;
 	unsigned line;
+	int rc;
 
 	if (total == 0) {
 		screen_complain(scr, "there is no statement in %s",
@@ -76,16 +66,17 @@ query_cmd_run(struct client_http * c, struct screen * scr,
 			nth++;
 			if (query_run(c, scr, &o, &s, &e) == 0)
 				continue;
-			if (exit_code(&e) == EXIT_CODE_INTERRUPTED) {
+			rc = client_http_exit_code(&e);
+			if (rc == EXIT_CODE_INTERRUPTED) {
 				screen_end_line(scr);
-				return (EXIT_CODE_INTERRUPTED);
+				return (rc);
 			}
 			if (total == 1 || (nth == 1 &&
-			    exit_code(&e) == EXIT_CODE_UNREACHABLE))
+			    rc == EXIT_CODE_UNREACHABLE))
 				screen_complain(scr, "%s", e.msg);
 			else
 				complain(scr, nth, total, src[i].name, &s, &e);
-			return (exit_code(&e));
+			return (rc);
 		}
 	}
 	return (EXIT_CODE_DONE);

@@ -13,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/manifest_file.h"
 #include "cli/record_peer.h"
+#include "conn/token.h"
 
 #define LARGE ((size_t)256 << 10)
 
@@ -71,14 +72,20 @@ complain(struct record * r, const struct err * e)
 
 /* ---- the service ---- */
 
-/* Where the token said that the service is, which the fixture's token says. */
+/* Where the token said that the service is, and that it was refused and another took
+ * its place, is what the fixture's token says. */
 static void
-keep_base(struct record * r, const struct fixture_run * run)
+keep_token(struct record * r, const struct fixture_run * run)
 {
-	if (r->m->is_base_of_token && run->c != NULL &&
-	    run->c->token_base != NULL)
-		json_object_set_new(r->fx, "token", json_pack("{s:s, s:s}",
-		    "token", "fixture-token", "base_url", run->c->token_base));
+	const char * base = r->m->is_base_of_token && run->c != NULL ?
+	    run->c->token_base : NULL;
+	json_t * anew = run->env.tokens != NULL &&
+	    tokens_refusals(run->env.tokens) > 0 ? json_true() : NULL;
+
+	if (base != NULL || anew != NULL)
+		json_object_set_new(r->fx, "token", json_pack(
+		    "{s:s, s:s*, s:o*}", "token", "fixture-token", "base_url",
+		    base, "anew", anew));
 }
 
 static int
@@ -104,7 +111,7 @@ ask_service(struct record * r, struct err * e)
 			r->failed = 1;
 			r->err = run.err;
 		}
-		keep_base(r, &run);
+		keep_token(r, &run);
 		r->heard = json_incref(live.responses);
 		fixture_end(&run);
 	}

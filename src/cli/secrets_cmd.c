@@ -33,16 +33,6 @@ secrets_cmd_usage(int n, char ** args)
 }
 
 static int
-exit_code(const struct err * e)
-{
-	if (strcmp(e->code, CLIENT_HTTP_INTERRUPTED) == 0)
-		return (EXIT_CODE_INTERRUPTED);
-	if (strcmp(e->code, CLIENT_HTTP_UNREACHABLE) == 0)
-		return (EXIT_CODE_UNREACHABLE);
-	return (EXIT_CODE_FAILED);
-}
-
-static int
 name_ok(const char * s)
 {
 	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz"
@@ -190,11 +180,11 @@ finish(struct screen * scr, int rc, const struct err * e)
 {
 	if (rc == 0)
 		return (EXIT_CODE_DONE);
-	if (exit_code(e) == EXIT_CODE_INTERRUPTED)
+	if (client_http_exit_code(e) == EXIT_CODE_INTERRUPTED)
 		screen_end_line(scr);
 	else
 		screen_complain(scr, "%s", e->msg);
-	return (exit_code(e));
+	return (client_http_exit_code(e));
 }
 
 static int

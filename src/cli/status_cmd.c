@@ -377,16 +377,6 @@ show(struct client_http * c, struct screen * scr, enum output_format fmt,
 	return (rc);
 }
 
-static int
-exit_code(const struct err * e)
-{
-	if (strcmp(e->code, CLIENT_HTTP_INTERRUPTED) == 0)
-		return (EXIT_CODE_INTERRUPTED);
-	if (strcmp(e->code, CLIENT_HTTP_UNREACHABLE) == 0)
-		return (EXIT_CODE_UNREACHABLE);
-	return (EXIT_CODE_FAILED);
-}
-
 /* Ctrl-C is how watching ends well. */
 static int
 leave_watch(struct screen * scr)
@@ -410,11 +400,11 @@ status_cmd_run(struct client_http * c, struct screen * scr,
 		/* Whoever watches wants to see the daemon come back. */
 		if (rc && (!watch || rounds == 0 ||
 		    strcmp(e.code, SCREEN_FAILED) == 0)) {
-			if (exit_code(&e) == EXIT_CODE_INTERRUPTED)
+			if (client_http_exit_code(&e) == EXIT_CODE_INTERRUPTED)
 				screen_end_line(scr);
 			else
 				screen_complain(scr, "%s", e.msg);
-			return (exit_code(&e));
+			return (client_http_exit_code(&e));
 		}
 		if (rc)
 			screen_complain(scr, "%s (tried again every 2 s)",

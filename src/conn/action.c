@@ -17,7 +17,7 @@
 #define SINCE_MS 60000
 
 static const char * const state_names[] = { "begin", "permit", "sent",
-	"backoff", "pause", "done" };
+	"backoff", "pause", "twins", "done" };
 
 static void
 enter(struct action * a, enum action_state state)
@@ -128,6 +128,22 @@ action_begin_in(struct action * a, int64_t ms, enum action_state waiting)
 	enter(a, waiting);
 	loop_timer_start(a->timer, a->env->no_pause ? 0 : ms);
 	return (1);
+}
+
+int
+action_ask_twins(struct action * a)
+{
+	if (a->ask_twins == NULL)
+		return (0);
+	enter(a, ACTION_TWINS);
+	a->ask_twins(a->arg);
+	return (1);
+}
+
+void
+action_twins(struct action * a, const json_t * twins, const struct err * e)
+{
+	action_probe_twins(a, twins, e);
 }
 
 static void
@@ -285,6 +301,7 @@ action_start(const struct conn_env * env, struct connector * c,
 	a->deadline_us = clock_mono_us() + (o->timeout_ms > 0 ?
 	    o->timeout_ms : DEFAULT_MS) * 1000;
 	a->on_attempt = o->on_attempt;
+	a->ask_twins = o->ask_twins;
 	a->cb = cb;
 	a->arg = arg;
 	if (a->args == NULL || a->own == NULL) {

@@ -52,6 +52,9 @@ struct action_opts {
 	const char * id;      /* its own, of id7_make(); NULL: one is made */
 	/* Told before it is sent, each time; or NULL. */
 	void (*on_attempt)(void * arg, unsigned attempt);
+	/* What else was sent that a look cannot tell from it: is answered by
+	 * action_twins() unless it ended before; or NULL: nothing was. */
+	void (*ask_twins)(void * arg);
 };
 
 /**
@@ -67,6 +70,11 @@ struct action_opts {
 struct action * action_start(const struct conn_env * env, struct connector * c,
     const struct manifest_action * act, const json_t * args,
     const struct action_opts * o, action_cb * cb, void * arg);
+
+/** action_twins(a, twins, e): For each other action that may have done what looks the
+ * same what the service calls it, or null (borrowed); or ${e}: that is not known. */
+void action_twins(struct action * a, const json_t * twins,
+    const struct err * e);
 
 /** action_cancel(a): Without calling back; what was sent was sent.  NULL: no-op. */
 void action_cancel(struct action * a);

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -137,4 +138,29 @@ action_answer_result(const struct manifest_action * act, const json_t * body,
 	if (act->base64 != NULL && (v = unpacked(act->base64, v)) == NULL)
 		err_nomem(e, "an action's result");
 	return (v);
+}
+
+const char * const action_answer_keys[] = { "key", "id", "number", "iid", "uuid",
+	"ts", "alertId", "sha", "name", "html_url", NULL };
+
+int
+action_answer_is(const json_t * record, const char * name)
+{
+	const json_t * v;
+	char num[32];
+	size_t i;
+
+	for (i = 0; action_answer_keys[i] != NULL; i++) {
+		v = json_object_get(record, action_answer_keys[i]);
+		if (json_is_string(v) && strcmp(json_string_value(v), name) ==
+		    0)
+			return (1);
+		if (!json_is_integer(v))
+			continue;
+		snprintf(num, sizeof(num), "%lld",
+		    (long long)json_integer_value(v));
+		if (strcmp(num, name) == 0)
+			return (1);
+	}
+	return (0);
 }

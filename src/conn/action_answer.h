@@ -26,4 +26,10 @@ json_t * action_answer_result(const struct manifest_action * act,
 json_t * action_answer_at(const json_t * body, const char * path);
 int action_answer_same(const json_t * a, const json_t * b);
 
+/** action_answer_keys: The members by which services call what they made, the best
+ * first; ends with NULL.
+ * action_answer_is(record, name): Whether it calls ${record} so. */
+extern const char * const action_answer_keys[];
+int action_answer_is(const json_t * record, const char * name);
+
 #endif

@@ -14,6 +14,7 @@ enum action_state {
 	ACTION_SENT,    /* waiting for the answer */
 	ACTION_BACKOFF, /* waiting to try again */
 	ACTION_PAUSE,   /* waiting to ask what became of it */
+	ACTION_TWINS,   /* waiting for what else was sent */
 	ACTION_DONE
 };
 
@@ -29,8 +30,7 @@ enum action_step {
 struct action_look {
 	char * next;           /* the page that is asked for; NULL: the first */
 	unsigned pages;        /* seen */
-	size_t n;              /* records that are what was to be done */
-	json_t * found;        /* the first of them */
+	json_t * found;        /* records that are what was to be done */
 	int unclear;           /* of one it cannot be told */
 	int cut;               /* there are more pages than are looked at */
 	int status;            /* of the last answer */
@@ -64,6 +64,7 @@ struct action {
 	unsigned tries;        /* of this step, failed */
 	int64_t deadline_us;
 	void (*on_attempt)(void * arg, unsigned attempt);
+	void (*ask_twins)(void * arg);
 	action_cb * cb;
 	void * arg;
 	struct action_end end;
@@ -71,6 +72,7 @@ struct action {
 
 /**
  * action_finish(a, answer, status, e): The end; ${a} is gone afterwards.
+ * action_ask_twins(a): Ask for what else was sent; 0: nobody is there to ask.
  * action_begin(a): The step from its beginning.
  * action_begin_in(a, ms, waiting): The same later; whether there is time for it.
  * action_left_ms(a): Until its time is over.
@@ -78,6 +80,7 @@ struct action {
 void action_finish(struct action * a, const json_t * answer, int status,
     struct err * e);
 void action_begin(void * a);
+int action_ask_twins(struct action * a);
 int action_begin_in(struct action * a, int64_t ms, enum action_state waiting);
 int64_t action_left_ms(const struct action * a);
 
@@ -98,6 +101,7 @@ int64_t action_judge_pause(const struct action * a);
 /**
  * action_probe_start(a): Look whether it is there; 0: it cannot be.
  * action_probe_begin(a): Look from the first page.
+ * action_probe_twins(a, twins, e): What else was sent.
  * action_probe_forget(a): Free what was seen.
  * action_probe_looks_up(a): Whether there is something to look up for it.
  * action_probe_answer(a, status, body): What was seen (${body} of a good answer; NULL
@@ -107,6 +111,8 @@ int64_t action_judge_pause(const struct action * a);
 int action_probe_start(struct action * a);
 void action_probe_begin(struct action * a);
 void action_probe_forget(struct action * a);
+void action_probe_twins(struct action * a, const json_t * twins,
+    const struct err * e);
 int action_probe_looks_up(const struct action * a);
 void action_probe_answer(struct action * a, int status, const json_t * body);
 void action_probe_failed(struct action * a, const struct err * e);

@@ -158,6 +158,9 @@ is_same(const json_t * a, const json_t * b)
 	return (json_equal(a, b));
 }
 
+/* Records like it that are kept. */
+#define FOUND_MAX 1000
+
 /* What a look says of a record, or of all of them. */
 enum sight {
 	SIGHT_OTHER,  /* not ours; of all: it is not there */
@@ -229,8 +232,11 @@ find(struct action * a, const struct wanted * w, const json_t * body)
 		l->unclear |= sight == SIGHT_UNCLEAR;
 		if (sight != SIGHT_OURS)
 			continue;
-		if (l->n++ == 0)
-			l->found = json_incref(MUTABLE(v));
+		if (l->found == NULL)
+			l->found = json_array();
+		if (json_array_size(l->found) == FOUND_MAX ||
+		    json_array_append(l->found, MUTABLE(v)))
+			l->cut = 1;
 	}
 	return (0);
 }
@@ -276,13 +282,14 @@ not_there(struct action * a, int status)
 	give_up(a, "it is not there, but no time is left to send it again");
 }
 
-/* It is there. */
+/* It is there: the ${i}-th of those found. */
 static void
-there(struct action * a)
+there(struct action * a, size_t i)
 {
 	const struct manifest_probe * p = a->act->probe;
-	const json_t * part = p->result != NULL ? json_path_get(p->result,
-	    a->look.found) : a->look.found;
+	const json_t * record = json_array_get(a->look.found, i);
+	const json_t * part = p->result != NULL && record != NULL ?
+	    json_path_get(p->result, record) : record;
 	json_t * v = part != NULL ? json_incref(MUTABLE(part)) : json_null();
 
 	a->judged = 1;
@@ -290,16 +297,14 @@ there(struct action * a)
 	json_decref(v);
 }
 
-/* All was seen that is looked at. */
+/* None of those found is it. */
 static void
-judge(struct action * a)
+none(struct action * a)
 {
 	const struct action_look * l = &a->look;
 	char what[100];
 
-	if (l->n > 0) {
-		there(a);
-	} else if (l->unclear) {
+	if (l->unclear) {
 		give_up(a, "there is one like it, but when that was made cannot "
 		    "be read");
 	} else if (l->cut) {
@@ -309,6 +314,69 @@ judge(struct action * a)
 	} else {
 		not_there(a, l->status);
 	}
+}
+
+/* All was seen that is looked at. */
+static void
+judge(struct action * a)
+{
+	const struct manifest_probe * p = a->act->probe;
+
+	if (json_array_size(a->look.found) == 0)
+		none(a);
+	/* What is told by when it was made may be another's that we sent. */
+	else if (p->is_own || p->since == NULL || !action_ask_twins(a))
+		there(a, 0);
+}
+
+/* Take those out that are known to be of others; how many of these may have made any
+ * of the rest. */
+static size_t
+take_out(struct action_look * l, const json_t * twins)
+{
+	const json_t * twin, * v;
+	size_t i, k, left = 0;
+
+	json_array_foreach(MUTABLE(twins), i, twin) {
+		json_array_foreach(l->found, k, v)
+			if (json_is_string(twin) && action_answer_is(v,
+			    json_string_value(twin)))
+				break;
+		if (k < json_array_size(l->found))
+			json_array_remove(l->found, k);
+		else
+			left++;
+	}
+	return (left);
+}
+
+void
+action_probe_twins(struct action * a, const json_t * twins,
+    const struct err * e)
+{
+	struct action_look * l = &a->look;
+	struct err what;
+	size_t others, n;
+
+	if (e != NULL) {
+		err_set(&what, e->cls, e->code, "there is one like it, but it is "
+		    "not known whether another action made that: %.100s",
+		    e->msg);
+		give_up(a, what.msg);
+		return;
+	}
+	others = take_out(l, twins);
+	n = json_array_size(l->found);
+	if (n == 0)
+		none(a);
+	else if (others == 0)
+		there(a, 0);
+	else if (n > others)
+		/* All are there, and nobody knows whose is which. */
+		there(a, n);
+	else
+		give_up(a, "there is one like it, but an equal action was sent at "
+		    "the same time that may have made that");
 }
 
 /* Whether there is another page to look at: then it is asked for. */
@@ -323,7 +391,7 @@ goes_on(struct action * a, const json_t * body)
 
 	l->pages++;
 	/* The same once more would not end. */
-	if (next == NULL || *next == '\0' || (p->is_own && l->n > 0) ||
+	if (next == NULL || *next == '\0' || (p->is_own && json_array_size(l->found) > 0) ||
 	    (l->next != NULL && strcmp(next, l->next) == 0))
 		return (0);
 	if (l->pages >= p->pages || action_left_ms(a) <= 0 ||

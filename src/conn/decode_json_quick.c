@@ -20,7 +20,8 @@ how_of(const struct decode_json * d, const struct decode_state * st)
 	case COLUMN_TEXT:
 		return (QUICK_TEXT);
 	case COLUMN_TIMESTAMP:
-		return (QUICK_TIME);
+		/* What looks like ours may be of another zone. */
+		return (c->time == TIME_STRFTIME ? QUICK_NOT : QUICK_TIME);
 	case COLUMN_INTEGER:
 		return (QUICK_INTEGER);
 	case COLUMN_REAL:

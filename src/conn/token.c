@@ -180,6 +180,8 @@ token_have(struct tokens * ts, const struct request * r,
 		if ((held->v = json_deep_copy(ts->given)) == NULL)
 			return (0);
 		token_point(held);
+		if (json_is_true(json_object_get(held->v, "anew")))
+			held->t.serial = 1;
 		return (1);
 	}
 	x = find(ts, r->token_key);
@@ -227,6 +229,7 @@ token_refused(struct tokens * ts, const struct request * r, int64_t serial)
 		x->has_refused = 1;
 		token_close(&held);
 	}
+	ts->refusals++;
 	log_event(LOG_INFO, "token_refused", LOG_S("connector", x->c->name));
 	token_kept_forget(x);
 	token_enter(x, TOKEN_NONE);
@@ -285,6 +288,12 @@ tokens_given(struct tokens * ts, json_t * v)
 {
 	json_decref(ts->given);
 	ts->given = v;
+}
+
+uint64_t
+tokens_refusals(const struct tokens * ts)
+{
+	return (ts->refusals);
 }
 
 void

@@ -26,8 +26,11 @@ void tokens_free(struct tokens * ts);
 
 /** tokens_given(ts, v): From now on ${v} (a reference is taken; {token, base_url,
  * access_key, secret_key, session_token, delta_ms}) is what any request needs, and
- * nothing is fetched: for fixtures. */
+ * nothing is fetched: for fixtures.  With {"anew": true} it is used once more where it
+ * was refused, as another would be.
+ * tokens_refusals(ts): How many were refused so far. */
 void tokens_given(struct tokens * ts, json_t * v);
+uint64_t tokens_refusals(const struct tokens * ts);
 
 /* One that was opened; what it points to is its own. */
 struct token_held {

@@ -73,6 +73,7 @@ struct tokens {
 	json_t * given;          /* what is used for all; or NULL */
 	size_t sweep_at;
 	int64_t serials;
+	uint64_t refusals;
 };
 
 /* token.c */

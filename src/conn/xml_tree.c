@@ -212,9 +212,3 @@ xml_tree_text(const struct xml_tree * t, const struct xml_node * node)
 {
 	return (node->len > 0 ? t->text.p + node->text : "");
 }
-
-size_t
-xml_tree_names(const struct xml_tree * t)
-{
-	return (t->nnames);
-}

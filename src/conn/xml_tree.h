@@ -13,7 +13,7 @@
  * that XML has; nothing is ever fetched.
  */
 struct xml_node {
-	uint32_t name;  /* a number, below xml_tree_names() */
+	uint32_t name;  /* a number, for xml_tree_name() */
 	uint32_t text;  /* where its text begins */
 	uint32_t len;
 	uint32_t first; /* child; 0: none */
@@ -36,7 +36,6 @@ struct xml_tree;
  * _root(t): Its node; nodes live until the next _begin.
  * _node(t, i): One by its number.
  * _name(t, name, n), _text(t, node): Bytes, not ended by a NUL.
- * _names(t): How many names there are.
  */
 struct xml_tree * xml_tree_new(void);
 void xml_tree_free(struct xml_tree * t); /* NULL is a no-op */
@@ -48,6 +47,5 @@ const struct xml_node * xml_tree_node(const struct xml_tree * t, uint32_t i);
 const char * xml_tree_name(const struct xml_tree * t, uint32_t name, size_t * n);
 const char * xml_tree_text(const struct xml_tree * t,
     const struct xml_node * node);
-size_t xml_tree_names(const struct xml_tree * t);
 
 #endif

@@ -162,7 +162,7 @@ keep_columns(struct query_format * f, size_t n, const char * const * names,
 done:
 	free(nm.sorted);
 	free(nm.next);
-	return (f->n != n || i < n || f->keys.failed ? -1 : 0);
+	return (f->n != n || i < n || buf_reserve(&f->keys, BUF_NEAR) ? -1 : 0);
 }
 
 static void
@@ -269,7 +269,7 @@ add_base64(struct buf * b, const char * s, size_t n)
 static void
 add_int(struct buf * out, int64_t v)
 {
-	char s[24], * p = s + sizeof(s);
+	char s[24 + BUF_NEAR], * p = s + 24;
 	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 
 	do
@@ -277,7 +277,7 @@ add_int(struct buf * out, int64_t v)
 	while ((u /= 10) != 0);
 	if (v < 0)
 		*--p = '-';
-	buf_add(out, p, (size_t)(s + sizeof(s) - p));
+	buf_add_near(out, p, (size_t)(s + 24 - p));
 }
 
 /* As few digits as read back the same. */
@@ -402,7 +402,7 @@ query_format_row(struct query_format * f, size_t n,
 			continue;
 		}
 		if (objects)
-			buf_add(b, f->keys.p + key, f->key_end[i] - key);
+			buf_add_near(b, f->keys.p + key, f->key_end[i] - key);
 		else
 			buf_addc(b, i > 0 ? ',' : '[');
 		key = f->key_end[i];

@@ -107,9 +107,6 @@ int query_mem_denied(const struct query_mem * m);
 /** query_mem_failed(m): Whether the machine had no more. */
 int query_mem_failed(const struct query_mem * m);
 
-/** query_mem_used(m): The bytes held now. */
-size_t query_mem_used(const struct query_mem * m);
-
 /* query_vfs.c: temporary files that are memory of the query. */
 
 /** query_vfs_name(): The VFS for statements' connections, registered on first

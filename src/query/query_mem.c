@@ -199,9 +199,3 @@ query_mem_failed(const struct query_mem * m)
 {
 	return (m->failed);
 }
-
-size_t
-query_mem_used(const struct query_mem * m)
-{
-	return (atomic_load(&m->used) - 1);
-}

@@ -2,7 +2,6 @@
  * SQLite's complaints about the text, as ours: what was found, what was expected,
  * and where.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -32,15 +31,6 @@ static const struct {
 	{ "RANGE", "range" }, { "LIKE or GLOB", "like" },
 };
 
-static int
-is_any(const struct token_list * list, size_t i, const char * const * v)
-{
-	for (; *v != NULL; v++)
-		if (token_is(list, i, *v))
-			return (1);
-	return (0);
-}
-
 /* How many parentheses are open before token ${i}. */
 static size_t
 depth_at(const struct token_list * list, size_t i)
@@ -64,10 +54,10 @@ expected(const struct token_list * list, size_t i)
 	if (token_is(list, i - 1, "group") || token_is(list, i - 1, "order") ||
 	    token_is(list, i - 1, "partition"))
 		return ("BY");
-	if (is_any(list, i - 1, before_table))
+	if (token_is_one_of(list, i - 1, before_table))
 		return ("a table");
-	if (is_any(list, i - 1, before_value) || (list->t[i - 1].kind ==
-	    TOKEN_OP && !token_is(list, i - 1, ")") &&
+	if (token_is_one_of(list, i - 1, before_value) ||
+	    (list->t[i - 1].kind == TOKEN_OP && !token_is(list, i - 1, ")") &&
 	    !token_is(list, i - 1, "*")))
 		return ("a value or a column");
 	if (depth_at(list, i) > 0)

@@ -5,7 +5,6 @@
  * So a LIMIT is taken at its word only where a look at the text says that there is
  * no such condition; rather once too rarely.
  */
-#include <string.h>
 
 #include "query/query_live.h"
 
@@ -21,15 +20,6 @@ static const char * const words[] = {
 static const char * const ends[] = { "group", "having", "limit", "order",
 	"window", NULL };
 
-static int
-is_any(const struct token_list * list, size_t i, const char * const * v)
-{
-	for (; *v != NULL; v++)
-		if (token_is(list, i, *v))
-			return (1);
-	return (0);
-}
-
 /* Whether token ${i} may be a column. */
 static int
 is_column(const struct token_list * list, size_t i)
@@ -38,7 +28,7 @@ is_column(const struct token_list * list, size_t i)
 	    (i > 0 && token_is(list, i - 1, "collate")))
 		return (0);
 	return (list->t[i].kind == TOKEN_QUOTED || (list->t[i].kind ==
-	    TOKEN_ID && !is_any(list, i, words)));
+	    TOKEN_ID && !token_is_one_of(list, i, words)));
 }
 
 /* Whether each condition from token ${i} on names one column at most. */
@@ -50,7 +40,7 @@ one_each(const struct token_list * list, size_t i)
 		int between;
 	} v[MAX_DEPTH] = { { 0, 0 } }, * at = v;
 
-	for (; i < list->n && !is_any(list, i, ends); i++) {
+	for (; i < list->n && !token_is_one_of(list, i, ends); i++) {
 		if (token_is(list, i, "(")) {
 			if (++at == v + MAX_DEPTH)
 				return (0);

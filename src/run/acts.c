@@ -34,9 +34,11 @@ struct act {
 	const struct conn_env * env;
 	struct connector * c;
 	const struct manifest_action * act;
+	const char * entity;
 	json_t * args;
 	char id[ID7_LEN];
 	int64_t t0_us;
+	int64_t at_ms;
 	enum act_state state;
 	int alone;             /* nobody waits for it */
 	struct action * action;
@@ -219,6 +221,25 @@ on_attempt(void * arg, unsigned attempt)
 	json_decref(v);
 }
 
+static void
+on_twins(void * arg, const json_t * found, const struct err * e)
+{
+	struct act * a = arg;
+
+	action_twins(a->action, found, e);
+}
+
+/* What else was sent that cannot be told from it by looking. */
+static void
+ask_twins(void * arg)
+{
+	struct act * a = arg;
+	struct acts_intent what = { a->id, a->c->name, a->c->m->type,
+	    a->entity, a->act->name, a->args, a->at_ms };
+
+	acts_twins(a->A, &what, a->act->probe, on_twins, a);
+}
+
 static int64_t
 timeout_of(const struct connector * c)
 {
@@ -243,7 +264,7 @@ on_written(void * arg, json_t * v, const struct err * e)
 {
 	struct act * a = arg;
 	struct action_opts o = { .id = a->id, .timeout_ms = timeout_of(a->c),
-	    .on_attempt = on_attempt };
+	    .on_attempt = on_attempt, .ask_twins = ask_twins };
 	struct action_end none = { .what = OUTCOME_UNSENT };
 	struct err nomem;
 
@@ -302,6 +323,8 @@ acts_start(struct acts * A, const struct conn_env * env, struct connector * c,
 	a->env = env;
 	a->c = connector_ref(c);
 	a->act = act;
+	a->entity = ent->name;
+	a->at_ms = now;
 	a->args = args ? json_deep_copy(args) : json_object();
 	a->t0_us = clock_mono_us();
 	a->cb = cb;
@@ -387,5 +410,6 @@ acts_free(struct acts * A)
 		act_free(a);
 	}
 	acts_list_free_all(A);
+	acts_twins_free_all(A);
 	free(A);
 }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"
+#include "conn/action_answer.h"
 #include "run/acts.h"
 
 /* What is written down of an action. */
@@ -273,14 +274,12 @@ acts_record_outcome(enum action_outcome what)
 static json_t *
 name_of(const json_t * answer)
 {
-	static const char * const keys[] = { "key", "id", "number", "iid",
-	    "uuid", "ts", "alertId", "sha", "name", "html_url" };
 	const json_t * v = answer;
 	size_t i;
 
-	for (i = 0; json_is_object(answer) && i < sizeof(keys) /
-	    sizeof(keys[0]); i++) {
-		v = json_object_get(answer, keys[i]);
+	for (i = 0; json_is_object(answer) && action_answer_keys[i] != NULL;
+	    i++) {
+		v = json_object_get(answer, action_answer_keys[i]);
 		if (json_is_string(v) || json_is_integer(v))
 			break;
 	}

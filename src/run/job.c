@@ -323,6 +323,36 @@ job_status_name(const struct job * j)
 	return (j->last_success_at == 0 ? "pending" : "connected");
 }
 
+int
+job_is_away(const struct job * j, char where[RUNNER_WHERE])
+{
+	const struct runner * r = j->runner;
+
+	return (j->enabled && !j->mine && j->schedule_ms > 0 &&
+	    j->node != NULL && r->where != NULL &&
+	    r->where(r->where_arg, j->node, where));
+}
+
+const char *
+job_status_shown(const struct job * j)
+{
+	char where[RUNNER_WHERE];
+
+	return (job_is_away(j, where) ? "error" : job_status_name(j));
+}
+
+/* What it cannot run for comes before how its last run ended. */
+static json_t *
+error_shown(const struct job * j)
+{
+	char where[RUNNER_WHERE];
+
+	if (!job_is_away(j, where))
+		return (opt_string(j->last_error));
+	return (json_sprintf("transient: it runs on node %s, which holds its "
+	    "target", where));
+}
+
 json_t *
 job_show(const struct job * j)
 {
@@ -337,7 +367,7 @@ job_show(const struct job * j)
 	v = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o, "
 	    "s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
 	    "id", j->c->id, "name", j->c->name, "type", m ? m->type : "",
-	    "status", job_status_name(j),
+	    "status", job_status_shown(j),
 	    "target_database", opt_string(j->target_database),
 	    "target_table", opt_string(j->target_table),
 	    "schedule_ms", j->schedule_ms ?
@@ -347,7 +377,7 @@ job_show(const struct job * j)
 	    "disabled_reason", opt_string(j->disabled_reason),
 	    "last_run_at", opt_time(j->last_run_at),
 	    "last_success_at", opt_time(j->last_success_at),
-	    "last_error", opt_string(j->last_error),
+	    "last_error", error_shown(j),
 	    "last_rows_ingested", (json_int_t)j->last_rows,
 	    "node", opt_string(j->node),
 	    "config", hidden ? hidden : json_null(),

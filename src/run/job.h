@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 #include "run/tick.h"
 #include "target/sample_store.h"
+#include "run/runner.h"
 
 /*
  * A job is a connector together with the sync that drives it and what is known
@@ -108,6 +109,11 @@ json_t * job_status(const struct job * j);
 
 /** job_status_name(j): "connected", "error", "disabled" or "pending". */
 const char * job_status_name(const struct job * j);
+
+/** job_is_away(j, where): Whether only another node runs it and that is not running;
+ * ${where}: which.  job_status_shown(j): As job_status_name, but "error" then. */
+int job_is_away(const struct job * j, char where[RUNNER_WHERE]);
+const char * job_status_shown(const struct job * j);
 
 /** job_show(j): The connector as the API shows it; owned by the caller. */
 json_t * job_show(const struct job * j);

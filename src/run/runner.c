@@ -285,6 +285,7 @@ runner_elsewhere(const struct runner * r, const char * database,
 void
 runner_stats_get(const struct runner * r, struct runner_stats * st)
 {
+	char where[RUNNER_WHERE];
 	const struct job * j;
 	size_t i;
 
@@ -294,7 +295,7 @@ runner_stats_get(const struct runner * r, struct runner_stats * st)
 		j = r->sorted[i];
 		if (!j->enabled)
 			st->disabled++;
-		else if (j->last_error != NULL)
+		else if (j->last_error != NULL || job_is_away(j, where))
 			st->error++;
 		else if (j->last_success_at == 0)
 			st->pending++;

@@ -153,8 +153,9 @@ size_t runner_each(const struct runner * r, const char * after, size_t n,
 
 #define RUNNER_WHERE 128
 /** runner_on_where(r, cb, arg): ${cb} says in ${out} what people need to find that
- * node; without one it is the node's id.  NULL ends it. */
-void runner_on_where(struct runner * r, void (*cb)(void * arg,
+ * node, and whether it is known not to run; without one it is the node's id.  NULL
+ * ends it. */
+void runner_on_where(struct runner * r, int (*cb)(void * arg,
     const char * node, char out[RUNNER_WHERE]), void * arg);
 
 /** runner_note(r, name, e): A statement just asked ${name}'s service: what came of

@@ -84,7 +84,7 @@ err_misfit(const struct job * j, struct err * e)
 }
 
 void
-runner_on_where(struct runner * r, void (*cb)(void *, const char *, char *),
+runner_on_where(struct runner * r, int (*cb)(void *, const char *, char *),
     void * arg)
 {
 	r->where = cb;
@@ -99,7 +99,7 @@ err_not_here(const struct job * j, struct err * e)
 
 	snprintf(where, sizeof(where), "%s", j->node);
 	if (r->where != NULL)
-		r->where(r->where_arg, j->node, where);
+		(void)r->where(r->where_arg, j->node, where);
 	err_set(e, ERR_CONFIG, "not_here", "%s runs on node %s, which holds its "
 	    "target; trigger it there", j->c->name, where);
 }

@@ -42,7 +42,7 @@ struct runner {
 	/* Looking for what other daemons changed. */
 	void (*changed)(void * arg, int lost); /* or NULL */
 	void * changed_arg;
-	void (*where)(void * arg, const char * node, char * out); /* or NULL */
+	int (*where)(void * arg, const char * node, char * out); /* or NULL */
 	void * where_arg;
 	void (*looked)(void * arg, uint64_t no); /* or NULL */
 	void * looked_arg;

@@ -29,7 +29,7 @@ brief(const struct job * j, struct runner_brief * b)
 	    json_str(j->misfit, "type");
 	if (b->type == NULL)
 		b->type = "";
-	b->status = job_status_name(j);
+	b->status = job_status_shown(j);
 	b->last_run_at = j->last_run_at;
 	b->last_success_at = j->last_success_at;
 	b->last_rows = j->last_rows;

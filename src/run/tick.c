@@ -223,9 +223,3 @@ tick_cancel(struct tick * t)
 		loop_timer_stop(t->timer);
 	loop_soon(t->env->loop, &t->soon, tick_given_up, t);
 }
-
-const char *
-tick_state_name(const struct tick * t)
-{
-	return (state_names[t->state]);
-}

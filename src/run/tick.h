@@ -69,7 +69,4 @@ struct tick * tick_start(const struct tick_env * env,
  */
 void tick_cancel(struct tick * t);
 
-/** tick_state_name(t): For status and logs. */
-const char * tick_state_name(const struct tick * t);
-
 #endif

@@ -163,12 +163,7 @@ add_name(struct finder * f, const struct sql_name * nm, struct err * e)
 static int
 is_any(const struct token_list * list, size_t i, const char * const * words)
 {
-	if (list->t[i].kind != TOKEN_ID)
-		return (0);
-	for (; *words != NULL; words++)
-		if (token_is(list, i, *words))
-			return (1);
-	return (0);
+	return (list->t[i].kind == TOKEN_ID && token_is_one_of(list, i, words));
 }
 
 /* A word that ends the list of tables. */

@@ -168,6 +168,16 @@ token_is(const struct token_list * list, size_t i, const char * word)
 }
 
 int
+token_is_one_of(const struct token_list * list, size_t i,
+    const char * const * words)
+{
+	for (; *words != NULL; words++)
+		if (token_is(list, i, *words))
+			return (1);
+	return (0);
+}
+
+int
 token_name(const struct token_list * list, size_t i, char * out, size_t size)
 {
 	const struct token * t = &list->t[i];

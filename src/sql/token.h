@@ -56,6 +56,10 @@ void token_list_free(struct token_list * list);
  * word or this operator, in any case. */
 int token_is(const struct token_list * list, size_t i, const char * word);
 
+/** token_is_one_of(list, i, words): Whether it is one of ${words}, which NULL ends. */
+int token_is_one_of(const struct token_list * list, size_t i,
+    const char * const * words);
+
 /** token_text(list, i): The first byte of token ${i}. */
 const char * token_text(const struct token_list * list, size_t i);
 

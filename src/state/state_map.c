@@ -89,17 +89,6 @@ state_map_del(struct state_map * m, struct state_node * e)
 	m->n--;
 }
 
-struct state_node *
-state_map_any(const struct state_map * m)
-{
-	size_t i;
-
-	for (i = 0; i < m->nslots; i++)
-		if (m->slots[i] != NULL)
-			return (m->slots[i]);
-	return (NULL);
-}
-
 void
 state_map_clear(struct state_map * m)
 {

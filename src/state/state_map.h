@@ -36,9 +36,6 @@ int state_map_add(struct state_map * m, struct state_node * e, uint64_t hash)
 /** state_map_del(m, e): Take ${e}, which is in ${m}, out. */
 void state_map_del(struct state_map * m, struct state_node * e);
 
-/** state_map_any(m): Some element, or NULL: for emptying it. */
-struct state_node * state_map_any(const struct state_map * m);
-
 /** state_map_clear(m): Free the table, not the elements. */
 void state_map_clear(struct state_map * m);
 

@@ -103,7 +103,7 @@ lookup(void * arg, const char * schema, const char * table,
 	    ((node = runner_elsewhere(env->runner, schema, table)) != NULL ||
 	    (node = syncs_elsewhere(env->syncs, schema, plain)) != NULL)) {
 		out->found = 3;
-		syncs_where(env->syncs, node, out->schema);
+		(void)syncs_where(env->syncs, node, out->schema);
 	} else if (!out->found && c != NULL) {
 		out->found = 4;
 		no_entity(c, table, out);

@@ -274,6 +274,9 @@ sync_leg_token_fill(struct sync_leg * l)
 		l->toks_whole = 1;
 		return (sync_plan_all(l) ? -1 : 1);
 	}
+	/* A run that ends before the others leaves it as it is. */
+	if (l->cu.fills && !is_cut(l))
+		sync_tokens_filled(&l->toks, l->given);
 	if ((in = sync_tokens_next(&l->toks)) == NULL)
 		return (0);
 	return (sync_plan_fill(l, in) ? -1 : 1);

@@ -125,36 +125,60 @@ sync_parts_lost(struct sync_parts * p)
 const json_t *
 sync_parts_fresh(struct sync_parts * p)
 {
+	p->filled = p->at;
 	return (p->too_many || p->at == json_array_size(p->fresh) ? NULL :
 	    json_array_get(p->fresh, p->at++));
 }
 
-int
-sync_parts_put(struct sync_parts * p, json_t * rec)
+/* ${list} into ${rec} but for those that were left out: in order, so that the record is
+ * the same while the parts are. */
+static int
+put(struct sync_parts * p, uint64_t * list, size_t n, json_t * rec)
 {
-	char * text, * to;
+	char * text = malloc(n * DIGITS + 1), * to = text;
 	size_t i, k = 0;
 	int rc;
 
-	json_object_del(rec, "parts");
-	if (p->over || p->nseen == 0)
-		return (0);
-	if ((text = malloc(p->nseen * DIGITS + 1)) == NULL)
+	if (text == NULL)
 		return (-1);
-	/* In order, so that the record is the same while the parts are. */
-	p->nseen = sort(p->seen, p->nseen);
+	n = sort(list, n);
 	p->nleft = sort(p->left, p->nleft);
-	for (i = 0, to = text; i < p->nseen; i++) {
-		while (k < p->nleft && p->left[k] < p->seen[i])
+	for (i = 0; i < n; i++) {
+		while (k < p->nleft && p->left[k] < list[i])
 			k++;
-		if (k < p->nleft && p->left[k] == p->seen[i])
+		if (k < p->nleft && p->left[k] == list[i])
 			continue;
-		snprintf(to, DIGITS + 1, "%0*" PRIx64, DIGITS, p->seen[i]);
+		snprintf(to, DIGITS + 1, "%0*" PRIx64, DIGITS, list[i]);
 		to += DIGITS;
 	}
 	rc = json_object_set_new(rec, "parts", json_stringn(text,
 	    (size_t)(to - text)));
 	free(text);
+	return (rc);
+}
+
+int
+sync_parts_put(struct sync_parts * p, json_t * rec)
+{
+	json_object_del(rec, "parts");
+	return (p->over || p->nseen == 0 ? 0 : put(p, p->seen, p->nseen, rec));
+}
+
+int
+sync_parts_put_filled(struct sync_parts * p, json_t * rec)
+{
+	size_t n = p->nknown + p->filled;
+	uint64_t * all;
+	int rc;
+
+	if (p->over || !p->has_known || p->filled == 0 || n > SYNC_PARTS_MAX)
+		return (0);
+	if ((all = malloc(n * sizeof(*all))) == NULL)
+		return (-1);
+	memcpy(all, p->known, p->nknown * sizeof(*all));
+	memcpy(all + p->nknown, p->fresh_hash, p->filled * sizeof(*all));
+	rc = put(p, all, n, rec);
+	free(all);
 	return (rc);
 }
 

@@ -25,7 +25,8 @@ struct sync_parts {
 	int over;          /* there are more, or no memory for them */
 	json_t * fresh;    /* array of the inputs of those not known, or NULL; */
 	uint64_t fresh_hash[SYNC_PARTS_FRESH]; /* which these are */
-	size_t at;         /* of fresh: read so far */
+	size_t at;         /* of fresh: begun so far */
+	size_t filled;     /* of these, read whole */
 	int too_many;
 };
 
@@ -41,12 +42,16 @@ void sync_parts_left(struct sync_parts * p, uint64_t hash);
 size_t sync_parts_lost(struct sync_parts * p);
 
 /** sync_parts_fresh(p): The inputs of the next one that has to be read whole
- * (borrowed), NULL: there is none. */
+ * (borrowed), NULL: there is none.  The one before it was. */
 const json_t * sync_parts_fresh(struct sync_parts * p);
 
 /** sync_parts_put(p, rec): Those of this run, which read them all, into ${rec}.  0,
  * or -1: no memory. */
 int sync_parts_put(struct sync_parts * p, json_t * rec);
+
+/** sync_parts_put_filled(p, rec): The same where the run did not come to its end: those
+ * that were known, and the new ones that were read whole. */
+int sync_parts_put_filled(struct sync_parts * p, json_t * rec);
 
 void sync_parts_free(struct sync_parts * p);
 

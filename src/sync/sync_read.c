@@ -191,8 +191,6 @@ note_window(struct sync_leg * l)
 static int
 next_window(struct sync_leg * l, struct err * e)
 {
-	int64_t most = l->r->c->opt.max_api_calls;
-
 	if (!l->has_cursor || l->cu.fills || l->stopped || l->cancelled ||
 	    l->writer_failed || !sync_window_next(&l->win, &l->cu, l->seen,
 	    l->st.first_ms))
@@ -200,11 +198,6 @@ next_window(struct sync_leg * l, struct err * e)
 	note_window(l);
 	sync_run_soon(l->r);
 	l->before = l->st;
-	if (most > 0 && l->st.calls >= (uint64_t)most)
-		return (err_set(e, ERR_PERMANENT, "max_api_calls", "%s.%s: the "
-		    "run has used its %lld API calls (max_api_calls); the next "
-		    "one goes on from there, or raise max_api_calls in OPTIONS",
-		    l->r->c->name, l->ent->name, (long long)most));
 	return (start_query(l, e) ? -1 : 1);
 }
 
@@ -395,29 +388,36 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	finish(l, e != NULL ? e : &why);
 }
 
-/* Only where OPTIONS say so: a sync is not a statement that somebody mistyped. */
+/* Only where OPTIONS say so: a sync is not a statement that somebody mistyped.  What
+ * the run's earlier statements used counts; 0: nothing is left. */
 static uint64_t
 max_calls(const struct sync_leg * l)
 {
 	int64_t most = l->r->c->opt.max_api_calls;
-	uint64_t used = l->win.count > 0 ? l->before.calls : 0;
+	uint64_t used = l->win.count > 0 || l->cu.fills ? l->before.calls : 0;
 
 	if (most <= 0)
 		return (UINT64_MAX);
-	/* One is needed to find out that there are none left. */
-	return ((uint64_t)most > used ? (uint64_t)most - used : 1);
+	return ((uint64_t)most > used ? (uint64_t)most - used : 0);
 }
 
 static int
 start_query(struct sync_leg * l, struct err * e)
 {
 	struct sync_run * r = l->r;
+	uint64_t calls = max_calls(l);
 	struct query_sink sink = { .row = on_row, .done = on_done, .arg = l,
 	    .progress = on_progress, .scan = on_scan };
 
 	if (l->cancelled)
 		return (err_set(e, ERR_CANCELLED, "cancelled",
 		    "the run was cancelled"));
+	if (calls == 0)
+		return (err_set(e, ERR_PERMANENT, "max_api_calls", "%s.%s: the "
+		    "run has used its %lld API calls (max_api_calls); the next "
+		    "one goes on from there, or raise max_api_calls in OPTIONS",
+		    r->c->name, l->ent->name,
+		    (long long)r->c->opt.max_api_calls));
 	if (l->probing == 3) {
 		if (sync_plan_all(l))
 			return (err_nomem(e, "a statement"));
@@ -430,7 +430,7 @@ start_query(struct sync_leg * l, struct err * e)
 	l->opts.conn = r->env->conn;
 	l->opts.deadline_ms = DEADLINE_MS;
 	l->opts.max_memory = r->env->query_memory;
-	l->opts.max_calls = max_calls(l);
+	l->opts.max_calls = calls;
 	l->opts.explain = l->probing != 0;
 	l->sync.by_token = l->by_part && !l->by_value && !l->cu.fills;
 	l->sync.cursors = l->by_part && !l->cu.fills && l->probing == 0 ?

@@ -74,15 +74,20 @@ leg_copy(const struct sync_leg * l)
 	    json_deep_copy((json_t *)(uintptr_t)rec));
 }
 
+/* Which of the parts are noted. */
+enum { PARTS_AS_WERE, PARTS_FILLED, PARTS_ALL };
+
 static void
-note_cursor(struct sync_leg * l, const struct sync_point * p, int all_parts)
+note_cursor(struct sync_leg * l, const struct sync_point * p, int parts)
 {
 	json_t * rec = leg_copy(l);
 
 	if (rec != NULL && (sync_cursor_put(&l->cu, p, l->of, rec) ||
 	    (l->win.has_gap && json_object_set_new(rec, "gap", json_pack(
 	    "[II]", (json_int_t)l->win.gap_from, (json_int_t)l->win.gap_to))) ||
-	    (all_parts && sync_parts_put(&l->parts, rec)))) {
+	    (parts == PARTS_ALL && sync_parts_put(&l->parts, rec)) ||
+	    (parts == PARTS_FILLED && sync_parts_put_filled(&l->parts,
+	    rec)))) {
 		json_decref(rec);
 		rec = NULL;
 	}
@@ -136,7 +141,7 @@ sync_commit_step(struct sync_leg * l)
 	if (l->by_part)
 		sync_leg_token_step(l);
 	else if (l->has_cursor)
-		note_cursor(l, &l->step.point, 0);
+		note_cursor(l, &l->step.point, PARTS_AS_WERE);
 	else
 		note_token(l, l->step.token);
 }
@@ -196,7 +201,7 @@ sync_commit_end(struct sync_leg * l, int well)
 	struct sync_point * p = &l->step.point;
 	struct read_stats st;
 	uint64_t lost;
-	int has, all_parts = well && !l->stopped;
+	int has, filled, all_parts = well && !l->stopped;
 
 	if (l->by_part) {
 		sync_leg_token_end(l, well);
@@ -223,8 +228,11 @@ sync_commit_end(struct sync_leg * l, int well)
 	st.skipped -= lost < st.skipped ? lost : st.skipped;
 	has = sync_cursor_end(&l->cu, &st, well, p);
 	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
-	if (has || well)
-		note_cursor(l, has ? p : NULL, all_parts);
+	/* What new ones were read whole is not read so once more. */
+	filled = l->parts.filled > 0 && !l->writer_failed && l->acked >= l->given;
+	if (has || well || filled)
+		note_cursor(l, has ? p : NULL, all_parts ? PARTS_ALL : filled ?
+		    PARTS_FILLED : PARTS_AS_WERE);
 	/* So that a list where nothing happens is not taken for one that was
 	 * not looked at. */
 	if (well && l->win.keeps > 0)

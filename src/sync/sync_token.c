@@ -264,6 +264,20 @@ sync_tokens_next(struct sync_tokens * t)
 	return (json_array_get(json_array_get(t->fresh, t->fresh_at++), 1));
 }
 
+void
+sync_tokens_filled(struct sync_tokens * t, uint64_t rows)
+{
+	const json_t * last = t->fresh_at > 0 ? json_array_get(t->fresh,
+	    t->fresh_at - 1) : NULL;
+	const char * name = json_string_value(json_array_get(last, 0));
+	json_t * row = name != NULL ? json_object_get(t->held, name) : NULL;
+
+	if (!json_is_object(row))
+		return;
+	t->failed |= add_wait(t, name, json_incref(row), rows) != 0;
+	json_object_del(t->held, name);
+}
+
 /* Whether they say the same, but for when. */
 static int
 is_same(const json_t * was, const json_t * row)

@@ -114,10 +114,10 @@ syncs_begin(struct syncs * S)
 	syncs_arm_all(S);
 }
 
-static void
+static int
 on_where(void * arg, const char * node, char * out)
 {
-	syncs_where(arg, node, out);
+	return (syncs_where(arg, node, out));
 }
 
 static void

@@ -168,8 +168,8 @@ void syncs_each_target(const struct syncs * S, int (*cb)(void * arg,
     const char * table, const char * node), void * arg);
 
 /** syncs_where(S, node, out): What people need to find it: its id, where it listens,
- * or that it is not running. */
-void syncs_where(const struct syncs * S, const char * node,
+ * or that it is not running: then 1, else 0. */
+int syncs_where(const struct syncs * S, const char * node,
     char out[RUNNER_WHERE]);
 
 /** syncs_elsewhere(S, database, table): The node on which a sync keeps rows in that

@@ -230,18 +230,19 @@ syncs_nodes(const struct syncs * S)
 	return (S->nodes);
 }
 
-void
+int
 syncs_where(const struct syncs * S, const char * node, char out[RUNNER_WHERE])
 {
 	const json_t * info = json_object_get(S->nodes, node);
 	const char * listen = json_str(info, "listen");
+	int is_away = info == NULL && S->nodes != NULL && !syncs_nodes_old(S);
 
 	if (listen != NULL && *listen != '\0')
 		snprintf(out, RUNNER_WHERE, "%.64s (at %.50s)", node, listen);
 	else
-		snprintf(out, RUNNER_WHERE, "%.64s%s", node, info != NULL ||
-		    syncs_nodes_old(S) || S->nodes == NULL ? "" :
-		    " (which is not running)");
+		snprintf(out, RUNNER_WHERE, "%.64s%s", node, is_away ?
+		    " (which is not running)" : "");
+	return (is_away);
 }
 
 int
@@ -249,7 +250,7 @@ syncs_not_here(const struct syncs_entry * en, struct err * e)
 {
 	char where[RUNNER_WHERE];
 
-	syncs_where(en->S, en->d->node, where);
+	(void)syncs_where(en->S, en->d->node, where);
 	return (err_set(e, ERR_CONFIG, "not_here", "%.128s runs on node %s, "
 	    "which holds its target; run it there", en->d->id, where));
 }

@@ -225,7 +225,6 @@ void sample_commit_free(struct sample_store * S);
 int sample_compact_init(struct sample_store * S) MUST_CHECK;
 void sample_compact_want(struct sample_source * src);
 void sample_compact_kick(struct sample_store * S);
-void sample_compact_drop(struct sample_store * S, struct sample_source * src);
 void sample_compact_free(struct sample_store * S);
 
 /* sample_retain.c */

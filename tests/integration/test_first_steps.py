@@ -136,6 +136,24 @@ says("SELECT 1 FROM github_org.issues WHERE title ILIKE 'a%'",
 says("SELECT * FROM pragma_database_list", "SQLite's own tables are not for queries")
 says("SELECT " + "(" * 150 + "1" + ")" * 150, "nested too deep")
 
+# What max() and min() give has no order of times any more: "T" is after " ".
+for sql in ("SELECT max(created_at) < datetime('now', '-5 minutes') FROM "
+            "github_org.issues",
+            "SELECT state FROM github_org.issues i GROUP BY 1 HAVING "
+            "min(i.updated_at) BETWEEN datetime('now', '-1 day') AND "
+            "datetime('now')",
+            "SELECT 1 FROM github_org.issues GROUP BY state HAVING "
+            "CURRENT_TIMESTAMP > max(created_at)",
+            "SELECT 1 FROM github_org.issues GROUP BY state HAVING "
+            "datetime('now', '-1 day') <= max(created_at)",
+            "SELECT max(created_at) = '2026-11-22 23:00:00' FROM "
+            "github_org.issues"):
+    says(sql, "compared as text", "strftime('%Y-%m-%dT%H:%M:%SZ', 'now', "
+         "'-5 minutes')")
+t.eq(len(run("SELECT max(created_at) > date('now'), max(number) > datetime('now'),"
+             " max(created_at) > '2026-01-01T00:00:00Z', max(created_at, '') > "
+             "datetime('now') FROM github_org.issues")), 1, "nothing else")
+
 t.eq(run("DESC github_org.repos"), run("DESCRIBE github_org.repos"), "DESC")
 t.eq(run("BEGIN SELECT 1 AS x UNION SELECT 2 ORDER BY x DESC; END"),
      [{"x": 2}, {"x": 1}], "is still an order, too")

@@ -97,6 +97,12 @@ class Api(http.server.BaseHTTPRequestHandler):
             if len([x for x in seen if x[1] == self.path]) == 1:
                 return self.answer(503, {"message": "busy"})
             return self.answer(200, {"items": [{"id": 1}]})
+        if url.path == "/aged":  # its token runs out in mid-list
+            said = len([x for x in seen if x[1] == self.path])
+            if q.get("page") == "2" and said == 1:
+                return self.answer(401, {"message": "expired"})
+            return self.answer(200, {"items": [{"id": int(q["page"])}] if
+                                     q["page"] < "3" else []})
         if url.path == "/hangs":
             hung.set()
             release.wait(20)
@@ -163,6 +169,7 @@ MANIFEST = {
         "busy": dict(entity("/busy", NONE),
                      retry={"count": 2, "base_ms": 10}),
         "bytes": entity("/bytes", NONE),
+        "aged": entity("/aged", {"kind": "page", "query": "page", "first": 1}),
         "xml": dict(entity("/xml", NONE, "i[*]"), decode="xml"),
         "gone": entity("/gone", NONE), "hangs": entity("/hangs", NONE),
         "told": entity("/told/{{in.repo}}", NONE, needs=["repo"])}}
@@ -276,6 +283,15 @@ t.eq([rc, json.loads(fixture("gone"))["error"]],
      [0, {"class": "permanent", "code": "http_404"}], "an error that is wanted")
 rc, out = moltler("test", "mine")
 t.ok(rc == 0 and "# 10 passed, 0 failed" in out, "all of them play", out)
+
+# ---- a token that runs out while it is recorded ----
+rc, out = record("--entity", "aged", "--columns", "id")
+t.ok(rc == 0 and "it plays" in out, "a token that is fetched anew is no matter", out)
+fx = json.loads(fixture("aged"))
+t.eq([[x["response"].get("status", 200) for x in fx["exchanges"]], fx["rows"]],
+     [[200, 401, 200, 200], [[1], [2]]], "the refusal is played, too")
+rc, out = moltler("test", "mine")
+t.ok(rc == 0 and "# 11 passed, 0 failed" in out, "and again", out)
 
 # ---- where the token says where the service is; credentials that are a file ----
 os.mkdir(os.path.join(tmp, "based"))

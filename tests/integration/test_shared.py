@@ -25,8 +25,9 @@ def redis():
 
 server = redis()
 pages = Pages()
-a = Daemon("--redis", "unix://" + sock)
-b = Daemon("--redis", "unix://" + sock)
+# A short lease: who is gone is missed after half of it.
+a, b = [Daemon("--redis", "unix://" + sock, env={"MOLTLER_LEASE": "3s"})
+        for _ in range(2)]
 node = a.get("/v1/status")[1]["node"]
 
 # ---- a target belongs to one node, and the other says whose it is ----
@@ -68,6 +69,19 @@ t.ok(wait(lambda: a.show("one").get("status") == "connected" and
      "  and what they know is put back", (a.show("one"), b.show("one")))
 t.ok(a.query("SELECT count(*) AS n FROM metrics.one")[0]["n"] >= n,
      "rows stay")
+
+# ---- who runs it is gone: it is not called well ----
+t.ok(b.wait_ok("one", 10), "the other sees that it runs")
+a.kill()
+t.ok(wait(lambda: b.show("one")["status"] == "error", 25, 0.2) and
+     node + " (which is not running)" in b.show("one")["last_error"],
+     "its daemon is killed: the other says so", b.show("one"))
+row = b.query("SHOW CONNECTORS")[0]
+t.eq(row["Status"], "error", "  in SHOW CONNECTORS, too")
+t.eq(b.metric("moltler_connectors", status="error"), 1, "  and in /metrics")
+a.start()
+t.ok(wait(lambda: b.show("one")["status"] == "connected", 25, 0.2),
+     "it is back", b.show("one"))
 
 t.eq((a.close(), b.close()), (0, 0), "both end well")
 pages.close()

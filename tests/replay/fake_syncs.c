@@ -407,9 +407,10 @@ syncs_look_cancel(struct syncs_look * w)
 	(void)w;
 }
 
-void
+int
 syncs_where(const struct syncs * S, const char * node, char out[RUNNER_WHERE])
 {
 	(void)S;
 	snprintf(out, RUNNER_WHERE, "%s", node);
+	return (0);
 }

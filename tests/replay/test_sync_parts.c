@@ -256,6 +256,43 @@ test_all_are_forbidden(void ** state)
 	rig_free(g);
 }
 
+/* What is read of new parts counts as all of the run does. */
+static void
+calls_of_new_parts(const char * entity)
+{
+	struct rig * g = rig_new("{\"max_api_calls\":9}");
+	struct sync_def * d = rig_def(entity, INC);
+	size_t runs;
+
+	fill(g, 60);
+	g->boxes = 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	g->boxes = RIG_BOXES;
+	for (runs = 0; runs < 9; runs++) {
+		rig_run(g, d, 0);
+		if (g->res.p.calls > 9)
+			fail_msg("%s: %d calls", entity, (int)g->res.p.calls);
+		if (g->res.verdict == SYNC_COMPLETE)
+			break;
+		rig_is(g, SYNC_PARTIAL);
+		assert_non_null(strstr(g->res.reason, "max_api_calls"));
+	}
+	assert_true(runs < 9);
+	assert_true(runs > 0);
+	assert_true(rig_same(g, entity[0] == 'p' ? "t-parts" : "t-tokens"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
+static void
+test_calls_of_new_parts(void ** state)
+{
+	(void)state;
+	calls_of_new_parts("tokens");
+	calls_of_new_parts("parts");
+}
+
 /* ---- the set itself ---- */
 
 static json_t *
@@ -368,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_a_part_that_comes_later),
 		cmocka_unit_test(test_a_part_that_comes_again),
 		cmocka_unit_test(test_a_new_part_that_fails),
+		cmocka_unit_test(test_calls_of_new_parts),
 		cmocka_unit_test(test_parts_that_are_left_out),
 		cmocka_unit_test(test_parts_that_are_forbidden),
 		cmocka_unit_test(test_all_are_forbidden),

@@ -120,7 +120,7 @@ storm(struct rig * g, struct sync_def * d, uint32_t events)
 		if (rnd(30) == 0)
 			change(g);
 	}
-	if (!harmed && g->forbids == 0)
+	if (!harmed && g->forbids == 0 && g->boxes == RIG_BOXES)
 		rig_is(g, SYNC_COMPLETE);
 	g->status = 0;
 	g->target.fail_at = 0;

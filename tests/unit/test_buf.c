@@ -37,6 +37,32 @@ test_appends(void ** state)
 	buf_clear(&b);
 }
 
+/* The same as buf_add(), at every distance from the bound. */
+static void
+test_add_near(void ** state)
+{
+	char from[64 + BUF_NEAR];
+	size_t n, max;
+
+	(void)state;
+	for (n = 0; n < sizeof(from); n++)
+		from[n] = (char)('A' + n % 50);
+	for (max = 1; max < 100; max++)
+		for (n = 0; n <= 64; n++) {
+			struct buf a = BUF_INIT(max), b = BUF_INIT(max);
+
+			assert_int_equal(buf_adds(&a, "x"), 0);
+			assert_int_equal(buf_adds(&b, "x"), 0);
+			assert_int_equal(buf_add_near(&a, from, n),
+			    buf_add(&b, from, n));
+			assert_int_equal(a.len, b.len);
+			assert_memory_equal(a.p, b.p, b.len + 1);
+			assert_int_equal(a.failed, b.failed);
+			buf_free(&a);
+			buf_free(&b);
+		}
+}
+
 static void
 test_bound_is_exact(void ** state)
 {
@@ -176,6 +202,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_appends),
+		cmocka_unit_test(test_add_near),
 		cmocka_unit_test(test_bound_is_exact),
 		cmocka_unit_test(test_failure_sticks),
 		cmocka_unit_test(test_json_str_is_whole_or_not),

@@ -21,10 +21,18 @@ is_plain(unsigned char c)
 static void
 found(const char * s, size_t n, size_t want)
 {
+	char * to;
+
 	assert_int_equal(plain_run(s, n), want);
 	assert_int_equal(plain_narrow(s, n), want);
 	if (plain_has_wide())
 		assert_int_equal(plain_wide(s, n), want);
+	/* Into memory that ends there, too. */
+	assert_non_null(to = malloc(n + (n == 0)));
+	assert_int_equal(plain_copy(to, s, n), want == n);
+	if (want == n && n > 0)
+		assert_memory_equal(to, s, n);
+	free(to);
 }
 
 /* Every byte at every place of every length, in memory that ends there. */

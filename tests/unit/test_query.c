@@ -242,7 +242,8 @@ test_did_you_mean(void ** state)
 	    "line 1, column 15: no table metrcs (did you mean prod.metrics?)\n"
 	    "  SELECT 1 FROM metrcs\n                ^");
 	assert_error("SELECT 1\nFROM series,\n  nothing-like-*", ERR_PERMANENT,
-	    "no_table", "line 3, column 3: no table nothing-like-*\n"
+	    "no_table", "line 3, column 3: no table nothing-like-*; SHOW "
+	    "TARGETS lists what there is\n"
 	    "    nothing-like-*\n    ^");
 	assert_error("SELECT nam FROM series", ERR_PERMANENT, "sql",
 	    "line 1, column 8: no column nam (did you mean name?)\n"
