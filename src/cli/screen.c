@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,6 +42,7 @@ void
 screen_init(struct screen * s)
 {
 	const char * term = getenv("TERM"), * no = getenv("NO_COLOR");
+	struct stat st;
 
 	memset(s, 0, sizeof(*s));
 	setlocale(LC_CTYPE, "");
@@ -48,6 +51,7 @@ screen_init(struct screen * s)
 	if (!s->utf8)
 		setlocale(LC_CTYPE, "C.UTF-8");
 	s->out_tty = isatty(STDOUT_FILENO);
+	s->out_pipe = fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
 	s->err_tty = isatty(STDERR_FILENO);
 	s->color = s->out_tty && (no == NULL || *no == '\0') &&
 	    term != NULL && strcmp(term, "dumb") != 0;
@@ -87,20 +91,27 @@ screen_end_line(struct screen * s)
 		stderr_write("\n", 1);
 }
 
-/* After a failed write: 0 to try again. */
+/* Wait until stdout takes something, or Ctrl-C. */
 static int
-write_failed(int error, struct err * e)
+wait_to_write(void)
 {
 	struct pollfd p[2] = {
 		{ .fd = STDOUT_FILENO, .events = POLLOUT },
 		{ .fd = interrupt_fd(), .events = POLLIN },
 	};
 
+	return (poll(p, 2, -1) >= 0 || errno == EINTR ? 0 : -1);
+}
+
+/* After a failed write: 0 to try again. */
+static int
+write_failed(int error, struct err * e)
+{
 	if (error == EINTR && !interrupt_seen())
 		return (0);
 	if (error == EAGAIN) {
 		/* Somebody else made this descriptor non-blocking. */
-		if (!interrupt_seen() && (poll(p, 2, -1) >= 0 || errno == EINTR))
+		if (!interrupt_seen() && wait_to_write() == 0)
 			return (0);
 	}
 	if (interrupt_seen())
@@ -117,7 +128,7 @@ write_failed(int error, struct err * e)
 int
 screen_write(struct screen * s, struct buf * b, struct err * e)
 {
-	size_t done = 0;
+	size_t done = 0, n;
 	ssize_t w;
 
 	if (b->failed)
@@ -126,10 +137,15 @@ screen_write(struct screen * s, struct buf * b, struct err * e)
 		return (0);
 	screen_clear_progress(s);
 	while (done < b->len) {
+		n = b->len - done;
+		/* Ctrl-C between this look and a write would not end one into a
+		 * full pipe; so little, when there is room, does not wait. */
+		if (s->out_pipe && wait_to_write() == 0 && n > PIPE_BUF)
+			n = PIPE_BUF;
 		/* A write that Ctrl-C stopped half-way says only how much. */
 		if (interrupt_seen())
 			return (write_failed(EINTR, e));
-		w = write(STDOUT_FILENO, b->p + done, b->len - done);
+		w = write(STDOUT_FILENO, b->p + done, n);
 		if (w >= 0)
 			done += (size_t)w;
 		else if (write_failed(errno, e))

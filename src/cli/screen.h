@@ -13,6 +13,7 @@
 /* Standard output and standard error, and what they are. */
 struct screen {
 	int out_tty;
+	int out_pipe;
 	int err_tty;
 	int utf8;      /* the locale's text is UTF-8 */
 	int color;     /* stdout shows styles: NO_COLOR and TERM=dumb forbid it */

@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import wait  # noqa: E402
+from daemon import rest, wait  # noqa: E402
 from fake_daemon import FakeDaemon  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -242,8 +242,8 @@ def stalled(pipe):
     def held():
         return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"0000"))[0]
     n = held()
-    time.sleep(0.2)
-    return n > 60000 and held() == n
+    rest(0.3)
+    return n > 16384 and held() == n
 
 
 class Terminal:
