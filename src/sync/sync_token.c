@@ -93,7 +93,9 @@ add_fresh(struct sync_tokens * t, const char * name, const json_t * in)
 	json_t * one;
 
 	t->nfresh++;
-	if (!t->changes_only || t->nfresh > SYNC_TOKEN_FRESH)
+	/* From here on not all are in the list, however many are left out. */
+	t->too_many |= t->nfresh > SYNC_TOKEN_FRESH;
+	if (!t->changes_only || t->too_many)
 		return;
 	one = json_pack("[s, o]", name, json_deep_copy(in));
 	t->failed |= one == NULL || json_array_append_new(t->fresh, one) != 0;
@@ -252,8 +254,7 @@ sync_tokens_fill(const struct sync_tokens * t)
 {
 	if (!t->changes_only || t->nfresh == 0)
 		return (0);
-	return (json_object_size(t->old) == 0 ||
-	    t->nfresh > SYNC_TOKEN_FRESH ? 1 : 2);
+	return (json_object_size(t->old) == 0 || t->too_many ? 1 : 2);
 }
 
 const json_t *

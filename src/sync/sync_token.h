@@ -32,7 +32,8 @@ struct sync_tokens {
 	json_t * held;          /* part -> row, until it was read whole */
 	json_t * fresh;         /* [part, inputs] of those to be read whole */
 	size_t fresh_at;
-	size_t nfresh;          /* parts that began without a token */
+	size_t nfresh;          /* parts that began without a token, but for those */
+	int too_many;           /* left out; and there were more than fresh takes */
 	size_t lost;            /* that the service had forgotten */
 	struct sync_token_wait * wait; /* told, and not yet acknowledged */
 	size_t nwait, wait_cap, wait_at;

@@ -607,6 +607,29 @@ test_forgotten_again(void ** state)
 	json_decref(rows);
 }
 
+/* More new parts than are read one by one, of which one is left out meanwhile: the
+ * others are read whole all the same, each of them. */
+static void
+test_many_new_parts(void ** state)
+{
+	json_t * rows = json_pack("{s:{s:s, s:i, s:s}}", "e/0000000000000001",
+	    "g", "5", "at", 7, "t", "x"), * in = json_object();
+	struct sync_tokens t;
+	uint64_t i;
+
+	(void)state;
+	assert_int_equal(sync_tokens_load(&t, "e", rows, "5", 9), 0);
+	t.changes_only = 1;
+	assert_non_null(sync_tokens_begin(&t, 1, in));
+	for (i = 0; i <= SYNC_TOKEN_FRESH; i++)
+		assert_null(sync_tokens_begin(&t, 10 + i, in));
+	sync_tokens_left(&t, 12);
+	assert_int_equal(sync_tokens_fill(&t), 1);
+	sync_tokens_free(&t);
+	json_decref(rows);
+	json_decref(in);
+}
+
 int
 main(void)
 {
@@ -630,6 +653,7 @@ main(void)
 		cmocka_unit_test(test_by_values_again),
 		cmocka_unit_test(test_conditions_that_ask),
 		cmocka_unit_test(test_conditions_of_parts),
+		cmocka_unit_test(test_many_new_parts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
