@@ -63,6 +63,8 @@ on_part(void * arg, uint64_t hash, const json_t * in)
 	struct sync_leg * l = arg;
 
 	l->nparts += !l->cu.fills;
+	if (l->toks_whole)
+		sync_tokens_all(&l->toks, hash);
 	/* Each window has the same. */
 	if (l->has_cursor && !l->cu.fills && l->win.count == 0)
 		sync_parts_note(&l->parts, hash, in);
@@ -441,7 +443,7 @@ start_query(struct sync_leg * l, struct err * e)
 		l->sync.mark = on_mark;
 		l->sync.part = on_part;
 		l->sync.left = on_left;
-		l->sync.is_part = l->cu.fills;
+		l->sync.is_part = l->cu.fills && !l->toks_whole;
 		if (l->cu.fills)
 			l->sync.restart = NULL;
 		sync_etag_begin(l);

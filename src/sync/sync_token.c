@@ -50,10 +50,12 @@ sync_tokens_load(struct sync_tokens * t, const char * key,
 	t->seen = json_object();
 	t->old = json_object();
 	t->held = json_object();
+	t->read = json_object();
 	t->fresh = json_array();
 	t->changes = json_object();
 	if (t->now == NULL || t->seen == NULL || t->old == NULL ||
-	    t->held == NULL || t->fresh == NULL || t->changes == NULL)
+	    t->held == NULL || t->read == NULL || t->fresh == NULL ||
+	    t->changes == NULL)
 		return (-1);
 	json_object_foreach((json_t *)(uintptr_t)rows, name, row) {
 		if (strncmp(name, key, n) != 0 || name[n] != '/' ||
@@ -78,6 +80,7 @@ sync_tokens_free(struct sync_tokens * t)
 	json_decref(t->seen);
 	json_decref(t->old);
 	json_decref(t->held);
+	json_decref(t->read);
 	json_decref(t->fresh);
 	json_decref(t->changes);
 	for (i = t->wait_at; i < t->nwait; i++)
@@ -266,6 +269,17 @@ sync_tokens_next(struct sync_tokens * t)
 }
 
 void
+sync_tokens_all(struct sync_tokens * t, uint64_t part)
+{
+	char name[PART_LEN];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	if (json_object_get(t->held, name) != NULL)
+		t->failed |= json_object_set_new(t->read, name, json_true()) !=
+		    0;
+}
+
+void
 sync_tokens_filled(struct sync_tokens * t, uint64_t rows)
 {
 	const json_t * last = t->fresh_at > 0 ? json_array_get(t->fresh,
@@ -328,6 +342,8 @@ sync_tokens_acked(struct sync_tokens * t, uint64_t rows, int64_t now_ms)
 void
 sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms)
 {
+	/* A list that knows none of the parts as such has them all in one. */
+	int in_one = whole && json_object_size(t->read) == 0;
 	const char * name;
 	char key[KEY_LEN];
 	json_t * v;
@@ -335,7 +351,8 @@ sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms)
 
 	sync_tokens_acked(t, UINT64_MAX, now_ms);
 	json_object_foreach(t->held, name, v)
-		if (json_is_object(v))
+		if (json_is_object(v) && (in_one ||
+		    json_object_get(t->read, name) != NULL))
 			keep(t, name, json_incref(v), now_ms);
 	json_object_clear(t->held);
 	if (!whole || json_object_size(t->seen) >= PARTS_MAX)

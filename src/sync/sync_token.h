@@ -30,6 +30,7 @@ struct sync_tokens {
 	json_t * seen;          /* part -> its inputs (null: nobody needs them) */
 	json_t * old;           /* parts that began at a row, and that */
 	json_t * held;          /* part -> row, until it was read whole */
+	json_t * read;          /* those that the statement for all began with */
 	json_t * fresh;         /* [part, inputs] of those to be read whole */
 	size_t fresh_at;
 	size_t nfresh;          /* parts that began without a token, but for those */
@@ -68,6 +69,9 @@ void sync_tokens_left(struct sync_tokens * t, uint64_t part);
  * statement; 2: those of sync_tokens_next(t), which are NULL at their end. */
 int sync_tokens_fill(const struct sync_tokens * t);
 const json_t * sync_tokens_next(struct sync_tokens * t);
+
+/** sync_tokens_all(t, part): The statement that reads all begins with it. */
+void sync_tokens_all(struct sync_tokens * t, uint64_t part);
 
 /** sync_tokens_filled(t, rows): The part that _next gave last was read whole, and that
  * is good once ${rows} are acknowledged. */

@@ -179,7 +179,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	char text[64], date[64];
 	int64_t since = INT64_MIN, cms = INT64_MIN, cid = 0;
 	int64_t until = INT64_MAX, low = INT64_MIN, high = INT64_MAX, at;
-	size_t n = 0, i, from = 0;
+	size_t n = 0, i, from = 0, last = g->boxes_later;
 	time_t now = (time_t)(service_ms(g) / 1000);
 	struct tm tm;
 	int box = -1, epoch = 0, is_stream = strstr(url, "/stream") != NULL;
@@ -198,7 +198,9 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	}
 	if (strstr(url, "/boxes") != NULL) {
 		buf_adds(&b, "{\"items\":[");
-		for (i = 0; i < g->boxes; i++)
+		if (g->boxes_later == 0 || g->boxes_asked++ == 0)
+			last = g->boxes;
+		for (i = 0; i < last; i++)
 			buf_addf(&b, "%s{\"name\":\"b%zu\"}", i > 0 ? "," : "", i);
 		buf_adds(&b, "]}");
 		a->body = b.p;
@@ -211,8 +213,9 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->body = strdup("{}");
 		return;
 	}
-	if (box >= 0 && (g->forbids >> box & 1) && (!g->forbids_late ||
-	    *param(url, "page", text) == '2')) {
+	if (box >= 0 && (g->forbids >> box & 1) &&
+	    !(g->forbids_whole && is_stream) &&
+	    (!g->forbids_late || *param(url, "page", text) == '2')) {
 		a->status = g->forbids_with;
 		a->body = strdup("{}");
 		return;

@@ -607,6 +607,37 @@ test_forgotten_again(void ** state)
 	json_decref(rows);
 }
 
+/* What one statement for all does not read goes on by no token: neither where all of it
+ * is refused, nor where a part is not in its list. */
+static void
+test_all_is_not_all(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tokens", INC);
+
+	(void)state;
+	fill(g, 40);
+	g->forbids = ~0U;
+	g->forbids_whole = 1;
+	g->forbids_with = 403;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_FAILED);
+	assert_non_null(strstr(g->res.reason, "answered 403"));
+	assert_int_equal(json_object_size(rows_of(g, d)), 0);
+	g->forbids = 0;
+	g->boxes_later = RIG_BOXES - 1;
+	rig_run(g, d, 0);
+	assert_int_equal(g->res.p.written, 30);
+	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES - 1);
+	g->boxes_later = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-tokens"));
+	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* More new parts than are read one by one, of which one is left out meanwhile: the
  * others are read whole all the same, each of them. */
 static void
@@ -653,6 +684,7 @@ main(void)
 		cmocka_unit_test(test_by_values_again),
 		cmocka_unit_test(test_conditions_that_ask),
 		cmocka_unit_test(test_conditions_of_parts),
+		cmocka_unit_test(test_all_is_not_all),
 		cmocka_unit_test(test_many_new_parts),
 	};
 
