@@ -178,15 +178,18 @@ syncs_note_unended(const struct syncs * S, const char * id,
 	return (began);
 }
 
-/* The next run is ours: then we say what became of the last. */
+/* The next run is ours: then we say what became of the last; once, however often we
+ * are started before there is one. */
 static void
 note_unended(struct syncs_entry * en, const json_t * status)
 {
 	int64_t began = syncs_note_unended(en->S, en->d->id, status);
 	const char * node = json_str(status, "node");
 	char at[RFC3339_LEN], detail[200];
+	json_t * v;
 
-	if (began == 0 || en->run != NULL)
+	if (began == 0 || en->run != NULL || !en->mine ||
+	    get_time(status, "unended_at") == began)
 		return;
 	rfc3339_format(began, at);
 	snprintf(detail, sizeof(detail), "the run that began at %s on node "
@@ -195,6 +198,9 @@ note_unended(struct syncs_entry * en, const json_t * status)
 	    LOG_S("connector", en->d->connector), LOG_S("node", node),
 	    LOG_S("began_at", at));
 	syncs_note_event(en, "interrupted", detail);
+	if ((v = json_pack("{s:s}", "unended_at", at)) != NULL)
+		en->S->o.state->ops->status_put(en->S->o.state, en->d->id, v);
+	json_decref(v);
 }
 
 static void
