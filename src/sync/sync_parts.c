@@ -63,13 +63,27 @@ add(uint64_t ** list, size_t * n, size_t * cap, uint64_t h)
 	return (0);
 }
 
+/* Several values that are asked for at once: how many may differ from run to run, and
+ * one of them may be left out. */
+static int
+is_several(const json_t * in)
+{
+	const char * name;
+	json_t * v;
+
+	json_object_foreach((json_t *)(uintptr_t)in, name, v)
+		if (json_is_array(v))
+			return (1);
+	return (0);
+}
+
 void
 sync_parts_note(struct sync_parts * p, uint64_t hash, const json_t * in)
 {
 	size_t n = json_array_size(p->fresh);
 
 	hash &= MASK;
-	if (p->over || add(&p->seen, &p->nseen, &p->cap, hash)) {
+	if (p->over || is_several(in) || add(&p->seen, &p->nseen, &p->cap, hash)) {
 		p->over = 1;
 		return;
 	}
@@ -161,7 +175,7 @@ int
 sync_parts_put(struct sync_parts * p, json_t * rec)
 {
 	json_object_del(rec, "parts");
-	return (p->over || p->nseen == 0 ? 0 : put(p, p->seen, p->nseen, rec));
+	return (p->over ? 0 : put(p, p->seen, p->nseen, rec));
 }
 
 int

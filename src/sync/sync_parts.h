@@ -22,7 +22,7 @@ struct sync_parts {
 	size_t nseen, cap;
 	uint64_t * left;   /* those that were left out, as often as it was said */
 	size_t nleft, left_cap;
-	int over;          /* there are more, or no memory for them */
+	int over;          /* there are more, no memory for them, or some in one */
 	json_t * fresh;    /* array of the inputs of those not known, or NULL; */
 	uint64_t fresh_hash[SYNC_PARTS_FRESH]; /* which these are */
 	size_t at;         /* of fresh: begun so far */

@@ -293,6 +293,31 @@ test_calls_of_new_parts(void ** state)
 	calls_of_new_parts("parts");
 }
 
+/* After a run that found no part at all each that comes is new. */
+static void
+test_none_for_a_while(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("parts", INC);
+
+	(void)state;
+	fill(g, 40);
+	g->boxes = RIG_BOXES - 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	g->boxes = 0;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	g->boxes = RIG_BOXES;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-parts"));
+	rig_run(g, d, 0);
+	assert_int_equal(g->res.p.written, 0);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* ---- the set itself ---- */
 
 static json_t *
@@ -316,6 +341,30 @@ note(struct sync_parts * p, int from, int to)
 		    in);
 		json_decref(in);
 	}
+}
+
+/* Several that are asked for at once are no part that could be read by itself. */
+static void
+test_several_at_once(void ** state)
+{
+	json_t * in = json_pack("{s:[i, i]}", "box", 1, 2), * rec = json_object();
+	struct sync_parts p;
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	sync_parts_note(&p, 7, in);
+	sync_parts_left(&p, 8);
+	assert_int_equal(sync_parts_lost(&p), 0);
+	assert_int_equal(sync_parts_put(&p, rec), 0);
+	assert_null(json_object_get(rec, "parts"));
+	sync_parts_free(&p);
+	json_object_set_new(rec, "parts", json_string(""));
+	sync_parts_load(&p, rec);
+	sync_parts_note(&p, 7, in);
+	assert_null(sync_parts_fresh(&p));
+	sync_parts_free(&p);
+	json_decref(in);
+	json_decref(rec);
 }
 
 static void
@@ -410,6 +459,8 @@ main(void)
 		cmocka_unit_test(test_parts_that_are_forbidden),
 		cmocka_unit_test(test_all_are_forbidden),
 		cmocka_unit_test(test_statement),
+		cmocka_unit_test(test_none_for_a_while),
+		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_set),
 	};
 
