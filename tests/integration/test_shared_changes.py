@@ -105,7 +105,8 @@ redis.cli("CONFIG", "RESETSTAT")
 time.sleep(1.5)
 gets = calls("get")
 t.ok(calls("smembers") <= 2 and calls("lrange") == 0 and
-     gets <= 4 * (time.monotonic() - begun) + 1, "at rest a counter is looked at", redis.cli("INFO", "commandstats"))
+     gets <= 4 * (time.monotonic() - begun) + 1,
+     "at rest a counter is looked at", redis.cli("INFO", "commandstats"))
 
 # ---- much changes on both: soon all the same, and nothing else is read ----
 N = 40 if sanitized() else 120
