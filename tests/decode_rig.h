@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "conn/decode_json.h"
+#include "decode/decode_json.h"
 
 #define RIG_COLUMNS 64
 

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "conn/limits.h"
-#include "conn/vault.h"
+#include "secret/vault.h"
 
 /*
  * /metrics: our own, in the text format 0.0.4.  One gauge a connector is kept

@@ -11,7 +11,7 @@
 #include "cli/fixture_internal.h"
 #include "cli/fixture_peer.h"
 #include "cli/interrupt.h"
-#include "conn/secret.h"
+#include "secret/secret.h"
 
 #define SECRET_ENV "FIXTURE_SECRET"
 #define SECRET_VALUE "fixture-secret"

@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /*
  * A fixture says which requests a listing or an action of a type must send,

@@ -8,8 +8,8 @@
 #include "conn/conn_env.h"
 #include "conn/connector.h"
 #include "conn/limits.h"
-#include "conn/manifest.h"
 #include "conn/token.h"
+#include "manifest/manifest.h"
 
 /* What the files that play a fixture share. */
 struct fixture_run {

@@ -13,7 +13,7 @@
 #include "cli/manifest_file.h"
 #include "cli/manifest_new.h"
 #include "cli/record_cmd.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 static const char usage[] =
     "usage: moltler manifest new NAME [--dir DIR] [--url URL]\n"

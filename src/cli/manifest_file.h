@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 #define MANIFEST_FILE_MAX ((size_t)16 << 20)
 #define MANIFEST_FILE_PATH 4096

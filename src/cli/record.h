@@ -5,7 +5,7 @@
 
 #include "cli/record_scrub.h"
 #include "cli/screen.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /* What "manifest record" was told. */
 struct record_opts {

@@ -7,7 +7,7 @@
 #include "base/rfc3339.h"
 #include "cli/record.h"
 #include "cli/record_where.h"
-#include "conn/secret.h"
+#include "secret/secret.h"
 
 #define KEY_BYTES 256
 #define ENV_PREFIX "RECORDED_SECRET_"

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "cli/interrupt.h"
 #include "cli/record_peer.h"
-#include "conn/secret_scrub.h"
+#include "secret/secret_scrub.h"
 
 #define BYTES_MAX ((size_t)64 << 20)
 

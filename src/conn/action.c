@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/rfc3339.h"
 #include "conn/result_cache.h"
-#include "conn/secret_scrub.h"
+#include "secret/secret_scrub.h"
 
 #define MAX_ANSWER ((size_t)8 << 20)
 #define DEFAULT_MS 60000

@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "conn/conn_env.h"
 #include "conn/connector.h"
-#include "conn/manifest.h"
 #include "conn/request.h"
+#include "manifest/manifest.h"
 
 /* What is done to a service. */
 struct action;

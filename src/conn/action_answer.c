@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "conn/answer_body.h"
-#include "conn/json_path.h"
+#include "manifest/json_path.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 

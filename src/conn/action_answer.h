@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 #include "net/http.h"
 
 /** action_answer_read(m, act, res): What the service said: JSON, what ${act} (NULL:

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "conn/action.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_NAMES 64

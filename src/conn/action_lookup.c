@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "conn/action_answer.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_NAMED 12

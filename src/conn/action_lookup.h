@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "conn/connector.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /** action_lookup_find(c, act, args, body, e): What ${act}'s lookup finds in the
  * answer ${body}: a new reference.  NULL with ${e}: permanent "not_found", naming

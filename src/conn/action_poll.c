@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conn/action_answer.h"
-#include "conn/json_path.h"
+#include "manifest/json_path.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /*
  * What an answer says of an action that was accepted, but not done at once.

@@ -7,8 +7,8 @@
 #include "base/rfc3339.h"
 #include "conn/action_answer.h"
 #include "conn/action_internal.h"
-#include "conn/json_path.h"
-#include "conn/template.h"
+#include "manifest/json_path.h"
+#include "manifest/template.h"
 #include "net/http.h"
 
 /* Whether something was done of which no answer came: by looking at the service. */

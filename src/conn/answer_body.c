@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "conn/csv_json.h"
-#include "conn/xml_json.h"
+#include "decode/csv_json.h"
+#include "decode/xml_json.h"
 
 /* Whether the first bytes that are no blanks are XML's own. */
 static int

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 #include "net/http.h"
 
 /*

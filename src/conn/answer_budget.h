@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 #include "net/http.h"
 
 /* What the headers of an answer say of a budget; -1 where they do not. */

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "conn/answer_budget.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 #include "net/http.h"
 
 /*

@@ -6,9 +6,9 @@
 
 #include "base/err.h"
 #include "conn/call_counts.h"
-#include "conn/secret.h"
 #include "loop/loop.h"
 #include "net/http.h"
+#include "secret/secret.h"
 
 /*
  * What daemons share, given from above (run/shared.c, over the state); the

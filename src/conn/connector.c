@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/duration.h"
 #include "base/json.h"
-#include "conn/manifest_schema.h"
+#include "manifest/manifest_schema.h"
 
 #define CACHE_TTL_MS 300000
 #define MAX_FILE 4095

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "conn/manifest.h"
-#include "conn/secret.h"
+#include "manifest/manifest.h"
+#include "secret/secret.h"
 
 /* What OPTIONS may say, checked; -1 or 0 where nothing was said. */
 struct connector_options {

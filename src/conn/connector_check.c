@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "conn/vault_answer.h"
+#include "secret/vault_answer.h"
 
 #define MAX_PEM (1 << 20)
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "conn/limits_internal.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 /* Scopes kept; beyond, those nobody used for longest are forgotten. */
 #define SCOPES_MAX 20000

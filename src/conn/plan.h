@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/value.h"
 #include "conn/connector.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /*
  * A plan says what is wanted of an entity: columns, predicates, order, limit.

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "conn/plan_push.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 /* What a listing has, for want of knowledge; only their ratios matter. */
 #define GUESS_ROWS 2000.0

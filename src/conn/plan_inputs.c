@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "conn/plan.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 /* The values of input ${col}: a new list; NULL without ${e} if none is known. */
 static json_t *

@@ -7,7 +7,7 @@
 
 #include "conn/plan.h"
 #include "conn/plan_push.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 /* Servers take URLs of 8 KiB; what would not fit is looked at here. */
 #define MAX_PUSHED_URL 6000

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conn/quote.h"
-#include "conn/template.h"
+#include "base/quote.h"
+#include "manifest/template.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 

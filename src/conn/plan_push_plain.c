@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/quote.h"
 #include "base/utf8.h"
-#include "conn/quote.h"
 
 /* The number a text means where SQLite compares it with a number. */
 static int

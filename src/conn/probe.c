@@ -8,11 +8,11 @@
 #include "base/rfc3339.h"
 #include "conn/answer_body.h"
 #include "conn/answer_rules.h"
-#include "conn/json_path.h"
 #include "conn/limits.h"
 #include "conn/request.h"
-#include "conn/secret_scrub.h"
 #include "conn/send.h"
+#include "manifest/json_path.h"
+#include "secret/secret_scrub.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
 #define MAX_ANSWER ((size_t)8 << 20)

@@ -6,8 +6,8 @@
 
 #include "base/err.h"
 #include "conn/conn_env.h"
-#include "conn/page.h"
 #include "conn/plan.h"
+#include "decode/page.h"
 
 /*
  * A reader opens an entity with a plan and is asked for a page at a time.

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "conn/reader_internal.h"
 #include "conn/result_cache.h"
-#include "conn/secret.h"
+#include "secret/secret.h"
 
 /*
  * The cache of results.  What is asked is in the key with each part's length or

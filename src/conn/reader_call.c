@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conn/reader_internal.h"
-#include "conn/secret_scrub.h"
+#include "secret/secret_scrub.h"
 
 #define RETRY_BASE_MS 500
 #define RETRY_MAX_MS 60000

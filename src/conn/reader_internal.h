@@ -8,13 +8,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "conn/answer_rules.h"
-#include "conn/decode_json.h"
 #include "conn/limits.h"
 #include "conn/reader.h"
 #include "conn/request.h"
 #include "conn/result_cache.h"
 #include "conn/scrape.h"
 #include "conn/send.h"
+#include "decode/decode_json.h"
 
 /*
  * A reader is a row of parts, each one listing with its own inputs; a part has

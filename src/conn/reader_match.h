@@ -3,8 +3,8 @@
 
 #include "base/err.h"
 #include "base/value.h"
-#include "conn/page.h"
 #include "conn/reader.h"
+#include "decode/page.h"
 
 /*
  * The rows of an entity that tells what many rows of another lack, found by one

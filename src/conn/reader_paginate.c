@@ -6,7 +6,7 @@
 #include "base/hash64.h"
 #include "conn/reader_internal.h"
 #include "conn/request.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 /*
  * Where a list goes after a page.  Every end is one that the service tells; what

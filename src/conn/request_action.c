@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 #include "conn/request_build.h"
-#include "conn/template_internal.h"
+#include "manifest/template_internal.h"
 
 /* Whether ${url} leads to another host than the one that the credentials and
  * the headers of every request are meant for. */

@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "conn/request.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 
 /* What request*.c share: a request that is being put together. */
 

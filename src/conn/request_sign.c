@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "conn/quote.h"
+#include "base/quote.h"
 #include "conn/request_build.h"
 
 /* When a request is sent: its secrets. */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conn/quote.h"
+#include "base/quote.h"
 #include "conn/request_build.h"
 
 static void

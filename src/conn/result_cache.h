@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conn/page.h"
+#include "decode/page.h"
 
 /*
  * Complete results of recent reads, in memory, the longest unused going first

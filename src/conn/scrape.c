@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "conn/decode_openmetrics.h"
-#include "conn/secret_scrub.h"
 #include "conn/send.h"
+#include "decode/decode_openmetrics.h"
+#include "secret/secret_scrub.h"
 
 /*
  * Decoders hold scratch space of a page's size, so a few serve all readers: one

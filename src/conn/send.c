@@ -9,7 +9,7 @@
 #include "conn/answer_rules.h"
 #include "conn/clock_skew.h"
 #include "conn/token.h"
-#include "conn/vault.h"
+#include "secret/vault.h"
 
 #define MAX_EXTRA 65536
 #define DEFAULT_MS 30000

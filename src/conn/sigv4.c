@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "conn/quote.h"
+#include "base/quote.h"
 
 #define HASH 32
 #define HASH_HEX (HASH * 2 + 1)

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conn/token_internal.h"
-#include "conn/vault.h"
+#include "secret/vault.h"
 
 /* Tokens of so many connectors; a bound all the same. */
 #define MAX_ENTRIES 100000

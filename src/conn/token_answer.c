@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "base/rfc3339.h"
-#include "conn/json_path.h"
 #include "conn/token_internal.h"
+#include "manifest/json_path.h"
 
 /* What comes for an answer when a token is asked for. */
 

@@ -8,9 +8,9 @@
 #include "base/utf8.h"
 #include "conn/answer_rules.h"
 #include "conn/clock_skew.h"
-#include "conn/jwt.h"
 #include "conn/request_build.h"
 #include "conn/token_internal.h"
+#include "secret/jwt.h"
 
 /* The request that fetches a token. */
 

@@ -5,9 +5,9 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "conn/secret_box.h"
-#include "conn/secret_scrub.h"
 #include "conn/token.h"
+#include "secret/secret_box.h"
+#include "secret/secret_scrub.h"
 
 /* What token*.c share. */
 

@@ -7,12 +7,12 @@
 #include "base/log.h"
 #include "conn/limits.h"
 #include "conn/result_cache.h"
-#include "conn/secret_key.h"
 #include "conn/token.h"
 #include "daemon/daemon_ground.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/settings_elastic.h"
 #include "daemon/settings_vault.h"
+#include "secret/secret_key.h"
 #include "target/elastic_reader.h"
 #include "target/elastic_table.h"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "conn/types.h"
-#include "daemon/settings.h"
 #include "daemon/daemon.h"
 #include "daemon/egress.h"
+#include "daemon/settings.h"
+#include "manifest/types.h"
 #include "net/redis.h"
 
 enum { OPT_CHECK = 256, OPT_KEY };

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conn/secret_key.h"
 #include "daemon/settings_elastic.h"
 #include "daemon/settings_vault.h"
+#include "secret/secret_key.h"
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "config", __VA_ARGS__)
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conn/secret.h"
 #include "daemon/settings.h"
+#include "secret/secret.h"
 
 /* Where settings come from: the file and the environment. */
 

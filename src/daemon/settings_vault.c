@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "conn/secret.h"
+#include "secret/secret.h"
 
 int
 settings_vault(const struct settings * c, struct vault_opts * o)

@@ -2,8 +2,8 @@
 #define MOLTLER_DAEMON_SETTINGS_VAULT_H
 
 #include "base/err.h"
-#include "conn/vault.h"
 #include "daemon/settings.h"
+#include "secret/vault.h"
 
 /** settings_vault(c, o): Fill ${o} from [vault], but for what is no setting; texts
  * are borrowed.  0 if there is none. */

@@ -4,8 +4,8 @@
 
 #include <arpa/inet.h>
 
-#include "net/redis_internal.h"
 #include "net/redis.h"
+#include "net/redis_internal.h"
 
 #define WANT "redis://[[user]:password@]IP[:port][/db] or unix:///path[?db=N]"
 

@@ -2,8 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "query/query_internal.h"
 #include "query/query_db.h"
+#include "query/query_internal.h"
 #include "query/query_live.h"
 #include "target/rows_read.h"
 #include "target/sample_store.h"

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/rfc3339.h"
-#include "conn/template.h"
+#include "manifest/template.h"
 #include "run/acts_internal.h"
 
 /*

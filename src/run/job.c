@@ -5,9 +5,9 @@
 
 #include "base/json.h"
 #include "base/rfc3339.h"
-#include "conn/manifest_schema.h"
-#include "conn/template.h"
-#include "conn/types.h"
+#include "manifest/manifest_schema.h"
+#include "manifest/template.h"
+#include "manifest/types.h"
 #include "run/literals.h"
 #include "run/runner_internal.h"
 #include "run/schedule.h"

@@ -9,9 +9,9 @@
 #include "conn/connector.h"
 #include "conn/request.h"
 #include "loop/loop.h"
+#include "run/runner.h"
 #include "run/tick.h"
 #include "target/sample_store.h"
-#include "run/runner.h"
 
 /*
  * A job is a connector together with the sync that drives it and what is known

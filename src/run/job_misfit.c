@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "conn/secret.h"
 #include "run/job.h"
+#include "secret/secret.h"
 
 /*
  * A connector whose record no longer fits: its type is gone, or asks for other

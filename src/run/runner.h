@@ -7,10 +7,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "conn/conn_env.h"
-#include "conn/secret.h"
-#include "conn/types.h"
 #include "loop/loop.h"
+#include "manifest/types.h"
 #include "run/secret_store.h"
+#include "secret/secret.h"
 #include "state/state.h"
 #include "target/targets.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "conn/types.h"
+#include "manifest/types.h"
 #include "run/runner_internal.h"
 
 /* The types were read anew: their connectors go over to them, so many at a time:

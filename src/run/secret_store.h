@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "conn/secret.h"
 #include "loop/loop.h"
+#include "secret/secret.h"
 #include "state/state.h"
 
 /*

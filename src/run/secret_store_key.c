@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "conn/secret_key.h"
 #include "run/secret_store_internal.h"
+#include "secret/secret_key.h"
 
 /* The master key, and whether it is the one of the state's secrets. */
 #define CHECK_TEXT "moltler-key-check"

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "conn/connector.h"
-#include "conn/secret.h"
+#include "secret/secret.h"
 #include "sync/sync_def.h"
 
 #define FORMAT "moltler-backup"

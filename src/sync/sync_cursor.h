@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 #include "base/value.h"
-#include "conn/manifest.h"
 #include "conn/reader.h"
+#include "manifest/manifest.h"
 
 /*
  * Up to where an entity has been read: the rules of cursors, without any waiting.

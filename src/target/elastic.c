@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "conn/secret.h"
+#include "secret/secret.h"
 #include "target/elastic_internal.h"
 
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "bad_target", __VA_ARGS__)

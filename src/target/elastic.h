@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "conn/secret.h"
 #include "loop/loop.h"
 #include "net/http.h"
+#include "secret/secret.h"
 #include "target/writer.h"
 
 /*

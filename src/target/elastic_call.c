@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "conn/secret.h"
-#include "conn/vault.h"
+#include "secret/secret.h"
+#include "secret/vault.h"
 #include "target/elastic_internal.h"
 
 #define CREDENTIAL_MAX 8192

@@ -2,8 +2,8 @@
 #define MOLTLER_TARGET_ELASTIC_CELLS_H
 
 #include "base/err.h"
-#include "conn/manifest.h"
-#include "conn/page.h"
+#include "decode/page.h"
+#include "manifest/manifest.h"
 
 /**
  * elastic_cells_fix(p, ent, e):

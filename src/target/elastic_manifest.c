@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "conn/json_path.h"
+#include "manifest/json_path.h"
 #include "target/elastic_columns.h"
 
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))

@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /**
  * elastic_manifest(pattern, columns, e):

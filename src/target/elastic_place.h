@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "conn/page.h"
+#include "decode/page.h"
 
 /* How far a scan has come: what the next page is asked for from. */
 struct elastic_place {

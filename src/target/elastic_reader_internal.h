@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conn/decode_json.h"
+#include "decode/decode_json.h"
 #include "target/elastic_call.h"
 #include "target/elastic_pit.h"
 #include "target/elastic_place.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "conn/decode_json.h"
+#include "decode/decode_json.h"
 #include "target/elastic_columns.h"
 
 /* Compiled paths cost about what a page does, and scratch space is a page's size:

@@ -2,8 +2,8 @@
 #define MOLTLER_TARGET_ELASTIC_SPARE_H
 
 #include "base/err.h"
-#include "conn/decode_json.h"
-#include "conn/manifest.h"
+#include "decode/decode_json.h"
+#include "manifest/manifest.h"
 
 /* What scans need that costs about what a page does: compiled paths and scratch
  * space, some of each kept for who comes next. */

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "base/value.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /*
  * Where the rows of one leg (one entity) of a sync's run go.  Rows are given in

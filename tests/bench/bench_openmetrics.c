@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "conn/decode_openmetrics.h"
+#include "decode/decode_openmetrics.h"
 
 #define MAX_PAGES 512
 #define MAX_ROUNDS 101

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "conn/limits.h"
 #include "conn/result_cache.h"
-#include "conn/types.h"
+#include "manifest/types.h"
 #include "sync/sync_run.h"
 #include "target/elastic.h"
 #include "target/rows.h"

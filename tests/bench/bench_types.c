@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "conn/types.h"
+#include "manifest/types.h"
 
 #define ROUNDS_MAX 10000
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/rfc3339.h"
-#include "conn/decode_json.h"
+#include "decode/decode_json.h"
 #include "target/elastic_cells.h"
 #include "target/elastic_columns.h"
 #include "target/elastic_search.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/decode_json_internal.h"
+#include "decode/decode_json_internal.h"
 #include "decode_rig.h"
 #include "query/format.h"
 

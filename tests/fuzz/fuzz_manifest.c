@@ -5,9 +5,9 @@
 
 #include "base/json.h"
 #include "conn/connector.h"
-#include "conn/manifest.h"
-#include "conn/manifest_schema.h"
 #include "conn/request.h"
+#include "manifest/manifest.h"
+#include "manifest/manifest_schema.h"
 
 /* Manifests from anywhere.  Checking and parsing say the same; what is accepted
  * must be usable: its defaults apply, a connector of it can be asked for its

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/decode_openmetrics.h"
+#include "decode/decode_openmetrics.h"
 #include "openmetrics_rows.h"
 
 /*

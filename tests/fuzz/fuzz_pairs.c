@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "conn/decode_pairs.h"
+#include "decode/decode_pairs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/quote.h"
+#include "base/quote.h"
 
 /*
  * Texts quoted for each language: what a reader of that language takes out of the

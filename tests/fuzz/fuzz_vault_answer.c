@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/vault_answer.h"
+#include "secret/vault_answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/xml_json.h"
+#include "decode/xml_json.h"
 #include "decode_rig.h"
 
 /*

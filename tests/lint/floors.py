@@ -5,9 +5,9 @@ import sys
 
 import tap
 
-FLOOR = {"base": 0, "loop": 1, "sql": 1, "net": 2, "state": 3, "conn": 3,
-         "target": 4, "query": 5, "run": 5, "sync": 6, "stmt": 7, "api": 8,
-         "daemon": 9, "cli": 9}
+FLOOR = {"base": 0, "loop": 1, "sql": 1, "net": 2, "state": 3, "secret": 3,
+         "manifest": 4, "decode": 5, "conn": 6, "target": 7, "query": 8,
+         "run": 8, "sync": 9, "stmt": 10, "api": 11, "daemon": 12, "cli": 12}
 
 # Libraries whose types may not leave some folders; the first match counts.
 LIBRARIES = [
@@ -17,7 +17,7 @@ LIBRARIES = [
     (r"event2/http|evhttp", {"net"}),
     (r"event2/|event\.h|evutil", {"loop", "net"}),
     (r"histedit|editline/", {"cli"}),
-    (r"libxml/", {"conn"}),
+    (r"libxml/", {"decode"}),
     (r"sqlite3(ext)?\.h", {"state", "target", "query"}),
 ]
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "conn/connector.h"
-#include "conn/types.h"
+#include "manifest/types.h"
 
 static struct world * w;
 

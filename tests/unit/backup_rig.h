@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "conn/secret_key.h"
+#include "secret/secret_key.h"
 #include "redis_server.h"
 #include "sync/backup.h"
 #include "sync/backup_text.h"

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/page.h"
+#include "decode/page.h"
 
 /* page.h over the pages that fake_service.c makes itself: nobody may make others. */
 

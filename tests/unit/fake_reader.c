@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/rfc3339.h"
-#include "conn/page.h"
 #include "conn/plan.h"
+#include "decode/page.h"
 #include "service_data.h"
 
 /* reader.h: pages of what the tables hold. */

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "conn/page.h"
 #include "conn/plan.h"
 #include "conn/request.h"
+#include "decode/page.h"
 #include "service_data.h"
 
 #define MAXCOLS 10

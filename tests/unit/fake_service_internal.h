@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-#include "conn/manifest.h"
 #include "loop/loop.h"
+#include "manifest/manifest.h"
 
 /* What the service's plans and its readers share. */
 extern struct loop * service_loop;

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "conn/manifest.h"
+#include "manifest/manifest.h"
 
 /* What the tests of "manifest check" share: manifests to spoil, and what is said
  * of them. */

@@ -15,7 +15,7 @@
 #include <math.h>
 
 #include "base/buf.h"
-#include "conn/decode_openmetrics.h"
+#include "decode/decode_openmetrics.h"
 #include "openmetrics_rows.h"
 
 #define T OPENMETRICS_TEXT

@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "conn/secret_scrub.h"
 #include "conn/send.h"
 #include "conn/token_internal.h"
+#include "secret/secret_scrub.h"
 
 static const char config_schema[] =
 "'config': {'url': {'type': 'url', 'required': true, 'description': 'u'},"

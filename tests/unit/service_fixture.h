@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "conn/connector.h"
-#include "conn/manifest.h"
 #include "conn/plan.h"
 #include "conn/request.h"
+#include "manifest/manifest.h"
 
 /* A service that has a bit of everything; quotes are written as '. */
 static const char service_manifest[] =

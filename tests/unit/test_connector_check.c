@@ -13,7 +13,7 @@
 #include <openssl/x509.h>
 
 #include "conn/connector_check.h"
-#include "conn/types.h"
+#include "manifest/types.h"
 
 static char dir[] = "/tmp/moltler-check-XXXXXX";
 static struct types * types;

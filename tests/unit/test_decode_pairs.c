@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "conn/decode_pairs.h"
+#include "decode/decode_pairs.h"
 
 /* Lists of names with values, as maps. */
 

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "conn/decode_json_internal.h"
-#include "conn/decode_json_shape.h"
+#include "decode/decode_json_internal.h"
+#include "decode/decode_json_shape.h"
 #include "decode_rig.h"
 
 /*

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "conn/xml_json.h"
+#include "decode/xml_json.h"
 #include "decode_pieces.h"
 
 /* Lists that are XML: the same paths, the same rows. */

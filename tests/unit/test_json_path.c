@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "conn/json_path.h"
+#include "manifest/json_path.h"
 
 /* What ${path} finds in ${doc} as JSON text: the first, and all. */
 static void

@@ -13,7 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include "conn/jwt.h"
+#include "secret/jwt.h"
 
 /* A token in its three parts, undone. */
 struct undone {

@@ -11,12 +11,12 @@
 
 #include "base/json.h"
 #include "conn/connector.h"
-#include "conn/manifest.h"
-#include "conn/manifest_schema.h"
 #include "conn/request.h"
-#include "conn/secret.h"
-#include "conn/template.h"
-#include "conn/types.h"
+#include "manifest/manifest.h"
+#include "manifest/manifest_schema.h"
+#include "manifest/template.h"
+#include "manifest/types.h"
+#include "secret/secret.h"
 
 static struct types * types;
 static struct manifest * prom;

@@ -10,8 +10,8 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "conn/manifest.h"
-#include "conn/mread.h"
+#include "manifest/manifest.h"
+#include "manifest/mread.h"
 
 /* A manifest that uses every key there is, and the JSON Schema of the format. */
 

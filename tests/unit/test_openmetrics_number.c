@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/openmetrics_number.h"
+#include "base/openmetrics_number.h"
 
 #define ROUNDS 60000
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "conn/page.h"
+#include "decode/page.h"
 
 static void
 set_int(struct value * v, int64_t i)

@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "conn/manifest.h"
 #include "conn/plan.h"
 #include "conn/request.h"
+#include "manifest/manifest.h"
 
 /* Types that are several services of one cloud: a host for each, forms whose
  * fields are named by where they stand. */

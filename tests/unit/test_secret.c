@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "conn/secret.h"
-#include "conn/secret_box.h"
-#include "conn/secret_key.h"
-#include "conn/secret_scrub.h"
+#include "secret/secret.h"
+#include "secret/secret_box.h"
+#include "secret/secret_key.h"
+#include "secret/secret_scrub.h"
 
 static const char hex64[] =
     "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "conn/quote.h"
-#include "conn/template.h"
+#include "base/quote.h"
+#include "manifest/template.h"
 
 /* Templates: typed, strict, and quoted for where their values go. */
 

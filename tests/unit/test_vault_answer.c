@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "conn/vault_answer.h"
+#include "secret/vault_answer.h"
 
 static struct err e;
 

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "conn/send.h"
 #include "conn/token.h"
-#include "conn/vault.h"
+#include "secret/vault.h"
 #include "fake_vault.h"
 #include "../nomem.h"
 

@@ -17,10 +17,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "conn/secret_scrub.h"
 #include "conn/send.h"
 #include "conn/token.h"
-#include "conn/vault.h"
+#include "secret/secret_scrub.h"
+#include "secret/vault.h"
 #include "fake_vault.h"
 #include "target/elastic_call.h"
 
