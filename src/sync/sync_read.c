@@ -75,6 +75,7 @@ on_left(void * arg, uint64_t hash)
 {
 	struct sync_leg * l = arg;
 
+	l->left++;
 	if (l->by_part)
 		sync_tokens_left(&l->toks, hash);
 	else if (l->has_cursor)
@@ -117,6 +118,8 @@ take_stats(struct sync_leg * l, const struct read_stats * st)
 	const struct read_stats * was = &l->before;
 
 	l->st = *st;
+	if (st->skipped > l->left && st->skipped - l->left > l->lacks)
+		l->lacks = st->skipped - l->left;
 	if (!l->cu.fills && l->win.count == 0)
 		return;
 	l->st.calls += was->calls;
@@ -443,6 +446,7 @@ start_query(struct sync_leg * l, struct err * e)
 		l->sync.mark = on_mark;
 		l->sync.part = on_part;
 		l->sync.left = on_left;
+		l->left = 0;
 		l->sync.is_part = l->cu.fills && !l->toks_whole;
 		if (l->cu.fills)
 			l->sync.restart = NULL;

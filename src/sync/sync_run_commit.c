@@ -200,7 +200,6 @@ sync_commit_end(struct sync_leg * l, int well)
 {
 	struct sync_point * p = &l->step.point;
 	struct read_stats st;
-	uint64_t lost;
 	int has, filled, all_parts = well && !l->stopped;
 
 	if (l->by_part) {
@@ -224,8 +223,8 @@ sync_commit_end(struct sync_leg * l, int well)
 		keep_boundary(&l->cu);
 	/* Which parts are missing is known: they are new when they come again. */
 	st = l->st;
-	lost = all_parts ? sync_parts_lost(&l->parts) : 0;
-	st.skipped -= lost < st.skipped ? lost : st.skipped;
+	if (all_parts && sync_parts_lost(&l->parts) > 0)
+		st.skipped = l->lacks;
 	has = sync_cursor_end(&l->cu, &st, well, p);
 	l->cu.forget |= well && l->parts.too_many && !l->reads_all;
 	/* What new ones were read whole is not read so once more. */

@@ -86,6 +86,8 @@ struct sync_leg {
 	unsigned pages;        /* since then */
 	struct sync_parts parts;
 	struct read_stats before; /* of the statements before this one */
+	uint64_t left;         /* parts that this one left out, as often as said; */
+	uint64_t lacks;        /* the most that one left out and no part stands for */
 	struct sync_window win;
 	/* sync_leg_etag.c */
 	json_t * etags;        /* part -> what stands for it; or NULL */

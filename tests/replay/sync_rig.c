@@ -214,7 +214,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		return;
 	}
 	if (box >= 0 && (g->forbids >> box & 1) &&
-	    !(g->forbids_whole && is_stream) &&
+	    !(g->forbids_whole && (is_stream || strstr(url, "since="))) &&
 	    (!g->forbids_late || *param(url, "page", text) == '2')) {
 		a->status = g->forbids_with;
 		a->body = strdup("{}");
@@ -283,6 +283,8 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->header = h.p;
 	} else if (is_stream)
 		add_place(&b, g, "token", g->changes, 0);
+	if (box >= 0 && g->lacks == box + 1)
+		buf_adds(&b, ",\"missing\":\"some\"");
 	buf_adds(&b, "}");
 	a->body = b.p;
 	if (strstr(url, "/tag") != NULL)
@@ -380,11 +382,12 @@ make_manifest(void)
 	    "\"columns\":{\"name\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
 	    "\"/boxes\",\"records\":\"items\",\"paginate\":{\"kind\":"
 	    "\"none\"}}]},\"parts\":{");
+#define LACK "\"incomplete\":{\"missing\":[]},"
 	buf_adds(&b, PARTS CURSOR("none") ",\"lists\":[{\"needs\":[\"box\"],\"url\":\"/parts\","
-	    "\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\","
+	    "\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," LACK
 	    PAGES "," SINCE "},{\"name\":\"all\",\"url\":\"/parts\",\"query\":"
 	    "{\"box\":\"{{in.box}}\"},\"records\":\"items\",\"partition\":{"
-	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}}," PAGES ","
+	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}}," LACK PAGES ","
 	    SINCE "}]}");
 #define BOXED(name, cursor, list) buf_adds(&b, ",\"" name "\":{" PARTS cursor \
 	",\"lists\":[{\"needs\":[\"box\"],\"query\":{\"box\":" \

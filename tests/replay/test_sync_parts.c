@@ -293,6 +293,42 @@ test_calls_of_new_parts(void ** state)
 	calls_of_new_parts("parts");
 }
 
+/* What a part says that it lacks is no part that was left out: it is not forgotten
+ * because one was. */
+static void
+test_what_a_part_lacks(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("parts", INC);
+
+	(void)state;
+	fill(g, 40);
+	g->boxes = RIG_BOXES - 1;
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	g->boxes = RIG_BOXES;
+	g->forbids = 1U << (RIG_BOXES - 1);
+	g->forbids_with = 403;
+	g->forbids_whole = 1;
+	g->lacks = 1 + 1;
+	g->hides = g->items[0].id;
+	assert_int_equal(g->hides % RIG_BOXES, 1);
+	rig_touch(g, 0);
+	fake_loop_advance(g->L, 60000);
+	touch_in(g, 0);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	g->forbids = 0;
+	g->lacks = 0;
+	g->hides = 0;
+	rig_run(g, d, 0);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_COMPLETE);
+	assert_true(rig_same(g, "t-parts"));
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* After a run that found no part at all each that comes is new. */
 static void
 test_none_for_a_while(void ** state)
@@ -459,6 +495,7 @@ main(void)
 		cmocka_unit_test(test_parts_that_are_forbidden),
 		cmocka_unit_test(test_all_are_forbidden),
 		cmocka_unit_test(test_statement),
+		cmocka_unit_test(test_what_a_part_lacks),
 		cmocka_unit_test(test_none_for_a_while),
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_set),
