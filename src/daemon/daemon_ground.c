@@ -50,9 +50,9 @@ int
 daemon_data_dir(const char * path, struct err * e)
 {
 	struct stat st;
-
 	char parent[1024];
 	char * slash;
+	int why;
 
 	/* And the folder above it: ~/.local/share need not be there yet. */
 	snprintf(parent, sizeof(parent), "%s", path);
@@ -65,12 +65,16 @@ daemon_data_dir(const char * path, struct err * e)
 	}
 	if (mkdir(path, 0700) == 0)
 		return (0);
-	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-	    access(path, W_OK | X_OK) == 0)
+	why = errno;
+	if (why == EEXIST && stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		why = ENOTDIR;
+	else if (why == EEXIST)
+		why = access(path, W_OK | X_OK) == 0 ? 0 : errno;
+	if (why == 0)
 		return (0);
 	return (err_set(e, ERR_CONFIG, "data_dir", "cannot use the data "
 	    "directory %s: %s; give another with --data-dir", path,
-	    strerror(errno == EEXIST ? EACCES : errno)));
+	    strerror(why)));
 }
 
 /* As many files as the connections we allow need, or a refusal now rather

@@ -73,7 +73,7 @@ static void
 answer_all(struct httpd * S)
 {
 	struct httpd_req * q, * next;
-	struct httpd_conn * c;
+	struct httpd_conn * c, * after;
 
 	for (q = TAILQ_FIRST(&S->held); q != NULL; q = next) {
 		struct evhttp_request * req = q->req;
@@ -102,8 +102,11 @@ answer_all(struct httpd * S)
 		q->S = NULL;
 	}
 	S->nheld = 0;
-	TAILQ_FOREACH(c, &S->phases[CONN_SENDING], link)
+	/* Whoever gets on is moved to the end, where nothing is left to do. */
+	for (c = TAILQ_FIRST(&S->phases[CONN_SENDING]); c != NULL; c = after) {
+		after = TAILQ_NEXT(c, link);
 		httpd_conn_flush(c);
+	}
 }
 
 void

@@ -244,6 +244,13 @@ if mount("-t", "tmpfs", "-o", "size=6m", "tmpfs", where):
 else:
     t.skip("a full disk", "no mount of a small tmpfs here")
     t.skip("a read-only data dir", "no mount here")
+file = os.path.join(bad, "file")
+open(file, "w").close()
+for where in (file, os.path.join(file, "below")):
+    x = Daemon(data=where, start=False)
+    x.start()
+    t.ok(x.stop() == 1 and where in x.log[-1] and "Not a directory" in x.log[-1],
+         "a data dir that is a file, or below one: said to be that", x.log)
 if os.geteuid() != 0:
     os.chmod(bad, 0o500)
     x = Daemon(data=os.path.join(bad, "new"), start=False)

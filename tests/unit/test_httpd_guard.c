@@ -600,6 +600,30 @@ test_stop_and_free(void ** state)
 	httpd_stream_end(held[2], 0);
 }
 
+/* What was answered just before the end goes out, to all of them. */
+static void
+test_answers_at_the_end(void ** state)
+{
+	struct cli * c[5];
+	unsigned i;
+
+	(void)state;
+	serve();
+	for (i = 0; i < 5; i++) {
+		c[i] = dial();
+		say(c[i], "GET /hold HTTP/1.1\r\n" H "\r\n");
+		UNTIL(1000, nheld == i + 1);
+	}
+	for (i = 0; i < 5; i++)
+		httpd_reply(held[i], 200, NULL, "{\"done\":1}", 10);
+	httpd_free(S);
+	S = NULL;
+	for (i = 0; i < 5; i++) {
+		UNTIL(1000, c[i]->eof);
+		assert_non_null(strstr(c[i]->buf, "{\"done\":1}"));
+	}
+}
+
 static int
 make_dir(void ** state)
 {
@@ -625,7 +649,7 @@ main(void)
 		T(test_reader_that_stops), T(test_limits), T(test_unfinished_bodies),
 		T(test_connection_cap), T(test_out_of_files),
 		T(test_unix_socket), T(test_bad_addresses),
-		T(test_stop_and_free),
+		T(test_stop_and_free), T(test_answers_at_the_end),
 	};
 
 	return (cmocka_run_group_tests_name("httpd guards", tests, make_dir,

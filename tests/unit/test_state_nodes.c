@@ -144,8 +144,9 @@ test_limit(void ** state)
 	} while (fence > 0 && clock_mono_us() - t0 < 5000000);
 	assert_int_equal(fence, 0);
 	assert_true(clock_mono_us() - t0 >= 50000);
+	/* Who was almost in time was let through and owes that little. */
 	DO_FENCE(limit_take, "a b", 2, 2, 1);
-	assert_in_range(fence, 1, 500);
+	assert_in_range(fence, 1, 501);
 	/* Rare and odd rates. */
 	DO_FENCE(limit_take, "rare", 0.0001, 1, 1);
 	assert_int_equal(fence, 0);
