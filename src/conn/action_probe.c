@@ -379,19 +379,42 @@ action_probe_twins(struct action * a, const json_t * twins,
 		    "the same time that may have made that");
 }
 
+/* What leads to the next page: a text, or a number, in ${num}.  NULL: nothing does, or
+ * (${*odd}) what is there cannot be sent. */
+static const char *
+next_of(const struct manifest_probe * p, const json_t * body, char num[32],
+    int * odd)
+{
+	const json_t * v = p->next != NULL ? action_answer_at(body, p->next) :
+	    NULL;
+
+	*odd = 0;
+	if (json_is_string(v))
+		return (json_string_length(v) > 0 ? json_string_value(v) :
+		    NULL);
+	if (json_is_integer(v)) {
+		snprintf(num, 32, "%lld", (long long)json_integer_value(v));
+		return (num);
+	}
+	*odd = v != NULL && !json_is_null(v) && !json_is_false(v);
+	return (NULL);
+}
+
 /* Whether there is another page to look at: then it is asked for. */
 static int
 goes_on(struct action * a, const json_t * body)
 {
 	const struct manifest_probe * p = a->act->probe;
 	struct action_look * l = &a->look;
-	const char * next = p->next != NULL ? json_string_value(
-	    action_answer_at(body, p->next)) : NULL;
+	char num[32];
+	int odd;
+	const char * next = next_of(p, body, num, &odd);
 	char * copy;
 
 	l->pages++;
+	l->cut |= odd;
 	/* The same once more would not end. */
-	if (next == NULL || *next == '\0' || (p->is_own && json_array_size(l->found) > 0) ||
+	if (next == NULL || (p->is_own && json_array_size(l->found) > 0) ||
 	    (l->next != NULL && strcmp(next, l->next) == 0))
 		return (0);
 	if (l->pages >= p->pages || action_left_ms(a) <= 0 ||

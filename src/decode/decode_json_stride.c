@@ -145,7 +145,9 @@ decode_json_stride(struct scan * c, enum shape_way way)
 	struct json_token t;
 	size_t i = c->i, end = c->n, len, quote, n = 0;
 
-	while (end - i > STRIDE_ROOM) {
+	/* Behind a first member others may be noted that were the first one, too: their
+	 * text has no comma. */
+	while (end - i > STRIDE_ROOM && (way == SHAPE_INNER || s[i] == ',')) {
 		st = &steps[from->to[way]];
 		if (st->state != state || !shape_begins(st, s + i) ||
 		    st->len == 0 || shape_again(d, st))

@@ -33,6 +33,7 @@ static struct thing {
 	char name[8], at[RFC3339_LEN];
 } things[16];
 static unsigned nthings, nsent, nlooks, nlookups, per_page, strangers;
+static const char * next_is; /* how what leads on is told, for json_pack() */
 
 static struct fake_tables tables;
 static struct state * store[2];
@@ -96,7 +97,8 @@ look(const char * url, struct fake_answer * a)
 	}
 	o = json_pack("{s:o}", "things", list);
 	if ((page + 1) * most < strangers + nthings)
-		json_object_set_new(o, "next", json_sprintf("%u", page + 1));
+		json_object_set_new(o, "next", next_is != NULL ? json_pack(next_is,
+		    (int)page + 1) : json_sprintf("%u", page + 1));
 	a->body = json_dumps(o, 0);
 	json_decref(o);
 }
@@ -127,6 +129,7 @@ start(void ** state)
 	acts[0] = acts_new(L, store[0], "a");
 	acts[1] = acts_new(L, store[1], "b");
 	nthings = nsent = nlooks = nlookups = per_page = strangers = 0;
+	next_is = NULL;
 	memset(asked, 0, sizeof(asked));
 	return (0);
 }
@@ -331,12 +334,33 @@ test_pages(void ** state)
 	assert_int_equal(nlooks, 6);
 }
 
+/* Pages have numbers; and what cannot be sent is no end: nothing is sent twice. */
+static void
+test_next(void ** state)
+{
+	(void)state;
+	per_page = 2;
+	strangers = 5;
+	ways = "l";
+	next_is = "i";
+	ask(0, &asked[0], "a", "n");
+	wait_for(1);
+	assert_string_equal(became(&asked[0]), "done (seen) 1");
+	next_is = "[i]";
+	nsent = 0;
+	ask(0, &asked[1], "b", "n");
+	wait_for(2);
+	assert_string_equal(became(&asked[1]), "ambiguous 0");
+	assert_int_equal(nthings, 2);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 		T(test_two), T(test_earlier), T(test_away), T(test_pages),
+		T(test_next),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

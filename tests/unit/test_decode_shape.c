@@ -273,6 +273,27 @@ test_alike_and_not(void ** state)
 	buf_free(&b);
 }
 
+/* Members that were the first one of an object are known without a comma before them:
+ * that leads no further to where there must be one. */
+static void
+test_first_differs(void ** state)
+{
+	static const char good[] = "{\"items\": [{\"a\": \"1\"}, {\"b\": 3}, "
+	    "{\"b\": 5}" END;
+	static const char bad[] = "{\"items\": [{\"b\": 3\"a\": \"a text of some "
+	    "length, for what comes next is looked at where there is more\", "
+	    "\"skipped\": \"as much again, and then some more than that\"}" END;
+	struct buf out = BUF_INIT(0);
+
+	(void)state;
+	decode(learned, 1, good, sizeof(good) - 1, 0, &out);
+	decode(learned, 1, bad, sizeof(bad) - 1, 0, &out);
+	assert_non_null(strstr(out.p, "expected"));
+	buf_free(&out);
+	same(good, sizeof(good) - 1);
+	same(bad, sizeof(bad) - 1);
+}
+
 /* Where nothing is ever as expected that is noticed, and where much is different the
  * room for it is bounded. */
 static void
@@ -445,6 +466,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_every_gap, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_differs, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_alike_and_not, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
