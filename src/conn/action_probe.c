@@ -413,11 +413,11 @@ goes_on(struct action * a, const json_t * body)
 
 	l->pages++;
 	l->cut |= odd;
-	/* The same once more would not end. */
-	if (next == NULL || (p->is_own && json_array_size(l->found) > 0) ||
-	    (l->next != NULL && strcmp(next, l->next) == 0))
+	if (next == NULL || (p->is_own && json_array_size(l->found) > 0))
 		return (0);
-	if (l->pages >= p->pages || action_left_ms(a) <= 0 ||
+	/* The same once more would not end, but nor is it the end. */
+	if ((l->next != NULL && strcmp(next, l->next) == 0) ||
+	    l->pages >= p->pages || action_left_ms(a) <= 0 ||
 	    (copy = strdup(next)) == NULL) {
 		l->cut = 1;
 		return (0);

@@ -34,6 +34,7 @@ static struct thing {
 } things[16];
 static unsigned nthings, nsent, nlooks, nlookups, per_page, strangers;
 static const char * next_is; /* how what leads on is told, for json_pack() */
+static int is_stuck;         /* it always leads to the second page */
 
 static struct fake_tables tables;
 static struct state * store[2];
@@ -97,8 +98,9 @@ look(const char * url, struct fake_answer * a)
 	}
 	o = json_pack("{s:o}", "things", list);
 	if ((page + 1) * most < strangers + nthings)
-		json_object_set_new(o, "next", next_is != NULL ? json_pack(next_is,
-		    (int)page + 1) : json_sprintf("%u", page + 1));
+		json_object_set_new(o, "next", is_stuck ? json_string("1") :
+		    next_is != NULL ? json_pack(next_is, (int)page + 1) :
+		    json_sprintf("%u", page + 1));
 	a->body = json_dumps(o, 0);
 	json_decref(o);
 }
@@ -130,6 +132,7 @@ start(void ** state)
 	acts[1] = acts_new(L, store[1], "b");
 	nthings = nsent = nlooks = nlookups = per_page = strangers = 0;
 	next_is = NULL;
+	is_stuck = 0;
 	memset(asked, 0, sizeof(asked));
 	return (0);
 }
@@ -352,6 +355,13 @@ test_next(void ** state)
 	wait_for(2);
 	assert_string_equal(became(&asked[1]), "ambiguous 0");
 	assert_int_equal(nthings, 2);
+	/* Nor is one that leads to itself an end. */
+	is_stuck = 1;
+	nsent = 0;
+	ask(0, &asked[2], "c", "n");
+	wait_for(3);
+	assert_string_equal(became(&asked[2]), "ambiguous 0");
+	assert_int_equal(nthings, 3);
 }
 
 int
