@@ -10,8 +10,8 @@
 #include "decode/decode_plain.h"
 #include "decode/decode_text.h"
 
-static unsigned
-hex4(const char * s)
+unsigned
+decode_value_hex4(const char * s)
 {
 	unsigned v = 0, i, c;
 
@@ -49,14 +49,14 @@ add_utf8(struct buf * b, unsigned c)
 static size_t
 add_unicode(struct buf * b, const char * s, size_t n)
 {
-	unsigned c = hex4(s + 2), low;
+	unsigned c = decode_value_hex4(s + 2), low;
 
 	if (c < 0xd800 || c > 0xdfff) {
 		add_utf8(b, c);
 		return (6);
 	}
 	if (c < 0xdc00 && n >= 12 && s[6] == '\\' && s[7] == 'u') {
-		low = hex4(s + 8);
+		low = decode_value_hex4(s + 8);
 		if (low >= 0xdc00 && low <= 0xdfff) {
 			add_utf8(b, 0x10000 + ((c - 0xd800) << 10) +
 			    (low - 0xdc00));

@@ -41,6 +41,9 @@ int decode_value(const struct manifest_column * c, const struct json_token * t,
  * found good, its escapes undone; half a surrogate pair becomes U+FFFD.  0 or -1. */
 int decode_value_unescape(const char * s, size_t n, struct buf * out);
 
+/** decode_value_hex4(s): The number that the four hexadecimal digits at ${s} are. */
+unsigned decode_value_hex4(const char * s);
+
 /** decode_value_integer(s, n, scale, v): The number in these bytes, times ten to
  * the ${scale}, cut to an integer.  1 if something was cut, 0 if not, -1: no number or past
  * 64 bits. */

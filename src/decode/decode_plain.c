@@ -8,17 +8,9 @@
 static int
 unit_at(const char * s, size_t n)
 {
-	int v = 0, c;
-	size_t i;
-
 	if (n < 6 || s[0] != '\\' || s[1] != 'u')
 		return (-1);
-	for (i = 2; i < 6; i++) {
-		c = s[i] >= 'a' ? s[i] - 'a' + 10 : s[i] >= 'A' ?
-		    s[i] - 'A' + 10 : s[i] - '0';
-		v = v << 4 | (c & 0xf);
-	}
-	return (v);
+	return ((int)decode_value_hex4(s + 2));
 }
 
 /* How many bytes from the backslash at ${s} on are a character that may stand as

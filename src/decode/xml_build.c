@@ -154,17 +154,6 @@ add_text(struct xml_tree * t, const char * s, size_t n)
 		xml_build_nomem(t);
 }
 
-static int
-is_blank(const char * s, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strchr(" \t\r\n", s[i]) == NULL)
-			return (0);
-	return (1);
-}
-
 /* Text stands beside elements: it is a child of its own, unless it is blank. */
 static void
 take_text(struct xml_tree * t)
@@ -173,7 +162,7 @@ take_text(struct xml_tree * t)
 	size_t from = up->text, n = t->text.len - from;
 	uint32_t at;
 
-	if (n == 0 || is_blank(t->text.p + from, n)) {
+	if (n == 0 || xml_tree_is_blank(t->text.p + from, n)) {
 		t->text.len = from;
 		return;
 	}

@@ -41,17 +41,6 @@ write_text(struct writer * w, const struct xml_node * v)
 	drain(w, 0);
 }
 
-static int
-is_blank(const char * s, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strchr(" \t\r\n", s[i]) == NULL)
-			return (0);
-	return (1);
-}
-
 static void write_value(struct writer * w, const struct xml_node * v,
     struct xml_set s);
 
@@ -168,7 +157,7 @@ write_object(struct writer * w, const struct xml_node * v, struct xml_set in)
 			continue;
 		write_member(w, c, in, name, n, &any);
 	}
-	if (v->len > 0 && !is_blank(xml_tree_text(w->st.t, v), v->len)) {
+	if (v->len > 0 && !xml_tree_is_blank(xml_tree_text(w->st.t, v), v->len)) {
 		write_key(w, "#text", 5, &any);
 		buf_add_json_str(&w->out, xml_tree_text(w->st.t, v), v->len);
 	}
@@ -204,7 +193,7 @@ write_value(struct writer * w, const struct xml_node * v, struct xml_set s)
 	if (w->st.failed)
 		return;
 	if (has_members(w, v, s) || (xml_states_wants_members(&w->st, s) &&
-	    is_blank(xml_tree_text(w->st.t, v), v->len)))
+	    xml_tree_is_blank(xml_tree_text(w->st.t, v), v->len)))
 		write_object(w, v, s);
 	else
 		write_text(w, v);

@@ -212,3 +212,14 @@ xml_tree_text(const struct xml_tree * t, const struct xml_node * node)
 {
 	return (node->len > 0 ? t->text.p + node->text : "");
 }
+
+int
+xml_tree_is_blank(const char * s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strchr(" \t\r\n", s[i]) == NULL)
+			return (0);
+	return (1);
+}

@@ -47,5 +47,7 @@ const struct xml_node * xml_tree_node(const struct xml_tree * t, uint32_t i);
 const char * xml_tree_name(const struct xml_tree * t, uint32_t name, size_t * n);
 const char * xml_tree_text(const struct xml_tree * t,
     const struct xml_node * node);
+/** xml_tree_is_blank(s, n): Whether these bytes are white space alone (XML 1.0, 2.3). */
+int xml_tree_is_blank(const char * s, size_t n);
 
 #endif
