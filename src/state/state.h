@@ -78,6 +78,8 @@ struct state_ops {
 	 * Status of a connector: moltler:status:<name>.  status_put merges the
 	 * top-level keys of ${fields} (null removes one).  Writes of one
 	 * connector within a second may be merged; state_flush() writes all.
+	 * With "run" (a fence) they tell of that run, and nothing of it is
+	 * written once a later one is told of.
 	 */
 	void (*status_put)(struct state *, const char * name,
 	    const json_t * fields);

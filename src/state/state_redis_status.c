@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "state/state_redis_internal.h"
 
@@ -27,6 +28,31 @@ static const char event_script[] =
     "for i = from, #ARGV do redis.call('LPUSH', KEYS[1], ARGV[i]) end "
     "redis.call('LTRIM', KEYS[1], 0, 99) "
     "return 1";
+
+/*
+ * KEYS: the hash.  ARGV: the run whose status this is, or "" (it is of none); how
+ * many arguments are to be set, then these, a field and its value by turns; then
+ * the fields to be removed.  Whoever was away, or waited its second, may tell of a
+ * run when a later one of another daemon is told already.
+ */
+static const char status_script[] =
+    "local run, n = tonumber(ARGV[1]), tonumber(ARGV[2]) "
+    "local last = run and tonumber(redis.call('HGET', KEYS[1], 'run')) "
+    "if last and last > run then return 0 end "
+    "for i = 3, n + 2, 2 do"
+    " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end "
+    "for i = n + 3, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end "
+    "return 1";
+
+/* What is stored is of a later run than the patch. */
+static int
+is_later(const json_t * stored, const json_t * patch)
+{
+	const json_t * run = json_object_get(patch, "run");
+
+	return (run != NULL && json_int(stored, "run", 0) >
+	    json_integer_value(run));
+}
 
 void
 state_redis_status_put(struct state * state, const char * name,
@@ -124,34 +150,35 @@ send_write(struct state_redis * S, struct state_pend_entry * x,
 	}
 	x->sent++;
 	S->writes_out++;
-	if (script != NULL)
-		redis_script(S->redis, script, on_written, x, 1, (int)A->n,
-		    A->v, A->len);
-	else
-		redis_cmd(S->redis, on_written, x, (int)A->n, A->v, A->len);
+	redis_script(S->redis, script, on_written, x, 1, (int)A->n, A->v,
+	    A->len);
 }
 
 static void
 send_status(struct state_redis * S, struct state_pend_entry * x)
 {
 	struct state_redis_args * A = &S->args;
+	const json_t * run = json_object_get(x->sent_patch, "run");
+	size_t nulls = 0;
 	const char * key;
 	json_t * v;
 
+	json_object_foreach(x->sent_patch, key, v)
+		nulls += json_is_null(v);
 	state_redis_args_begin(A);
-	state_redis_args_adds(A, "HSET");
 	state_redis_args_addf(A, "moltler:status:%s", x->name);
+	if (json_is_integer(run))
+		state_redis_args_json(A, run);
+	else
+		state_redis_args_adds(A, "");
+	state_redis_args_addf(A, "%zu", 2 * (json_object_size(x->sent_patch) -
+	    nulls));
 	state_redis_hash_put(A, x->sent_patch, 0, 0);
-	if (A->n > 2)
-		send_write(S, x, NULL);
-	state_redis_args_begin(A);
-	state_redis_args_adds(A, "HDEL");
-	state_redis_args_addf(A, "moltler:status:%s", x->name);
 	json_object_foreach(x->sent_patch, key, v)
 		if (json_is_null(v))
 			state_redis_hash_field(A, key);
-	if (A->n > 2)
-		send_write(S, x, NULL);
+	if (A->n > 3)
+		send_write(S, x, status_script);
 }
 
 static void
@@ -212,6 +239,13 @@ state_redis_status_run(void * arg)
 	tell_flushers(S);
 }
 
+static int
+merge(json_t * v, const json_t * patch)
+{
+	return (patch == NULL || is_later(v, patch) ? 0 :
+	    state_json_merge(v, patch));
+}
+
 static void
 on_status(void * arg, const struct redis_reply * r, const struct err * e)
 {
@@ -230,9 +264,8 @@ on_status(void * arg, const struct redis_reply * r, const struct err * e)
 		v = json_object();
 	/* What we have not written yet counts too. */
 	x = state_pend_find(&S->pend, d->x);
-	if (v == NULL || bad || (x != NULL && ((x->sent_patch != NULL &&
-	    state_json_merge(v, x->sent_patch)) || (x->patch != NULL &&
-	    state_json_merge(v, x->patch))))) {
+	if (v == NULL || bad || (x != NULL && (merge(v, x->sent_patch) ||
+	    merge(v, x->patch)))) {
 		json_decref(v);
 		state_redis_args_odd(d);
 		return;

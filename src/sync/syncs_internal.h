@@ -49,6 +49,7 @@ struct syncs_entry {
 	int64_t last_run_at, last_success_at;
 	int64_t rows, rejected, deleted, took_ms;
 	int64_t runs;
+	int64_t fence;         /* of the last one told of that was claimed; 0: none */
 	int64_t cursor_ms;     /* 0: none that is a time */
 	int verdict;           /* enum sync_verdict; -1: none yet */
 	char * reason;         /* of it, or NULL */

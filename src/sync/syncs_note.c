@@ -76,6 +76,7 @@ syncs_note_status(struct syncs_entry * en, const json_t * v)
 	en->deleted = json_int(v, "last_deleted", 0);
 	en->took_ms = json_int(v, "last_took_ms", 0);
 	en->runs = json_int(v, "runs", 0);
+	en->fence = json_int(v, "run", 0);
 	en->verdict = verdict_of(json_str(v, "verdict"));
 	set_text(&en->reason, json_str(v, "reason"));
 	set_text(&en->error, json_str(v, "last_error"));
@@ -289,32 +290,25 @@ syncs_note_progress(const struct sync_progress * p)
 	    "last_progress_at", syncs_note_time(p->last_progress_ms)));
 }
 
-/* What is null is deleted, by a command of its own: said only where there may be
- * something to delete. */
 static void
-put_text(json_t * v, const char * key, const char * text, int changed)
-{
-	if (text != NULL || changed)
-		json_object_set_new(v, key, syncs_note_string(text));
-}
-
-static void
-put_status(struct syncs_entry * en, int told, int changed)
+put_status(struct syncs_entry * en, int told)
 {
 	struct syncs * S = en->S;
-	json_t * v = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s}",
+	json_t * v = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, "
+	    "s:o, s:o}",
 	    "verdict", sync_verdict_name((enum sync_verdict)en->verdict),
 	    "last_run_at", syncs_note_time(en->last_run_at),
 	    "last_rows", (json_int_t)en->rows,
 	    "last_rejected", (json_int_t)en->rejected,
 	    "last_deleted", (json_int_t)en->deleted,
 	    "last_took_ms", (json_int_t)en->took_ms,
-	    "runs", (json_int_t)en->runs, "node", S->node);
+	    "runs", (json_int_t)en->runs, "node", S->node,
+	    "run", (json_int_t)en->fence,
+	    "reason", syncs_note_string(en->reason),
+	    "last_error", syncs_note_string(en->error));
 
 	if (v == NULL)
 		return;
-	put_text(v, "reason", en->reason, changed);
-	put_text(v, "last_error", en->error, changed);
 	if (en->last_success_at != 0)
 		json_object_set_new(v, "last_success_at",
 		    syncs_note_time(en->last_success_at));
@@ -416,6 +410,9 @@ syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
 	changed = en->verdict != (int)r->verdict;
 	en->verdict = (int)r->verdict;
 	en->runs++;
+	/* What could not be claimed comes before the next that is. */
+	if (r->fence > 0)
+		en->fence = r->fence;
 	en->rows = (int64_t)r->p.written;
 	en->rejected = (int64_t)r->p.rejected;
 	en->deleted = (int64_t)r->p.deleted;
@@ -438,7 +435,7 @@ syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
 	/* Not after each run: that would be one more write of the state. */
 	if (changed)
 		note_connector(en, r);
-	put_status(en, run->told, changed);
+	put_status(en, run->told);
 	if (!is_news(en, run, changed))
 		return;
 	snprintf(detail, sizeof(detail), "%lld rows%s%s",

@@ -8,6 +8,7 @@ import tap
 
 KEPT = 40           # lines of an output that are kept at least
 SUMMARY = os.path.abspath(os.path.join(tap.TOP, "tests", "summary"))
+AGAIN = os.path.abspath(os.path.join(tap.TOP, "tests", "again"))
 RUN = os.path.abspath(os.path.join(tap.TOP, ".ci", "run"))
 
 # Name, results, log; what must be told of it, and what need not.
@@ -147,7 +148,53 @@ def ends():
     return wrong
 
 
+def once_more(tests, second):
+    """What tests/again does where these failed, by name and log, and a second run
+    of each ends so: its status, what it says, what was run."""
+    with tempfile.TemporaryDirectory() as d:
+        for name, log in tests:
+            path = os.path.join(d, "tests", name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path + ".log", "w") as f:
+                f.write(log)
+            with open(path + ".trs", "w") as f:
+                f.write(":global-test-result: FAIL\n:test-result: FAIL x\n")
+        with open(os.path.join(d, "Makefile"), "w") as f:
+            f.write("check:\n\t@echo ran $(TEST_LOGS); for l in $(TEST_LOGS); do"
+                    " echo ':test-result: %s x' >$${l%%.log}.trs; done; %s\n" %
+                    (second, "true" if second == "PASS" else "false"))
+        env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+        p = subprocess.run(["sh", AGAIN], cwd=d, text=True, timeout=30,
+                           capture_output=True, env=env)
+        return p.returncode, p.stdout, summary(d)[1]
+
+
+def again():
+    one = [("integration/a", "not ok 1 - x\n# why\n")]
+    wrong = []
+    rc, out, told = once_more(one, "PASS")
+    for text, where in (("# why", out), ("ran tests/integration/a.log", out),
+                        ("run again, for it had failed: tests/integration/a\n",
+                         told), ("1 passed, 0 failed", told)):
+        if text not in where:
+            wrong.append("%r is not told" % text)
+    if rc != 0:
+        wrong.append("what passes then fails all the same")
+    if once_more(one, "FAIL")[0] == 0:
+        wrong.append("what fails again passes")
+    for tests in (
+            [("integration/a", "==7==ERROR: AddressSanitizer: x\n")],
+            [("integration/a", "x.c:8:2: runtime error: signed\n")],
+            [("unit/a", "not ok 1 - x\n")], one + [("replay/b", "not ok\n")],
+            [("integration/%d" % i, "not ok 1 - x\n") for i in range(4)], []):
+        rc, out, _ = once_more(tests, "PASS")
+        if rc == 0 or "ran " in out:
+            wrong.append("run again: %s" % tests)
+    return wrong
+
+
 tap.report([
+    ("an integration test that fails is run once more, others are not", again()),
     ("each failure is told by its own words", apart()),
     ("those of many by their names", together()),
     ("a whole run ends with what failed in either half", ends()),

@@ -334,6 +334,32 @@ test_away(void ** state)
 	assert_json(value, "{\"n\":2}");
 }
 
+/* What another daemon told of a later run stays, whoever is late. */
+void
+test_older_run(void ** state)
+{
+	(void)state;
+	CLI("HSET moltler:status:a run 11 verdict complete reason none", "3");
+	STATUS("a", "{\"run\":10,\"verdict\":\"failed\",\"reason\":null}");
+	DO(status_get, "a");
+	assert_json(value, "{\"reason\":\"none\",\"run\":11,"
+	    "\"verdict\":\"complete\"}");
+	DO(flush);
+	CLI("HMGET moltler:status:a run verdict reason", "11\ncomplete\nnone");
+	/* What tells of no run does not ask, nor does the same run again. */
+	STATUS("a", "{\"progress\":1}");
+	DO(flush);
+	CLI("HGET moltler:status:a progress", "1");
+	STATUS("a", "{\"run\":11,\"verdict\":\"partial\",\"reason\":null,"
+	    "\"progress\":null}");
+	DO(flush);
+	DO(status_get, "a");
+	assert_json(value, "{\"run\":11,\"verdict\":\"partial\"}");
+	STATUS("a", "{\"run\":12,\"verdict\":\"failed\"}");
+	DO(flush);
+	CLI("HMGET moltler:status:a run verdict", "12\nfailed");
+}
+
 /* However often it changes, one HSET a second. */
 void
 test_merge_writes(void ** state)
