@@ -355,7 +355,6 @@ void reader_token_free(struct reader_tokens * t); /* NULL is a no-op */
  * and reader_call_fail, never before it returns. */
 struct reader_call * reader_call_start(struct reader_part * p);
 void reader_call_cancel(struct reader_call * c);
-void reader_call_send(struct reader_call * c);
 /** reader_call_name(c, e): Say in ${e} where it happened. */
 void reader_call_name(const struct reader_call * c, struct err * e);
 /** reader_call_answered(c): The attempt is over: its permit is another's. */

@@ -53,8 +53,9 @@ sign_line(struct request_build * b, const char * before, const char * t,
 	return (rc);
 }
 
-const json_t *
-request_auth_chosen(struct request_build * b, const json_t * auth,
+/* The section that the configuration chooses; NULL with ${e} if there is none. */
+static const json_t * MUST_CHECK
+chosen(struct request_build * b, const json_t * auth,
     struct err * e)
 {
 	const char * t = json_str(auth, "choose");
@@ -162,7 +163,7 @@ token_key(struct request_build * b, const json_t * what, struct err * e)
 int
 request_auth_base(struct request_build * b, struct err * e)
 {
-	const json_t * a = b->auth ? request_auth_chosen(b, b->auth, e) : NULL;
+	const json_t * a = b->auth ? chosen(b, b->auth, e) : NULL;
 
 	if (b->auth != NULL && a == NULL)
 		return (-1);
@@ -262,7 +263,7 @@ auth_signature(struct request_build * b, const json_t * a, struct err * e)
 int
 request_auth(struct request_build * b, const json_t * auth, struct err * e)
 {
-	const json_t * a = auth ? request_auth_chosen(b, auth, e) : NULL;
+	const json_t * a = auth ? chosen(b, auth, e) : NULL;
 	const char * kind = a ? json_str(a, "kind") : "none";
 	static const char basic[] = { 'A', 'u', 't', 'h', 'o', 'r', 'i', 'z',
 	    'a', 't', 'i', 'o', 'n', ':', ' ', 'B', 'a', 's', 'i', 'c', ' ',

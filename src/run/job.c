@@ -267,11 +267,21 @@ get_time(const json_t * o, const char * key)
 	return (ms);
 }
 
+static const char *
+status_name(const struct job * j)
+{
+	if (!j->enabled)
+		return ("disabled");
+	if (j->last_error != NULL)
+		return ("error");
+	return (j->last_success_at == 0 ? "pending" : "connected");
+}
+
 json_t *
 job_status(const struct job * j)
 {
 	return (json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}",
-	    "status", job_status_name(j),
+	    "status", status_name(j),
 	    "last_run_at", opt_time(j->last_run_at),
 	    "last_success_at", opt_time(j->last_success_at),
 	    "last_error", opt_string(j->last_error),
@@ -313,16 +323,6 @@ job_take_over(struct job * j, const struct job * old)
 	memcpy(j->error_code, old->error_code, sizeof(j->error_code));
 }
 
-const char *
-job_status_name(const struct job * j)
-{
-	if (!j->enabled)
-		return ("disabled");
-	if (j->last_error != NULL)
-		return ("error");
-	return (j->last_success_at == 0 ? "pending" : "connected");
-}
-
 int
 job_is_away(const struct job * j, char where[RUNNER_WHERE])
 {
@@ -338,7 +338,7 @@ job_status_shown(const struct job * j)
 {
 	char where[RUNNER_WHERE];
 
-	return (job_is_away(j, where) ? "error" : job_status_name(j));
+	return (job_is_away(j, where) ? "error" : status_name(j));
 }
 
 /* What it cannot run for comes before how its last run ended. */

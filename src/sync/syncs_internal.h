@@ -222,7 +222,6 @@ void syncs_wake(struct syncs * S);
 
 /** syncs_ask(en): Ask the state what was; syncs_arm() when it has answered. */
 void syncs_ask(struct syncs_entry * en);
-void syncs_note_status(struct syncs_entry * en, const json_t * status);
 void syncs_note_cursor(struct syncs_entry * en, const json_t * cursor);
 /** syncs_note_result(en, r): A run ended; into the status and the events. */
 void syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,

@@ -66,8 +66,8 @@ verdict_of(const char * name)
 	return (-1);
 }
 
-void
-syncs_note_status(struct syncs_entry * en, const json_t * v)
+static void
+note_status(struct syncs_entry * en, const json_t * v)
 {
 	en->last_run_at = get_time(v, "last_run_at");
 	en->last_success_at = get_time(v, "last_success_at");
@@ -211,7 +211,7 @@ on_status(void * arg, json_t * v, const struct err * e)
 	struct syncs_entry * en = ask_entry(arg);
 
 	if (en != NULL && e == NULL) {
-		syncs_note_status(en, v);
+		note_status(en, v);
 		note_unended(en, v);
 	}
 	answered(S, en, e);
