@@ -1,0 +1,89 @@
+#include "decode/decode_json_value.h"
+
+#include <string.h>
+
+/* The escapes of JSON's strings. */
+
+unsigned
+decode_value_hex4(const char * s)
+{
+	unsigned v = 0, i, c;
+
+	for (i = 0; i < 4; i++) {
+		c = (unsigned char)s[i];
+		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return (v);
+}
+
+static void
+add_utf8(struct buf * b, unsigned c)
+{
+	char u[4];
+	size_t n = 0;
+
+	if (c < 0x80)
+		u[n++] = (char)c;
+	else if (c < 0x800)
+		u[n++] = (char)(0xc0 | c >> 6);
+	else if (c < 0x10000) {
+		u[n++] = (char)(0xe0 | c >> 12);
+		u[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+	} else {
+		u[n++] = (char)(0xf0 | c >> 18);
+		u[n++] = (char)(0x80 | (c >> 12 & 0x3f));
+		u[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+	}
+	if (c >= 0x80)
+		u[n++] = (char)(0x80 | (c & 0x3f));
+	buf_add(b, u, n);
+}
+
+/* Undo the \u at ${s}; return how many bytes it took. */
+static size_t
+add_unicode(struct buf * b, const char * s, size_t n)
+{
+	unsigned c = decode_value_hex4(s + 2), low;
+
+	if (c < 0xd800 || c > 0xdfff) {
+		add_utf8(b, c);
+		return (6);
+	}
+	if (c < 0xdc00 && n >= 12 && s[6] == '\\' && s[7] == 'u') {
+		low = decode_value_hex4(s + 8);
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			add_utf8(b, 0x10000 + ((c - 0xd800) << 10) +
+			    (low - 0xdc00));
+			return (12);
+		}
+	}
+	add_utf8(b, 0xfffd);
+	return (6);
+}
+
+int
+decode_value_unescape(const char * s, size_t n, struct buf * out)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char * end = s + n, * p, * x;
+
+	if (buf_reserve(out, n))
+		return (-1);
+	while (s < end) {
+		p = memchr(s, '\\', (size_t)(end - s));
+		if (p == NULL)
+			p = end;
+		buf_add(out, s, (size_t)(p - s));
+		s = p;
+		if (end - s < 2)
+			break;
+		if (s[1] == 'u' && end - s >= 6) {
+			s += add_unicode(out, s, (size_t)(end - s));
+			continue;
+		}
+		x = strchr(from, s[1]);
+		buf_addc(out, x != NULL ? to[x - from] : s[1]);
+		s += 2;
+	}
+	return (out->failed ? -1 : 0);
+}
