@@ -1,5 +1,6 @@
 #include "decode/decode_json_value.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
