@@ -255,13 +255,31 @@ int syncs_not_here(const struct syncs_entry * en, struct err * e);
 
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
-/** syncs_compare(S, rec): Take over what that record says.  syncs_compare_more(S): The
+/** syncs_compare_more(S): The
  * next ones of the list that is being compared. */
-void syncs_compare(struct syncs * S, const json_t * rec);
 void syncs_compare_more(struct syncs * S);
+
+/* syncs_compare.c: one sync as the state has it. */
+/** syncs_compare(S, rec): Take over what that record says. */
+void syncs_compare(struct syncs * S, const json_t * rec);
+/** syncs_retire(en): Another daemon dropped it. */
+void syncs_retire(struct syncs_entry * en);
+/** syncs_is_ahead(en): Whether the list may say what was before a change of our own.
+ * syncs_is_skipped(en): And so it is not compared.  A change that is under way may come
+ * to nothing: then it is looked at again. */
+int syncs_is_ahead(const struct syncs_entry * en);
+int syncs_is_skipped(const struct syncs_entry * en);
 /** syncs_ask_connector(en): Its connector is not among ours: is it in the state?
  * Else it goes. */
 void syncs_ask_connector(struct syncs_entry * en);
+
+/* A question to the state about one that may be gone when the answer comes. */
+struct syncs_question {
+	struct syncs * S;
+	char id[];
+};
+/** syncs_question(S, id): One, for free(); NULL: no memory. */
+struct syncs_question * syncs_question(struct syncs * S, const char * id);
 
 /* syncs_look.c */
 int syncs_look_init(struct syncs * S, struct err * e) MUST_CHECK;
