@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/backoff.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "conn/reader_internal.h"
 #include "secret/secret_scrub.h"
