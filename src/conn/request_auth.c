@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "conn/request_build.h"
 
@@ -129,7 +130,8 @@ token_key(struct request_build * b, const json_t * what, struct err * e)
 	struct template_env env = b->env;
 	unsigned char md[EVP_MAX_MD_SIZE];
 	struct buf key = BUF_INIT(1024);
-	unsigned int n = 0, i;
+	char hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned int n = 0;
 	char * text = NULL;
 	json_t * v;
 	int rc = -1;
@@ -145,8 +147,8 @@ token_key(struct request_build * b, const json_t * what, struct err * e)
 		if (text == NULL || EVP_Digest(text, strlen(text), md, &n,
 		    EVP_sha256(), NULL) != 1)
 			n = 0;
-		for (i = 0; i < n && i < 16; i++)
-			buf_addf(&key, "%02x", md[i]);
+		hex_write(md, n < 16 ? n : 16, hex);
+		buf_adds(&key, hex);
 		rc = n == 0 || key.failed ? err_nomem(e, "a request") : 0;
 	}
 	if (rc == 0) {

@@ -1,3 +1,4 @@
+#include "base/utf8.h"
 #include "decode/decode_json_value.h"
 
 #include <string.h>
@@ -20,23 +21,8 @@ static void
 add_utf8(struct buf * b, unsigned c)
 {
 	char u[4];
-	size_t n = 0;
 
-	if (c < 0x80)
-		u[n++] = (char)c;
-	else if (c < 0x800)
-		u[n++] = (char)(0xc0 | c >> 6);
-	else if (c < 0x10000) {
-		u[n++] = (char)(0xe0 | c >> 12);
-		u[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-	} else {
-		u[n++] = (char)(0xf0 | c >> 18);
-		u[n++] = (char)(0x80 | (c >> 12 & 0x3f));
-		u[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-	}
-	if (c >= 0x80)
-		u[n++] = (char)(0x80 | (c & 0x3f));
-	buf_add(b, u, n);
+	buf_add(b, u, utf8_put(c, u));
 }
 
 /* Undo the \u at ${s}; return how many bytes it took. */

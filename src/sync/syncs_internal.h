@@ -233,8 +233,6 @@ void syncs_note_event(struct syncs_entry * en, const char * event,
  * know the end, and which nobody goes on with; 0: there is none. */
 int64_t syncs_note_unended(const struct syncs * S, const char * id,
     const json_t * status);
-json_t * syncs_note_time(int64_t ms);   /* or null */
-json_t * syncs_note_string(const char * s); /* or null */
 json_t * syncs_note_progress(const struct sync_progress * p);
 
 /* syncs_nodes.c: who lives, who runs what. */
