@@ -65,6 +65,16 @@ rig_add(struct rig * g)
 }
 
 void
+rig_fill(struct rig * g, size_t n, int64_t every_ms)
+{
+	while (n-- > 0) {
+		rig_add(g);
+		fake_loop_advance(g->L, every_ms);
+	}
+	fake_loop_advance(g->L, 60000);
+}
+
+void
 rig_touch(struct rig * g, size_t i)
 {
 	g->items[i].ms = stamp(g);
@@ -520,8 +530,8 @@ rig_def(const char * entity, const char * more)
 	return (d);
 }
 
-static void
-on_done(void * arg, const struct sync_result * r)
+void
+rig_done(void * arg, const struct sync_result * r)
 {
 	struct rig * g = arg;
 
@@ -545,7 +555,7 @@ rig_start(struct rig * g, struct sync_def * d, unsigned flags)
 	assert_null(g->run);
 	g->is_done = 0;
 	g->run = sync_run_start(&g->env, d, g->c, ++g->bucket, flags,
-	    on_progress, on_done, g);
+	    on_progress, rig_done, g);
 	assert_non_null(g->run);
 }
 
@@ -621,4 +631,11 @@ rig_cursor(struct rig * g, const struct sync_def * d, const char * entity,
 {
 	return (json_object_get(json_object_get(json_object_get(json_object_get(
 	    g->tables.cursors, d->id), "cursor"), entity), key));
+}
+
+void
+rig_end(struct rig * g, struct sync_def * d)
+{
+	sync_def_unref(d);
+	rig_free(g);
 }
