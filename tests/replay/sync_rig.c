@@ -27,14 +27,6 @@
 #define OPAQUE "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
     "\"from\":\"next\"," SIZE "}"
 
-static void
-no_log(void * arg, const char * line)
-{
-	(void)arg;
-	if (getenv("REPLAY_LOG") != NULL)
-		fprintf(stderr, "# %s\n", line);
-}
-
 /* ---- the service ---- */
 
 static int64_t
@@ -459,9 +451,7 @@ rig_new(const char * options)
 
 	assert_non_null(g);
 	assert_non_null(o);
-	log_capture(no_log, NULL);
-	if (getenv("REPLAY_LOG") != NULL)
-		log_setup(LOG_DEBUG, LOG_JSON);
+	fake_loop_quiet();
 	g->m = make_manifest();
 	if ((g->c = connector_new(g->m, "id-1", "it", NULL, o, &e)) == NULL)
 		fail_msg("%s", e.msg);
