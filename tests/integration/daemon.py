@@ -207,6 +207,20 @@ class Daemon:
             raise RuntimeError(rows[-1]["error"])
         return rows
 
+    def fails(self, sql):
+        """The error of a statement; one without a code if there is none."""
+        out = self.post("/v1/query", {"sql": sql, "format": "json"})[1]
+        e = out.get("error") if isinstance(out, dict) else None
+        return e or {"code": None, "message": str(out)[:300]}
+
+    def shown(self, sync):
+        return self.get("/v1/syncs/" + sync)[1]
+
+    def ended(self, sync, n):
+        """Wait for the sync's n-th run to have ended."""
+        return wait(lambda: self.shown(sync).get("runs", 0) >= n and
+                    self.shown(sync)["status"] != "running", 20)
+
     def wait_ok(self, name, seconds=15):
         return wait(lambda: self.show(name).get("status") == "connected",
                     seconds)
