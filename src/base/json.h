@@ -38,4 +38,9 @@ json_int_t json_int(const json_t * o, const char * key, json_int_t dflt);
 const char * json_nearest(const char * word, const char * const * candidates,
     size_t n);
 
+/** json_nearest_key(word, keys, n): The same, or else a key of which it is a part:
+ * url of api_url. */
+const char * json_nearest_key(const char * word, const char * const * keys,
+    size_t n);
+
 #endif

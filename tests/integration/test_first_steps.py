@@ -106,7 +106,13 @@ says("CREATE CONNECTOR x TYPE 'github' CONFIG {\"token\": \"a\"} OPTIONS "
      "\"sync_interval\": 5}",
      "options.timeout is not known (did you mean timeout_seconds?)",
      "options.cache_ttl must be a number from 0 to 31536000",
-     "options.rate_limit must be", "options.sync_interval must be a duration")
+     "options.rate_limit must be", "options.sync_interval must be a duration",
+     "the options are: batch_size, ca_file, ")
+says("CREATE CONNECTOR x TYPE 'github' CONFIG {\"url\": \"http://h\"}",
+     "config.url is not known (did you mean api_url?)", "the keys of config are: ")
+says("ALTER CONNECTOR github_org SET CONFIG {\"orgs\": \"x\", \"nope\": 1}",
+     "config.orgs is not known (did you mean org?); config.nope is not known",
+     "the keys of config are: ")
 run("CREATE CONNECTOR jira TYPE 'jira' CONFIG {\"base_url\": \"%s/jira\", "
     "\"api_token\": \"x\"}" % s.base)
 t.ok("{{config.email}} has no value: set it with ALTER CONNECTOR" in
