@@ -115,6 +115,30 @@ says("ALTER CONNECTOR github_org SET CONFIG {\"orgs\": \"x\", \"nope\": 1}",
      "the keys of config are: ")
 run("CREATE CONNECTOR jira TYPE 'jira' CONFIG {\"base_url\": \"%s/jira\", "
     "\"api_token\": \"x\"}" % s.base)
+
+def shown(name):
+    return [r["Status"] for r in run("SHOW CONNECTORS") if r["Name"] == name][0]
+
+
+# What it lacks is told by who asks, and by the connector's status.
+run("CREATE CONNECTOR lacks TYPE 'github' CONFIG {\"token\": \"$env:NO_SUCH_TOKEN\", "
+    "\"api_url\": \"%s/github\", \"org\": \"acme\"}" % s.base)
+for name, sql, what in (
+        ("jira", "SELECT key FROM jira.issues", "{{config.email}} has no value: set "
+         "it with ALTER CONNECTOR"),
+        ("lacks", "SELECT name FROM lacks.repos", "$env:NO_SUCH_TOKEN is not set")):
+    t.eq(shown(name), "pending", "nothing is known of " + name)
+    says(sql, what)
+    t.eq(shown(name), "error", "what %s lacks is in its status" % name)
+    says("EXPLAIN SELECT nope FROM " + sql.split()[-1], "no column nope")
+    t.eq(shown(name), "error", "which is no statement's fault")
+run("ALTER CONNECTOR lacks SET CONFIG {\"token\": \"$env:GH_TOKEN\"}")
+run("SELECT name FROM lacks.repos LIMIT 1")
+t.eq(shown("lacks"), "connected", "until it is given")
+run("ALTER CONNECTOR lacks SET CONFIG {\"token\": \"$env:NO_SUCH_TOKEN\"}")
+says("SELECT name FROM lacks.repos WHERE name = 'other' LIMIT 1", "is not set")
+t.eq(shown("lacks"), "error", "or taken away")
+run("DROP CONNECTOR lacks")
 t.ok("{{config.email}} has no value: set it with ALTER CONNECTOR" in
      run("TEST CONNECTOR jira")[0]["error_message"], "a key that was needed")
 run("CREATE CONNECTOR pd TYPE 'pagerduty' CONFIG {\"api_key\": \"pd1\", "
@@ -181,7 +205,7 @@ t.eq(list(run("BEGIN TRY SELECT * FROM jira.issues; CATCH config_error THEN "
               )[0]), ["class", "code", "message"], "error.* as columns")
 t.eq(run("BEGIN TRY SELECT * FROM jira.issues; CATCH config_error THEN "
          "SELECT upper(error.code) AS c, error.class AS k ORDER BY error.code, "
-         "error.class; END TRY; END"), [{"c": "TEMPLATE", "k": "config_error"}],
+         "error.class; END TRY; END"), [{"c": "CONFIG_MISSING", "k": "config_error"}],
      "and in expressions")
 
 # ---- a type that goes away ----
