@@ -236,8 +236,21 @@ def last_sync(name):
             if r["Name"] == name][0]
 
 
-says("DESCRIBE pd_kept", "there is no type or connector pd_kept",
-     "it is a target: SELECT * FROM pd_kept LIMIT 1 shows its columns")
+# ---- targets have columns, too ----
+rows = run("DESCRIBE pd_kept")
+t.eq([r["column"] for r in rows], list(run("SELECT * FROM pd_kept LIMIT 1")[0]),
+     "DESCRIBE of a target has the columns of a SELECT")
+t.eq({r["column"]: r["type"] for r in rows}["created_at"], "timestamp", "and types")
+for name in ("\"pd_kept\"", "moltler.pd_kept", "sqlite:pd_kept", "pd_*",
+             "pd_kept -- it\n"):
+    t.eq(run("DESCRIBE " + name), rows, "DESCRIBE " + name)
+t.eq(run("BEGIN SELECT 1; DESC pd_kept; END"), rows, "in a script")
+says("DESCRIBE pd_kpet", "line 1, column 10: there is no type, connector or target "
+     "pd_kpet (did you mean moltler.pd_kept?)")
+says("DESCRIBE\n nope-*",
+     "line 2, column 2: there is no type, connector or target nope-*")
+says("DESCRIBE a.b.c", "there is no type, connector or target a.b.c")
+says("DESCRIBE es:x", "line 1, column 10: ", "target es:x")
 t.ok(wait(lambda: last_sync("pd") != "never"),
      "a sync that nobody scheduled is known after a new start", last_sync("pd"))
 t.eq([r["value"] for r in run("SHOW CONNECTOR pd STATUS")
