@@ -115,6 +115,21 @@ json_nearest(const char * word, const char * const * candidates, size_t n)
 	return (best);
 }
 
+const char *
+json_nearest_key(const char * word, const char * const * keys, size_t n)
+{
+	const char * near = json_nearest(word, keys, n), * at;
+	size_t i, len = strlen(word);
+
+	for (i = 0; i < n && near == NULL && len >= 3; i++)
+		for (at = keys[i]; at != NULL && near == NULL;
+		    at = strchr(at, '_') == NULL ? NULL : strchr(at, '_') + 1)
+			if (strncmp(at, word, len) == 0 &&
+			    (at[len] == '\0' || at[len] == '_'))
+				near = keys[i];
+	return (near);
+}
+
 /* How many known keys "did you mean" looks at. */
 #define MAX_KEYS 64
 

@@ -47,4 +47,9 @@ json_t * json_opt_time(int64_t ms);
 const char * json_nearest(const char * word, const char * const * candidates,
     size_t n);
 
+/** json_nearest_key(word, keys, n): The same, or else a key of which it is a part:
+ * url of api_url. */
+const char * json_nearest_key(const char * word, const char * const * keys,
+    size_t n);
+
 #endif

@@ -222,6 +222,11 @@ simple: TEXT {
 		YYERROR_IF(($$ = named(p, AST_DESCRIBE, $1.first, $2.first)) ==
 		    NULL);
 	}
+    | DESCRIBE TARGET {
+		YYERROR_IF(($$ = parser_new_ast(p, AST_DESCRIBE, $1.first)) ==
+		    NULL || parser_words(p, $2, &$$->name) ||
+		    parser_words(p, $2, &$$->target));
+	}
     | DESCRIBE name DOT name {
 		YYERROR_IF(($$ = named(p, AST_DESCRIBE, $1.first, $2.first)) ==
 		    NULL || parser_word(p, $4.first, &$$->entity));

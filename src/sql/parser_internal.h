@@ -20,7 +20,8 @@ struct parser {
 	size_t blocks;        /* BEGIN and TRY open */
 	size_t statements;
 	int boundary;         /* a statement begins here */
-	int sync;             /* 1: within SYNC, 2: after its TO, 3: after that */
+	int sync;             /* 1: within SYNC, 2: after its TO, 3: after that;
+	                         4: after DESCRIBE */
 	size_t sync_at;       /* where its first word is */
 	int catching;         /* CATCH came, and not yet its THEN */
 	int uses_error;       /* error.x came since the statement began */
