@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/rfc3339.h"
+
 #define MAX_WORD 64
 
 /* Where jansson's text begins to cite what it read. */
@@ -189,4 +191,32 @@ json_int(const json_t * o, const char * key, json_int_t dflt)
 	const json_t * v = json_object_get(o, key);
 
 	return (json_is_integer(v) ? json_integer_value(v) : dflt);
+}
+
+int64_t
+json_time(const json_t * o, const char * key)
+{
+	const char * s = json_str(o, key);
+	int64_t ms;
+
+	if (s == NULL || rfc3339_parse(s, strlen(s), &ms, NULL))
+		return (0);
+	return (ms);
+}
+
+json_t *
+json_opt_string(const char * s)
+{
+	return (s == NULL ? json_null() : json_string(s));
+}
+
+json_t *
+json_opt_time(int64_t ms)
+{
+	char ts[RFC3339_LEN];
+
+	if (ms == 0)
+		return (json_null());
+	rfc3339_format(ms, ts);
+	return (json_string(ts));
 }

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -29,6 +30,14 @@ const char * json_str(const json_t * o, const char * key);
 
 /** json_int(o, key, dflt): The integer at ${key}, or ${dflt}. */
 json_int_t json_int(const json_t * o, const char * key, json_int_t dflt);
+
+/** json_time(o, key): The time at ${key}, as rfc3339_format() writes it, in ms; 0:
+ * there is none. */
+int64_t json_time(const json_t * o, const char * key);
+
+/** json_opt_string(s), json_opt_time(ms): It as a string; null for NULL, and for 0. */
+json_t * json_opt_string(const char * s);
+json_t * json_opt_time(int64_t ms);
 
 /**
  * json_nearest(word, candidates, n):
