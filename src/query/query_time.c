@@ -17,6 +17,8 @@
 #define MAX_DEPTH 64   /* deeper down texts stay texts */
 #define MAX_ALIASES 32
 #define MAX_PASSES 4   /* names of names of names */
+#define MAX_CITED 16
+#define MAX_SEARCHES 32
 #define NAMES_A_LOOK 64
 /* Nobody else writes the form feed: by it we know our words in a column's name. */
 #define MARK "\fCOLLATE "
@@ -29,14 +31,17 @@ struct frame {
 	size_t first;        /* FRAME_SELECT: of its result */
 	const char * order;  /* of the times that come out of it */
 	int in_list;         /* what stands here is a result of a SELECT */
+	int is_call;         /* FRAME_OTHER: of a function */
+	int typed;           /* FRAME_SELECT: a column comes out as it is */
+	size_t nins;         /* written before it */
 };
 
 struct times {
 	struct query * q;
 	struct frame f[MAX_DEPTH];
-	size_t depth;
+	size_t depth, deeper; /* deeper: open beyond MAX_DEPTH */
 	struct sql_insert * ins;
-	size_t nins, names;
+	size_t nins, names, searches;
 	/* What the statement calls its own times. */
 	struct {
 		char name[SQL_NAME_MAX];
@@ -56,19 +61,22 @@ compares(const struct token_list * ts, size_t i)
 	    token_is_one_of(ts, i + 1, compare))));
 }
 
-/* The collation by which ${name} is compared, if it is a time's; else NULL. */
+/* The collation by which ${name} is compared, if it is certain that it is a time's;
+ * else NULL.  ${*known}: some table has it. */
 static const char *
-column_order(struct times * t, const char * table, const char * name)
+column_order(struct times * t, const char * table, const char * name,
+    int * known)
 {
 	const struct query * q = t->q;
 	const struct query_attached * a;
-	const char * type, * order;
-	int named = 0;
+	const char * type, * order, * is = NULL;
+	int named = 0, other = 0;
 	size_t i;
 
-	for (i = 0; table == NULL && i < t->naliases; i++)
+	*known = 0;
+	for (i = 0; table == NULL && i < t->naliases && is == NULL; i++)
 		if (strcasecmp(t->alias[i].name, name) == 0)
-			return (t->alias[i].order);
+			is = t->alias[i].order;
 	/* A view tells nothing; what it is made of does. */
 	for (i = 0; table != NULL && i < q->tables_n; i++)
 		named |= strcasecmp(q->tables[i].table, table) == 0 &&
@@ -79,15 +87,64 @@ column_order(struct times * t, const char * table, const char * name)
 		a = &q->tables[i];
 		if ((named && strcasecmp(a->table, table) != 0) ||
 		    sqlite3_table_column_metadata(q->db, a->schema, a->table,
-		    name, &type, &order, NULL, NULL, NULL) != SQLITE_OK ||
-		    order == NULL)
+		    name, &type, &order, NULL, NULL, NULL) != SQLITE_OK)
+			continue;
+		*known = 1;
+		if (order == NULL || strcasecmp(order, "BINARY") == 0)
 			continue;
 		if (strcasecmp(order, QUERY_INSTANT) == 0)
-			return (QUERY_INSTANT);
-		if (strcasecmp(order, SAMPLE_TIME_ORDER) == 0)
-			return (SAMPLE_TIME_ORDER);
+			is = QUERY_INSTANT;
+		else if (strcasecmp(order, SAMPLE_TIME_ORDER) == 0)
+			is = SAMPLE_TIME_ORDER;
+		else
+			other = 1; /* which of both is meant is not told */
 	}
-	return (NULL);
+	return (other ? NULL : is);
+}
+
+/* Whether the name that ends at token ${i} is a column of a table. */
+static int
+is_column(struct times * t, size_t i)
+{
+	const struct token_list * ts = &t->q->list;
+	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
+	int known, qualified = i > 1 && token_is(ts, i - 1, ".");
+
+	if (i >= ts->n || (ts->t[i].kind != TOKEN_ID &&
+	    ts->t[i].kind != TOKEN_QUOTED) ||
+	    token_name(ts, i, name, sizeof(name)) ||
+	    (qualified && token_name(ts, i - 2, table, sizeof(table))))
+		return (0);
+	t->names++;
+	(void)column_order(t, qualified ? table : NULL, name, &known);
+	return (known);
+}
+
+/*
+ * Whether what stands from token ${begin} to before ${next} is compared with a
+ * column of a table.  That brings its own collation, which what is written in
+ * would override: then state = CASE ... END would heed the case of letters, and
+ * could not be asked for.
+ */
+static int
+beside_column(struct times * t, size_t begin, size_t next)
+{
+	const struct token_list * ts = &t->q->list;
+	size_t op = begin - 1;
+
+	if (begin > 2 && token_is(ts, op, "not") && token_is(ts, op - 1, "is"))
+		op--;
+	if (begin > 1 && compares(ts, op) && !token_is(ts, op, "in") &&
+	    is_column(t, op - 1 - (op > 1 && token_is(ts, op - 1, "not"))))
+		return (1);
+	if (!compares(ts, next) || token_is(ts, next, "in") ||
+	    (token_is(ts, next, "not") && token_is(ts, next + 1, "in")))
+		return (0);
+	next += token_is(ts, next, "not") || token_is(ts, next + 1, "not") ? 2 :
+	    1;
+	while (token_is(ts, next + 1, "."))
+		next += 2;
+	return (!token_is(ts, next + 1, "(") && is_column(t, next));
 }
 
 /* The parenthesis that closes the one at token ${i}; the end if there is none. */
@@ -102,29 +159,6 @@ closing(const struct token_list * ts, size_t i)
 			break;
 	}
 	return (i);
-}
-
-/* Whether a column is named by the text of the call at ${i}: "max(created)".  Then
- * that text must stay. */
-static int
-is_cited(const struct token_list * ts, size_t i)
-{
-	char name[SQL_NAME_MAX], call[SQL_NAME_MAX];
-	size_t k, end;
-
-	for (k = 0; k < ts->n; k++) {
-		if (ts->t[k].kind != TOKEN_QUOTED ||
-		    memchr(token_text(ts, k), '(', ts->t[k].len) == NULL ||
-		    token_name(ts, k, name, sizeof(name)) ||
-		    (end = closing(ts, i + 1)) == ts->n)
-			continue;
-		snprintf(call, sizeof(call), "%.*s",
-		    (int)(ts->t[end].off + 1 - ts->t[i].off),
-		    token_text(ts, i));
-		if (strcasestr(name, call) != NULL)
-			return (1);
-	}
-	return (0);
 }
 
 /* Behind token ${i}. */
@@ -155,10 +189,35 @@ add_alias(struct times * t, size_t i, const char * order)
 	t->naliases++;
 }
 
+/* Whether what is called by the name that stands at token ${i} is compared. */
+static int
+is_compared(struct times * t, size_t i)
+{
+	const struct token_list * ts = &t->q->list;
+	char name[SQL_NAME_MAX], have[SQL_NAME_MAX];
+	size_t k, from;
+
+	i += (size_t)token_is(ts, i, "as");
+	if (i >= ts->n || (ts->t[i].kind != TOKEN_ID &&
+	    ts->t[i].kind != TOKEN_QUOTED) || ++t->searches > MAX_SEARCHES ||
+	    token_name(ts, i, name, sizeof(name)))
+		return (0);
+	for (k = 1; k < ts->n; k++) {
+		from = k > 2 && token_is(ts, k - 1, ".") ? k - 3 : k - 1;
+		if ((compares(ts, k + 1) || compares(ts, from)) &&
+		    (ts->t[k].kind == TOKEN_ID ||
+		    ts->t[k].kind == TOKEN_QUOTED) &&
+		    token_name(ts, k, have, sizeof(have)) == 0 &&
+		    strcasecmp(have, name) == 0)
+			return (1);
+	}
+	return (0);
+}
+
 /* Whether the SELECT in parentheses that ends before token ${next} is a value, and
  * not a table or a list. */
 static int
-is_scalar(const struct times * t, const struct frame * f, size_t next)
+is_scalar(struct times * t, const struct frame * f, size_t next)
 {
 	static const char * const before[] = { "select", "distinct", ",", NULL };
 	static const char * const by[] = { "then", "else", "when", "and", "or",
@@ -169,9 +228,11 @@ is_scalar(const struct times * t, const struct frame * f, size_t next)
 
 	if (f->begin == 0 || token_is(ts, prev, "in"))
 		return (0);
-	/* In what goes out as it is the column's type stays. */
-	if (up->kind == FRAME_KEEPS || (up->in_list && t->depth > 1 &&
-	    token_is_one_of(ts, prev, before)))
+	if (up->kind == FRAME_KEEPS)
+		return (1);
+	/* What goes out as it is keeps the column's type. */
+	if (up->in_list && t->depth > 1 && token_is_one_of(ts, prev, before) &&
+	    (!f->typed || is_compared(t, next)))
 		return (1);
 	if (compares(ts, next))
 		return (token_is_one_of(ts, prev, by) ||
@@ -190,6 +251,7 @@ is_scalar(const struct times * t, const struct frame * f, size_t next)
 static void
 found(struct times * t, size_t from, size_t to, const char * order, int has)
 {
+	static const char * const whole[] = { "when", "else", "end", NULL };
 	const struct token_list * ts = &t->q->list;
 	struct frame * f = &t->f[t->depth - 1];
 	size_t next = to + 1;
@@ -198,6 +260,7 @@ found(struct times * t, size_t from, size_t to, const char * order, int has)
 	if ((f->kind == FRAME_KEEPS && (from == f->first ||
 	    token_is(ts, from - 1, ",")) && (token_is(ts, next, ",") ||
 	    token_is(ts, next, ")"))) || (f->kind == FRAME_CASE &&
+	    token_is_one_of(ts, next, whole) &&
 	    (token_is(ts, from - 1, "then") || token_is(ts, from - 1, "else")))) {
 		if (!has)
 			put(t, to, order);
@@ -214,8 +277,10 @@ found(struct times * t, size_t from, size_t to, const char * order, int has)
 			add_alias(t, next++, order);
 	}
 	if (f->kind == FRAME_SELECT && from == f->first &&
-	    (token_is(ts, next, "from") || token_is(ts, next, ")")))
+	    (token_is(ts, next, "from") || token_is(ts, next, ")"))) {
 		f->order = order;
+		f->typed = !has;
+	}
 }
 
 /* A column perhaps, at token ${i}. */
@@ -228,6 +293,7 @@ see_name(struct times * t, size_t i)
 	const struct frame * f = &t->f[t->depth - 1];
 	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
 	const char * order;
+	int known;
 	size_t from = i > 2 && token_is(ts, i - 1, ".") ? i - 2 : i;
 
 	if (from == 0 || !token_is_one_of(ts, from - 1, before) ||
@@ -237,8 +303,24 @@ see_name(struct times * t, size_t i)
 	    (from < i && token_name(ts, from, table, sizeof(table))))
 		return;
 	t->names++;
-	if ((order = column_order(t, from < i ? table : NULL, name)) != NULL)
+	if ((order = column_order(t, from < i ? table : NULL, name,
+	    &known)) != NULL)
 		found(t, from, i, order, 0);
+}
+
+/* Whether the parenthesis at token ${i} is a function's. */
+static int
+is_call(const struct token_list * ts, size_t i)
+{
+	static const char * const words[] = { "all", "and", "as", "between",
+	    "by", "distinct", "else", "except", "exists", "filter", "from",
+	    "having", "in", "intersect", "is", "join", "like", "not", "on",
+	    "or", "over", "select", "then", "union", "using", "values", "when",
+	    "where", NULL };
+
+	return (i > 0 && (ts->t[i - 1].kind == TOKEN_ID ||
+	    ts->t[i - 1].kind == TOKEN_QUOTED) &&
+	    !token_is_one_of(ts, i - 1, words));
 }
 
 static void
@@ -253,17 +335,38 @@ open_frame(struct times * t, size_t i)
 	memset(f, 0, sizeof(*f));
 	f->begin = i;
 	f->first = i + 1;
+	f->nins = t->nins;
 	if (token_is(ts, i, "case")) {
 		f->kind = FRAME_CASE;
-	} else if (i > 0 && token_is_one_of(ts, i - 1, keep) &&
-	    !is_cited(ts, i - 1)) {
+	} else if (i > 0 && token_is_one_of(ts, i - 1, keep)) {
 		f->kind = FRAME_KEEPS;
 		f->begin = i - 1;
 		f->first += (size_t)token_is(ts, i + 1, "distinct");
 	} else if (token_is(ts, i + 1, "select")) {
 		f->kind = FRAME_SELECT;
 		f->first += 1 + (size_t)token_is(ts, i + 2, "distinct");
+	} else if (is_call(ts, i)) {
+		f->is_call = 1;
+		f->begin = i - 1;
 	}
+}
+
+/* Whether the time ${f}, which ends before token ${next}, is nothing to compare: a
+ * part of a text, or what a function makes something else of. */
+static int
+is_lost(const struct times * t, const struct frame * f, size_t next)
+{
+	static const char * const ops[] = { "||", "+", "-", "*", "/", "%", "&",
+	    "|", "<<", ">>", "->", "->>", "like", "glob", "contains", NULL };
+	const struct token_list * ts = &t->q->list;
+	size_t prev = f->begin - 1;
+
+	if (token_is_one_of(ts, next, ops) || (f->begin > 0 &&
+	    token_is_one_of(ts, prev, ops)))
+		return (1);
+	return (t->f[t->depth - 1].is_call && (token_is(ts, prev, "(") ||
+	    token_is(ts, prev, ",")) && (token_is(ts, next, ",") ||
+	    token_is(ts, next, ")")));
 }
 
 /* What began is whole at token ${i}, but for FILTER (...) and OVER (...). */
@@ -273,16 +376,35 @@ close_frame(struct times * t, size_t i)
 	const struct token_list * ts = &t->q->list;
 	struct frame * f = &t->f[--t->depth];
 
-	if (f->order == NULL)
-		return;
 	if (f->kind == FRAME_SELECT) {
-		if (!is_scalar(t, f, i + 1))
+		if (f->order == NULL || !is_scalar(t, f, i + 1) ||
+		    beside_column(t, f->begin, i + 1))
 			return;
 		put(t, i, f->order);
 	}
+	if ((f->order == NULL && f->nins == t->nins) ||
+	    token_is(ts, f->first, "with"))
+		return;
 	while (token_is(ts, i + 1, "over") || token_is(ts, i + 1, "filter"))
 		i = token_is(ts, i + 2, "(") ? closing(ts, i + 2) : i + 2;
-	found(t, f->begin, i, f->order, 1);
+	if (f->kind != FRAME_SELECT && (beside_column(t, f->begin, i + 1) ||
+	    (f->order != NULL && is_lost(t, f, i + 1))))
+		t->nins = f->nins;
+	else if (f->order != NULL)
+		found(t, f->begin, i, f->order, 1);
+}
+
+/* Whether the word END at token ${i} ends something: it may be a column. */
+static int
+is_end(const struct token_list * ts, size_t i)
+{
+	static const char * const before[] = { "and", "between", "by", "case",
+	    "distinct", "else", "is", "like", "not", "or", "select", "then",
+	    "when", "where", NULL };
+
+	return (token_is(ts, i, "end") && i > 0 &&
+	    !token_is_one_of(ts, i - 1, before) &&
+	    (ts->t[i - 1].kind != TOKEN_OP || token_is(ts, i - 1, ")")));
 }
 
 static void
@@ -292,11 +414,15 @@ see(struct times * t, size_t i)
 	    "order", "limit", NULL };
 	const struct token_list * ts = &t->q->list;
 	struct frame * f = &t->f[t->depth - 1];
+	int opens = token_is(ts, i, "(") || token_is(ts, i, "case");
 
-	if (token_is(ts, i, "(") || token_is(ts, i, "case"))
+	if (t->deeper > 0 || (opens && t->depth == MAX_DEPTH))
+		t->deeper += (size_t)opens -
+		    (size_t)(token_is(ts, i, ")") || is_end(ts, i));
+	else if (opens)
 		open_frame(t, i);
-	else if (t->depth > 1 && token_is(ts, i, f->kind == FRAME_CASE ? "end" :
-	    ")"))
+	else if (t->depth > 1 && (f->kind == FRAME_CASE ? is_end(ts, i) :
+	    token_is(ts, i, ")")))
 		close_frame(t, i);
 	else if (token_is(ts, i, "select"))
 		f->in_list = 1;
@@ -314,14 +440,59 @@ look(struct times * t)
 
 	memset(&t->f[0], 0, sizeof(t->f[0]));
 	t->depth = 1;
-	t->nins = 0;
-	for (i = 0; i < t->q->list.n && t->depth < MAX_DEPTH; i++) {
+	t->nins = t->deeper = t->searches = 0;
+	for (i = 0; i < t->q->list.n; i++) {
 		see(t, i);
 		if (t->names >= NAMES_A_LOOK) {
 			t->names = 0;
 			if (query_breathe(t->q))
 				return (-1);
 		}
+	}
+	return (0);
+}
+
+/* Nothing is written into the text ${name}, wherever it stands, since a column is
+ * called by it. */
+static void
+leave(struct times * t, const char * name)
+{
+	const char * at = t->q->sql;
+	size_t len = strlen(name), begin, i = 0, n = 0;
+
+	while (len > 0 && (at = strcasestr(at, name)) != NULL) {
+		begin = (size_t)(at - t->q->sql);
+		for (; i < t->nins && t->ins[i].at <= begin; i++)
+			t->ins[n++] = t->ins[i];
+		while (i < t->nins && t->ins[i].at <= begin + len)
+			i++;
+		at += len;
+	}
+	for (; i < t->nins; i++)
+		t->ins[n++] = t->ins[i];
+	t->nins = n;
+}
+
+/* Without AS a column is called by the text it is made of: "max(created)".  What is
+ * cited so must stay.  -1: it must stop. */
+static int
+leave_cited(struct times * t)
+{
+	const struct token_list * ts = &t->q->list;
+	char name[1024];
+	size_t k, n = 0;
+
+	for (k = 0; k < ts->n && t->nins > 0; k++) {
+		if (ts->t[k].kind != TOKEN_QUOTED ||
+		    (memchr(token_text(ts, k), '(', ts->t[k].len) == NULL &&
+		    memchr(token_text(ts, k), ' ', ts->t[k].len) == NULL))
+			continue;
+		if (++n > MAX_CITED || token_name(ts, k, name, sizeof(name)))
+			t->nins = 0;
+		else
+			leave(t, name);
+		if (query_breathe(t->q))
+			return (-1);
 	}
 	return (0);
 }
@@ -346,6 +517,8 @@ query_times(struct query * q, struct err * e)
 		was = t->naliases;
 		rc = look(t);
 	}
+	if (rc == 0)
+		rc = leave_cited(t);
 	rc = rc ? query_stopped(q, e) : t->nins == 0 ? 0 :
 	    sql_rewrite_insert(&q->rw, t->ins, t->nins, e);
 	free(t->ins);
@@ -356,19 +529,24 @@ query_times(struct query * q, struct err * e)
 int
 query_times_name(const char * name, char ** own)
 {
-	char * at;
-	size_t n;
+	static const char * const marks[] = { MARK QUERY_INSTANT,
+	    MARK SAMPLE_TIME_ORDER };
+	char * to;
+	size_t k, n;
 
 	*own = NULL;
 	if (strstr(name, MARK) == NULL)
 		return (0);
-	if ((*own = strdup(name)) == NULL)
+	if ((*own = to = malloc(strlen(name) + 1)) == NULL)
 		return (-1);
-	while ((at = strstr(*own, MARK)) != NULL) {
-		n = strlen(MARK);
-		n += strncmp(at + n, QUERY_INSTANT, strlen(QUERY_INSTANT)) == 0 ?
-		    strlen(QUERY_INSTANT) : strlen(SAMPLE_TIME_ORDER);
-		memmove(at, at + n, strlen(at + n) + 1);
+	while (*name != '\0') {
+		for (k = n = 0; k < 2 && n == 0; k++)
+			if (strncmp(name, marks[k], strlen(marks[k])) == 0)
+				n = strlen(marks[k]);
+		name += n;
+		if (n == 0)
+			*to++ = *name++;
 	}
+	*to = '\0';
 	return (0);
 }
