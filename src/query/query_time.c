@@ -102,9 +102,10 @@ column_order(struct times * t, const char * table, const char * name,
 	return (other ? NULL : is);
 }
 
-/* Whether the name that ends at token ${i} is a column of a table. */
+/* Whether the name that ends at token ${i} is a column of a table, and, for
+ * ${plain}, of no time. */
 static int
-is_column(struct times * t, size_t i)
+is_column(struct times * t, size_t i, int plain)
 {
 	const struct token_list * ts = &t->q->list;
 	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
@@ -116,8 +117,8 @@ is_column(struct times * t, size_t i)
 	    (qualified && token_name(ts, i - 2, table, sizeof(table))))
 		return (0);
 	t->names++;
-	(void)column_order(t, qualified ? table : NULL, name, &known);
-	return (known);
+	return ((column_order(t, qualified ? table : NULL, name, &known) ==
+	    NULL || !plain) && known);
 }
 
 /*
@@ -127,7 +128,7 @@ is_column(struct times * t, size_t i)
  * could not be asked for.
  */
 static int
-beside_column(struct times * t, size_t begin, size_t next)
+beside_column(struct times * t, size_t begin, size_t next, int plain)
 {
 	const struct token_list * ts = &t->q->list;
 	size_t op = begin - 1;
@@ -135,7 +136,8 @@ beside_column(struct times * t, size_t begin, size_t next)
 	if (begin > 2 && token_is(ts, op, "not") && token_is(ts, op - 1, "is"))
 		op--;
 	if (begin > 1 && compares(ts, op) && !token_is(ts, op, "in") &&
-	    is_column(t, op - 1 - (op > 1 && token_is(ts, op - 1, "not"))))
+	    is_column(t, op - 1 - (op > 1 && token_is(ts, op - 1, "not")),
+	    plain))
 		return (1);
 	if (!compares(ts, next) || token_is(ts, next, "in") ||
 	    (token_is(ts, next, "not") && token_is(ts, next + 1, "in")))
@@ -144,7 +146,7 @@ beside_column(struct times * t, size_t begin, size_t next)
 	    1;
 	while (token_is(ts, next + 1, "."))
 		next += 2;
-	return (!token_is(ts, next + 1, "(") && is_column(t, next));
+	return (!token_is(ts, next + 1, "(") && is_column(t, next, plain));
 }
 
 /* The parenthesis that closes the one at token ${i}; the end if there is none. */
@@ -189,26 +191,36 @@ add_alias(struct times * t, size_t i, const char * order)
 	t->naliases++;
 }
 
-/* Whether what is called by the name that stands at token ${i} is compared. */
+/* Whether what is called by the name that stands at token ${i} is compared; with
+ * ${plain}: with a column of no time, by whose collation it must stay.  As told
+ * in ${many} where there is too much to look at. */
 static int
-is_compared(struct times * t, size_t i)
+is_compared(struct times * t, size_t i, int plain, int many)
 {
+	static const char * const joins[] = { "using", "natural", NULL };
 	const struct token_list * ts = &t->q->list;
 	char name[SQL_NAME_MAX], have[SQL_NAME_MAX];
 	size_t k, from;
 
 	i += (size_t)token_is(ts, i, "as");
 	if (i >= ts->n || (ts->t[i].kind != TOKEN_ID &&
-	    ts->t[i].kind != TOKEN_QUOTED) || ++t->searches > MAX_SEARCHES ||
-	    token_name(ts, i, name, sizeof(name)))
+	    ts->t[i].kind != TOKEN_QUOTED))
 		return (0);
+	if (++t->searches > MAX_SEARCHES ||
+	    token_name(ts, i, name, sizeof(name)))
+		return (many);
+	t->names += NAMES_A_LOOK; /* it takes long */
 	for (k = 1; k < ts->n; k++) {
+		if (plain && token_is_one_of(ts, k, joins) &&
+		    is_column(t, i, 1))
+			return (1);
 		from = k > 2 && token_is(ts, k - 1, ".") ? k - 3 : k - 1;
-		if ((compares(ts, k + 1) || compares(ts, from)) &&
-		    (ts->t[k].kind == TOKEN_ID ||
+		if ((ts->t[k].kind == TOKEN_ID ||
 		    ts->t[k].kind == TOKEN_QUOTED) &&
 		    token_name(ts, k, have, sizeof(have)) == 0 &&
-		    strcasecmp(have, name) == 0)
+		    strcasecmp(have, name) == 0 &&
+		    (compares(ts, k + 1) || compares(ts, from)) &&
+		    (!plain || beside_column(t, from + 1, k + 1, 1)))
 			return (1);
 	}
 	return (0);
@@ -232,7 +244,7 @@ is_scalar(struct times * t, const struct frame * f, size_t next)
 		return (1);
 	/* What goes out as it is keeps the column's type. */
 	if (up->in_list && t->depth > 1 && token_is_one_of(ts, prev, before) &&
-	    (!f->typed || is_compared(t, next)))
+	    (!f->typed || is_compared(t, next, 0, 0)))
 		return (1);
 	if (compares(ts, next))
 		return (token_is_one_of(ts, prev, by) ||
@@ -369,6 +381,24 @@ is_lost(const struct times * t, const struct frame * f, size_t next)
 	    token_is(ts, next, ")")));
 }
 
+/* Whether what was written into ${f}, which ends before token ${next}, would do
+ * more than have times compared. */
+static int
+stays(struct times * t, const struct frame * f, size_t next)
+{
+	const struct token_list * ts = &t->q->list;
+
+	if (beside_column(t, f->begin, next, 0))
+		return (1);
+	if (f->order != NULL && is_lost(t, f, next))
+		return (1);
+	if (f->order == NULL && token_is(ts, next + 2, "select") &&
+	    token_is(ts, next, "in"))
+		return (1);
+	return (t->f[t->depth - 1].in_list && t->depth > 1 &&
+	    is_compared(t, next, 1, 1));
+}
+
 /* What began is whole at token ${i}, but for FILTER (...) and OVER (...). */
 static void
 close_frame(struct times * t, size_t i)
@@ -378,7 +408,7 @@ close_frame(struct times * t, size_t i)
 
 	if (f->kind == FRAME_SELECT) {
 		if (f->order == NULL || !is_scalar(t, f, i + 1) ||
-		    beside_column(t, f->begin, i + 1))
+		    beside_column(t, f->begin, i + 1, 0))
 			return;
 		put(t, i, f->order);
 	}
@@ -387,8 +417,7 @@ close_frame(struct times * t, size_t i)
 		return;
 	while (token_is(ts, i + 1, "over") || token_is(ts, i + 1, "filter"))
 		i = token_is(ts, i + 2, "(") ? closing(ts, i + 2) : i + 2;
-	if (f->kind != FRAME_SELECT && (beside_column(t, f->begin, i + 1) ||
-	    (f->order != NULL && is_lost(t, f, i + 1))))
+	if (f->kind != FRAME_SELECT && stays(t, f, i + 1))
 		t->nins = f->nins;
 	else if (f->order != NULL)
 		found(t, f->begin, i, f->order, 1);

@@ -221,6 +221,21 @@ test_untouched(void ** state)
 		"SELECT c.id FROM svc.comments c WHERE c.repo IN (SELECT 'core' "
 		    "FROM svc.issues WHERE id = 5) AND coalesce(c.repo, '') = "
 		    "(SELECT 'core')",
+		"SELECT c.id FROM (SELECT CASE WHEN coalesce(created, '') > "
+		    "'2026' THEN 'core' END AS x FROM svc.issues LIMIT 1) j JOIN "
+		    "svc.comments c ON j.x = c.repo",
+		"SELECT c.id FROM (SELECT max(created, 'core') x FROM svc.issues "
+		    "LIMIT 1) j JOIN svc.comments c ON j.x = c.repo OR c.repo = "
+		    "'core'",
+		"SELECT c.id FROM (SELECT iif(min(created) > '2026', 'core', "
+		    "'') AS repo FROM svc.issues) j JOIN svc.comments c USING "
+		    "(repo)",
+		"SELECT c.id FROM (SELECT sum(coalesce(created, '') > '2026') "
+		    "AS x FROM svc.issues) j JOIN svc.comments c ON c.repo = "
+		    "'core' AND j.x = c.issue",
+		"SELECT count(*) FROM svc.issues WHERE iif(coalesce(created, '') "
+		    "> '2026', 'CLOSED', 'x') IN (SELECT state FROM svc.issues "
+		    "WHERE id < 9)",
 		/* Another's column is called as a time is. */
 		"SELECT (SELECT max(created) AS state FROM svc.issues), "
 		    "max(state), min(state) FROM svc.issues",
