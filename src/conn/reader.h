@@ -130,7 +130,8 @@ struct reader_told {
 	                         it is read from its beginning.  Always NULL where
 	                         it goes by values */
 	int is_end;           /* the part was read to its end, ... */
-	uint64_t lacks;       /* ... which came so many records too soon */
+	uint64_t lacks;       /* ... which came so many records too soon, or said so
+	                         often that something is not in it */
 };
 struct reader_cursors {
 	const char * (*token)(void * arg, uint64_t part, const json_t * in);

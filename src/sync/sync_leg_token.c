@@ -71,6 +71,9 @@ on_told(void * arg, const struct reader_told * t)
 		l->toks.failed = 1;
 		return;
 	}
+	if (row != NULL && t->is_end && (row = sync_tokens_short(&l->toks,
+	    t->part, row, t->lacks)) == NULL)
+		return;
 	sync_tokens_told(&l->toks, t->part, row, l->given);
 }
 
@@ -276,7 +279,7 @@ sync_leg_token_fill(struct sync_leg * l)
 	}
 	/* A run that ends before the others leaves it as it is. */
 	if (l->cu.fills && !is_cut(l))
-		sync_tokens_filled(&l->toks, l->given);
+		sync_tokens_filled(&l->toks, l->given, l->lacks_now);
 	if ((in = sync_tokens_next(&l->toks)) == NULL)
 		return (0);
 	return (sync_plan_fill(l, in) ? -1 : 1);
@@ -336,12 +339,14 @@ void
 sync_leg_token_end(struct sync_leg * l, int well)
 {
 	int64_t now = clock_wall_ms();
+	struct sync_tokens_how how = { .all = l->st.skipped == 0 };
 
 	if (sync_leg_passed(l) > 0)
 		return;
+	how.whole = how.all && l->st.short_of == 0;
+	how.lacks = l->toks_whole ? l->lacks_now : 0;
 	if (well)
-		sync_tokens_end(&l->toks, l->st.skipped == 0 &&
-		    l->st.short_of == 0, now);
+		sync_tokens_end(&l->toks, &how, now);
 	else
 		sync_tokens_acked(&l->toks, l->acked, now);
 	note(l, well);

@@ -118,6 +118,7 @@ take_stats(struct sync_leg * l, const struct read_stats * st)
 	const struct read_stats * was = &l->before;
 
 	l->st = *st;
+	l->lacks_now = st->short_of;
 	if (st->skipped > l->left && st->skipped - l->left > l->lacks)
 		l->lacks = st->skipped - l->left;
 	if (!l->cu.fills && l->win.count == 0)

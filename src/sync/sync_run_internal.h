@@ -86,6 +86,7 @@ struct sync_leg {
 	unsigned pages;        /* since then */
 	struct sync_parts parts;
 	struct read_stats before; /* of the statements before this one */
+	uint64_t lacks_now;    /* records that this one is short of */
 	uint64_t left;         /* parts that this one left out, as often as said; */
 	uint64_t lacks;        /* the most that one left out and no part stands for */
 	struct sync_window win;

@@ -78,7 +78,8 @@ struct rig {
 	int forbids_with, forbids_late; /* this status: 423 (a rule leaves it
 	                       out), 403 (if others do not say so) */
 	int forbids_whole;  /* but not where tokens are told, or what changed */
-	int lacks;          /* this box, less 1, says that it is not whole; 0: none */
+	int lacks;          /* this box, less 1, says that it is not whole; 0: none,
+	                       -1: lists of no box do */
 	size_t boxes_later; /* so many are told of when they are asked for again; */
 	int boxes_asked;    /* 0: always as many */
 	int64_t hides;      /* this item is counted, and not told; 0: none */

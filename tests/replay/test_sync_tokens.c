@@ -414,6 +414,80 @@ test_a_part_that_comes_short(void ** state)
 	rig_free(g);
 }
 
+/* What a list by token said to have and did not send is asked for once more: of one
+ * list, of parts, and of parts that are read whole. */
+static void
+test_a_token_of_a_list_that_comes_short(void ** state)
+{
+	static const char * const ents[] = { "token", "tokens" };
+	char table[20];
+	struct sync_def * d;
+	struct rig * g;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		snprintf(table, sizeof(table), "t-%s", ents[i]);
+		g = rig_new("{}");
+		d = rig_def(ents[i], INC);
+		fill(g, 4);
+		g->hides = 3;
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_PARTIAL);
+		assert_non_null(strstr(g->res.reason, "differs: 1 record"));
+		assert_int_equal(g->res.p.written, 3);
+		g->hides = 0;
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_COMPLETE);
+		assert_true(rig_same(g, table));
+		run(g, d, 0, i == 0 ? 1 : 1 + RIG_BOXES);
+		/* And where there was a token, that one is sent again. */
+		g->hides = 3;
+		rig_touch(g, 2);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_PARTIAL);
+		g->hides = 0;
+		run(g, d, 1, i == 0 ? 1 : 1 + RIG_BOXES);
+		assert_int_equal(g->begins, 0);
+		assert_true(rig_same(g, table));
+		/* One that never tells it holds nobody up for ever. */
+		g->hides = 3;
+		rig_touch(g, 2);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_PARTIAL);
+		rig_run(g, d, 0);
+		rig_is(g, SYNC_PARTIAL);
+		run(g, d, 0, i == 0 ? 1 : 1 + RIG_BOXES);
+		sync_def_unref(d);
+		rig_free(g);
+	}
+}
+
+/* The same where it says only that something is missing. */
+static void
+test_a_token_of_a_list_that_lacks(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("headed", INC);
+
+	(void)state;
+	fill(g, 3);
+	run(g, d, 3, 1);
+	g->lacks = -1;
+	g->hides = 2;
+	rig_touch(g, 1);
+	rig_run(g, d, 0);
+	rig_is(g, SYNC_PARTIAL);
+	assert_non_null(strstr(g->res.reason, "left out"));
+	g->lacks = 0;
+	g->hides = 0;
+	run(g, d, 1, 1);
+	assert_true(rig_same(g, "t-headed"));
+	run(g, d, 0, 1);
+	sync_def_unref(d);
+	rig_free(g);
+}
+
 /* Rows of one moment that come one after the other are neither lost nor doubled. */
 static void
 test_equal_values(void ** state)
@@ -678,6 +752,8 @@ main(void)
 		cmocka_unit_test(test_values_that_the_service_filters),
 		cmocka_unit_test(test_values_newest_first),
 		cmocka_unit_test(test_a_part_that_comes_short),
+		cmocka_unit_test(test_a_token_of_a_list_that_comes_short),
+		cmocka_unit_test(test_a_token_of_a_list_that_lacks),
 		cmocka_unit_test(test_equal_values),
 		cmocka_unit_test(test_rows_of_another_generation),
 		cmocka_unit_test(test_forgotten_again),
