@@ -121,6 +121,7 @@ const json_t * reader_mark(const struct reader * r);
  * NULL: from its beginning.
  * given: what is given next are rows of that part.  enough: no more of them are
  * needed.
+ * skip: the part need not be read.
  * told: all rows given so far up to this place of the part are used: the next run may
  * begin its part there.
  */
@@ -140,6 +141,7 @@ struct reader_cursors {
 	void (*given)(void * arg, uint64_t part);
 	int (*enough)(void * arg, uint64_t part);
 	void (*told)(void * arg, const struct reader_told * t);
+	int (*skip)(void * arg, uint64_t part); /* or NULL */
 	size_t column;
 	void * arg;
 };

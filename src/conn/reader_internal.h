@@ -332,13 +332,14 @@ char * reader_paginate_token(const struct reader_part * p,
 
 /*
  * reader_token.c; without tokens they do nothing.
- * begin: let a new part stand at its token.  after: the page of ${a} was taken: keep
+ * skips: whoever reads has all of it.  begin: let a new part stand at its token.  after: the page of ${a} was taken: keep
  * its token.  held: if it has no rows tell it; given: its rows are given.  lost: the
  * service has forgotten it; 0: there was none to forget.  tell: what was given is
  * used.  enough: of the part that is given no more are needed; waits: that may be so
  * once its rows are used.
  * bind: whether its next request is asked from its value (undone by plan_unbind()).
  */
+int reader_token_skips(const struct reader_part * p);
 int reader_token_begin(struct reader_part * p, struct err * e) MUST_CHECK;
 int reader_token_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e) MUST_CHECK;

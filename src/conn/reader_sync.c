@@ -412,6 +412,8 @@ reader_sync_part(struct reader_part * p, struct err * e)
 		return (err_nomem(e, "a partition"));
 	if (s->part != NULL)
 		s->part(s->part_arg, p->in_hash, p->in);
+	if (reader_token_skips(p))
+		return (0);
 	if (reader_token_begin(p, e))
 		return (-1);
 	if ((o = s->resume) == NULL)

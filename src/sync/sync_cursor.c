@@ -407,6 +407,7 @@ sync_cursor_put(const struct sync_cursor * cu, const struct sync_point * p,
 	json_object_del(rec, "gen");
 	json_object_del(rec, "tokens");
 	json_object_del(rec, "oldest");
+	json_object_del(rec, "resume");
 	if (cu->keeps_ahead)
 		rc |= json_object_set_new(rec, "ahead",
 		    json_integer(cu->seen.v));

@@ -89,6 +89,8 @@ fill_part(struct sync_leg * l, struct err * e)
 	const json_t * in;
 	int rc;
 
+	if (l->by_part && l->cu.fills && !sync_leg_token_cut(l))
+		sync_leg_fill_ended(l);
 	if (l->by_part && !l->cancelled) {
 		if ((rc = sync_leg_token_fill(l)) < 0)
 			return (err_nomem(e, "a statement"));
@@ -226,6 +228,8 @@ on_mark(void * arg, const json_t * token)
 	if (l->has_cursor || l->cancelled)
 		return;
 	if (l->by_part) {
+		if (l->cu.fills && !sync_leg_token_cut(l))
+			sync_leg_fill_mark(l, token);
 		if (is_step_due(l, now))
 			take_step(l);
 		if (l->step.set && l->acked >= l->step.rows)
@@ -357,6 +361,12 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	l->q = NULL;
 	if (l->probing == 0) {
 		take_stats(l, &st->api);
+		if (e != NULL && sync_leg_fill_lost(l, e)) {
+			l->before = l->st;
+			if (start_query(l, &why))
+				finish(l, &why);
+			return;
+		}
 		if (e == NULL && (rc = next_window(l, &why)) == 0)
 			rc = fill_part(l, &why);
 		if (e == NULL && rc != 0) {
@@ -420,10 +430,7 @@ start_query(struct sync_leg * l, struct err * e)
 		    "the run was cancelled"));
 	if (calls == 0)
 		return (err_set(e, ERR_PERMANENT, "max_api_calls", "%s.%s: the "
-		    "run has used its %lld API calls (max_api_calls); the next "
-		    "one goes on from there, or raise max_api_calls in OPTIONS",
-		    r->c->name, l->ent->name,
-		    (long long)r->c->opt.max_api_calls));
+		    "run has used its API calls", r->c->name, l->ent->name));
 	if (l->probing == 3) {
 		if (sync_plan_all(l))
 			return (err_nomem(e, "a statement"));
@@ -454,6 +461,8 @@ start_query(struct sync_leg * l, struct err * e)
 		sync_etag_begin(l);
 		l->sync.arg = l;
 		l->sync.resume = l->resumed ? l->resume : NULL;
+		if (l->by_part && l->cu.fills)
+			sync_leg_fill_begin(l);
 		l->opts.sync = &l->sync;
 	}
 	l->step_us = l->flush_us = clock_mono_us();

@@ -116,6 +116,16 @@ sync_tokens_row(const struct sync_tokens * t, uint64_t part)
 	    NULL ? t->old : t->now, name));
 }
 
+/* All of it is to be read, before what is told of it counts. */
+static void
+fill_up(struct sync_tokens * t, const char * name, const json_t * in)
+{
+	if (t->changes_only)
+		t->failed |= json_object_set_new(t->held, name,
+		    json_null()) != 0;
+	add_fresh(t, name, in);
+}
+
 /* Whether it says where to go on, and not only that it came short. */
 static int
 leads(const json_t * row)
@@ -141,12 +151,11 @@ sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 		t->failed |= json_object_set(t->begun, name, row) != 0;
 	if (t->uses && leads(row)) {
 		t->failed |= json_object_set(t->old, name, row) != 0;
+		if (t->changes_only && json_object_get(row, "fill") != NULL)
+			fill_up(t, name, in);
 		return (row);
 	}
-	if (t->changes_only)
-		t->failed |= json_object_set_new(t->held, name,
-		    json_null()) != 0;
-	add_fresh(t, name, in);
+	fill_up(t, name, in);
 	return (NULL);
 }
 
@@ -164,20 +173,20 @@ forget(struct sync_tokens * t, const char * name)
 			json_decref(t->wait[i].row);
 			t->wait[i].row = NULL;
 		}
-	json_object_del(t->begun, name);
+	t->lost += json_object_del(t->begun, name) == 0;
+	if (json_is_object(json_object_get(t->held, name)))
+		t->failed |= json_object_set_new(t->held, name,
+		    json_null()) != 0;
 	if (json_object_get(t->now, name) == NULL)
 		return;
 	json_object_del(t->now, name);
 	row_key(t, name, key);
 	change(t, key, json_null());
-	t->lost++;
 	/* Only from now on it is read whole; others were from the first. */
 	if (json_object_del(t->old, name))
 		return;
-	if (t->changes_only)
-		t->failed |= json_object_set_new(t->held, name,
-		    json_null()) != 0;
-	add_fresh(t, name, in);
+	if (json_object_get(t->held, name) == NULL)
+		fill_up(t, name, in);
 }
 
 /* Takes ${row}. */
@@ -215,6 +224,21 @@ add_wait(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
 	return (0);
 }
 
+/* Of a part that is still to be read whole: it is kept, with that.  Takes ${row}. */
+static void
+hold(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
+{
+	json_t * copy = json_copy(row);
+
+	t->failed |= json_object_set_new(t->held, name, row) != 0;
+	if (copy == NULL || json_object_set_new(copy, "fill", json_true())) {
+		json_decref(copy);
+		t->failed = 1;
+		return;
+	}
+	t->failed |= add_wait(t, name, copy, rows) != 0;
+}
+
 void
 sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
     uint64_t rows)
@@ -227,7 +251,7 @@ sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
 	else if (json_is_false(json_object_get(t->held, name)))
 		json_decref(row);
 	else if (json_object_get(t->held, name) != NULL)
-		t->failed |= json_object_set_new(t->held, name, row) != 0;
+		hold(t, name, row, rows);
 	else
 		t->failed |= add_wait(t, name, row, rows) != 0;
 }
@@ -318,19 +342,64 @@ sync_tokens_all(struct sync_tokens * t, uint64_t part)
 		    0;
 }
 
+int
+sync_tokens_has(const struct sync_tokens * t, uint64_t part)
+{
+	char name[PART_LEN];
+	const json_t * row;
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	row = json_object_get(t->old, name);
+	return (row != NULL && json_object_get(row, "fill") == NULL);
+}
+
+/* ${row} (taken) of a part that was read whole, but for so many records: these are
+ * asked for once more. */
+static json_t *
+refill(struct sync_tokens * t, const char * name, json_t * row, uint64_t lacks)
+{
+	const json_t * was = json_object_get(t->begun, name);
+
+	if (lacks == 0)
+		return (row);
+	t->failed |= json_object_set_new(row, "short_of",
+	    json_integer((json_int_t)lacks)) != 0;
+	if (json_object_get(was, "short_of") == NULL)
+		t->failed |= json_object_set_new(row, "fill", json_true()) != 0;
+	return (row);
+}
+
+static void
+filled(struct sync_tokens * t, const char * name, uint64_t rows, uint64_t lacks)
+{
+	json_t * row = json_object_get(t->held, name);
+
+	if (!json_is_object(row))
+		return;
+	t->failed |= add_wait(t, name, refill(t, name, json_incref(row),
+	    lacks), rows) != 0;
+	json_object_del(t->held, name);
+}
+
+void
+sync_tokens_part(struct sync_tokens * t, uint64_t part, uint64_t rows,
+    uint64_t lacks)
+{
+	char name[PART_LEN];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	filled(t, name, rows, lacks);
+}
+
 void
 sync_tokens_filled(struct sync_tokens * t, uint64_t rows, uint64_t lacks)
 {
 	const json_t * last = t->fresh_at > 0 ? json_array_get(t->fresh,
 	    t->fresh_at - 1) : NULL;
 	const char * name = json_string_value(json_array_get(last, 0));
-	json_t * row = name != NULL ? json_object_get(t->held, name) : NULL;
 
-	if (!json_is_object(row))
-		return;
-	if ((row = shorten(t, name, json_incref(row), lacks)) != NULL)
-		t->failed |= add_wait(t, name, row, rows) != 0;
-	json_object_del(t->held, name);
+	if (name != NULL)
+		filled(t, name, rows, lacks);
 }
 
 /* Whether they say the same, but for when. */
@@ -363,6 +432,7 @@ keep(struct sync_tokens * t, const char * name, json_t * row, int64_t now_ms)
 	    json_object_set(t->now, name, row);
 	row_key(t, name, key);
 	change(t, key, row);
+	t->kept++;
 }
 
 void
@@ -393,9 +463,9 @@ sync_tokens_end(struct sync_tokens * t, const struct sync_tokens_how * how,
 	sync_tokens_acked(t, UINT64_MAX, now_ms);
 	json_object_foreach(t->held, name, v)
 		if (json_is_object(v) && (in_one ||
-		    json_object_get(t->read, name) != NULL) &&
-		    (v = shorten(t, name, json_incref(v), how->lacks)) != NULL)
-			keep(t, name, v, now_ms);
+		    json_object_get(t->read, name) != NULL))
+			keep(t, name, refill(t, name, json_incref(v),
+			    how->lacks), now_ms);
 	json_object_clear(t->held);
 	if (!how->whole || json_object_size(t->seen) >= PARTS_MAX)
 		return;
@@ -418,7 +488,7 @@ sync_tokens_put(const struct sync_tokens * t, json_t * rec)
 	int rc;
 
 	json_object_foreach(t->now, name, row) {
-		if (!leads(row))
+		if (!leads(row) || json_object_get(row, "fill") != NULL)
 			continue;
 		at = json_integer_value(json_object_get(row, "at"));
 		oldest = at < oldest ? at : oldest;

@@ -12,7 +12,8 @@
  * row of the state a part.  Rules without any waiting.
  *
  * A row is {"g": which generation, "at": when it was told (ms)} and "t": the token, or
- * what sync_cursor_put() says; and "short_of": so many records it was short of; under "<entity>/<part in hex>"; those of another
+ * what sync_cursor_put() says; "fill": true where only what changed since is told by it,
+ * and all is still to be read; and "short_of": so many records it was short of; under "<entity>/<part in hex>"; those of another
  * generation than the record says are of something else that was asked, and go.
  */
 
@@ -36,6 +37,7 @@ struct sync_tokens {
 	size_t fresh_at;
 	size_t nfresh;          /* parts that began without a token, but for those */
 	int too_many;           /* left out; and there were more than fresh takes */
+	size_t kept;            /* rows that say something new */
 	size_t lost;            /* that the service had forgotten */
 	struct sync_token_wait * wait; /* told, and not yet acknowledged */
 	size_t nwait, wait_cap, wait_at;
@@ -79,6 +81,13 @@ const json_t * sync_tokens_next(struct sync_tokens * t);
 
 /** sync_tokens_all(t, part): The statement that reads all begins with it. */
 void sync_tokens_all(struct sync_tokens * t, uint64_t part);
+
+/** sync_tokens_has(t, part): Whether an earlier run read all of it.
+ * sync_tokens_part(t, part, rows, lacks): As _filled, of a part of the statement that
+ * reads all. */
+int sync_tokens_has(const struct sync_tokens * t, uint64_t part);
+void sync_tokens_part(struct sync_tokens * t, uint64_t part, uint64_t rows,
+    uint64_t lacks);
 
 /** sync_tokens_filled(t, rows, lacks): The part that _next gave last was read whole (as
  * _short), and that is good once ${rows} are acknowledged. */
