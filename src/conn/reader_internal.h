@@ -123,6 +123,7 @@ struct reader_part {
 	uint64_t lacked;           /* those that were counted */
 	struct reader_split * split; /* read in windows; or NULL */
 	int is_late;               /* after rows of it were given */
+	int has_read;              /* some windows of it were, others may be left out */
 	struct reader_seen seen;
 	/* reader_sync.c, for syncs */
 	json_t * etag;             /* of its first page, until that is taken */
