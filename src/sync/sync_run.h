@@ -113,7 +113,7 @@ const char * sync_verdict_name(enum sync_verdict v);
  * The cursor's record (state.h's cursor of the sync's id), an object:
  *   "bucket": the last one done (ms), "run": the fence it was done under,
  *   "<entity>": {"column", "value" (as rows show it), "ids": [hash64 in hex of the
- *     whole rows whose cursor value is that one; at most 1000, else none],
+ *     whole rows whose cursor value is that one; at most 1000, else none], "salt": what these are made under,
  *     "resume": what leads on after rows acknowledged in a run that did not end,
  *     or absent,
  *     by the service's tokens: "gen", "tokens": how many parts have one, "oldest":
