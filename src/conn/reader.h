@@ -108,7 +108,7 @@ int reader_sync(struct reader * r, int restart, const json_t * resume,
     struct err * e) MUST_CHECK;
 void reader_sync_parts(struct reader * r,
     void (*cb)(void * arg, uint64_t hash, const json_t * in),
-    void (*left)(void * arg, uint64_t hash), void * arg);
+    void (*left)(void * arg, uint64_t hash, const json_t * in), void * arg);
 void reader_sync_one(struct reader * r);
 const json_t * reader_mark(const struct reader * r);
 

@@ -149,7 +149,7 @@ struct reader_sync {
 	json_t * resume;           /* the mark to go on from, until it is reached */
 	uint64_t parts, chain;     /* that were made, and of their inputs */
 	void (*part)(void * arg, uint64_t hash, const json_t * in);
-	void (*left)(void * arg, uint64_t hash);
+	void (*left)(void * arg, uint64_t hash, const json_t * in);
 	void * part_arg;
 	int column;                /* by whose value to go on; -1 */
 	int is_ordered;            /* the list has its order */

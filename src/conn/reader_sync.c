@@ -266,7 +266,7 @@ reader_sync_given(struct reader_part * p)
 void
 reader_sync_parts(struct reader * r,
     void (*cb)(void * arg, uint64_t hash, const json_t * in),
-    void (*left)(void * arg, uint64_t hash), void * arg)
+    void (*left)(void * arg, uint64_t hash, const json_t * in), void * arg)
 {
 	r->sync->part = cb;
 	r->sync->left = left;
@@ -287,7 +287,7 @@ reader_sync_left(struct reader_part * p)
 	p->r->left += !p->is_left;
 	p->is_left = 1;
 	if (s != NULL && s->left != NULL)
-		s->left(s->part_arg, p->in_hash);
+		s->left(s->part_arg, p->in_hash, p->in);
 }
 
 int

@@ -186,6 +186,14 @@ sync_leg_judge(struct sync_leg * l)
 		    "again", (unsigned long long)passed,
 		    passed == 1 ? " was" : "s were",
 		    passed == 1 ? "it" : "them");
-	return (whole && !l->writer_failed && !l->failed &&
-	    l->st.skipped == 0 && l->st.short_of == 0 && st.rejected == 0);
+	if (!whole || l->writer_failed || l->failed || l->st.short_of > 0 ||
+	    st.rejected > 0)
+		return (0);
+	if (l->st.skipped == 0)
+		return (1);
+	if (r->d->deletes != SYNC_DELETES_IGNORE && !sync_leg_but(l))
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "nothing was deleted, "
+		    "as what is left of these parts cannot be told from what "
+		    "is gone of others");
+	return (sync_leg_but(l));
 }

@@ -71,11 +71,12 @@ on_part(void * arg, uint64_t hash, const json_t * in)
 }
 
 static void
-on_left(void * arg, uint64_t hash)
+on_left(void * arg, uint64_t hash, const json_t * in)
 {
 	struct sync_leg * l = arg;
 
 	l->left++;
+	sync_leg_but_left(l, hash, in);
 	if (l->by_part)
 		sync_tokens_left(&l->toks, hash);
 	else if (l->has_cursor)

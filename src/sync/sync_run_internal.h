@@ -88,6 +88,8 @@ struct sync_leg {
 	struct read_stats before; /* of the statements before this one */
 	int moved;             /* its cursor has, in this run */
 	uint64_t lacks_now;    /* records that this one is short of */
+	json_t * but;          /* those, as rows of them are known; or NULL */
+	int but_unknown;       /* rows of some are not */
 	uint64_t left;         /* parts that this one left out, as often as said; */
 	uint64_t lacks;        /* the most that one left out and no part stands for */
 	struct sync_window win;
@@ -289,6 +291,14 @@ void sync_leg_fill_mark(struct sync_leg * l, const json_t * token);
 void sync_leg_fill_acked(struct sync_leg * l);
 void sync_leg_fill_ended(struct sync_leg * l);
 int sync_leg_fill_lost(struct sync_leg * l, const struct err * e);
+
+/* sync_leg_but.c */
+
+/** sync_leg_but_left(l, hash, in): The part with these inputs was left out.
+ * sync_leg_but(l): Whether its rows, and those of the others that were, can be told
+ * from the rest for certain: then l->but says by what. */
+void sync_leg_but_left(struct sync_leg * l, uint64_t hash, const json_t * in);
+int sync_leg_but(const struct sync_leg * l);
 
 /* sync_leg_etag.c */
 

@@ -12,7 +12,8 @@
 #define BASE "http://svc.test"
 #define COLUMNS "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"}," \
     "\"updated\":{\"type\":\"timestamp\"%s},\"rev\":{\"type\":\"integer\"}}"
-#define PARTS "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"}," \
+#define PARTS PARTS_BY("[\"id\"]")
+#define PARTS_BY(key) "\"key\":" key ",\"columns\":{\"id\":{\"type\":\"integer\"}," \
     "\"updated\":{\"type\":\"timestamp\",\"not_null\":true},\"rev\":{" \
     "\"type\":\"integer\"},\"box\":{\"type\":\"text\",\"input\":true}}"
 #define SINCE "\"push\":{\"updated\":{\"op\":[\">=\",\">\"],\"query\":\"since\"," \
@@ -395,7 +396,9 @@ make_manifest(void)
 	    "{\"box\":\"{{in.box}}\"},\"records\":\"items\",\"partition\":{"
 	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}}," LACK PAGES ","
 	    SINCE "}]}");
-#define BOXED(name, cursor, list) buf_adds(&b, ",\"" name "\":{" PARTS cursor \
+#define BOXED(name, cursor, list) BOXED_BY("[\"id\"]", name, cursor, list)
+#define BOXED_BY(key, name, cursor, list) buf_adds(&b, ",\"" name "\":{" \
+	PARTS_BY(key) cursor \
 	",\"lists\":[{\"needs\":[\"box\"],\"query\":{\"box\":" \
 	"\"{{in.box}}\"},\"records\":\"items\"," list "},{\"name\":\"all\"," \
 	"\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," \
@@ -405,6 +408,8 @@ make_manifest(void)
 #define BY_TOKEN ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\"," \
 	"\"kind\":\"token\"}"
 	BOXED("own", PER("none"), "\"url\":\"/own\"," COUNTED "," SINCE);
+	BOXED_BY("[\"box\",\"id\"]", "keyed", CURSOR("none"),
+	    "\"url\":\"/parts\"," LACK PAGES "," SINCE);
 	BOXED("down", PER("desc"), "\"url\":\"/newest\"," PAGES);
 	add_entity(&b, "token", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
 	/* Its list by token goes before. */

@@ -29,7 +29,8 @@
  * page numbers; "newest": so too, but newest first where nothing is said; "desc":
  * newest first, by page numbers; "any": by id; "some": by id,
  * from a time on; "bare": by id, and without a cursor; "parts": like "some", but a
- * list for each box; "own": so too, with a cursor for each box; "down": the same,
+ * list for each box; "own": so too, with a cursor for each box; "keyed": like
+ * "parts", but the box is in the key; "down": like "own",
  * newest first and from no time on; "token": by the service's tokens; "tokens": a
  * token for each box, of changes alone; "headed": like "token", but a header leads
  * from page to page;
