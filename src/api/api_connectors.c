@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "base/json.h"
 
 /* /v1/connectors: what there is and what is done with it. */
 
@@ -66,7 +67,7 @@ list(const struct api_call * c)
 	json_array_foreach(items, i, item)
 		syncs_connector_show(c->a->o.stmt->syncs, item);
 	v = json_pack("{s:o, s:o}", "items", items, "next",
-	    next ? json_string(next) : json_null());
+	    json_opt_string(next));
 	api_reply_json(c->q, 200, v);
 }
 

@@ -58,9 +58,6 @@ void api_reply_json(struct httpd_req * q, int status, json_t * v);
 /** api_reply_err(q, e): Answer with the status that fits ${e}. */
 void api_reply_err(struct httpd_req * q, const struct err * e);
 
-/** api_err_status(e): That status. */
-int api_err_status(const struct err * e);
-
 /** api_body(q): The JSON body (owned by the caller), or NULL after having
  * answered: 415 or 400.  The request's own bytes are overwritten. */
 json_t * api_body(struct httpd_req * q);

@@ -37,8 +37,8 @@ static const struct {
 	{ "scrape", 409 },
 };
 
-int
-api_err_status(const struct err * e)
+static int
+status_of(const struct err * e)
 {
 	size_t i;
 
@@ -51,7 +51,7 @@ api_err_status(const struct err * e)
 void
 api_reply_err(struct httpd_req * q, const struct err * e)
 {
-	httpd_error(q, api_err_status(e), e->code, "%s", e->msg);
+	httpd_error(q, status_of(e), e->code, "%s", e->msg);
 }
 
 /* Asking for JSON outright also keeps other sites' forms out: a browser does

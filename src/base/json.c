@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/rfc3339.h"
+
 #define MAX_WORD 64
 
 /* Where jansson's text begins to cite what it read. */
@@ -113,6 +115,21 @@ json_nearest(const char * word, const char * const * candidates, size_t n)
 	return (best);
 }
 
+const char *
+json_nearest_key(const char * word, const char * const * keys, size_t n)
+{
+	const char * near = json_nearest(word, keys, n), * at;
+	size_t i, len = strlen(word);
+
+	for (i = 0; i < n && near == NULL && len >= 3; i++)
+		for (at = keys[i]; at != NULL && near == NULL;
+		    at = strchr(at, '_') == NULL ? NULL : strchr(at, '_') + 1)
+			if (strncmp(at, word, len) == 0 &&
+			    (at[len] == '\0' || at[len] == '_'))
+				near = keys[i];
+	return (near);
+}
+
 /* How many known keys "did you mean" looks at. */
 #define MAX_KEYS 64
 
@@ -170,4 +187,32 @@ json_int(const json_t * o, const char * key, json_int_t dflt)
 	const json_t * v = json_object_get(o, key);
 
 	return (json_is_integer(v) ? json_integer_value(v) : dflt);
+}
+
+int64_t
+json_time(const json_t * o, const char * key)
+{
+	const char * s = json_str(o, key);
+	int64_t ms;
+
+	if (s == NULL || rfc3339_parse(s, strlen(s), &ms, NULL))
+		return (0);
+	return (ms);
+}
+
+json_t *
+json_opt_string(const char * s)
+{
+	return (s == NULL ? json_null() : json_string(s));
+}
+
+json_t *
+json_opt_time(int64_t ms)
+{
+	char ts[RFC3339_LEN];
+
+	if (ms == 0)
+		return (json_null());
+	rfc3339_format(ms, ts);
+	return (json_string(ts));
 }

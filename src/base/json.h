@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -30,12 +31,25 @@ const char * json_str(const json_t * o, const char * key);
 /** json_int(o, key, dflt): The integer at ${key}, or ${dflt}. */
 json_int_t json_int(const json_t * o, const char * key, json_int_t dflt);
 
+/** json_time(o, key): The time at ${key}, as rfc3339_format() writes it, in ms; 0:
+ * there is none. */
+int64_t json_time(const json_t * o, const char * key);
+
+/** json_opt_string(s), json_opt_time(ms): It as a string; null for NULL, and for 0. */
+json_t * json_opt_string(const char * s);
+json_t * json_opt_time(int64_t ms);
+
 /**
  * json_nearest(word, candidates, n):
  * Return the candidate that is at most a third of its letters away from
  * ${word} (Damerau-Levenshtein), or NULL: for "did you mean".
  */
 const char * json_nearest(const char * word, const char * const * candidates,
+    size_t n);
+
+/** json_nearest_key(word, keys, n): The same, or else a key of which it is a part:
+ * url of api_url. */
+const char * json_nearest_key(const char * word, const char * const * keys,
     size_t n);
 
 #endif

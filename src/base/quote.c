@@ -154,6 +154,18 @@ quote_query_string(struct buf * out, const char * s, size_t n,
 	return (buf_add(out, s, n) ? err_nomem(e, "a request") : 0);
 }
 
+void
+quote_name(struct buf * out, const char * s)
+{
+	buf_addc(out, '"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"')
+			buf_addc(out, '"');
+		buf_addc(out, *s);
+	}
+	buf_addc(out, '"');
+}
+
 int
 quote_within(struct buf * out, const char * s, size_t n, const char * ends,
     const char * what, struct err * e)

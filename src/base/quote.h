@@ -44,6 +44,9 @@ int quote_query_string(struct buf * out, const char * s, size_t n,
 int quote_spl(struct buf * out, const char * s, size_t n, const char * what,
     struct err * e) MUST_CHECK;
 
+/** quote_name(out, s): A name in SQL: in double quotes, each within it twice. */
+void quote_name(struct buf * out, const char * s);
+
 /** quote_within(out, s, n, ends, what, e): A text as it is, for a place within
  * quotes: refused where it holds one of the characters ${ends}, which would end
  * them or escape their end. */

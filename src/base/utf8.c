@@ -54,3 +54,15 @@ utf8_check(const char * s, size_t n)
 	}
 	return (n);
 }
+
+size_t
+utf8_put(unsigned c, char out[4])
+{
+	static const unsigned first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;
+
+	for (i = n; i-- > 1; c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(first[n] | c);
+	return (n);
+}

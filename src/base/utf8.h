@@ -12,6 +12,13 @@
 size_t utf8_seq(const char * s, size_t n);
 
 /**
+ * utf8_put(c, out):
+ * Write the code point ${c}, which is not checked, to ${out} and return how many
+ * bytes it has.
+ */
+size_t utf8_put(unsigned c, char out[4]);
+
+/**
  * utf8_check(s, n):
  * Return the offset of the first byte that is not part of well-formed UTF-8,
  * or ${n} if all are.

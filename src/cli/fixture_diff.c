@@ -1,9 +1,10 @@
 #include "cli/fixture_diff.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/hex.h"
 
 #define PATH_MAX_BYTES 512
 #define MAX_PARAMS 256
@@ -100,13 +101,6 @@ fixture_diff_json(const char * what, const json_t * got, const json_t * want,
 	return (diff_at(path, strlen(path), got, want, why));
 }
 
-static int
-hex(char c)
-{
-	return (isdigit((unsigned char)c) ? c - '0' :
-	    tolower((unsigned char)c) - 'a' + 10);
-}
-
 /* "a=b" of ${n} bytes with its escapes undone; NULL: no memory. */
 static char *
 decoded(const char * s, size_t n)
@@ -116,9 +110,9 @@ decoded(const char * s, size_t n)
 
 	for (i = 0; out != NULL && i < n; i++) {
 		if (s[i] == '%' && i + 2 < n &&
-		    isxdigit((unsigned char)s[i + 1]) &&
-		    isxdigit((unsigned char)s[i + 2])) {
-			*o++ = (char)(hex(s[i + 1]) * 16 + hex(s[i + 2]));
+		    hex_digit(s[i + 1]) >= 0 && hex_digit(s[i + 2]) >= 0) {
+			*o++ = (char)(hex_digit(s[i + 1]) * 16 +
+			    hex_digit(s[i + 2]));
 			i += 2;
 		} else {
 			*o++ = s[i] == '+' ? ' ' : s[i];

@@ -45,7 +45,7 @@ check_headers(const struct http_req * req, const json_t * want,
 
 	json_object_foreach((json_t *)(uintptr_t)want, name, v) {
 		got = header_of(req, name);
-		have = got != NULL ? json_string(got) : json_null();
+		have = json_opt_string(got);
 		rc = fixture_diff_json(name, have, v, why);
 		json_decref(have);
 		if (rc)

@@ -3,6 +3,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hex.h"
+#include "base/utf8.h"
+
 /* Values nest at most this deep: the scan is recursive. */
 #define MAX_DEPTH 1000
 
@@ -14,18 +17,6 @@ skip_space(const char * p, const char * end)
 	while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
 		p++;
 	return (p);
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
 }
 
 /* After the backslash at ${p}: the end of the escape, or NULL. */
@@ -230,30 +221,6 @@ hex4(const char * p)
 	return (v);
 }
 
-static int
-add_cp(struct buf * out, uint32_t cp)
-{
-	char u[4];
-
-	if (cp < 0x80) {
-		return (buf_addc(out, (char)cp));
-	} else if (cp < 0x800) {
-		u[0] = (char)(0xc0 | cp >> 6);
-		u[1] = (char)(0x80 | (cp & 0x3f));
-		return (buf_add(out, u, 2));
-	} else if (cp < 0x10000) {
-		u[0] = (char)(0xe0 | cp >> 12);
-		u[1] = (char)(0x80 | (cp >> 6 & 0x3f));
-		u[2] = (char)(0x80 | (cp & 0x3f));
-		return (buf_add(out, u, 3));
-	}
-	u[0] = (char)(0xf0 | cp >> 18);
-	u[1] = (char)(0x80 | (cp >> 12 & 0x3f));
-	u[2] = (char)(0x80 | (cp >> 6 & 0x3f));
-	u[3] = (char)(0x80 | (cp & 0x3f));
-	return (buf_add(out, u, 4));
-}
-
 /* The escape at ${p}, already checked; return its end. */
 static const char *
 add_escape(struct buf * out, const char * p, const char * end)
@@ -261,6 +228,7 @@ add_escape(struct buf * out, const char * p, const char * end)
 	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
 	const char * at = strchr(from, p[1]);
 	uint32_t cp, low;
+	char u[4];
 
 	if (p[1] != 'u') {
 		buf_addc(out, at != NULL ? to[at - from] : p[1]);
@@ -275,7 +243,7 @@ add_escape(struct buf * out, const char * p, const char * end)
 	}
 	if (cp >= 0xd800 && cp < 0xe000)
 		cp = 0xfffd;
-	add_cp(out, cp);
+	buf_add(out, u, utf8_put(cp, u));
 	return (p);
 }
 

@@ -154,7 +154,8 @@ in_statement(struct prompt_look * k)
 	}
 	if (token_is(l, f, "DESCRIBE")) {
 		if (n == 1)
-			c->want = PROMPT_WANT_CONNECTORS | PROMPT_WANT_TYPES;
+			c->want = PROMPT_WANT_CONNECTORS | PROMPT_WANT_TYPES |
+			    PROMPT_WANT_TARGETS;
 	} else if (token_is(l, f, "EXEC") || token_is(l, f, "CONNECTOR_EXEC")) {
 		c->dot = 1;
 		if (n == 1)

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "cli/interrupt.h"
-#include "cli/prompt_target.h"
 
 #define FILE_TEXT_MAX ((size_t)64 << 20)
 
@@ -87,10 +86,6 @@ do_describe(struct prompt * p, const char * arg)
 
 	if (*arg == '\0') {
 		run_text(p, "SHOW CONNECTORS");
-		return;
-	}
-	if (prompt_target_is(p, arg)) {
-		prompt_target_describe(p, arg);
 		return;
 	}
 	buf_addf(&sql, "DESCRIBE %s", arg);
@@ -350,7 +345,7 @@ do_help(struct prompt * p, const char * arg)
 	    "  EXPLAIN SELECT ...                   what would be asked of it\n"
 	    "  SYNC CONNECTOR NAME.ENTITY TO TARGET keep it; SCHEDULE '...' again\n"
 	    "  SHOW CONNECTORS | SYNCS | TARGETS | TYPES | SECRETS | ACTIONS\n"
-	    "  DESCRIBE TYPE | NAME.ENTITY          what it holds\n"
+	    "  DESCRIBE TYPE | NAME.ENTITY | TARGET what it holds\n"
 	    "  CREATE CONNECTOR NAME TYPE 'TYPE' CONFIG {...}\n"
 	    "  TEST CONNECTOR NAME                  whether it answers\n"
 	    "  CONNECTOR_EXEC NAME.ENTITY.ACTION(NAME => VALUE, ...)");

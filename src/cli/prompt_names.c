@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "cli/answer.h"
 
 #define ASK_US 400000
@@ -211,19 +212,6 @@ prompt_names_type(struct prompt_names * n, const char * connector)
 	return (NULL);
 }
 
-/* A name as it is written in a statement. */
-static void
-add_quoted(struct buf * b, const char * s)
-{
-	buf_addc(b, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *s);
-	}
-	buf_addc(b, '"');
-}
-
 /* Keep column ${take} of the rows, where column ${where}, if there is one, is
  * ${is} (or, with '!' in front, is not). */
 static const json_t *
@@ -293,10 +281,10 @@ columns(struct prompt_names * n, const char * a, const char * b, int actions)
 
 	buf_adds(&sql, live ? "DESCRIBE " : "SELECT * FROM ");
 	if (*a != '\0') {
-		add_quoted(&sql, a);
+		quote_name(&sql, a);
 		buf_addc(&sql, '.');
 	}
-	add_quoted(&sql, b);
+	quote_name(&sql, b);
 	buf_adds(&sql, live ? "" : " LIMIT 0");
 	if (!sql.failed)
 		rows = rows_of(n, sql.p, !live);
@@ -334,7 +322,7 @@ prompt_names_get(struct prompt_names * n, enum prompt_names_kind kind,
 		return (columns(n, a, b, 1));
 	case PROMPT_NAMES_CONFIG:
 		buf_adds(&sql, "DESCRIBE ");
-		add_quoted(&sql, a);
+		quote_name(&sql, a);
 		if (!sql.failed)
 			rows = rows_of(n, sql.p, 0);
 		buf_free(&sql);

@@ -92,12 +92,6 @@ const struct manifest_toll * action_toll(const struct action * a);
 void action_judge_answer(struct action * a, const struct http_res * res);
 void action_judge_silence(struct action * a, const struct err * e);
 
-/** action_judge_again(a, ms): Try the step again in ${ms}; 0: there is no time.
- * action_judge_retries(a): How often.  action_judge_pause(a): After how long. */
-int action_judge_again(struct action * a, int64_t ms);
-unsigned action_judge_retries(const struct action * a);
-int64_t action_judge_pause(const struct action * a);
-
 /**
  * action_probe_start(a): Look whether it is there; 0: it cannot be.
  * action_probe_begin(a): Look from the first page.

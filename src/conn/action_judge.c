@@ -14,22 +14,23 @@
 #define BACKOFF_MS 500
 #define BACKOFF_MAX_MS 30000
 
-int
-action_judge_again(struct action * a, int64_t ms)
+/* Try the step again in ${ms}; 0: there is no time. */
+static int
+begin_again(struct action * a, int64_t ms)
 {
 	a->tries++;
 	return (action_begin_in(a, ms, ACTION_BACKOFF));
 }
 
-unsigned
-action_judge_retries(const struct action * a)
+static unsigned
+retries(const struct action * a)
 {
 	return (a->c->opt.retry_count >= 0 ? (unsigned)a->c->opt.retry_count :
 	    RETRIES);
 }
 
-int64_t
-action_judge_pause(const struct action * a)
+static int64_t
+pause_ms(const struct action * a)
 {
 	return (backoff_ms(a->tries, BACKOFF_MS, BACKOFF_MAX_MS,
 	    (uint32_t)(clock_mono_us() * 2654435761)));
@@ -130,9 +131,8 @@ action_judge_silence(struct action * a, const struct err * he)
 	}
 	/* Reading changes nothing: what failed has failed. */
 	a->judged = sent && reads;
-	if (e.cls == ERR_TRANSIENT && a->tries < action_judge_retries(a) &&
-	    (!sent || is_harmless(a)) && action_judge_again(a,
-	    action_judge_pause(a)))
+	if (e.cls == ERR_TRANSIENT && a->tries < retries(a) &&
+	    (!sent || is_harmless(a)) && begin_again(a, pause_ms(a)))
 		return;
 	if (is_look(a))
 		action_probe_failed(a, &e);
@@ -148,8 +148,7 @@ action_judge_silence(struct action * a, const struct err * he)
 static void
 refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 {
-	int64_t ms = e->retry_after_ms > 0 ? e->retry_after_ms :
-	    action_judge_pause(a);
+	int64_t ms = e->retry_after_ms > 0 ? e->retry_after_ms : pause_ms(a);
 	int open = a->step == STEP_ACT && status >= 500 && status != 501 &&
 	    status != 503 && strcmp(a->req->method, "GET") != 0;
 
@@ -171,9 +170,9 @@ refused(struct action * a, enum answer_kind kind, int status, struct err * e)
 		limits_block(a->env->limits, a->c, action_toll(a),
 		    e->retry_after_ms);
 	/* Who is told to come later was not served. */
-	if (a->tries < action_judge_retries(a) &&
+	if (a->tries < retries(a) &&
 	    (kind == ANSWER_RATE_LIMITED || (e->cls == ERR_TRANSIENT &&
-	    is_harmless(a))) && action_judge_again(a, ms))
+	    is_harmless(a))) && begin_again(a, ms))
 		return;
 	if (is_look(a)) {
 		action_probe_failed(a, e);

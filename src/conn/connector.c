@@ -49,11 +49,13 @@ fault(struct buf * b, const char * fmt, ...)
 	buf_addf(b, "%s%s", b->len > 0 ? "; " : "", s);
 }
 
-static void
+/* Whether there is one that is not. */
+static int
 check_known(const json_t * o, struct buf * b)
 {
 	const char * k, * near;
 	const json_t * v;
+	int unknown = 0;
 	size_t i;
 
 	json_object_foreach((json_t *)(uintptr_t)o, k, v) {
@@ -61,15 +63,23 @@ check_known(const json_t * o, struct buf * b)
 			continue;
 		if (i < NKNOWN)
 			continue;
-		/* timeout is no typo of timeout_seconds, but it is meant. */
-		near = json_nearest(k, options_known, NKNOWN);
-		for (i = 0; i < NKNOWN && near == NULL; i++)
-			if (strlen(k) > 3 && strncmp(options_known[i], k,
-			    strlen(k)) == 0)
-				near = options_known[i];
+		near = json_nearest_key(k, options_known, NKNOWN);
 		fault(b, "options.%.64s is not known%s%s%s", k, near ?
 		    " (did you mean " : "", near ? near : "", near ? "?)" : "");
+		unknown = 1;
 	}
+	return (unknown);
+}
+
+/* Behind all else, as the message may be cut. */
+static void
+tell_known(struct buf * b)
+{
+	size_t i;
+
+	for (i = 0; i < NKNOWN; i++)
+		buf_addf(b, "%s%s", i == 0 ? "; the options are: " : ", ",
+		    options_known[i]);
 }
 
 static void
@@ -149,13 +159,14 @@ static int
 check_options(const json_t * o, struct connector_options * opt, struct err * e)
 {
 	struct buf b = BUF_INIT(4096);
-	int rc = 0;
+	int rc = 0, unknown = check_known(o, &b);
 
-	check_known(o, &b);
 	check_numbers(o, &b);
 	check_tls(o, &b);
 	get_duration(o, "sync_interval", &opt->sync_interval_ms, &b);
 	get_duration(o, "retention", &opt->retention_ms, &b);
+	if (unknown)
+		tell_known(&b);
 	if (b.len > 0)
 		rc = BAD(e, "%s", b.p);
 	buf_free(&b);

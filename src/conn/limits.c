@@ -1,30 +1,10 @@
 #include "conn/limits.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/rfc3339.h"
 #include "conn/limits_internal.h"
-
-/* One budget after the other is waited for, those of the call's own first: what
- * has been taken of one stays taken. */
-#define STAGES (MANIFEST_BUCKETS + 1)
-
-struct limit_wait {
-	struct limits * l;
-	struct limit_scope * scopes[STAGES];
-	double owes[STAGES];   /* 0: taken */
-	unsigned wants, holds; /* a place of these, bits */
-	unsigned n, at;        /* the one it waits for */
-	struct limit_wait * next, ** prevp; /* in its queue */
-	int64_t begun_us;
-	int64_t until_us;  /* give up then; 0: never */
-	void (*cb)(void *, int64_t, const struct err *);
-	void * arg;
-	struct soon soon;  /* of one that was refused */
-	struct err e;
-};
 
 struct limits *
 limits_new(struct loop * L, const struct conn_shared * shared)
@@ -117,9 +97,8 @@ on_failed(void * arg)
 	cb(cbarg, waited, &e);
 }
 
-/* It would have to wait until ${us}, which is too long. */
-static void
-refuse(struct limit_wait * w, int64_t us)
+void
+limits_wait_refuse(struct limit_wait * w, int64_t us)
 {
 	const struct limit_scope * s = w->scopes[w->at];
 	int of_service = s->blocked_us > clock_mono_us();
@@ -140,9 +119,8 @@ refuse(struct limit_wait * w, int64_t us)
 	loop_soon(w->l->loop, &w->soon, on_failed, w);
 }
 
-/* No place became free in its time. */
-static void
-refuse_place(struct limit_wait * w)
+void
+limits_wait_refuse_place(struct limit_wait * w)
 {
 	const struct limit_scope * s = w->scopes[w->at];
 
@@ -165,68 +143,6 @@ turn_of(const struct limit_scope * s, double n, int64_t now)
 		return (from);
 	lack = s->owed + n - limits_scope_saved(s, from);
 	return (lack <= 1e-6 ? from : from + (int64_t)(lack / s->rate * 1e6));
-}
-
-static void
-refuse_late(struct limit_scope * s, int64_t us)
-{
-	struct limit_wait * w, * next;
-
-	for (w = s->head; w != NULL; w = next) {
-		next = w->next;
-		if (w->until_us != 0 && w->until_us < us)
-			refuse(w, us);
-	}
-}
-
-static void turn(void *);
-
-void
-limits_scope_turn(struct limit_scope * s)
-{
-	loop_soon(s->l->loop, &s->soon, turn, s);
-}
-
-/* Come again at ${us} (INT64_MAX: when somebody gives up); false if there is no
- * memory for it. */
-static int
-wait_until(struct limit_scope * s, int64_t us)
-{
-	int64_t now = clock_mono_us();
-
-	if (s->late_us != 0 && s->late_us < us)
-		us = s->late_us + 1;
-	if (us == INT64_MAX) {
-		if (s->timer != NULL)
-			loop_timer_stop(s->timer);
-		return (1);
-	}
-	if (s->timer == NULL && (s->timer = loop_timer_new(s->l->loop, turn,
-	    s)) == NULL)
-		return (0);
-	loop_timer_start_us(s->timer, us > now ? us - now : 0);
-	return (1);
-}
-
-/* Those whose time is over while they wait for a place are refused. */
-static void
-refuse_past(struct limit_scope * s)
-{
-	int64_t now = clock_mono_us();
-	struct limit_wait * w, * next;
-
-	if (s->late_us == 0 || s->late_us >= now)
-		return;
-	s->late_us = 0;
-	for (w = s->head; w != NULL; w = next) {
-		next = w->next;
-		if (w->until_us == 0)
-			continue;
-		if (w->until_us < now)
-			refuse_place(w);
-		else if (s->late_us == 0 || w->until_us < s->late_us)
-			s->late_us = w->until_us;
-	}
 }
 
 /* Where it queues up: behind the others, but who takes nothing before those who
@@ -265,7 +181,7 @@ join(struct limit_wait * w, unsigned i)
 	s->nneedy += (size_t)is_needy(w);
 	s->owed += w->owes[i];
 	if (w->until_us != 0 && w->until_us < us)
-		refuse(w, us);
+		limits_wait_refuse(w, us);
 	else if (first || s->head == w || s->timer == NULL ||
 	    !loop_timer_pending(s->timer))
 		limits_scope_turn(s);
@@ -286,8 +202,8 @@ next_of(const struct limit_wait * w)
 	return (-1);
 }
 
-static void
-grant(struct limit_scope * s)
+void
+limits_wait_grant(struct limit_scope * s)
 {
 	struct limit_wait * w = s->head;
 	int i;
@@ -301,139 +217,6 @@ grant(struct limit_scope * s)
 		join(w, (unsigned)i);
 	else
 		tell(w);
-}
-
-/* The head must wait so long for its tokens. */
-static void
-hold(struct limit_scope * s, int64_t wait_us)
-{
-	int64_t us = clock_mono_us() + wait_us;
-
-	if (s->head->until_us != 0 && s->head->until_us < us) {
-		refuse(s->head, us);
-		limits_scope_turn(s);
-		return;
-	}
-	refuse_past(s);
-	if (!wait_until(s, us)) {
-		/* Without a timer a token too early is the lesser evil. */
-		grant(s);
-	}
-}
-
-static double
-owed_by(const struct limit_wait * w)
-{
-	return (w->owes[w->at]);
-}
-
-/* ${n} were taken for whom was the head; another one may owe more. */
-static int
-is_paid(struct limit_scope * s, double n)
-{
-	struct limit_wait * w = s->head;
-
-	if (owed_by(w) <= n + 1e-6)
-		return (1);
-	w->owes[w->at] -= n;
-	s->owed -= n;
-	limits_scope_turn(s);
-	return (0);
-}
-
-static void
-on_shared(void * arg, int64_t wait_ms, const struct err * e)
-{
-	struct limit_ask * a = arg;
-	struct limit_scope * s = a->s;
-	double n = a->n;
-	int64_t us;
-
-	free(a);
-	if (s == NULL)
-		return;
-	s->ask = NULL;
-	if (s->head == NULL)
-		return;
-	/* The state is away: this process alone keeps to the rate. */
-	if (e != NULL)
-		n = owed_by(s->head);
-	us = e != NULL ? tokenbucket_take(&s->tb, n, clock_mono_us()) :
-	    wait_ms * 1000;
-	/* Who came before the one it was asked for has nothing to wait for. */
-	if (owed_by(s->head) <= 0)
-		us = 0;
-	if (us == 0 && !is_paid(s, n))
-		return;
-	/* For the next in the queue; before this one is told, who may be the
-	 * end of us. */
-	if (s->head->next != NULL || us != 0)
-		limits_scope_turn(s);
-	if (us == 0) {
-		grant(s);
-		return;
-	}
-	loop_soon_cancel(s->l->loop, &s->soon);
-	hold(s, us);
-}
-
-static int
-ask_shared(struct limit_scope * s)
-{
-	const struct conn_shared * sh = s->l->shared;
-
-	if (sh == NULL || !sh->is_shared || sh->limit_take == NULL ||
-	    (s->ask = malloc(sizeof(*s->ask))) == NULL)
-		return (0);
-	s->ask->s = s;
-	s->ask->n = owed_by(s->head);
-	sh->limit_take(sh->arg, s->shared_key, s->rate, s->burst, s->ask->n,
-	    on_shared, s->ask);
-	return (1);
-}
-
-/* Whether the head needs a place, and there is none. */
-static int
-is_full(const struct limit_scope * s)
-{
-	return (s->places > 0 && s->held >= s->places &&
-	    (s->head->wants & 1U << s->head->at) != 0);
-}
-
-/* Let through who may go. */
-static void
-turn(void * arg)
-{
-	struct limit_scope * s = arg;
-	int64_t now = clock_mono_us(), us;
-
-	if (s->head == NULL || s->ask != NULL)
-		return;
-	if (s->blocked_us > now) {
-		refuse_late(s, s->blocked_us);
-		refuse_past(s);
-		if (s->head != NULL)
-			(void)wait_until(s, s->blocked_us);
-		return;
-	}
-	if (is_full(s)) {
-		/* Who gives one back calls. */
-		refuse_past(s);
-		(void)wait_until(s, INT64_MAX);
-		return;
-	}
-	if (s->rate > 0 && owed_by(s->head) > 0) {
-		if (ask_shared(s))
-			return;
-		if ((us = tokenbucket_take(&s->tb, owed_by(s->head), now)) !=
-		    0) {
-			hold(s, us);
-			return;
-		}
-	}
-	if (s->head->next != NULL)
-		limits_scope_turn(s);
-	grant(s);
 }
 
 /* ${w} takes ${n} of ${b}, too. */

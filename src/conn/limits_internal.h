@@ -16,6 +16,25 @@ struct limit_ask {
 	double n;
 };
 
+/* One budget after the other is waited for, those of the call's own first: what
+ * has been taken of one stays taken. */
+#define LIMIT_STAGES (MANIFEST_BUCKETS + 1)
+
+struct limit_wait {
+	struct limits * l;
+	struct limit_scope * scopes[LIMIT_STAGES];
+	double owes[LIMIT_STAGES];   /* 0: taken */
+	unsigned wants, holds; /* a place of these, bits */
+	unsigned n, at;        /* the one it waits for */
+	struct limit_wait * next, ** prevp; /* in its queue */
+	int64_t begun_us;
+	int64_t until_us;  /* give up then; 0: never */
+	void (*cb)(void *, int64_t, const struct err *);
+	void * arg;
+	struct soon soon;  /* of one that was refused */
+	struct err e;
+};
+
 /* Who shares a budget. */
 struct limit_scope {
 	struct limits * l;
@@ -72,5 +91,12 @@ double limits_scope_saved(const struct limit_scope * s, int64_t us);
 
 /** limits_scope_turn(s): Let through who may go, from the loop. */
 void limits_scope_turn(struct limit_scope * s);
+
+/** limits_wait_refuse(w, us): It would have to wait until ${us}, which is too long.
+ * limits_wait_refuse_place(w): No place became free in its time.
+ * limits_wait_grant(s): The head of the queue has what it waited for here. */
+void limits_wait_refuse(struct limit_wait * w, int64_t us);
+void limits_wait_refuse_place(struct limit_wait * w);
+void limits_wait_grant(struct limit_scope * s);
 
 #endif

@@ -76,8 +76,9 @@ plan_choose_ignores(const struct manifest_list * list,
 	    plan_choose_use(list, ent, col) == USE_NOT);
 }
 
-int
-plan_choose_order(const struct manifest_list * list,
+/* Whether the service gives this very order (inputs and partitions aside). */
+static int
+gives_order(const struct manifest_list * list,
     const struct manifest_entity * ent, const struct plan_order * orders,
     size_t n)
 {
@@ -309,7 +310,7 @@ take(const struct connector * c, const struct manifest_entity * ent,
 			out->used |= UINT64_C(1) << i;
 	}
 	out->order_pushed = list->partition == NULL && !by_in &&
-	    plan_choose_order(list, ent, shape->orders, shape->norders);
+	    gives_order(list, ent, shape->orders, shape->norders);
 }
 
 /* How many inputs were told that ${list} does not ask for, and that no record

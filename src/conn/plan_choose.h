@@ -28,12 +28,6 @@ const struct manifest_push * plan_choose_rule(const struct manifest_list * list,
 int plan_choose_ignores(const struct manifest_list * list,
     const struct manifest_entity * ent, size_t col);
 
-/** plan_choose_order(list, ent, orders, n): Whether the service gives this very
- * order (inputs and partitions aside). */
-int plan_choose_order(const struct manifest_list * list,
-    const struct manifest_entity * ent, const struct plan_order * orders,
-    size_t n);
-
 /** plan_taken(p, n, rule, op): Whether an input or one of the first ${n}
  * predicates has what ${rule} wants for ${op}.  (plan_preds.c) */
 int plan_taken(const struct plan * p, size_t n,

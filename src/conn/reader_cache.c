@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "conn/reader_internal.h"
 #include "conn/result_cache.h"
 #include "secret/secret.h"
@@ -48,12 +49,13 @@ static void
 add_digest(struct buf * b, const char * s)
 {
 	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned n = 0, i;
+	char hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned n = 0;
 
 	if (!EVP_Digest(s, strlen(s), md, &n, EVP_sha256(), NULL))
 		b->failed = 1;
-	for (i = 0; i < n && i < 16; i++)
-		buf_addf(b, "%02x", md[i]);
+	hex_write(md, n < 16 ? n : 16, hex);
+	buf_adds(b, hex);
 }
 
 static int

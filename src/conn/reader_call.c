@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/backoff.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "conn/reader_internal.h"
 #include "secret/secret_scrub.h"
@@ -157,8 +156,8 @@ may_ask(const struct reader_call * c, struct err * e)
 	    cols, cols[0] ? ", " : ""));
 }
 
-void
-reader_call_send(struct reader_call * c)
+static void
+call_send(struct reader_call * c)
 {
 	struct reader * r = c->part->r;
 	struct err e;
@@ -189,7 +188,7 @@ on_permit(void * arg, int64_t waited_ms, const struct err * e)
 	if (e != NULL)
 		end(c, e);
 	else
-		reader_call_send(c);
+		call_send(c);
 }
 
 static void
@@ -204,7 +203,7 @@ permit(struct reader_call * c)
 		return;
 	}
 	if (r->env->limits == NULL) {
-		reader_call_send(c);
+		call_send(c);
 		return;
 	}
 	call_enter(c, CALL_PERMIT);

@@ -268,11 +268,37 @@ int reader_paginate_after(struct reader_part * p,
 void reader_paginate_end(struct reader_part * p);
 /** reader_paginate_full(p): Records a full page has; 0: nobody knows. */
 int64_t reader_paginate_full(const struct reader_part * p);
+/** reader_paginate_total(p, a): Records there are, as ${a} says; -1: it does not. */
+int64_t reader_paginate_total(const struct reader_part * p,
+    const struct reader_answer * a);
 /** reader_paginate_rewind(p): The next page is the first again. */
 void reader_paginate_rewind(struct reader_part * p);
 /** reader_paginate_hold(p, page): ${page} (taken; NULL: none) is the part's next;
  * sets p->state. */
 void reader_paginate_hold(struct reader_part * p, struct page * page);
+
+/*
+ * reader_link.c; what they return is allocated, NULL: there is none, or (set)
+ * ${*no_memory}.
+ * link: the URL of the link with that relation in ${h} (RFC 8288).  under: ${ref}
+ * (taken) behind the base that the manifest gives for it.  whole: ${ref} (taken) as
+ * seen from the page at ${base}.
+ */
+char * reader_link(const char * h, const char * rel, int * no_memory);
+char * reader_link_under(const struct reader_part * p, char * ref,
+    int * no_memory);
+char * reader_link_whole(const char * base, char * ref, int * no_memory);
+
+/*
+ * reader_caps.c.  split: whether there are more rows than the service shows, and
+ * windows of them are read instead.  check: fail ${p} for what the service or the
+ * manifest does not let us see; ${more}: a page follows.  total: count what ${a} says
+ * of how many there are.
+ */
+int reader_caps_split(struct reader_part * p, const struct reader_answer * a);
+void reader_caps_check(struct reader_part * p, const struct reader_answer * a,
+    int more);
+void reader_caps_total(struct reader_part * p, const struct reader_answer * a);
 
 /*
  * reader_split.c.  begin: the list of ${p}, of which one page has come, has more
@@ -307,10 +333,26 @@ void reader_sync_left(struct reader_part * p);
 int reader_sync_over(struct reader_part * p);
 /** reader_sync_lost(e): Make of ${e} that the mark leads nowhere; -1. */
 int reader_sync_lost(const struct reader * r, struct err * e);
-/** reader_sync_hash(h, v): ${h}, and this value. */
-uint64_t reader_sync_hash(uint64_t h, const struct value * v);
 void reader_sync_part_free(struct reader_part * p);
 void reader_sync_free(struct reader * r);
+
+/*
+ * reader_mark.c.  new: what leads on behind the page of ${p} that is given; NULL: no
+ * memory, or nothing does.
+ * rows: which rows they are: their keys, where these are known, else all of them.
+ * ask: what is asked, but for the bound that moves; -1: no memory.  in: of the inputs
+ * of ${p}; chain: of those of all parts up to it.  is: whether ${o} has ${h} there.
+ * hash: ${h}, and this value.
+ */
+#define READER_MARK_VERSION 1
+#define READER_MARK_KEY UINT64_C(0x6d61726b2d6b6579)
+json_t * reader_mark_new(const struct reader_part * p);
+uint64_t reader_mark_rows(const struct reader * r, const struct page * page);
+int reader_mark_ask(const struct reader * r, uint64_t * out) MUST_CHECK;
+uint64_t reader_mark_in(const struct reader_part * p, int * bad);
+uint64_t reader_mark_chain(const struct reader_part * p);
+int reader_mark_is(const json_t * o, const char * key, uint64_t h);
+uint64_t reader_mark_hash(uint64_t h, const struct value * v);
 
 /*
  * reader_restart.c.
@@ -357,7 +399,6 @@ void reader_token_free(struct reader_tokens * t); /* NULL is a no-op */
  * and reader_call_fail, never before it returns. */
 struct reader_call * reader_call_start(struct reader_part * p);
 void reader_call_cancel(struct reader_call * c);
-void reader_call_send(struct reader_call * c);
 /** reader_call_name(c, e): Say in ${e} where it happened. */
 void reader_call_name(const struct reader_call * c, struct err * e);
 /** reader_call_answered(c): The attempt is over: its permit is another's. */
@@ -376,9 +417,20 @@ void reader_call_again(struct reader_call * c);
 /** reader_call_kept(c): The question to the shared cache is answered. */
 void reader_call_kept(struct reader_call * c);
 
-/* reader_page.c: an answer, decoded and judged. */
+/* reader_page.c: an answer, sent for and decoded. */
 int reader_page_send(struct reader_call * c, struct err * e) MUST_CHECK;
 void reader_page_forget(struct reader_call * c);
+/** reader_page_decoded(c, res, is_kept): Its rows are the call's answer.
+ * reader_page_kept(c, e): Read what was kept: it is what the service would send.
+ * reader_page_body(c, res): A good answer's body, where a rule looks into it; owned by
+ * the caller, or NULL. */
+void reader_page_decoded(struct reader_call * c, const struct http_res * res,
+    int is_kept);
+int reader_page_kept(struct reader_call * c, struct err * e) MUST_CHECK;
+json_t * reader_page_body(const struct reader_call * c,
+    const struct http_res * res);
+/** reader_judge(c, res): What an answer that came whole means.  (reader_judge.c) */
+void reader_judge(struct reader_call * c, const struct http_res * res);
 void reader_page_cleanup(void);
 /** reader_page_plan(p, e): The entity's compiled paths; a reference. */
 struct decode_plan * reader_page_plan(const struct plan * p, struct err * e)

@@ -1,8 +1,8 @@
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "conn/reader_internal.h"
 
 /*
@@ -24,15 +24,14 @@ reader_kept_key(const struct reader_call * c, char out[80])
 	const struct connector * con = c->part->r->plan->c;
 	struct buf b = BUF_INIT((size_t)1 << 20);
 	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned n = 0, i;
+	unsigned n = 0;
 	int rc = -1;
 
 	buf_addf(&b, "%s\n%s\n", con->id, con->config);
 	request_key(c->req, &b);
 	if (!b.failed && EVP_Digest(b.p, b.len, md, &n, EVP_sha256(), NULL)) {
 		memcpy(out, "page:", 5);
-		for (i = 0; i < n; i++)
-			snprintf(out + 5 + 2 * i, 3, "%02x", md[i]);
+		hex_write(md, n, out + 5);
 		rc = 0;
 	}
 	buf_free(&b);

@@ -6,16 +6,12 @@
 #include "base/hash64.h"
 #include "conn/reader_internal.h"
 #include "conn/request.h"
-#include "manifest/template.h"
 
 /*
  * Where a list goes after a page.  Every end is one that the service tells; what
  * it does not tell (a cap, a page that comes again) is an error, so that a
  * part is never taken for the whole.
  */
-
-#define DEFAULT_MAX_PAGES 100000
-#define MAX_URL 65536
 
 void
 reader_paginate_begin(struct reader_part * p)
@@ -171,147 +167,19 @@ count_of(const json_t * v)
 	return (json_is_real(v) && d >= 0 && d < 9e18 ? (int64_t)d : -1);
 }
 
-/* Whether ${word} is one of those in the ${n} bytes at ${s}. */
-static int
-has_word(const char * s, size_t n, const char * word)
-{
-	const char * end = s + n, * from;
-	size_t len = strlen(word);
-
-	while (s < end) {
-		from = s;
-		while (s < end && *s != ' ' && *s != '\t')
-			s++;
-		if ((size_t)(s - from) == len &&
-		    strncasecmp(from, word, len) == 0)
-			return (1);
-		s++;
-	}
-	return (0);
-}
-
-/* Whether the parameters of one link, up to ${end}, say rel. */
-static int
-has_rel(const char * p, const char * end, const char * rel)
-{
-	const char * name, * value;
-	size_t len;
-
-	while (p < end) {
-		while (p < end && strchr("; \t", *p) != NULL)
-			p++;
-		for (name = p; p < end && strchr("=; \t", *p) == NULL; p++)
-			continue;
-		len = (size_t)(p - name);
-		while (p < end && (*p == ' ' || *p == '\t'))
-			p++;
-		if (p >= end || *p != '=')
-			continue;
-		for (p++; p < end && (*p == ' ' || *p == '\t'); p++)
-			continue;
-		if (p < end && *p == '"') {
-			for (value = ++p; p < end && *p != '"'; p++)
-				continue;
-		} else {
-			for (value = p; p < end && strchr("; \t", *p) == NULL;
-			    p++)
-				continue;
-		}
-		if (len == 3 && strncasecmp(name, "rel", 3) == 0)
-			return (has_word(value, (size_t)(p - value), rel));
-		if (p < end)
-			p++;
-	}
-	return (0);
-}
-
-/* The URL of the link with that relation (RFC 8288); NULL: none. */
-static char *
-link_to(const char * h, const char * rel, struct next * n)
-{
-	const char * url, * end, * p;
-	char * s;
-	int quoted;
-
-	for (p = h; p != NULL && (url = strchr(p, '<')) != NULL &&
-	    (end = strchr(url, '>')) != NULL; p = *p ? p + 1 : NULL) {
-		quoted = 0;
-		for (p = end + 1; *p != '\0' && (quoted || *p != ','); p++)
-			if (*p == '"')
-				quoted = !quoted;
-		if (!has_rel(end + 1, p, rel))
-			continue;
-		s = strndup(url + 1, (size_t)(end - url - 1));
-		n->no_memory |= s == NULL;
-		return (s);
-	}
-	return (NULL);
-}
-
-/* ${ref} (taken) behind the base that the manifest gives for it. */
-static char *
-under_base(const struct reader_part * p, char * ref, struct next * next)
-{
-	const char * base = p->r->plan->list->paginate.base;
-	struct connector * c = p->r->plan->c;
-	struct template_env env = { .config = connector_config_parsed(c),
-	    .schema = c->m->config };
-	struct buf b = BUF_INIT(MAX_URL);
-	struct err e;
-
-	if (base == NULL || ref == NULL || ref[0] != '/' || ref[1] == '/')
-		return (ref);
-	/* Without it the next page is refused there, but never left out. */
-	if (template_expand(base, &env, QUOTE_URL, &b, &e) != 0) {
-		buf_free(&b);
-		return (ref);
-	}
-	while (b.len > 0 && b.p[b.len - 1] == '/')
-		b.len--;
-	next->no_memory |= buf_adds(&b, ref) != 0;
-	free(ref);
-	return (b.p);
-}
-
-/* ${ref} (taken) as seen from the page at ${base}. */
-static char *
-whole_url(const char * base, char * ref, struct next * next)
-{
-	const char * host, * cut, * slash = "";
-	char * s = NULL;
-	size_t n;
-
-	if (ref == NULL || strstr(ref, "://") != NULL ||
-	    (host = strstr(base, "://")) == NULL)
-		return (ref);
-	host += 3;
-	n = (size_t)(host - base);
-	if (ref[0] == '/' && ref[1] == '/') {
-		n -= 2; /* keep the scheme */
-	} else {
-		n += strcspn(host, ref[0] == '/' ? "/?#" : "?#");
-		if (ref[0] != '/' && ref[0] != '?') {
-			for (cut = base + n; cut > host && *cut != '/'; cut--)
-				continue;
-			if (cut > host)
-				n = (size_t)(cut - base) + 1;
-			else
-				slash = "/";
-		}
-	}
-	if (asprintf(&s, "%.*s%s%s", (int)n, base, slash, ref) < 0)
-		s = NULL;
-	next->no_memory |= s == NULL;
-	free(ref);
-	return (s);
-}
-
 static const json_t *
 field(const struct reader_part * p, const struct reader_answer * a,
     enum body_field f)
 {
 	return (a->body != NULL && p->r->plan->list->paginate.field[f] != NULL ?
 	    a->body->field[f] : NULL);
+}
+
+int64_t
+reader_paginate_total(const struct reader_part * p,
+    const struct reader_answer * a)
+{
+	return (count_of(field(p, a, BODY_TOTAL)));
 }
 
 /* Whether the service says that there is more; sets what leads there. */
@@ -328,7 +196,7 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 		return (0);
 	if (is_true(field(p, a, BODY_LAST)))
 		return (0);
-	total = count_of(field(p, a, BODY_TOTAL));
+	total = reader_paginate_total(p, a);
 	/* What it tells only where it is asked to, it tells once. */
 	if (pg->kind == PAGE_OFFSET && p->r->plan->list->split_query != NULL) {
 		if (total >= 0 && p->number == 1)
@@ -345,8 +213,9 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	case PAGE_NONE:
 		break;
 	case PAGE_LINK:
-		next->url = a->link ? whole_url(a->url, link_to(a->link,
-		    pg->rel ? pg->rel : "next", next), next) : NULL;
+		next->url = a->link ? reader_link_whole(a->url,
+		    reader_link(a->link, pg->rel ? pg->rel : "next",
+		    &next->no_memory), &next->no_memory) : NULL;
 		return (next->url != NULL);
 	case PAGE_CURSOR:
 		if (pg->cursor_header == NULL) {
@@ -368,8 +237,9 @@ has_more(struct reader_part * p, const struct reader_answer * a,
 	case PAGE_NUMBER:
 		return (raw > 0);
 	case PAGE_NEXT_URL:
-		next->url = whole_url(a->url, under_base(p, text_of(field(p, a,
-		    BODY_NEXT_URL), next), next), next);
+		next->url = reader_link_whole(a->url, reader_link_under(p,
+		    text_of(field(p, a, BODY_NEXT_URL), next),
+		    &next->no_memory), &next->no_memory);
 		return (next->url != NULL);
 	}
 	return (0);
@@ -384,7 +254,8 @@ reader_paginate_token(const struct reader_part * p,
 
 	if (s != NULL &&
 	    p->r->plan->list->paginate.kind == PAGE_NEXT_URL) {
-		s = whole_url(a->url, under_base(p, s, &next), &next);
+		s = reader_link_whole(a->url, reader_link_under(p, s,
+		    &next.no_memory), &next.no_memory);
 		if (s != NULL && p->call != NULL && p->call->req != NULL)
 			request_hide(p->call->req, s);
 	}
@@ -396,94 +267,6 @@ static int
 is_same(const char * a, const char * b)
 {
 	return (a == NULL || b == NULL ? a == b : strcmp(a, b) == 0);
-}
-
-/* Whether what the list used stops at max_rows. */
-static int
-is_capped(const struct plan * p)
-{
-	size_t i;
-
-	if (p->list->max_rows <= 0)
-		return (0);
-	for (i = 0; i < p->npreds; i++)
-		if (p->preds[i].push != NULL && p->preds[i].push->caps)
-			return (1);
-	for (i = 0; i < p->list->npushes; i++)
-		if (p->list->pushes[i].caps)
-			return (0);
-	return (1);
-}
-
-static void
-fail_after(struct reader_part * p, const char * code, const char * what,
-    int64_t n)
-{
-	char cols[300];
-
-	p->has_failed = 1;
-	reader_filters(p->r, cols, sizeof(cols));
-	err_set(&p->e, ERR_PERMANENT, code, "%s.%s: %s %lld; narrow it%s%s, or "
-	    "set a LIMIT", p->r->plan->c->name, p->r->plan->ent->name, what,
-	    (long long)n, cols[0] ? " by " : "", cols);
-}
-
-/* Whether the only page is full where no more were wanted than it has. */
-static int
-is_full(const struct reader_part * p, const struct reader_answer * a)
-{
-	const struct plan * plan = p->r->plan;
-	int64_t raw = (int64_t)a->page->raw;
-
-	if (!plan->list->paginate.short_page_ends || raw < reader_paginate_full(p))
-		return (0);
-	return (!plan->exact || plan->limit < 0 || raw < plan->limit);
-}
-
-/* Whether there are more rows than the service shows, and windows of them are
- * read instead. */
-static int
-splits(struct reader_part * p, const struct reader_answer * a)
-{
-	const struct manifest_list * list = p->r->plan->list;
-	int64_t total = count_of(field(p, a, BODY_TOTAL));
-	int64_t cap = is_capped(p->r->plan) ? list->max_rows :
-	    list->paginate.offset_cap;
-
-	if (list->paginate.kind == PAGE_NONE)
-		return (is_full(p, a) && reader_split_begin(p, reader_paginate_full(p)));
-	return (p->number == 1 && cap > 0 && total > cap &&
-	    reader_split_begin(p, cap));
-}
-
-/* What the service or the manifest does not let us see. */
-static void
-check_caps(struct reader_part * p, const struct reader_answer * a, int more)
-{
-	const struct manifest_list * list = p->r->plan->list;
-	const struct manifest_paginate * pg = &list->paginate;
-	int64_t total = count_of(field(p, a, BODY_TOTAL)), next;
-
-	if (is_capped(p->r->plan) && p->offset >= list->max_rows &&
-	    (total < 0 || total > p->offset)) {
-		fail_after(p, "max_rows", "the service stops without a word "
-		    "at rows", list->max_rows);
-		return;
-	}
-	if (pg->kind == PAGE_NONE && is_full(p, a))
-		fail_after(p, "page_cap", "there are more rows than one answer "
-		    "may have, which is", reader_paginate_full(p));
-	if (!more)
-		return;
-	next = pg->kind == PAGE_OFFSET && pg->size_param != NULL ?
-	    p->offset + 1 : p->offset + reader_paginate_full(p);
-	if (pg->offset_cap > 0 && next > pg->offset_cap)
-		fail_after(p, "page_cap", "the service pages no further than "
-		    "offset", pg->offset_cap);
-	else if (p->number >= (pg->max_pages ? pg->max_pages :
-	    DEFAULT_MAX_PAGES))
-		fail_after(p, "max_pages", "more pages than max_pages, which "
-		    "is", p->number);
 }
 
 /*
@@ -507,23 +290,6 @@ goes_round(struct reader_part * p, const struct next * next, uint64_t hash)
 		p->place_at = p->number;
 	}
 	return (0);
-}
-
-/* What the service says of how many there are. */
-static void
-tell_total(struct reader_part * p, const struct reader_answer * a)
-{
-	struct read_stats * st = &p->r->ctx->st;
-	int64_t total = count_of(field(p, a, BODY_TOTAL));
-
-	if (total < 0)
-		return;
-	if (!p->has_total)
-		st->total = (st->total < 0 ? 0 : st->total) + total;
-	p->has_total = 1;
-	/* Who wants a few rows gets a few. */
-	p->lacks = p->is_last && !p->has_failed && p->r->plan->limit < 0 &&
-	    total > p->offset ? (uint64_t)(total - p->offset) : 0;
 }
 
 /* The answer says itself that something is not in it. */
@@ -581,16 +347,16 @@ reader_paginate_after(struct reader_part * p, const struct reader_answer * a,
 		    "mend paginate in the manifest or narrow the query"));
 	p->is_last = !more;
 	/* Its windows say themselves what they lack. */
-	if (splits(p, a)) {
+	if (reader_caps_split(p, a)) {
 		p->is_last = 0;
 		return (0);
 	}
 	tell_lack(p, a);
-	check_caps(p, a, more);
+	reader_caps_check(p, a, more);
 	/* The rest of it, if that may be asked for in windows. */
 	if (p->has_failed && pg->kind != PAGE_NONE &&
 	    strcmp(p->e.code, "max_pages") != 0)
 		(void)reader_split_late(p);
-	tell_total(p, a);
+	reader_caps_total(p, a);
 	return (0);
 }

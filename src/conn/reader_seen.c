@@ -28,7 +28,7 @@ key_of(const struct plan * p, const struct value * row, uint64_t * out)
 			continue;
 		if (!p->wanted[i])
 			return (-1);
-		h = reader_sync_hash(h, &row[i]);
+		h = reader_mark_hash(h, &row[i]);
 		n++;
 	}
 	*out = h;

@@ -1,9 +1,9 @@
 #include <openssl/evp.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "conn/request_build.h"
 
@@ -53,8 +53,9 @@ sign_line(struct request_build * b, const char * before, const char * t,
 	return (rc);
 }
 
-const json_t *
-request_auth_chosen(struct request_build * b, const json_t * auth,
+/* The section that the configuration chooses; NULL with ${e} if there is none. */
+static const json_t * MUST_CHECK
+chosen(struct request_build * b, const json_t * auth,
     struct err * e)
 {
 	const char * t = json_str(auth, "choose");
@@ -129,7 +130,8 @@ token_key(struct request_build * b, const json_t * what, struct err * e)
 	struct template_env env = b->env;
 	unsigned char md[EVP_MAX_MD_SIZE];
 	struct buf key = BUF_INIT(1024);
-	unsigned int n = 0, i;
+	char hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned int n = 0;
 	char * text = NULL;
 	json_t * v;
 	int rc = -1;
@@ -145,8 +147,8 @@ token_key(struct request_build * b, const json_t * what, struct err * e)
 		if (text == NULL || EVP_Digest(text, strlen(text), md, &n,
 		    EVP_sha256(), NULL) != 1)
 			n = 0;
-		for (i = 0; i < n && i < 16; i++)
-			buf_addf(&key, "%02x", md[i]);
+		hex_write(md, n < 16 ? n : 16, hex);
+		buf_adds(&key, hex);
 		rc = n == 0 || key.failed ? err_nomem(e, "a request") : 0;
 	}
 	if (rc == 0) {
@@ -162,7 +164,7 @@ token_key(struct request_build * b, const json_t * what, struct err * e)
 int
 request_auth_base(struct request_build * b, struct err * e)
 {
-	const json_t * a = b->auth ? request_auth_chosen(b, b->auth, e) : NULL;
+	const json_t * a = b->auth ? chosen(b, b->auth, e) : NULL;
 
 	if (b->auth != NULL && a == NULL)
 		return (-1);
@@ -262,7 +264,7 @@ auth_signature(struct request_build * b, const json_t * a, struct err * e)
 int
 request_auth(struct request_build * b, const json_t * auth, struct err * e)
 {
-	const json_t * a = auth ? request_auth_chosen(b, auth, e) : NULL;
+	const json_t * a = auth ? chosen(b, auth, e) : NULL;
 	const char * kind = a ? json_str(a, "kind") : "none";
 	static const char basic[] = { 'A', 'u', 't', 'h', 'o', 'r', 'i', 'z',
 	    'a', 't', 'i', 'o', 'n', ':', ' ', 'B', 'a', 's', 'i', 'c', ' ',

@@ -87,11 +87,8 @@ int request_url_resolve(const char * own, const char * next, struct buf * out,
  * ${in} or an action's, stand in ${url} as they are. */
 void request_url_names(char * url, const json_t * in);
 
-/** request_page_build(b, p, in, pos, e): All but the end of request_page().
- * request_clauses(b, p, in, size, e): The texts of p->list's clause languages, for a
+/** request_clauses(b, p, in, size, e): The texts of p->list's clause languages, for a
  * page of ${size} records. */
-int request_page_build(struct request_build * b, const struct plan * p,
-    const json_t * in, const struct page_pos * pos, struct err * e) MUST_CHECK;
 int request_clauses(struct request_build * b, const struct plan * p,
     const json_t * in, int64_t size, struct err * e) MUST_CHECK;
 
@@ -151,12 +148,8 @@ int request_proof_sigv4(const struct request * r, struct sign_vars * vars,
  * answer says: the last one's, or a name to be replaced when it is sent. */
 int request_auth_base(struct request_build * b, struct err * e) MUST_CHECK;
 
-/** request_auth(b, auth, e): Work out what the auth section needs.
- * request_auth_chosen(b, auth, e): The section that the configuration chooses;
- * NULL with ${e} if there is none. */
+/** request_auth(b, auth, e): Work out what the auth section needs. */
 int request_auth(struct request_build * b, const json_t * auth,
     struct err * e) MUST_CHECK;
-const json_t * request_auth_chosen(struct request_build * b,
-    const json_t * auth, struct err * e) MUST_CHECK;
 
 #endif

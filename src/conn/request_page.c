@@ -111,8 +111,9 @@ wants_total(const struct plan * p, const struct page_pos * pos)
 	    pos->offset == 0 && !(p->exact && p->limit >= 0));
 }
 
-int
-request_page_build(struct request_build * b, const struct plan * p,
+/* All but the end. */
+static int MUST_CHECK
+build_page(struct request_build * b, const struct plan * p,
     const json_t * in, const struct page_pos * pos, struct err * e)
 {
 	const struct manifest_list * l = p->list;
@@ -146,7 +147,7 @@ request_page(const struct plan * p, const json_t * in,
 	/* A window that moves from page to page would lose rows or double them. */
 	b.env.now_ms = p->now_ms;
 	b.env.shows = pos->shows;
-	ok = ok && request_page_build(&b, p, in, pos, e) == 0;
+	ok = ok && build_page(&b, p, in, pos, e) == 0;
 	r = request_build_end(&b, p->list->method, ok, e);
 	if (r == NULL)
 		err_prefix(e, "%s.%s", p->c->name, p->ent->name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "conn/request_build.h"
 #include "conn/sigv4.h"
@@ -37,7 +38,8 @@ add_digest(const struct request * r, const struct buf * key,
 	const char * algorithm = json_str(s, "algorithm"),
 	    * encoding = json_str(s, "encoding");
 	unsigned char md[EVP_MAX_MD_SIZE], b64[EVP_MAX_MD_SIZE * 2];
-	unsigned int n = 0, i;
+	char hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned int n = 0;
 
 	if (algorithm == NULL || !digest(algorithm, key, text, md, &n))
 		return (err_set(e, ERR_PERMANENT, "openssl", "the "
@@ -46,8 +48,8 @@ add_digest(const struct request * r, const struct buf * key,
 		(void)EVP_EncodeBlock(b64, md, (int)n);
 		buf_adds(out, (const char *)b64);
 	} else {
-		for (i = 0; i < n; i++)
-			buf_addf(out, "%02x", md[i]);
+		hex_write(md, n, hex);
+		buf_adds(out, hex);
 	}
 	return (out->failed ? err_nomem(e, "a signature") : 0);
 }

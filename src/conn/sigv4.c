@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "base/quote.h"
 
 #define HASH 32
@@ -31,19 +32,6 @@ struct pair {
 	char * name, * value;
 };
 
-static void
-hex_of(const unsigned char * p, char out[HASH_HEX])
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t i;
-
-	for (i = 0; i < HASH; i++) {
-		out[i * 2] = digits[p[i] >> 4];
-		out[i * 2 + 1] = digits[p[i] & 15];
-	}
-	out[HASH * 2] = '\0';
-}
-
 static int
 sha256_hex(const void * p, size_t n, char out[HASH_HEX])
 {
@@ -51,7 +39,7 @@ sha256_hex(const void * p, size_t n, char out[HASH_HEX])
 
 	if (!EVP_Digest(n ? p : "", n, md, NULL, EVP_sha256(), NULL))
 		return (-1);
-	hex_of(md, out);
+	hex_write(md, HASH, out);
 	return (0);
 }
 
@@ -79,15 +67,6 @@ split_url(const char * url, struct parts * p)
 	p->nquery = (size_t)(end - p->query);
 	/* Who writes a password there has not written it for us. */
 	return (p->nhost == 0 || memchr(p->host, '@', p->nhost) ? -1 : 0);
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	c = (char)tolower((unsigned char)c);
-	return (c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1);
 }
 
 /* ${n} bytes with their %XX taken out, encoded again in the one way that is
@@ -306,7 +285,7 @@ signature(const struct sigv4 * s, const char * day, const char * text,
 	    hmac(key.p, key.len, day, k) || hmac(k, HASH, s->region, k) ||
 	    hmac(k, HASH, s->service, k) || hmac(k, HASH, "aws4_request", k) ||
 	    hmac(k, HASH, text, k) ? -1 : 0;
-	hex_of(k, out);
+	hex_write(k, HASH, out);
 	explicit_bzero(k, sizeof(k));
 	buf_wipe(&key);
 	return (rc);

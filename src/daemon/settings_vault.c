@@ -6,8 +6,10 @@
 #include "base/buf.h"
 #include "secret/secret.h"
 
-int
-settings_vault(const struct settings * c, struct vault_opts * o)
+/* Fill ${o} from [vault], but for what is no setting; texts are borrowed.  0 if
+ * there is none. */
+static int
+read_opts(const struct settings * c, struct vault_opts * o)
 {
 	memset(o, 0, sizeof(*o));
 	if (c->vault_url == NULL)
@@ -32,7 +34,7 @@ settings_vault_open(const struct settings * c, struct loop * loop,
 {
 	struct vault_opts o;
 
-	if (!settings_vault(c, &o))
+	if (!read_opts(c, &o))
 		return (0);
 	o.loop = loop;
 	o.http = http;
@@ -72,7 +74,7 @@ settings_vault_check(const struct settings * c, struct err * e)
 	struct vault * v;
 	size_t i;
 
-	if (settings_vault(c, &o)) {
+	if (read_opts(c, &o)) {
 		/* Making one asks nobody. */
 		if ((v = vault_new(&o, e)) == NULL) {
 			err_prefix(e, "[vault]");

@@ -5,10 +5,6 @@
 #include "daemon/settings.h"
 #include "secret/vault.h"
 
-/** settings_vault(c, o): Fill ${o} from [vault], but for what is no setting; texts
- * are borrowed.  0 if there is none. */
-int settings_vault(const struct settings * c, struct vault_opts * o);
-
 /** settings_vault_open(c, loop, http, secrets, v, e): Make what ${secrets} asks, if
  * there is one; it asks nobody before vault_start().  All borrowed. */
 int settings_vault_open(const struct settings * c, struct loop * loop,

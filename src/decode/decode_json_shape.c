@@ -29,8 +29,9 @@ decode_json_shape_begin(struct decode_json * d, int same)
 	d->learn = 0;
 }
 
-void
-decode_json_shape_bad(struct decode_json * d, int n)
+/* So much against it. */
+static void
+bad_luck(struct decode_json * d, int n)
 {
 	d->luck -= n;
 	if (d->luck >= 0)
@@ -99,7 +100,7 @@ decode_json_shape_find(struct decode_json * d, enum shape_way way,
 	else if (n > SHAPE_TEXT)
 		from->missed[way]++;
 	if (i != from->to[way])
-		decode_json_shape_bad(d, SHAPE_SEARCHED);
+		bad_luck(d, SHAPE_SEARCHED);
 	if (d->step == 0)
 		return (0);
 	return (i != 0 && shape_again(d, &d->steps[i]) ? 0 : i);
@@ -143,7 +144,7 @@ decode_json_shape_learn(struct decode_json * d, size_t at, size_t end)
 	else if (end - at <= SHAPE_TEXT && (d->steps == NULL ||
 	    (i = look(d, &d->steps[d->step], way, s, end - at)) == 0))
 		i = insert(d, way, s, end - at);
-	decode_json_shape_bad(d, SHAPE_MISSED);
+	bad_luck(d, SHAPE_MISSED);
 	if (d->blind > 0)
 		return;
 	/* A member that is not known is stepped over; not where they begin. */

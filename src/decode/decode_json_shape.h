@@ -54,9 +54,6 @@ struct shape_step {
  * columns of the last one, whose shape is kept. */
 void decode_json_shape_begin(struct decode_json * d, int same);
 
-/** decode_json_shape_bad(d, n): So much against it. */
-void decode_json_shape_bad(struct decode_json * d, int n);
-
 /** decode_json_shape_learn(d, at, end): The bytes between these were read before a
  * member's value, and d->next is what its key led to. */
 void decode_json_shape_learn(struct decode_json * d, size_t at, size_t end);

@@ -1,228 +1,14 @@
 #include "decode/decode_json_value.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/openmetrics_number.h"
 #include "base/rfc3339.h"
 #include "decode/decode_pairs.h"
 #include "decode/decode_plain.h"
 #include "decode/decode_text.h"
-
-unsigned
-decode_value_hex4(const char * s)
-{
-	unsigned v = 0, i, c;
-
-	for (i = 0; i < 4; i++) {
-		c = (unsigned char)s[i];
-		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	return (v);
-}
-
-static void
-add_utf8(struct buf * b, unsigned c)
-{
-	char u[4];
-	size_t n = 0;
-
-	if (c < 0x80)
-		u[n++] = (char)c;
-	else if (c < 0x800)
-		u[n++] = (char)(0xc0 | c >> 6);
-	else if (c < 0x10000) {
-		u[n++] = (char)(0xe0 | c >> 12);
-		u[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-	} else {
-		u[n++] = (char)(0xf0 | c >> 18);
-		u[n++] = (char)(0x80 | (c >> 12 & 0x3f));
-		u[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-	}
-	if (c >= 0x80)
-		u[n++] = (char)(0x80 | (c & 0x3f));
-	buf_add(b, u, n);
-}
-
-/* Undo the \u at ${s}; return how many bytes it took. */
-static size_t
-add_unicode(struct buf * b, const char * s, size_t n)
-{
-	unsigned c = decode_value_hex4(s + 2), low;
-
-	if (c < 0xd800 || c > 0xdfff) {
-		add_utf8(b, c);
-		return (6);
-	}
-	if (c < 0xdc00 && n >= 12 && s[6] == '\\' && s[7] == 'u') {
-		low = decode_value_hex4(s + 8);
-		if (low >= 0xdc00 && low <= 0xdfff) {
-			add_utf8(b, 0x10000 + ((c - 0xd800) << 10) +
-			    (low - 0xdc00));
-			return (12);
-		}
-	}
-	add_utf8(b, 0xfffd);
-	return (6);
-}
-
-int
-decode_value_unescape(const char * s, size_t n, struct buf * out)
-{
-	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-	const char * end = s + n, * p, * x;
-
-	if (buf_reserve(out, n))
-		return (-1);
-	while (s < end) {
-		p = memchr(s, '\\', (size_t)(end - s));
-		if (p == NULL)
-			p = end;
-		buf_add(out, s, (size_t)(p - s));
-		s = p;
-		if (end - s < 2)
-			break;
-		if (s[1] == 'u' && end - s >= 6) {
-			s += add_unicode(out, s, (size_t)(end - s));
-			continue;
-		}
-		x = strchr(from, s[1]);
-		buf_addc(out, x != NULL ? to[x - from] : s[1]);
-		s += 2;
-	}
-	return (out->failed ? -1 : 0);
-}
-
-/* The digits of a decimal without the zeros that end its fraction; how many
- * bytes, and whether there is one at all. */
-static size_t
-read_digits(const char * s, size_t n, uint64_t * m, int64_t * e10, int * bad)
-{
-	size_t i = 0, from, end, point = n;
-
-	while (i < n && ((s[i] >= '0' && s[i] <= '9') ||
-	    (s[i] == '.' && point == n))) {
-		if (s[i] == '.')
-			point = i;
-		i++;
-	}
-	end = i;
-	*bad = end == 0 || (end == 1 && point == 0);
-	if (point < end)
-		while (end > point && (s[end - 1] == '0' || s[end - 1] == '.'))
-			end--;
-	for (from = 0; from < end && !*bad; from++) {
-		if (from == point)
-			continue;
-		*bad = *m > (UINT64_MAX - 9) / 10;
-		*m = *m * 10 + (uint64_t)(s[from] - '0');
-		*e10 -= from > point;
-	}
-	return (i);
-}
-
-/* A decimal as mantissa and power of ten; -1: none, or too many digits. */
-static int
-read_decimal(const char * s, size_t n, uint64_t * m, int64_t * e10, int * neg)
-{
-	const char * end = s + n;
-	int64_t e = 0;
-	int eneg, bad;
-
-	*m = 0;
-	*e10 = 0;
-	*neg = s < end && *s == '-';
-	s += s < end && (*s == '-' || *s == '+');
-	s += read_digits(s, (size_t)(end - s), m, e10, &bad);
-	if (bad)
-		return (-1);
-	if (s < end && (*s == 'e' || *s == 'E')) {
-		s++;
-		eneg = s < end && *s == '-';
-		s += s < end && (*s == '-' || *s == '+');
-		if (s == end || end - s > 6)
-			return (-1);
-		for (; s < end && *s >= '0' && *s <= '9'; s++)
-			e = e * 10 + (*s - '0');
-		*e10 += eneg ? -e : e;
-	}
-	return (s == end ? 0 : -1);
-}
-
-int
-decode_value_integer(const char * s, size_t n, int scale, int64_t * v)
-{
-	uint64_t m, max = INT64_MAX;
-	int64_t e10;
-	int neg, cut = 0;
-
-	if (read_decimal(s, n, &m, &e10, &neg))
-		return (-1);
-	for (e10 += scale; e10 > 0 && m > 0; e10--) {
-		if (m > max / 10)
-			return (-1);
-		m *= 10;
-	}
-	for (; e10 < 0 && m > 0; e10++) {
-		cut |= m % 10 != 0;
-		m /= 10;
-	}
-	if (neg)
-		max++;
-	if (m > max)
-		return (-1);
-	*v = neg ? (int64_t)(0 - m) : (int64_t)m;
-	return (cut);
-}
-
-/* Write what services write instead of RFC 3339 as that: a date alone, an offset
- * without its colon or none at all. */
-static int
-parse_loose(const char * s, size_t n, int64_t * ms)
-{
-	char t[64];
-	size_t i, k;
-
-	if (n < 10 || n > sizeof(t) - 12)
-		return (-1);
-	memcpy(t, s, n);
-	if (n == 10) {
-		memcpy(t + n, "T00:00:00Z", 10);
-		return (rfc3339_parse(t, n + 10, ms, NULL));
-	}
-	for (i = n; i > 10 && t[i - 1] != '+' && t[i - 1] != '-'; i--)
-		;
-	k = n - i; /* bytes after the sign */
-	if (i == 10) {
-		/* Times without an offset are UTC's in all services known. */
-		t[n] = 'Z';
-		k = n + 1;
-	} else if (k == 4) {
-		memmove(t + i + 3, t + i + 2, 2);
-		t[i + 2] = ':';
-		k = n + 1;
-	} else if (k == 2) {
-		memcpy(t + n, ":00", 3);
-		k = n + 3;
-	} else
-		return (-1);
-	return (rfc3339_parse(t, k, ms, NULL));
-}
-
-int
-decode_value_time(const char * s, size_t n, enum time_format how, int64_t * ms)
-{
-	if (how == TIME_EPOCH_S || how == TIME_EPOCH_MS ||
-	    how == TIME_EPOCH_US) {
-		if (decode_value_integer(s, n, how == TIME_EPOCH_S ? 3 :
-		    how == TIME_EPOCH_MS ? 0 : -3, ms) >= 0)
-			return (0);
-	}
-	if (n >= 20 && rfc3339_parse(s, n, ms, NULL) == 0)
-		return (0);
-	return (parse_loose(s, n, ms));
-}
 
 /* A word of any case. */
 static int
@@ -283,50 +69,6 @@ set_text(struct value * v, size_t at, size_t len, int64_t where)
 	return (0);
 }
 
-static int
-two(const char * s, int max)
-{
-	unsigned a = (unsigned)(s[0] - '0'), b = (unsigned)(s[1] - '0');
-
-	return (a <= 9 && b <= 9 && (int)(a * 10 + b) <= max);
-}
-
-/* The times of most services in nearly all months. */
-int
-decode_value_is_usual(const char * s, size_t n)
-{
-	return (n == 20 && s[4] == '-' && s[7] == '-' && s[10] == 'T' &&
-	    s[13] == ':' && s[16] == ':' && s[19] == 'Z' && two(s, 99) &&
-	    two(s + 2, 99) && two(s + 5, 12) && two(s + 8, 28) &&
-	    two(s + 11, 23) && two(s + 14, 59) && two(s + 17, 59) &&
-	    (s[5] != '0' || s[6] != '0') && (s[8] != '0' || s[9] != '0'));
-}
-
-/* A time in the service's own words; 0 or -1. */
-static int
-own_time(const struct manifest_time * own, const char * s, size_t n,
-    int64_t * ms)
-{
-	char text[128];
-	const char * end;
-	struct tm tm;
-	long off;
-
-	if (n >= sizeof(text))
-		return (-1);
-	memcpy(text, s, n);
-	text[n] = '\0';
-	memset(&tm, 0, sizeof(tm));
-	tm.tm_mday = 1;
-	end = strptime(text, own->format, &tm);
-	if (end == NULL || *end != '\0' || strlen(text) != n)
-		return (-1);
-	/* %z, else the zone is said apart: one of them is nothing. */
-	off = tm.tm_gmtoff;
-	*ms = ((int64_t)timegm(&tm) - off) * 1000 - own->zone_ms;
-	return (0);
-}
-
 /* A timestamp: as rfc3339_format() writes it, in place if it is so already; 1: it
  * stays as it stands. */
 static int
@@ -340,7 +82,7 @@ set_time(const struct manifest_column * c, const char * s,
 	/* The service's own form comes first, should it look like ours: its zone may
 	 * be another one.  What is in another form and names its zone is a time too. */
 	if (c->time == TIME_STRFTIME) {
-		if (own_time(&c->own, s, n, &ms) &&
+		if (decode_value_own_time(&c->own, s, n, &ms) &&
 		    rfc3339_parse(s, n, &ms, NULL))
 			return (!c->own.else_null);
 	} else if (decode_value_is_usual(s, n) ||

@@ -37,12 +37,16 @@ struct json_token {
 int decode_value(const struct manifest_column * c, const struct json_token * t,
     const char * body, struct buf * made, struct value * v) MUST_CHECK;
 
+/* decode_value_escape.c */
+
 /** decode_value_unescape(s, n, out): Append the ${n} bytes of a string that was
  * found good, its escapes undone; half a surrogate pair becomes U+FFFD.  0 or -1. */
 int decode_value_unescape(const char * s, size_t n, struct buf * out);
 
 /** decode_value_hex4(s): The number that the four hexadecimal digits at ${s} are. */
 unsigned decode_value_hex4(const char * s);
+
+/* decode_value_time.c */
 
 /** decode_value_integer(s, n, scale, v): The number in these bytes, times ten to
  * the ${scale}, cut to an integer.  1 if something was cut, 0 if not, -1: no number or past
@@ -56,5 +60,10 @@ int decode_value_is_usual(const char * s, size_t n);
 /** decode_value_time(s, n, how, ms): The time in these bytes.  0 or -1. */
 int decode_value_time(const char * s, size_t n, enum time_format how,
     int64_t * ms);
+
+/** decode_value_own_time(own, s, n, ms): The time in these bytes, in the service's
+ * own words.  0 or -1. */
+int decode_value_own_time(const struct manifest_time * own, const char * s,
+    size_t n, int64_t * ms);
 
 #endif

@@ -298,7 +298,7 @@ apply(const json_t * schema, const json_t * config, const char * path,
 		if (json_object_get(schema, key) != NULL ||
 		    (is_variant && strcmp(key, "type") == 0))
 			continue;
-		near = json_nearest(key, names, n);
+		near = json_nearest_key(key, names, n);
 		if (near != NULL)
 			snprintf(hint, sizeof(hint), " (did you mean %s?)",
 			    near);
@@ -310,6 +310,40 @@ apply(const json_t * schema, const json_t * config, const char * path,
 			check_missing(f, config, path, key, faults);
 		else
 			apply_field(f, path, key, v, out, faults);
+	}
+}
+
+/* Behind all faults, as the message may be cut: what there is, where something is
+ * named that is not. */
+static void
+tell_known(const json_t * schema, const json_t * config, const char * path,
+    struct buf * faults, int is_variant)
+{
+	const char * key, * sep = is_variant ? "type, " : "";
+	const json_t * f, * v, * fields;
+	char sub[128];
+	int unknown = 0;
+
+	json_object_foreach(MUTABLE(config), key, v)
+		unknown |= json_object_get(schema, key) == NULL &&
+		    !(is_variant && strcmp(key, "type") == 0);
+	if (unknown)
+		buf_addf(faults, "; the keys%s%s are: ", *path ? " of " : "",
+		    path);
+	json_object_foreach(MUTABLE(schema), key, f) {
+		if (unknown)
+			buf_addf(faults, "%s%s", sep, key);
+		sep = ", ";
+	}
+	json_object_foreach(MUTABLE(schema), key, f) {
+		v = json_object_get(config, key);
+		fields = json_object_get(json_object_get(f, "variants"),
+		    json_is_object(v) && json_str(v, "type") ?
+		    json_str(v, "type") : "");
+		if (fields == NULL)
+			continue;
+		snprintf(sub, sizeof(sub), "%.60s.%.60s", path, key);
+		tell_known(fields, v, sub, faults, 1);
 	}
 }
 
@@ -330,6 +364,8 @@ manifest_config_apply(const json_t * schema, const json_t * config,
 		return (NULL);
 	}
 	apply(schema, config, path, out, &faults, 0);
+	if (faults.len > 0)
+		tell_known(schema, config, path, &faults, 0);
 	if (faults.len > 0 || faults.failed) {
 		err_set(e, ERR_CONFIG, "bad_config", "%s",
 		    faults.p ? faults.p : "the configuration is too large");

@@ -365,8 +365,9 @@ template_missing(const char * path, struct err * e)
 		return (err_set(e, ERR_CONFIG, "template", "%s has no value: "
 		    "what was asked needs %s = '...', too", path + 3,
 		    path + 3));
-	return (err_set(e, ERR_CONFIG, "template", "{{%s}} has no value%s%s%s",
-	    path, key ? ": set it with ALTER CONNECTOR ... SET CONFIG {\"" : "",
+	/* It is the connector's fault, and no statement's. */
+	return (err_set(e, ERR_CONFIG, key ? "config_missing" : "template",
+	    "{{%s}} has no value%s%s%s", path, key ? ": set it with ALTER CONNECTOR ... SET CONFIG {\"" : "",
 	    key ? key : "", key ? "\": ...}" : ""));
 }
 

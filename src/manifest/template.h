@@ -53,8 +53,9 @@ struct template_env {
 	const char * service;      /* {{service}}: the entity's, or NULL */
 	/* {{token.base_url}}: where the service is, or NULL. */
 	const char * token_base;
-	/* The names of template_is_late() stand for themselves, as secrets: they
-	 * are filled in when the request is sent. */
+	/* What is known only when a request is sent (token, jwt, method, url, body,
+	 * timestamp, signature) stands for itself, as secrets do: it is filled in
+	 * then. */
 	int late;
 	/* For EXPLAIN: what an input, an answer or the like will only tell later is
 	 * written as its name in braces, "{repo}", wherever it goes.  What is that
@@ -109,10 +110,6 @@ int template_text_uses(const char * t, const char * path);
 /** template_has_secret(t, env): Whether a string in ${t} speaks of a field that
  * env->schema says is secret. */
 int template_has_secret(const json_t * t, const struct template_env * env);
-
-/** template_is_late(path): Whether ${path} is known only when a request is sent:
- * token, jwt, method, url, body, timestamp, signature. */
-int template_is_late(const char * path);
 
 /** template_has_mark(v): Whether a string anywhere in ${v} would pass for a marked
  * reference. */

@@ -172,8 +172,9 @@ json_of_root(const char * root, size_t n, const struct template_env * env)
 	return (NULL);
 }
 
-int
-template_is_late(const char * path)
+/* Whether ${path} is known only when a request is sent. */
+static int
+is_late(const char * path)
 {
 	static const char * const late[] = { "token", "jwt", "method", "url",
 	    "body", "timestamp", "signature" };
@@ -196,7 +197,7 @@ eval_path(const char * path, int64_t earlier, const struct template_env * env)
 		return (env->token_base ? json_string(env->token_base) : NULL);
 	if (strcmp(path, "service") == 0)
 		return (env->service ? json_string(env->service) : NULL);
-	if (template_is_late(path))
+	if (is_late(path))
 		return (env->late ? json_sprintf("{{%s}}", path) : NULL);
 	if (strcmp(path, "now_ms") == 0)
 		return (json_integer(env->now_ms - earlier));
@@ -259,7 +260,7 @@ template_is_secret(const char * path, const struct template_env * env)
 {
 	const char * type = json_str(field_of(path, env), "type");
 
-	if (env->late && template_is_late(path))
+	if (env->late && is_late(path))
 		return (1);
 	return (type != NULL && (strcmp(type, "secret") == 0 ||
 	    strcmp(type, "secret_ref") == 0));

@@ -1,3 +1,4 @@
+#include "base/hex.h"
 #include "net/httpd_internal.h"
 
 #include <ctype.h>
@@ -26,18 +27,6 @@ is_digits(const char * s)
 	return (*s != '\0' && s[strspn(s, "0123456789")] == '\0');
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
-}
-
 /* Decode ${n} bytes into ${out}, which has room; its end, or NULL if an
  * escape is torn or stands for a NUL. */
 static char *
@@ -51,8 +40,8 @@ decode(char * out, const char * s, size_t n, int plus)
 			*out++ = plus && s[i] == '+' ? ' ' : s[i];
 			continue;
 		}
-		if (n - i < 3 || (hi = hex(s[i + 1])) < 0 ||
-		    (lo = hex(s[i + 2])) < 0 || (hi | lo) == 0)
+		if (n - i < 3 || (hi = hex_digit(s[i + 1])) < 0 ||
+		    (lo = hex_digit(s[i + 2])) < 0 || (hi | lo) == 0)
 			return (NULL);
 		*out++ = (char)(hi * 16 + lo);
 		i += 2;

@@ -74,8 +74,10 @@ conn_wait(struct redis * R, const struct err * e)
 		R->attempt++;
 }
 
-void
-redis_conn_drop(struct redis * R, const struct err * e)
+/* Drop the connection because of ${e}, connect again later.  Never from hiredis'
+ * stack: drop_soon() there. */
+static void
+drop(struct redis * R, const struct err * e)
 {
 	redisAsyncContext * ac = R->ac;
 	struct err why = *e;
@@ -95,11 +97,11 @@ drop_now(void * arg)
 {
 	struct redis * R = arg;
 
-	redis_conn_drop(R, &R->drop_err);
+	drop(R, &R->drop_err);
 }
 
-void
-redis_conn_drop_soon(struct redis * R, const struct err * e)
+static void
+drop_soon(struct redis * R, const struct err * e)
 {
 	if (loop_soon_pending(&R->drop_soon))
 		return;
@@ -145,7 +147,7 @@ watch_fire(void * arg)
 		    "Redis at %s did not let us in within %d s",
 		    R->url.where, CONNECT_MS / 1000);
 	}
-	redis_conn_drop(R, &e);
+	drop(R, &e);
 }
 
 /* hiredis' hooks: what to wait for. */
@@ -159,7 +161,7 @@ io_want(struct redis * R, int on, int off)
 		return;
 	err_set(&e, ERR_TRANSIENT, "redis_lost",
 	    "cannot watch the socket of Redis at %s", R->url.where);
-	redis_conn_drop_soon(R, &e);
+	drop_soon(R, &e);
 }
 
 static void
@@ -212,7 +214,7 @@ io_ready(void * arg, int fd, int events)
 		return;
 	err_set(&e, ERR_TRANSIENT, "redis_lost", "Redis at %s sends a reply "
 	    "larger than 64 MiB", R->url.where);
-	redis_conn_drop(R, &e);
+	drop(R, &e);
 }
 
 /*
@@ -283,7 +285,7 @@ on_hello(void * arg, const struct redis_reply * r, const struct err * e)
 	if (R->state != REDIS_HELLO)
 		return; /* the loss was told already */
 	if (e != NULL) {
-		redis_conn_drop(R, e);
+		drop(R, e);
 		return;
 	}
 	R->attempt = 0;

@@ -110,11 +110,6 @@ struct redis {
 int redis_conn_init(struct redis * R, struct err * e) MUST_CHECK;
 void redis_conn_fini(struct redis * R);
 
-/** redis_conn_drop(R, e): Drop the connection because of ${e}, connect again
- * later.  Never from hiredis' stack: use redis_conn_drop_soon there. */
-void redis_conn_drop(struct redis * R, const struct err * e);
-void redis_conn_drop_soon(struct redis * R, const struct err * e);
-
 /** redis_conn_sent(R): A command went out: mind the watchdog. */
 void redis_conn_sent(struct redis * R);
 

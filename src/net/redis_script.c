@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "net/redis_internal.h"
 
 /* What we know of the script; NULL if the table is full. */
@@ -21,8 +22,7 @@ script_known(struct redis * R, const char * script)
 	    n != 20)
 		return (NULL);
 	k = &R->scripts[R->nscripts++];
-	for (i = 0; i < n; i++)
-		snprintf(k->sha + 2 * i, 3, "%02x", md[i]);
+	hex_write(md, n, k->sha);
 	k->script = script;
 	k->sent = 0;
 	return (k);

@@ -4,19 +4,11 @@
 
 #include <arpa/inet.h>
 
+#include "base/hex.h"
 #include "net/redis.h"
 #include "net/redis_internal.h"
 
 #define WANT "redis://[[user]:password@]IP[:port][/db] or unix:///path[?db=N]"
-
-static int
-hexval(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	c = (char)(c | 0x20);
-	return (c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1);
-}
 
 /* A percent-decoded copy, or NULL: no memory, a bad escape or a NUL. */
 static char *
@@ -33,8 +25,8 @@ decode(const char * s, size_t n)
 			*w++ = s[i];
 			continue;
 		}
-		hi = n - i > 2 ? hexval(s[i + 1]) : -1;
-		lo = n - i > 2 ? hexval(s[i + 2]) : -1;
+		hi = n - i > 2 ? hex_digit(s[i + 1]) : -1;
+		lo = n - i > 2 ? hex_digit(s[i + 2]) : -1;
 		if (hi < 0 || lo < 0 || hi + lo == 0) {
 			explicit_bzero(out, n);
 			free(out);

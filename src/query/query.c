@@ -117,34 +117,49 @@ query_pause(struct query * q)
 	query_enter(q, QUERY_RUN);
 }
 
+/* What the columns are called and hold; ${own} has the names that are ours. */
 static int
-send_columns(struct query * q, size_t n, struct err * e)
+name_columns(struct query * q, size_t n, const char ** names, char ** own,
+    struct err * e)
 {
-	const char ** names = calloc(n * 2 + 1, sizeof(*names));
 	const char * type;
 	size_t i;
 
-	q->row = calloc(n + 1, sizeof(*q->row));
-	q->ncols = n;
-	if (names == NULL || q->row == NULL) {
-		free(names);
-		return (err_nomem(e, "a row"));
-	}
 	for (i = 0; i < n; i++) {
 		names[i] = sqlite3_column_name(q->stmt, (int)i);
 		type = sqlite3_column_decltype(q->stmt, (int)i);
 		/* Only SQLite need know that a time is a text. */
 		names[n + i] = type == NULL ? "" :
 		    strcmp(type, "TIMESTAMP TEXT") == 0 ? "TIMESTAMP" : type;
-		if (names[i] == NULL) {
-			free(names);
+		if (names[i] == NULL)
 			return (query_error(q, SQLITE_NOMEM, e));
-		}
+		if (query_times_name(names[i], &own[i]))
+			return (err_nomem(e, "a column's name"));
+		if (own[i] != NULL)
+			names[i] = own[i];
 	}
-	if (q->sink.columns != NULL)
-		q->sink.columns(q->sink.arg, n, names, names + n);
-	free(names);
 	return (0);
+}
+
+static int
+send_columns(struct query * q, size_t n, struct err * e)
+{
+	const char ** names = calloc(n * 2 + 1, sizeof(*names));
+	char ** own = calloc(n + 1, sizeof(*own));
+	size_t i;
+	int rc;
+
+	q->row = calloc(n + 1, sizeof(*q->row));
+	q->ncols = n;
+	rc = names == NULL || own == NULL || q->row == NULL ?
+	    err_nomem(e, "a row") : name_columns(q, n, names, own, e);
+	if (rc == 0 && q->sink.columns != NULL)
+		q->sink.columns(q->sink.arg, n, names, names + n);
+	for (i = 0; own != NULL && i < n; i++)
+		free(own[i]);
+	free(own);
+	free(names);
+	return (rc);
 }
 
 /* A row of ${bytes} is out: look at the clock after some rows, or a large one. */
@@ -224,7 +239,7 @@ query_main(void * arg)
 	if (query_stopped(q, &q->e) || query_check(q, &q->e) ||
 	    query_breathe(q) != 0 || query_db_open(q, &q->e) ||
 	    query_db_attach(q, &q->e) || query_literals(q, &q->e) ||
-	    prepare(q, &q->e) ||
+	    query_times(q, &q->e) || prepare(q, &q->e) ||
 	    query_breathe(q) != 0 || run_rows(q, &q->e))
 		q->failed = 1;
 	/* Where only the breath told us to stop. */

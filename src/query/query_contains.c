@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "base/hex.h"
+#include "base/utf8.h"
 #include "query/query_internal.h"
 
 /*
@@ -55,42 +57,15 @@ value_end(const char * s, size_t n, size_t i)
 static int
 hex4(const char * s, unsigned * out)
 {
-	const char * digits = "0123456789abcdef", * d;
-	int i;
+	int i, d;
 
 	*out = 0;
 	for (i = 0; i < 4; i++) {
-		if (s[i] == '\0' || (d = strchr(digits,
-		    s[i] >= 'A' && s[i] <= 'F' ? s[i] + 32 : s[i])) == NULL)
+		if ((d = hex_digit(s[i])) < 0)
 			return (-1);
-		*out = *out << 4 | (unsigned)(d - digits);
+		*out = *out << 4 | (unsigned)d;
 	}
 	return (0);
-}
-
-static size_t
-put_utf8(unsigned c, char out[4])
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return (1);
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return (2);
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return (3);
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return (4);
 }
 
 /* Decode the escape behind the backslash at ${s}; its bytes of input, or 0. */
@@ -110,11 +85,11 @@ unescape(const char * s, size_t n, char out[4], size_t * len)
 	if (hi >= 0xd800 && hi < 0xdc00 && n >= 12 && s[6] == '\\' &&
 	    s[7] == 'u' && hex4(s + 8, &lo) == 0 && lo >= 0xdc00 &&
 	    lo < 0xe000) {
-		*len = put_utf8(0x10000 + ((hi - 0xd800) << 10) +
+		*len = utf8_put(0x10000 + ((hi - 0xd800) << 10) +
 		    (lo - 0xdc00), out);
 		return (12);
 	}
-	*len = put_utf8(hi, out);
+	*len = utf8_put(hi, out);
 	return (6);
 }
 

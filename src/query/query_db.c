@@ -56,9 +56,9 @@ set_limits(struct query * q)
 		sqlite3_limit(q->db, limits[i].id, limits[i].value);
 	sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, q->opts.sync != NULL ?
 	    QUERY_MAX_SYNCED : QUERY_MAX_VALUE);
-	sqlite3_limit(q->db, SQLITE_LIMIT_SQL_LENGTH,
-	    q->rw.sql.len < QUERY_MAX_VALUE ? QUERY_MAX_VALUE :
-	    (int)q->rw.sql.len + 1);
+	/* With room for what query_times writes. */
+	sqlite3_limit(q->db, SQLITE_LIMIT_SQL_LENGTH, QUERY_MAX_VALUE +
+	    (int)q->rw.sql.len);
 }
 
 int

@@ -149,6 +149,15 @@ int query_db_entity(struct query * q, const char * schema,
  * Config "value". */
 int query_literals(struct query * q, struct err * e) MUST_CHECK;
 
+/* query_time.c */
+
+/** query_times(q, e): Have SQLite compare as times what max(), coalesce() and their
+ * like, CASE and subqueries make of columns that are times.
+ * query_times_name(name, own): A column's name without what it wrote for that, if
+ * there is any: ${*own}, to be freed; else NULL.  -1: no memory. */
+int query_times(struct query * q, struct err * e) MUST_CHECK;
+int query_times_name(const char * name, char ** own) MUST_CHECK;
+
 /* query_union.c */
 
 /** query_union(q, nm, bare, e): Make the name ${nm} with * in it a view: the union

@@ -336,79 +336,6 @@ check(struct query * q, size_t i, struct before * was, struct err * e)
 	return (0);
 }
 
-/* ---- max() and min() of times ---- */
-
-static int
-is_compared(const struct token_list * ts, size_t i)
-{
-	static const char * const ops[] = { "<", "<=", ">", ">=", "=", "==",
-	    "!=", "<>", "between", NULL };
-
-	return (i < ts->n && token_is_one_of(ts, i, ops));
-}
-
-/* Whether what begins at token ${i} is a time as SQLite writes it, with a space. */
-static int
-is_spaced(const struct token_list * ts, size_t i)
-{
-	char s[MAX_TEXT];
-
-	if (i >= ts->n)
-		return (0);
-	if (ts->t[i].kind == TOKEN_STRING)
-		return (token_name(ts, i, s, sizeof(s)) == 0 &&
-		    strlen(s) > 10 && s[10] == ' ' && is_time(s));
-	return (token_is(ts, i, "current_timestamp") ||
-	    (token_is(ts, i, "datetime") && i + 1 < ts->n &&
-	    token_is(ts, i + 1, "(")));
-}
-
-/* Where what ends at token ${i} begins, if it is a call; else ${i}. */
-static size_t
-call_begin(const struct token_list * ts, size_t i)
-{
-	size_t depth = 0, k = i;
-
-	if (!token_is(ts, i, ")"))
-		return (i);
-	for (; k > 0; k--) {
-		depth += (size_t)token_is(ts, k, ")");
-		if (token_is(ts, k, "(") && --depth == 0)
-			return (k - 1);
-	}
-	return (i);
-}
-
-/* An aggregate has lost its column's order of times, and as texts "T" comes after
- * " ": a day would pass before anybody saw what is late. */
-static int
-check_extreme(const struct query * q, size_t i, struct err * e)
-{
-	const struct token_list * ts = &q->list;
-	char name[SQL_NAME_MAX];
-	size_t at = i + 2;
-
-	if ((!token_is(ts, i, "max") && !token_is(ts, i, "min")) ||
-	    i + 3 >= ts->n || !token_is(ts, i + 1, "("))
-		return (0);
-	if (i + 5 < ts->n && token_is(ts, i + 3, "."))
-		at += 2;
-	if (!token_is(ts, at + 1, ")") || !((is_compared(ts, at + 2) &&
-	    is_spaced(ts, at + 3)) || (i > 1 && is_compared(ts, i - 1) &&
-	    is_spaced(ts, call_begin(ts, i - 2)))) ||
-	    column_at(q, at, name) != HOLDS_TIME)
-		return (0);
-	token_error(q->sql, q->len, ts->t[i].off, e, "%.3s(%.60s) is compared as "
-	    "text, as 2026-11-21T16:00:00Z: write strftime('%%Y-%%m-%%dT%%H:%%M:"
-	    "%%SZ', 'now', '-5 minutes') for datetime('now', '-5 minutes')",
-	    token_text(ts, i), name);
-	if (e != NULL) {
-		e->cls = ERR_CONFIG;
-		memcpy(e->code, "value", sizeof("value"));
-	}
-	return (-1);
-}
-
 int
 query_literals(struct query * q, struct err * e)
 {
@@ -426,14 +353,12 @@ query_literals(struct query * q, struct err * e)
 		    token_is(ts, i - 1, ")") && token_is(ts, i + 1, "(")))
 			return (0);
 	for (i = 1; q->tables_n > 0 && i < ts->n; i++) {
-		if (check_extreme(q, i, e))
+		if (!is_literal(ts, i))
+			continue;
+		if (++n % LITERALS_A_LOOK == 0 && query_breathe(q))
+			return (query_stopped(q, e));
+		if (check(q, i, &was, e))
 			return (-1);
-		if (is_literal(ts, i)) {
-			if (++n % LITERALS_A_LOOK == 0 && query_breathe(q))
-				return (query_stopped(q, e));
-			if (check(q, i, &was, e))
-				return (-1);
-		}
 	}
 	return (0);
 }

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/quote.h"
 #include "query/query_internal.h"
 
 /*
@@ -52,23 +53,11 @@ query_union_none(struct query * q, const struct sql_name * nm, struct err * e)
 }
 
 static void
-add_name(struct buf * sql, const char * name)
-{
-	buf_addc(sql, '"');
-	for (; *name != '\0'; name++) {
-		if (*name == '"')
-			buf_addc(sql, '"');
-		buf_addc(sql, *name);
-	}
-	buf_addc(sql, '"');
-}
-
-static void
 add_place(struct buf * sql, const char * schema, const char * name)
 {
-	add_name(sql, schema);
+	quote_name(sql, schema);
 	buf_addc(sql, '.');
-	add_name(sql, name);
+	quote_name(sql, name);
 }
 
 /* What SQLite makes of a declared type, as a word for CAST. */
@@ -111,7 +100,7 @@ column_of(struct query * q, struct shape * sh, const char * schema,
 	buf_adds(&decl, type != NULL ? type : "");
 	if (collation != NULL) {
 		buf_adds(&decl, " COLLATE ");
-		add_name(&decl, collation);
+		quote_name(&decl, collation);
 	}
 	v = &sh->v[sh->n];
 	v->name = strdup(name);
@@ -202,7 +191,7 @@ make_shape(struct query * q, const char * schema, const struct shape * sh,
 	add_place(&sql, schema, name);
 	for (i = 0; i < sh->n; i++) {
 		buf_adds(&sql, i == 0 ? "(" : ", ");
-		add_name(&sql, sh->v[i].name);
+		quote_name(&sql, sh->v[i].name);
 		buf_addf(&sql, " %s", sh->v[i].decl);
 	}
 	buf_addc(&sql, ')');
@@ -227,7 +216,7 @@ add_part(struct query * q, struct buf * sql, const struct shape * sh,
 	for (k = 0; sh->differ && k < sh->n; k++) {
 		buf_adds(sql, k == 0 ? "SELECT " : ", ");
 		if (sh->v[k].in & in)
-			add_name(sql, sh->v[k].name);
+			quote_name(sql, sh->v[k].name);
 		else
 			buf_addf(sql, "CAST(NULL AS %s)", sh->v[k].cast);
 	}

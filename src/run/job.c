@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/rfc3339.h"
 #include "manifest/manifest_schema.h"
 #include "manifest/template.h"
 #include "manifest/types.h"
@@ -207,12 +206,6 @@ job_free(struct job * j)
 	free(j);
 }
 
-static json_t *
-opt_string(const char * s)
-{
-	return (s == NULL ? json_null() : json_string(s));
-}
-
 json_t *
 job_record(const struct job * j)
 {
@@ -223,13 +216,13 @@ job_record(const struct job * j)
 	    "id", j->c->id, "name", j->c->name, "type", j->c->m->type,
 	    "config", json_loads(j->c->config, 0, NULL),
 	    "options", json_loads(j->c->options, 0, NULL),
-	    "target_database", opt_string(j->target_database),
-	    "target_table", opt_string(j->target_table),
+	    "target_database", json_opt_string(j->target_database),
+	    "target_table", json_opt_string(j->target_table),
 	    "schedule_ms", j->schedule_ms ?
 	    json_integer(j->schedule_ms) : json_null(),
 	    "enabled", j->enabled,
-	    "disabled_reason", opt_string(j->disabled_reason),
-	    "node", opt_string(j->node),
+	    "disabled_reason", json_opt_string(j->disabled_reason),
+	    "node", json_opt_string(j->node),
 	    "created_at", (json_int_t)j->created_at));
 }
 
@@ -241,48 +234,35 @@ job_sync_record(const struct job * j)
 	    "target_database", j->target_database,
 	    "target_table", j->target_table,
 	    "schedule_ms", (json_int_t)j->schedule_ms,
-	    "node", opt_string(j->node)));
+	    "node", json_opt_string(j->node)));
 }
 
-static json_t *
-opt_time(int64_t ms)
+static const char *
+status_name(const struct job * j)
 {
-	char ts[RFC3339_LEN];
-
-	if (ms == 0)
-		return (json_null());
-	rfc3339_format(ms, ts);
-	return (json_string(ts));
-}
-
-static int64_t
-get_time(const json_t * o, const char * key)
-{
-	const char * s = json_str(o, key);
-	struct err e;
-	int64_t ms;
-
-	if (s == NULL || rfc3339_parse(s, strlen(s), &ms, &e))
-		return (0);
-	return (ms);
+	if (!j->enabled)
+		return ("disabled");
+	if (j->last_error != NULL)
+		return ("error");
+	return (j->last_success_at == 0 ? "pending" : "connected");
 }
 
 json_t *
 job_status(const struct job * j)
 {
 	return (json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}",
-	    "status", job_status_name(j),
-	    "last_run_at", opt_time(j->last_run_at),
-	    "last_success_at", opt_time(j->last_success_at),
-	    "last_error", opt_string(j->last_error),
+	    "status", status_name(j),
+	    "last_run_at", json_opt_time(j->last_run_at),
+	    "last_success_at", json_opt_time(j->last_success_at),
+	    "last_error", json_opt_string(j->last_error),
 	    "last_rows", (json_int_t)j->last_rows,
-	    "disabled_reason", opt_string(j->disabled_reason)));
+	    "disabled_reason", json_opt_string(j->disabled_reason)));
 }
 
 int64_t
 job_status_time(const json_t * status)
 {
-	return (status == NULL ? 0 : get_time(status, "last_run_at"));
+	return (status == NULL ? 0 : json_time(status, "last_run_at"));
 }
 
 void
@@ -292,8 +272,8 @@ job_status_apply(struct job * j, const json_t * status)
 
 	if (status == NULL)
 		return;
-	j->last_run_at = get_time(status, "last_run_at");
-	j->last_success_at = get_time(status, "last_success_at");
+	j->last_run_at = json_time(status, "last_run_at");
+	j->last_success_at = json_time(status, "last_success_at");
 	j->last_rows = json_int(status, "last_rows", 0);
 	free(j->last_error);
 	j->last_error = le ? strdup(le) : NULL;
@@ -313,16 +293,6 @@ job_take_over(struct job * j, const struct job * old)
 	memcpy(j->error_code, old->error_code, sizeof(j->error_code));
 }
 
-const char *
-job_status_name(const struct job * j)
-{
-	if (!j->enabled)
-		return ("disabled");
-	if (j->last_error != NULL)
-		return ("error");
-	return (j->last_success_at == 0 ? "pending" : "connected");
-}
-
 int
 job_is_away(const struct job * j, char where[RUNNER_WHERE])
 {
@@ -338,7 +308,7 @@ job_status_shown(const struct job * j)
 {
 	char where[RUNNER_WHERE];
 
-	return (job_is_away(j, where) ? "error" : job_status_name(j));
+	return (job_is_away(j, where) ? "error" : status_name(j));
 }
 
 /* What it cannot run for comes before how its last run ended. */
@@ -348,7 +318,7 @@ error_shown(const struct job * j)
 	char where[RUNNER_WHERE];
 
 	if (!job_is_away(j, where))
-		return (opt_string(j->last_error));
+		return (json_opt_string(j->last_error));
 	return (json_sprintf("transient: it runs on node %s, which holds its "
 	    "target", where));
 }
@@ -368,18 +338,18 @@ job_show(const struct job * j)
 	    "s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
 	    "id", j->c->id, "name", j->c->name, "type", m ? m->type : "",
 	    "status", job_status_shown(j),
-	    "target_database", opt_string(j->target_database),
-	    "target_table", opt_string(j->target_table),
+	    "target_database", json_opt_string(j->target_database),
+	    "target_table", json_opt_string(j->target_table),
 	    "schedule_ms", j->schedule_ms ?
 	    json_integer(j->schedule_ms) : json_null(),
-	    "drive_model", opt_string(m ? m->drive_model : NULL),
+	    "drive_model", json_opt_string(m ? m->drive_model : NULL),
 	    "enabled", j->enabled,
-	    "disabled_reason", opt_string(j->disabled_reason),
-	    "last_run_at", opt_time(j->last_run_at),
-	    "last_success_at", opt_time(j->last_success_at),
+	    "disabled_reason", json_opt_string(j->disabled_reason),
+	    "last_run_at", json_opt_time(j->last_run_at),
+	    "last_success_at", json_opt_time(j->last_success_at),
 	    "last_error", error_shown(j),
 	    "last_rows_ingested", (json_int_t)j->last_rows,
-	    "node", opt_string(j->node),
+	    "node", json_opt_string(j->node),
 	    "config", hidden ? hidden : json_null(),
 	    "options", json_loads(j->c->options, 0, NULL));
 	if (v != NULL && j->misfit != NULL)

@@ -107,11 +107,10 @@ int64_t job_status_time(const json_t * status);
 /** job_status(j): What is stored of its status; owned by the caller. */
 json_t * job_status(const struct job * j);
 
-/** job_status_name(j): "connected", "error", "disabled" or "pending". */
-const char * job_status_name(const struct job * j);
-
 /** job_is_away(j, where): Whether only another node runs it and that is not running;
- * ${where}: which.  job_status_shown(j): As job_status_name, but "error" then. */
+ * ${where}: which.
+ * job_status_shown(j): "connected", "error" (then as well), "disabled" or
+ * "pending". */
 int job_is_away(const struct job * j, char where[RUNNER_WHERE]);
 const char * job_status_shown(const struct job * j);
 

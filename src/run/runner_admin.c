@@ -116,7 +116,7 @@ switch_to(struct op * op, const char * reason)
 	if (rec == NULL || json_object_set_new(rec, "enabled",
 	    json_boolean(reason == NULL)) ||
 	    json_object_set_new(rec, "disabled_reason",
-	    reason ? json_string(reason) : json_null())) {
+	    json_opt_string(reason))) {
 		json_decref(rec);
 		err_nomem(&op->e, "a connector");
 		runner_op_soon(op);

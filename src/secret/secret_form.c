@@ -1,8 +1,10 @@
 #include "secret/secret_form.h"
 
-#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/hex.h"
+#include "base/utf8.h"
 
 /* What one escape stands for, as bytes. */
 struct piece {
@@ -17,30 +19,17 @@ put_byte(struct piece * to, char c)
 	to->n = 1;
 }
 
-static void
-put_code(struct piece * to, uint32_t cp)
-{
-	size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4, i;
-	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-
-	for (i = n; i-- > 1; cp >>= 6)
-		to->s[i] = (char)(0x80 | (cp & 0x3f));
-	to->s[0] = (char)(first[n] | cp);
-	to->n = n;
-}
-
 /* The ${n} digits at ${s}; -1: they are not so many. */
 static int
 hex(const char * s, size_t n, uint32_t * out)
 {
-	static const char digits[] = "0123456789abcdef";
 	size_t i;
+	int d;
 
 	for (*out = 0, i = 0; i < n; i++) {
-		if (!isxdigit((unsigned char)s[i]))
+		if ((d = hex_digit(s[i])) < 0)
 			return (-1);
-		*out = *out << 4 | (uint32_t)(strchr(digits,
-		    tolower((unsigned char)s[i])) - digits);
+		*out = *out << 4 | (uint32_t)d;
 	}
 	return (0);
 }
@@ -78,10 +67,10 @@ of_json(const char * s, struct piece * to)
 		return (0);
 	if ((cp & 0xfc00) != 0xd800 || s[6] != '\\' || s[7] != 'u' ||
 	    hex(s + 8, 4, &low)) {
-		put_code(to, cp);
+		to->n = utf8_put(cp, to->s);
 		return (6);
 	}
-	put_code(to, 0x10000 + ((cp & 0x3ff) << 10 | (low & 0x3ff)));
+	to->n = utf8_put(0x10000 + ((cp & 0x3ff) << 10 | (low & 0x3ff)), to->s);
 	return (12);
 }
 
@@ -101,7 +90,7 @@ of_number(const char * s, struct piece * to)
 		(void)hex(p, n, &cp);
 	for (i = 0; i < n && !is_hex; i++)
 		cp = cp * 10 + (uint32_t)(p[i] - '0');
-	put_code(to, cp);
+	to->n = utf8_put(cp, to->s);
 	return ((size_t)(p - s) + n + 1);
 }
 

@@ -11,18 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hex.h"
+
 #define HEX_LEN (SECRET_KEY_LEN * 2)
 #define BASE64_LEN 44
 #define BAD(e, ...) err_set((e), ERR_CONFIG, "master_key", __VA_ARGS__)
-
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	c = (char)tolower((unsigned char)c);
-	return (c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1);
-}
 
 static int
 parse_hex(const char * s, struct secret_key * key)
@@ -30,8 +23,8 @@ parse_hex(const char * s, struct secret_key * key)
 	int i, hi, lo;
 
 	for (i = 0; i < SECRET_KEY_LEN; i++) {
-		hi = hex(s[2 * i]);
-		lo = hex(s[2 * i + 1]);
+		hi = hex_digit(s[2 * i]);
+		lo = hex_digit(s[2 * i + 1]);
 		if (hi < 0 || lo < 0)
 			return (-1);
 		key->k[i] = (unsigned char)(hi << 4 | lo);
@@ -121,14 +114,13 @@ static int
 write_key(const char * path, const struct secret_key * key)
 {
 	char text[HEX_LEN + 1];
-	int fd, i, rc;
+	int fd, rc;
 
 	unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return (-1);
-	for (i = 0; i < SECRET_KEY_LEN; i++)
-		snprintf(text + 2 * i, 3, "%02x", key->k[i]);
+	hex_write(key->k, SECRET_KEY_LEN, text);
 	text[HEX_LEN] = '\n';
 	rc = write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) &&
 	    fsync(fd) == 0 ? 0 : -1;

@@ -67,8 +67,9 @@ vault_token(const struct vault * v, struct buf * out, struct err * e)
 	return (secret_box_open(&v->key, "token", v->token, out, e));
 }
 
-void
-vault_scrub(struct vault * v, struct err * e)
+/* Take what we know of out of a message. */
+static void
+scrub(struct vault * v, struct err * e)
 {
 	v->is_scrubbing = 1;
 	secret_scrub(v->o.secrets, "null", e);
@@ -150,7 +151,7 @@ vault_call_judge(struct vault * v, const struct http_res * res,
 		    "waiting for Vault: " : "", url, res->status, words,
 		    res->status / 100 == 3 ? ", which is a standby's: give the "
 		    "url of one that answers" : "");
-		vault_scrub(v, e);
+		scrub(v, e);
 		if (!is_away(res->status))
 			return (1);
 	}

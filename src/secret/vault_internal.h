@@ -204,7 +204,5 @@ int vault_token(const struct vault * v, struct buf * out, struct err * e)
  * a file's first line. */
 int vault_credential(const struct vault * v, const char * text,
     const char * file, struct buf * out, struct err * e) MUST_CHECK;
-/** vault_scrub(v, e): Take what we know of out of a message. */
-void vault_scrub(struct vault * v, struct err * e);
 
 #endif

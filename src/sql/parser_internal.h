@@ -20,7 +20,8 @@ struct parser {
 	size_t blocks;        /* BEGIN and TRY open */
 	size_t statements;
 	int boundary;         /* a statement begins here */
-	int sync;             /* 1: within SYNC, 2: after its TO, 3: after that */
+	int sync;             /* 1: within SYNC, 2: after its TO, 3: after that;
+	                         4: after DESCRIBE */
 	size_t sync_at;       /* where its first word is */
 	int catching;         /* CATCH came, and not yet its THEN */
 	int uses_error;       /* error.x came since the statement began */
@@ -72,6 +73,10 @@ json_t * parser_error_value(struct parser * p, size_t i);
 
 /** parser_class(p, i, out): The class of errors that token ${i} names. */
 int parser_class(struct parser * p, size_t i, enum ast_class * out);
+
+/** parser_expected(p, words, n): Fail at the token that the grammar looks at, where one
+ * of ${n} words was expected.  What may be a secret is not shown. */
+void parser_expected(struct parser * p, const char * const * words, size_t n);
 
 /** parser_lex(v, p): The next word, for the grammar. */
 union PARSER_STYPE;

@@ -130,6 +130,20 @@ target_end(const struct parser * p, size_t i)
 	return (i);
 }
 
+/* Whether tokens ${i} to ${last} can only be a target: no name, and no two with a
+ * dot between. */
+static int
+is_target(const struct parser * p, size_t i, size_t last)
+{
+	size_t k;
+
+	for (k = i; k <= last; k++)
+		if (!token_is(p->list, k, ".") &&
+		    p->list->t[k].kind != TOKEN_ID)
+			return (1);
+	return (last > i + 2 && !token_is(p->list, last, "."));
+}
+
 /* The last token of SYNC's WHERE, which is SQLite's to read. */
 static size_t
 where_end(const struct parser * p, size_t i)
@@ -161,7 +175,7 @@ word_of(struct parser * p, size_t i, int begins, size_t * last)
 	}
 	token = keyword_of(p, i);
 	if (begins) {
-		p->sync = token == P_SYNC;
+		p->sync = token == P_SYNC ? 1 : token == P_DESCRIBE ? 4 : 0;
 		p->boundary = token == P_BEGIN_ || token == P_TRY ||
 		    token == P_FINALLY || token == P_EXPLAIN;
 		p->sync_at = i;
@@ -224,7 +238,15 @@ parser_lex(union PARSER_STYPE * v, struct parser * p)
 		    token_of(p, i, 0, &last);
 		if (token == P_TARGET)
 			last = target_end(p, i);
+	} else if (p->sync == 4 && is_target(p, i, target_end(p, i))) {
+		token = p->list->t[i].kind == TOKEN_ID ? P_TARGET :
+		    token_of(p, i, 0, &last);
+		p->sync = 0;
+		if (token == P_TARGET)
+			last = target_end(p, i);
 	} else {
+		if (p->sync == 4)
+			p->sync = 0;
 		token = token_of(p, i, begins, &last);
 	}
 	if (token == P_LBRACE || token == P_LBRACKET || token == P_LPAREN)

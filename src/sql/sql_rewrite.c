@@ -246,6 +246,47 @@ nomem:
 	return (err_nomem(e, "a statement's text"));
 }
 
+int
+sql_rewrite_insert(struct sql_rewrite * rw, const struct sql_insert * ins,
+    size_t n, struct err * e)
+{
+	struct sql_rewrite out = { BUF_INIT(0), NULL, 0 };
+	size_t i, k = 0, from = 0, to, more = 0;
+	const struct sql_edit * ed;
+
+	for (i = 0; i < n; i++)
+		more += strlen(ins[i].text);
+	out.sql.max = rw->sql.len + more + 1;
+	out.edits = calloc(rw->n + n + 1, sizeof(*out.edits));
+	if (out.edits == NULL || buf_reserve(&out.sql, out.sql.max)) {
+		sql_rewrite_free(&out);
+		return (err_nomem(e, "a statement's text"));
+	}
+	for (i = 0; i <= n; i++) {
+		for (; k < rw->n && (i == n || rw->edits[k].in < ins[i].at);
+		    k++) {
+			out.edits[out.n] = rw->edits[k];
+			out.edits[out.n++].out += out.sql.len - from;
+		}
+		if (i == n)
+			break;
+		ed = k == 0 ? NULL : &rw->edits[k - 1];
+		to = ed == NULL ? ins[i].at : ed->out + ed->out_len +
+		    (ins[i].at - ed->in - ed->in_len);
+		buf_add(&out.sql, rw->sql.p + from, to - from);
+		from = to;
+		out.edits[out.n].in = ins[i].at;
+		out.edits[out.n].in_len = 0;
+		out.edits[out.n].out = out.sql.len;
+		out.edits[out.n++].out_len = strlen(ins[i].text);
+		buf_adds(&out.sql, ins[i].text);
+	}
+	buf_add(&out.sql, rw->sql.p + from, rw->sql.len - from);
+	sql_rewrite_free(rw);
+	*rw = out;
+	return (0);
+}
+
 size_t
 sql_rewrite_offset(const struct sql_rewrite * rw, size_t off)
 {

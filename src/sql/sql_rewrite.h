@@ -30,6 +30,16 @@ struct sql_rewrite {
 int sql_rewrite(const struct token_list * list, const struct sql_names * names,
     struct sql_rewrite * rw, struct err * e) MUST_CHECK;
 
+/* Text that goes in at byte ${at} of the user's, between two tokens. */
+struct sql_insert {
+	size_t at;
+	const char * text;
+};
+
+/** sql_rewrite_insert(rw, ins, n, e): Put ${n} texts in, which come in order. */
+int sql_rewrite_insert(struct sql_rewrite * rw, const struct sql_insert * ins,
+    size_t n, struct err * e) MUST_CHECK;
+
 /** sql_rewrite_offset(rw, off): The byte of the user's text that byte ${off} of
  * the rewritten one came from. */
 size_t sql_rewrite_offset(const struct sql_rewrite * rw, size_t off);

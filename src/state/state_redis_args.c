@@ -81,6 +81,17 @@ state_redis_args_addf(struct state_redis_args * A, const char * fmt, ...)
 }
 
 void
+state_redis_args_ttl(struct state_redis_args * A, int64_t ms)
+{
+	/* Redis refuses what overflows when the clock is added. */
+	if (ms < 1)
+		ms = 1;
+	if (ms > INT64_C(1) << 48)
+		ms = INT64_C(1) << 48;
+	state_redis_args_addf(A, "%lld", (long long)ms);
+}
+
+void
 state_redis_args_json(struct state_redis_args * A, const json_t * v)
 {
 	size_t len;

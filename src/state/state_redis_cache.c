@@ -17,17 +17,6 @@ static const char nodes_script[] =
     "return out";
 
 static void
-add_ttl(struct state_redis * S, int64_t ttl_ms)
-{
-	if (ttl_ms < 1)
-		ttl_ms = 1;
-	if (ttl_ms > INT64_C(1) << 48)
-		ttl_ms = INT64_C(1) << 48;
-	state_redis_args_adds(&S->args, "PX");
-	state_redis_args_addf(&S->args, "%lld", (long long)ttl_ms);
-}
-
-static void
 on_cached(void * arg, const struct redis_reply * r, const struct err * e)
 {
 	struct state_done * d = arg;
@@ -73,7 +62,8 @@ state_redis_cache_put(struct state * state, const char * key,
 		state_redis_args_adds(&S->args, "SET");
 		state_redis_args_addf(&S->args, "moltler:cache:%s", key);
 		state_redis_args_add(&S->args, s, len);
-		add_ttl(S, ttl_ms);
+		state_redis_args_adds(&S->args, "PX");
+		state_redis_args_ttl(&S->args, ttl_ms);
 	}
 	free(s);
 	state_redis_args_send(S, d, state_redis_args_ok);
@@ -101,7 +91,8 @@ state_redis_cache_node_again(struct state_redis * S)
 	state_redis_args_adds(A, "SET");
 	state_redis_args_addf(A, "moltler:node:%s", S->node);
 	state_redis_args_json(A, S->beat);
-	add_ttl(S, S->beat_ttl_ms);
+	state_redis_args_adds(&S->args, "PX");
+	state_redis_args_ttl(&S->args, S->beat_ttl_ms);
 	if (state_redis_args_end(A, &e) == 0)
 		redis_cmd(S->redis, on_beat, S, (int)A->n, A->v, A->len);
 	state_redis_args_begin(A);

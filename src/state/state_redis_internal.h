@@ -66,6 +66,8 @@ void state_redis_args_adds(struct state_redis_args * A, const char * s);
 void state_redis_args_addf(struct state_redis_args * A, const char * fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void state_redis_args_json(struct state_redis_args * A, const json_t * v);
+/** state_redis_args_ttl(A, ms): So long, or what Redis takes for it. */
+void state_redis_args_ttl(struct state_redis_args * A, int64_t ms);
 void state_redis_args_free(struct state_redis_args * A);
 
 /** state_redis_args_send(S, d, cb): Send what was put together; ${cb} gets

@@ -142,17 +142,6 @@ add_lease(struct state_redis * S, const char * sync, int64_t bucket)
 	    (long long)bucket);
 }
 
-static void
-add_ttl(struct state_redis * S, int64_t ttl_ms)
-{
-	/* Redis refuses what overflows when the clock is added. */
-	if (ttl_ms < 1)
-		ttl_ms = 1;
-	if (ttl_ms > INT64_C(1) << 48)
-		ttl_ms = INT64_C(1) << 48;
-	state_redis_args_addf(&S->args, "%lld", (long long)ttl_ms);
-}
-
 void
 state_redis_lease_take(struct state * state, const char * sync,
     int64_t bucket, int64_t ttl_ms, state_lease_cb * cb, void * arg)
@@ -177,7 +166,7 @@ state_redis_lease_take(struct state * state, const char * sync,
 	state_redis_args_adds(&S->args, "moltler:fence");
 	state_redis_args_adds(&S->args, sync);
 	state_redis_args_adds(&S->args, S->node);
-	add_ttl(S, ttl_ms);
+	state_redis_args_ttl(&S->args, ttl_ms);
 	state_redis_args_adds(&S->args, c->token);
 	state_redis_args_addf(&S->args, "%lld",
 	    (long long)fence_seen());
@@ -207,7 +196,7 @@ state_redis_lease_keep(struct state * state, const char * sync,
 	add_lease(S, sync, bucket);
 	state_redis_args_addf(&S->args, "%s %lld %s", S->node,
 	    (long long)fence, S->secret);
-	add_ttl(S, ttl_ms);
+	state_redis_args_ttl(&S->args, ttl_ms);
 	state_redis_args_script(S, d, on_keep, keep_script, 1);
 }
 

@@ -12,8 +12,8 @@ struct run_now {
 	void * arg;
 };
 
-void
-run_now_forget(struct run_now * n)
+static void
+run_free(struct run_now * n)
 {
 	if (n->wait != NULL)
 		syncs_leave(n->wait, 0);
@@ -27,7 +27,7 @@ tell(struct run_now * n, const struct err * e)
 	void (*cb)(void *, const struct err *) = n->cb;
 	void * arg = n->arg;
 
-	run_now_forget(n);
+	run_free(n);
 	cb(arg, e);
 }
 
@@ -61,7 +61,7 @@ run_now(struct loop * L, struct syncs * S, const char * id, int full,
 	n->arg = arg;
 	n->wait = syncs_run(S, id, full, NULL, on_ran, n);
 	if (n->wait == NULL) {
-		run_now_forget(n);
+		run_free(n);
 		return (NULL);
 	}
 	loop_timer_start(n->timer, PATIENCE_MS);

@@ -17,7 +17,4 @@ struct run_now * run_now(struct loop * L, struct syncs * S, const char * id,
     int full, void (*cb)(void * arg, const struct err * e), void * arg)
     MUST_CHECK;
 
-/** run_now_forget(n): Do not call back; the run goes on.  Not after the call. */
-void run_now_forget(struct run_now * n);
-
 #endif

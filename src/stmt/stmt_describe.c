@@ -7,9 +7,8 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "stmt/stmt_internal.h"
-#include "target/targets.h"
 
-/* DESCRIBE type, connector, connector.entity */
+/* DESCRIBE type, connector, connector.entity; targets: stmt_describe_target.c */
 
 static const char *
 bool_text(int yes)
@@ -220,39 +219,6 @@ describe_entity(struct stmt_run * r, const struct manifest_entity * ent)
 }
 
 static void
-on_target(void * arg, const char * database, const char * path,
-    const char * table)
-{
-	int * found = arg;
-
-	(void)database;
-	(void)path;
-	(void)table;
-	*found = 1;
-}
-
-static void
-neither(struct stmt_run * r)
-{
-	const char * near = stmt_near_type(r, r->ast->name.s);
-	int is_target = 0;
-
-	if (r->ast->entity.s == NULL)
-		targets_find(r->env->targets, r->ast->name.s, on_target,
-		    &is_target);
-	if (is_target) {
-		stmt_error(r, r->ast->name.off, "not_found", "there is no type "
-		    "or connector %.80s; it is a target: SELECT * FROM %.80s "
-		    "LIMIT 1 shows its columns", r->ast->name.s,
-		    r->ast->name.s);
-		return;
-	}
-	stmt_error(r, r->ast->name.off, "not_found", "there is no type or "
-	    "connector %.80s%s%s%s", r->ast->name.s, near ? " (did you mean " :
-	    "", near ? near : "", near ? "?)" : "");
-}
-
-static void
 start(struct stmt_run * r)
 {
 	const struct ast * a = r->ast;
@@ -260,6 +226,10 @@ start(struct stmt_run * r)
 	const struct manifest * m;
 	struct connector * c;
 
+	if (a->target.s != NULL) {
+		stmt_describe_target(r);
+		return;
+	}
 	c = runner_connector(r->env->runner, a->name.s);
 	m = types_get(runner_types(r->env->runner), a->name.s);
 	/* With an entity it is first of all a connector's. */
@@ -268,7 +238,7 @@ start(struct stmt_run * r)
 	if (m == NULL && runner_has(r->env->runner, a->name.s))
 		(void)stmt_connector(r);
 	else if (m == NULL)
-		neither(r);
+		stmt_describe_target(r);
 	else if (a->entity.s == NULL)
 		describe_type(r, m);
 	else if ((ent = stmt_entity(r, m)) != NULL)
@@ -276,5 +246,6 @@ start(struct stmt_run * r)
 }
 
 const struct stmt_entry stmt_describe_entry = {
-	AST_DESCRIBE, "describe", 0, start, NULL, NULL, NULL
+	AST_DESCRIBE, "describe", 0, start, NULL, stmt_describe_cancel,
+	stmt_describe_free
 };

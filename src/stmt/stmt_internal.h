@@ -160,6 +160,14 @@ void stmt_sync_fail(struct stmt_run * r, const struct err * e);
 /** stmt_no_sync(r): Fail: there is no such sync; did you mean. */
 void stmt_no_sync(struct stmt_run * r);
 
+/* stmt_describe_target.c */
+
+/** stmt_describe_target(r): DESCRIBE of what is no type and no connector.
+ * stmt_describe_cancel(r), stmt_describe_free(r): As struct stmt_entry says. */
+void stmt_describe_target(struct stmt_run * r);
+void stmt_describe_cancel(struct stmt_run * r);
+void stmt_describe_free(struct stmt_run * r);
+
 /* stmt_catalog.c: what can be named after FROM. */
 #define STMT_MAX_USED 8
 struct stmt_catalog {

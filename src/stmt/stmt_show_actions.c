@@ -17,7 +17,7 @@ who(const json_t * o)
 	const char * user = json_str(o, "user"), * peer = json_str(o, "peer");
 
 	if (user == NULL)
-		return (peer != NULL ? json_string(peer) : json_null());
+		return (json_opt_string(peer));
 	return (json_sprintf("%s (as it says)%s%s", user, peer ? ", " : "",
 	    peer ? peer : ""));
 }

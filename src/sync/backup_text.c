@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "conn/connector.h"
 #include "secret/secret.h"
@@ -98,19 +99,6 @@ backup_text_add_part(struct backup_text_out * o, const char * sync,
 		backup_text_add(o, BACKUP_PART, name, rec);
 }
 
-static void
-to_hex(const unsigned char * md, size_t n, char out[SUM_LEN + 1])
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t i;
-
-	for (i = 0; i < n && 2 * i < SUM_LEN; i++) {
-		out[2 * i] = digits[md[i] >> 4];
-		out[2 * i + 1] = digits[md[i] & 15];
-	}
-	out[2 * i] = '\0';
-}
-
 static int
 sum(EVP_MD_CTX * ctx, char out[SUM_LEN + 1])
 {
@@ -119,7 +107,7 @@ sum(EVP_MD_CTX * ctx, char out[SUM_LEN + 1])
 
 	if (EVP_DigestFinal_ex(ctx, md, &len) != 1 || len != SUM_LEN / 2)
 		return (-1);
-	to_hex(md, len, out);
+	hex_write(md, len, out);
 	return (0);
 }
 

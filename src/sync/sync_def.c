@@ -172,12 +172,6 @@ sync_def_from_record(const json_t * rec, struct err * e)
 	return (d);
 }
 
-static json_t *
-opt_string(const char * s)
-{
-	return (s == NULL ? json_null() : json_string(s));
-}
-
 json_t *
 sync_def_record(const struct sync_def * d)
 {
@@ -190,16 +184,16 @@ sync_def_record(const struct sync_def * d)
 	    "s:o, s:o, s:s, s:f, s:b, s:b, s:o, s:o, s:I}",
 	    "v", 1, "id", d->id, "connector", d->connector, "entities", a,
 	    "whole", d->whole != 0, "engine", engine_names[d->engine],
-	    "database", opt_string(d->database), "target", d->target,
-	    "where", opt_string(d->where),
-	    "incremental", opt_string(d->incremental),
-	    "schedule", opt_string(d->schedule),
+	    "database", json_opt_string(d->database), "target", d->target,
+	    "where", json_opt_string(d->where),
+	    "incremental", json_opt_string(d->incremental),
+	    "schedule", json_opt_string(d->schedule),
 	    "every_ms", d->every_ms ? json_integer(d->every_ms) : json_null(),
 	    "deletes", deletes_names[d->deletes],
 	    "delete_ratio", d->delete_ratio,
 	    "is_main", d->is_main != 0, "enabled", d->enabled != 0,
-	    "disabled_reason", opt_string(d->disabled_reason),
-	    "node", opt_string(d->node),
+	    "disabled_reason", json_opt_string(d->disabled_reason),
+	    "node", json_opt_string(d->node),
 	    "created_at", (json_int_t)d->created_at));
 }
 

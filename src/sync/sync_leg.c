@@ -1,4 +1,4 @@
-/* One entity of a run: its writer, and what came of it. */
+/* One entity of a run: its writer, and what is read. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/hash64.h"
 #include "base/log.h"
-#include "base/rfc3339.h"
 #include "sync/sync_run_internal.h"
 
 /* A list that was left longer ago than this is begun anew. */

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/quote.h"
 #include "base/rfc3339.h"
 #include "conn/plan.h"
 #include "sync/sync_run_internal.h"
@@ -46,18 +47,6 @@ asked_from(const struct sync_leg * l, int64_t * v)
 	    is_own(l, &order));
 }
 
-static void
-add_name(struct buf * b, const char * s)
-{
-	buf_addc(b, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *s);
-	}
-	buf_addc(b, '"');
-}
-
 /* Whether what is asked for ends before a value, too. */
 static int
 has_end(const struct sync_leg * l)
@@ -75,12 +64,12 @@ build(struct sync_leg * l, const int64_t * from, int order)
 	buf_clear(b);
 	for (i = 0; i < l->ncols; i++) {
 		buf_adds(b, i == 0 ? "SELECT " : ", ");
-		add_name(b, l->cols[i]->name);
+		quote_name(b, l->cols[i]->name);
 	}
 	buf_adds(b, " FROM ");
-	add_name(b, l->r->c->name);
+	quote_name(b, l->r->c->name);
 	buf_addc(b, '.');
-	add_name(b, l->ent->name);
+	quote_name(b, l->ent->name);
 	if (l->r->d->where != NULL) {
 		/* It may end in a comment. */
 		buf_addf(b, " WHERE (%s\n)", l->r->d->where);
@@ -88,19 +77,19 @@ build(struct sync_leg * l, const int64_t * from, int order)
 	}
 	if (from != NULL) {
 		buf_adds(b, sep);
-		add_name(b, l->cu.col->name);
+		quote_name(b, l->cu.col->name);
 		buf_adds(b, " >= ");
 		sync_cursor_literal(&l->cu, *from, b);
 		if (has_end(l)) {
 			buf_adds(b, " AND ");
-			add_name(b, l->cu.col->name);
+			quote_name(b, l->cu.col->name);
 			buf_adds(b, " < ");
 			sync_cursor_literal(&l->cu, l->win.hi, b);
 		}
 	}
 	if (order != ORDER_NONE) {
 		buf_adds(b, " ORDER BY ");
-		add_name(b, l->cu.col->name);
+		quote_name(b, l->cu.col->name);
 		buf_adds(b, order == ORDER_DESC ? " DESC" : "");
 	}
 	return (b->failed ? -1 : 0);
@@ -144,7 +133,7 @@ sync_plan_fill(struct sync_leg * l, const json_t * in)
 		return (-1);
 	json_object_foreach((json_t *)(uintptr_t)in, name, v) {
 		buf_adds(&l->sql, n++ > 0 ? " AND " : " WHERE ");
-		add_name(&l->sql, name);
+		quote_name(&l->sql, name);
 		/* Several may go in one call. */
 		buf_adds(&l->sql, " IN (");
 		for (i = 0; i < json_array_size(v); i++) {

@@ -170,6 +170,8 @@ struct sync_run {
 
 /* sync_run.c */
 void sync_run_soon(struct sync_run * r);
+/** sync_run_enter(r, s): The one place where the state changes. */
+void sync_run_enter(struct sync_run * r, enum sync_run_state s);
 
 /** sync_run_ask(r, slot): Put a question into ${slot} for a state's callback; NULL:
  * no memory.  sync_run_asked(arg): The run that asked (the slot is empty again), or
@@ -177,6 +179,16 @@ void sync_run_soon(struct sync_run * r);
 struct sync_ask * sync_run_ask(struct sync_run * r, struct sync_ask ** slot);
 struct sync_run * sync_run_asked(void * arg);
 void sync_run_forget(struct sync_ask ** slot);
+
+/* sync_run_leg.c */
+/** sync_run_next(r): Begin the next entity, or the end; what it says is what the others
+ * do.  sync_run_open(r), ..._read, ..._drain, ..._sweep: What is to be done in that
+ * state; whether to go on. */
+int sync_run_next(struct sync_run * r);
+int sync_run_open(struct sync_run * r);
+int sync_run_read(struct sync_run * r);
+int sync_run_drain(struct sync_run * r);
+int sync_run_sweep(struct sync_run * r);
 
 /* sync_run_result.c */
 /** sync_run_tell(arg): The teller's timer: tell ${arg}'s owner. */
@@ -243,10 +255,6 @@ void sync_leg_close(struct sync_leg * l);
  * That one may not see what we saw (it may ask for other rows): so where a cursor
  * would pass over them for good it stays. */
 uint64_t sync_leg_passed(const struct sync_leg * l);
-/* sync_leg_judge.c */
-/** sync_leg_judge(l): Add what came of it to the run's verdict; whether it ended
- * so well that what is not there any more may be told from it. */
-int sync_leg_judge(struct sync_leg * l);
 
 /** sync_leg_asks_more(l): Whether the condition asks for rows of the entity besides
  * (a SELECT in it): it has to be given all, not what changed. */
@@ -255,6 +263,12 @@ int sync_leg_asks_more(const struct sync_leg * l);
 /** sync_leg_by_value(l, name, e): Its cursor is the column ${name}'s value. */
 int sync_leg_by_value(struct sync_leg * l, const char * name, struct err * e)
     MUST_CHECK;
+
+/* sync_leg_judge.c */
+
+/** sync_leg_judge(l): Add what came of it to the run's verdict; whether it ended
+ * so well that what is not there any more may be told from it. */
+int sync_leg_judge(struct sync_leg * l);
 
 /* sync_leg_token.c */
 

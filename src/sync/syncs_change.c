@@ -188,7 +188,7 @@ read_patch(const struct sync_def * d, const json_t * body, struct err * e)
 		else if (syncs_check_times(cron, ms, e) == 0 &&
 		    syncs_check_options(options, patch, e) == 0) {
 			json_object_set_new(patch, "schedule",
-			    syncs_note_string(cron));
+			    json_opt_string(cron));
 			json_object_set_new(patch, "every_ms",
 			    json_integer(ms));
 			if (enabled != NULL) {

@@ -40,7 +40,7 @@ show_wait(const struct syncs * S, const char * name, json_t * v)
 
 	if (until == 0)
 		return;
-	json_object_set_new(v, "waits_until", syncs_note_time(until));
+	json_object_set_new(v, "waits_until", json_opt_time(until));
 	json_object_set_new(v, "waits_why", json_string(why));
 }
 
@@ -61,21 +61,21 @@ syncs_connector_show(const struct syncs * S, json_t * v)
 	if (!en->mine && en->asks == 0 && !S->stopping)
 		syncs_ask(en);
 	json_object_set_new(v, "target_database",
-	    syncs_note_string(en->d->database));
+	    json_opt_string(en->d->database));
 	json_object_set_new(v, "target_table", json_string(en->d->target));
 	json_object_set_new(v, "schedule_ms", en->d->every_ms ?
 	    json_integer(en->d->every_ms) : json_null());
 	json_object_set_new(v, "last_run_at",
-	    syncs_note_time(en->last_run_at));
+	    json_opt_time(en->last_run_at));
 	json_object_set_new(v, "last_success_at",
-	    syncs_note_time(en->last_success_at));
-	json_object_set_new(v, "last_error", syncs_note_string(en->error));
+	    json_opt_time(en->last_success_at));
+	json_object_set_new(v, "last_error", json_opt_string(en->error));
 	json_object_set_new(v, "last_rows_ingested", json_integer(en->rows));
 	json_object_set_new(v, "sync", json_string(en->d->id));
 	if (!en->d->enabled && json_is_null(json_object_get(v,
 	    "disabled_reason")))
 		json_object_set_new(v, "disabled_reason",
-		    syncs_note_string(en->d->disabled_reason));
+		    json_opt_string(en->d->disabled_reason));
 	if (status == NULL || strcmp(status, "disabled") == 0)
 		return;
 	if (en->error != NULL)

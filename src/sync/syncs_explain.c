@@ -143,11 +143,11 @@ explain_one(const struct sync_def * d, const struct manifest_entity * ent,
 	return (json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:o, s:o, "
 	    "s:o, s:o, s:o}", "entity", ent->name, "target", table,
 	    "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
-	    "target_database", syncs_note_string(d->database),
+	    "target_database", json_opt_string(d->database),
 	    "statement", json_object_get(explained, "sql"), "calls",
 	    json_object_get(explained, "calls"), "key", key, "columns",
 	    columns, "cursor", json_pack("{s:o, s:O?, s:O*}", "column",
-	    syncs_note_string(cursor_column(d, ent)), "value", leg,
+	    json_opt_string(cursor_column(d, ent)), "value", leg,
 	    "parts", json_object_get(rec, "tokens")),
 	    "commit", say_commit(d, ent), "deletes", say_deletes(d, ent), "note",
 	    say_parts(rec)));

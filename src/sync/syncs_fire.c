@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "sync/syncs_internal.h"
 
@@ -115,7 +116,7 @@ syncs_run_tell(struct syncs_run * run)
 		return;
 	if (notes)
 		run->is_noted = json_object_set_new(v, "began_at",
-		    syncs_note_time(run->en->last_run_at)) == 0;
+		    json_opt_time(run->en->last_run_at)) == 0;
 	if (tells) {
 		run->told_us = now;
 		run->told = 1;

@@ -225,7 +225,6 @@ void syncs_wake(struct syncs * S);
 
 /** syncs_ask(en): Ask the state what was; syncs_arm() when it has answered. */
 void syncs_ask(struct syncs_entry * en);
-void syncs_note_status(struct syncs_entry * en, const json_t * status);
 void syncs_note_cursor(struct syncs_entry * en, const json_t * cursor);
 /** syncs_note_result(en, r): A run ended; into the status and the events. */
 void syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
@@ -237,8 +236,6 @@ void syncs_note_event(struct syncs_entry * en, const char * event,
  * know the end, and which nobody goes on with; 0: there is none. */
 int64_t syncs_note_unended(const struct syncs * S, const char * id,
     const json_t * status);
-json_t * syncs_note_time(int64_t ms);   /* or null */
-json_t * syncs_note_string(const char * s); /* or null */
 json_t * syncs_note_progress(const struct sync_progress * p);
 
 /* syncs_nodes.c: who lives, who runs what. */
@@ -259,13 +256,31 @@ int syncs_not_here(const struct syncs_entry * en, struct err * e);
 
 /* syncs_poll.c: what the state holds. */
 void syncs_poll(struct syncs * S, int lost);
-/** syncs_compare(S, rec): Take over what that record says.  syncs_compare_more(S): The
+/** syncs_compare_more(S): The
  * next ones of the list that is being compared. */
-void syncs_compare(struct syncs * S, const json_t * rec);
 void syncs_compare_more(struct syncs * S);
+
+/* syncs_compare.c: one sync as the state has it. */
+/** syncs_compare(S, rec): Take over what that record says. */
+void syncs_compare(struct syncs * S, const json_t * rec);
+/** syncs_retire(en): Another daemon dropped it. */
+void syncs_retire(struct syncs_entry * en);
+/** syncs_is_ahead(en): Whether the list may say what was before a change of our own.
+ * syncs_is_skipped(en): And so it is not compared.  A change that is under way may come
+ * to nothing: then it is looked at again. */
+int syncs_is_ahead(const struct syncs_entry * en);
+int syncs_is_skipped(const struct syncs_entry * en);
 /** syncs_ask_connector(en): Its connector is not among ours: is it in the state?
  * Else it goes. */
 void syncs_ask_connector(struct syncs_entry * en);
+
+/* A question to the state about one that may be gone when the answer comes. */
+struct syncs_question {
+	struct syncs * S;
+	char id[];
+};
+/** syncs_question(S, id): One, for free(); NULL: no memory. */
+struct syncs_question * syncs_question(struct syncs * S, const char * id);
 
 /* syncs_look.c */
 int syncs_look_init(struct syncs * S, struct err * e) MUST_CHECK;

@@ -17,35 +17,6 @@
  * the one before. */
 #define EVENT_EVERY_MS 300000
 
-json_t *
-syncs_note_time(int64_t ms)
-{
-	char ts[RFC3339_LEN];
-
-	if (ms == 0)
-		return (json_null());
-	rfc3339_format(ms, ts);
-	return (json_string(ts));
-}
-
-json_t *
-syncs_note_string(const char * s)
-{
-	return (s == NULL ? json_null() : json_string(s));
-}
-
-static int64_t
-get_time(const json_t * o, const char * key)
-{
-	const char * s = json_str(o, key);
-	struct err e;
-	int64_t ms;
-
-	if (s == NULL || rfc3339_parse(s, strlen(s), &ms, &e))
-		return (0);
-	return (ms);
-}
-
 static void
 set_text(char ** to, const char * s)
 {
@@ -66,11 +37,11 @@ verdict_of(const char * name)
 	return (-1);
 }
 
-void
-syncs_note_status(struct syncs_entry * en, const json_t * v)
+static void
+note_status(struct syncs_entry * en, const json_t * v)
 {
-	en->last_run_at = get_time(v, "last_run_at");
-	en->last_success_at = get_time(v, "last_success_at");
+	en->last_run_at = json_time(v, "last_run_at");
+	en->last_success_at = json_time(v, "last_success_at");
 	en->rows = json_int(v, "last_rows", 0);
 	en->rejected = json_int(v, "last_rejected", 0);
 	en->deleted = json_int(v, "last_deleted", 0);
@@ -90,7 +61,7 @@ oldest(const struct sync_def * d, const json_t * cursor)
 	size_t i;
 
 	for (i = 0; i < d->nentities; i++) {
-		at = get_time(json_object_get(cursor, d->entities[i]), "value");
+		at = json_time(json_object_get(cursor, d->entities[i]), "value");
 		if (at != 0 && (ms == 0 || at < ms))
 			ms = at;
 	}
@@ -170,9 +141,9 @@ int64_t
 syncs_note_unended(const struct syncs * S, const char * id,
     const json_t * status)
 {
-	int64_t began = get_time(status, "began_at");
+	int64_t began = json_time(status, "began_at");
 
-	if (began <= get_time(status, "last_run_at") ||
+	if (began <= json_time(status, "last_run_at") ||
 	    syncs_nodes_holder(S, id) != NULL ||
 	    clock_wall_ms() - began < seen_by(S, status))
 		return (0);
@@ -190,7 +161,7 @@ note_unended(struct syncs_entry * en, const json_t * status)
 	json_t * v;
 
 	if (began == 0 || en->run != NULL || !en->mine ||
-	    get_time(status, "unended_at") == began)
+	    json_time(status, "unended_at") == began)
 		return;
 	rfc3339_format(began, at);
 	snprintf(detail, sizeof(detail), "the run that began at %s on node "
@@ -211,7 +182,7 @@ on_status(void * arg, json_t * v, const struct err * e)
 	struct syncs_entry * en = ask_entry(arg);
 
 	if (en != NULL && e == NULL) {
-		syncs_note_status(en, v);
+		note_status(en, v);
 		note_unended(en, v);
 	}
 	answered(S, en, e);
@@ -279,15 +250,15 @@ syncs_note_progress(const struct sync_progress * p)
 		percent = json_real(p->rows >= (uint64_t)p->total ? 100 :
 		    (double)(p->rows * 1000 / (uint64_t)p->total) / 10);
 	return (json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, "
-	    "s:o, s:o}", "entity", syncs_note_string(p->entity),
+	    "s:o, s:o}", "entity", json_opt_string(p->entity),
 	    "entities_done", (json_int_t)p->legs_done,
 	    "entities", (json_int_t)p->legs,
 	    "pages", (json_int_t)p->pages, "calls", (json_int_t)p->calls,
 	    "rows", (json_int_t)p->rows, "written", (json_int_t)p->written,
 	    "rate", p->rate,
 	    "total", p->total >= 0 ? json_integer(p->total) : json_null(),
-	    "percent", percent, "started_at", syncs_note_time(p->started_ms),
-	    "last_progress_at", syncs_note_time(p->last_progress_ms)));
+	    "percent", percent, "started_at", json_opt_time(p->started_ms),
+	    "last_progress_at", json_opt_time(p->last_progress_ms)));
 }
 
 static void
@@ -297,21 +268,21 @@ put_status(struct syncs_entry * en, int told)
 	json_t * v = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, "
 	    "s:o, s:o}",
 	    "verdict", sync_verdict_name((enum sync_verdict)en->verdict),
-	    "last_run_at", syncs_note_time(en->last_run_at),
+	    "last_run_at", json_opt_time(en->last_run_at),
 	    "last_rows", (json_int_t)en->rows,
 	    "last_rejected", (json_int_t)en->rejected,
 	    "last_deleted", (json_int_t)en->deleted,
 	    "last_took_ms", (json_int_t)en->took_ms,
 	    "runs", (json_int_t)en->runs, "node", S->node,
 	    "run", (json_int_t)en->fence,
-	    "reason", syncs_note_string(en->reason),
-	    "last_error", syncs_note_string(en->error));
+	    "reason", json_opt_string(en->reason),
+	    "last_error", json_opt_string(en->error));
 
 	if (v == NULL)
 		return;
 	if (en->last_success_at != 0)
 		json_object_set_new(v, "last_success_at",
-		    syncs_note_time(en->last_success_at));
+		    json_opt_time(en->last_success_at));
 	if (told)
 		json_object_set_new(v, "progress", json_null());
 	S->o.state->ops->status_put(S->o.state, en->d->id, v);

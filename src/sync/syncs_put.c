@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "run/schedule.h"
 #include "sync/syncs_internal.h"
@@ -76,10 +77,10 @@ answer(const struct syncs_entry * en, const json_t * left_out, int replaced)
 		json_array_append_new(a, json_string(d->entities[i]));
 	return (json_pack("{s:s, s:b, s:o, s:O, s:o, s:o, s:o, s:s, s:o}",
 	    "sync", d->id, "replaced", replaced, "entities", a,
-	    "left_out", left_out, "schedule", syncs_note_string(d->schedule),
+	    "left_out", left_out, "schedule", json_opt_string(d->schedule),
 	    "every_ms", d->every_ms ? json_integer(d->every_ms) : json_null(),
-	    "incremental", syncs_note_string(d->incremental), "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
-	    "next_run_at", at < 0 ? json_null() : syncs_note_time(at)));
+	    "incremental", json_opt_string(d->incremental), "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
+	    "next_run_at", at < 0 ? json_null() : json_opt_time(at)));
 }
 
 /* It is in the state: from now on it counts here too. */

@@ -77,7 +77,7 @@ on_current(void * arg, json_t * v, const struct err * e)
 	}
 	json_object_set_new(rec, "enabled", json_boolean(en->d->enabled));
 	json_object_set_new(rec, "disabled_reason",
-	    syncs_note_string(en->d->disabled_reason));
+	    json_opt_string(en->d->disabled_reason));
 	S->o.state->ops->put(S->o.state, "sync", w->id, rec, 0, on_saved, w);
 	json_decref(rec);
 }

@@ -42,8 +42,8 @@ remembered_status(const struct syncs_entry * en)
 	return (json_pack("{s:s, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I}",
 	    "verdict", sync_verdict_name((enum sync_verdict)en->verdict),
 	    "reason", en->reason, "last_error", en->error,
-	    "last_run_at", syncs_note_time(en->last_run_at),
-	    "last_success_at", syncs_note_time(en->last_success_at),
+	    "last_run_at", json_opt_time(en->last_run_at),
+	    "last_success_at", json_opt_time(en->last_success_at),
 	    "last_rows", (json_int_t)en->rows,
 	    "last_rejected", (json_int_t)en->rejected,
 	    "last_deleted", (json_int_t)en->deleted,
@@ -154,21 +154,21 @@ add_runs(const struct syncs_entry * en, json_t * out, const json_t * status,
 		unended = syncs_note_unended(en->S, en->d->id, status);
 	json_object_set_new(out, "status", json_string(status_word(en, status,
 	    holder != NULL, unended != 0, is_old)));
-	json_object_set_new(out, "interrupted_at", syncs_note_time(unended));
+	json_object_set_new(out, "interrupted_at", json_opt_time(unended));
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		copy(out, texts[i], status, json_null());
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		copy(out, numbers[i], status, json_integer(0));
 	if (en->run != NULL) {
 		json_object_set_new(out, "last_run_at",
-		    syncs_note_time(en->last_run_at));
+		    json_opt_time(en->last_run_at));
 		progress = syncs_note_progress(&en->run->p);
 	} else if (holder != NULL) {
 		progress = json_incref(json_object_get(status, "progress"));
 	}
 	json_object_set_new(out, "next_run_at", at < 0 ? json_null() :
-	    syncs_note_time(at));
-	json_object_set_new(out, "held_by", syncs_note_string(holder));
+	    json_opt_time(at));
+	json_object_set_new(out, "held_by", json_opt_string(holder));
 	json_object_set_new(out, "cursor", show_cursor(en->d, cursor));
 	syncs_note_cursor(&tmp, cursor);
 	if (is_old)
@@ -197,18 +197,18 @@ show(const struct syncs_entry * en, const json_t * status,
 	    "entity", d->whole ? json_null() : json_string(d->entities[0]),
 	    "entities", a, "target", d->target,
 	    "engine", d->engine == SYNC_SQLITE ? "sqlite" : "elastic",
-	    "target_database", syncs_note_string(d->database),
-	    "where", syncs_note_string(d->where),
-	    "incremental", syncs_note_string(d->incremental),
-	    "schedule", syncs_note_string(d->schedule),
+	    "target_database", json_opt_string(d->database),
+	    "where", json_opt_string(d->where),
+	    "incremental", json_opt_string(d->incremental),
+	    "schedule", json_opt_string(d->schedule),
 	    "schedule_ms", d->every_ms ? json_integer(d->every_ms) :
 	    json_null(),
 	    "enabled", d->enabled != 0,
-	    "disabled_reason", syncs_note_string(d->disabled_reason),
+	    "disabled_reason", json_opt_string(d->disabled_reason),
 	    "deletes", deletes[d->deletes], "delete_ratio", d->delete_ratio,
-	    "node", syncs_note_string(d->node),
+	    "node", json_opt_string(d->node),
 	    "is_main", d->is_main != 0,
-	    "created_at", syncs_note_time(d->created_at));
+	    "created_at", json_opt_time(d->created_at));
 	if (out == NULL)
 		return (NULL);
 	add_runs(en, out, status, cursor, old != NULL);
@@ -257,7 +257,7 @@ shown_end(struct shown * sh)
 	}
 	if (!sh->one)
 		out = json_pack("{s:o, s:o}", "items", out, "next",
-		    syncs_note_string(sh->next));
+		    json_opt_string(sh->next));
 	if (out == NULL && !sh->failed)
 		sh->failed = err_nomem(&sh->e, "a list of syncs") != 0;
 	syncs_call_end(sh->c, out, sh->failed ? &sh->e : NULL);

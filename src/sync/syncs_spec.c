@@ -428,15 +428,15 @@ syncs_spec_read(struct syncs_check * k, const struct sync_spec * s, json_t * rec
 	json_object_set_new(rec, "whole", json_boolean(s->entity == NULL));
 	json_object_set_new(rec, "engine", json_string(
 	    engine == SYNC_SQLITE ? "sqlite" : "elastic"));
-	json_object_set_new(rec, "database", syncs_note_string(
+	json_object_set_new(rec, "database", json_opt_string(
 	    engine == SYNC_SQLITE ? s->database : NULL));
 	json_object_set_new(rec, "target", json_string(target));
-	json_object_set_new(rec, "where", syncs_note_string(s->where));
-	json_object_set_new(rec, "incremental", syncs_note_string(column));
-	json_object_set_new(rec, "schedule", syncs_note_string(s->schedule));
+	json_object_set_new(rec, "where", json_opt_string(s->where));
+	json_object_set_new(rec, "incremental", json_opt_string(column));
+	json_object_set_new(rec, "schedule", json_opt_string(s->schedule));
 	json_object_set_new(rec, "every_ms", json_integer(every));
 	json_object_set_new(rec, "is_main", json_boolean(s->is_main != 0));
-	json_object_set_new(rec, "node", syncs_note_string(
+	json_object_set_new(rec, "node", json_opt_string(
 	    engine == SYNC_SQLITE ? S->node : NULL));
 	json_object_set_new(rec, "created_at", json_integer(clock_wall_ms()));
 	return (0);

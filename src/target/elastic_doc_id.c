@@ -1,4 +1,5 @@
 /* What documents are called. */
+#include "base/hex.h"
 #include "target/elastic_doc_internal.h"
 
 #include <openssl/evp.h>
@@ -49,18 +50,12 @@ add_key(struct buf * b, const struct value * v, int many)
 }
 
 static int
-to_hex(struct buf * b, const unsigned char * p, size_t n)
+add_hex(struct buf * b, const unsigned char * md, unsigned n)
 {
-	static const char hex[] = "0123456789abcdef";
-	char c[2];
+	char hex[2 * EVP_MAX_MD_SIZE + 1];
 
-	for (; n > 0; n--, p++) {
-		c[0] = hex[*p >> 4];
-		c[1] = hex[*p & 15];
-		if (buf_add(b, c, 2))
-			return (-1);
-	}
-	return (0);
+	hex_write(md, n, hex);
+	return (buf_add(b, hex, 2 * n));
 }
 
 static int
@@ -74,7 +69,7 @@ hash_id(struct buf * id)
 		return (-1);
 	buf_clear(id);
 	buf_add(id, "\\H", 2);
-	return (to_hex(id, md, n));
+	return (add_hex(id, md, n));
 }
 
 int
@@ -167,5 +162,5 @@ elastic_doc_id_reject(struct buf * out, const char * sync, const char * lines,
 	    (is_null_id(id, id_len) && EVP_DigestUpdate(ctx, row, row_len) !=
 	    1) || EVP_DigestFinal_ex(ctx, md, &n) != 1;
 	EVP_MD_CTX_free(ctx);
-	return (bad ? -1 : to_hex(out, md, n));
+	return (bad ? -1 : add_hex(out, md, n));
 }

@@ -15,8 +15,8 @@
 
 /*
  * What the writer's files share: elastic_writer.c (rows in, acknowledgements
- * out), elastic_batch.c (one _bulk until all of it is there), elastic_sweep.c
- * (deletes); nobody else includes this.
+ * out), elastic_batch.c (one _bulk until all of it is there), elastic_entries.c (its
+ * lines), elastic_sweep.c (deletes); nobody else includes this.
  */
 
 /* Two are under way, the third is being filled. */
@@ -28,6 +28,12 @@ enum batch_state { BATCH_FREE, BATCH_FILLING, BATCH_READY, BATCH_SENT,
 /* What an entry is. */
 enum entry { ENTRY_ROW, ENTRY_REJECT, /* a row put aside */
     ENTRY_OLD /* another of the same _id came after it */ };
+
+/* What an answer says of one. */
+enum outcome { OUTCOME_WRITTEN, OUTCOME_BUSY, OUTCOME_REFUSED };
+
+/* Lines of a batch; its rows may all be refused, and texts grow when quoted. */
+#define ELASTIC_BATCH_MAX ((size_t)1 << 30)
 
 /* Which entry has an _id. */
 struct elastic_slot {
@@ -102,17 +108,26 @@ void elastic_writer_fail(struct elastic_writer * w, const struct err * e);
  * gone afterwards. */
 void elastic_writer_done(struct elastic_batch * b);
 
-/* elastic_batch.c */
+/* elastic_entries.c */
 int elastic_batch_add(struct elastic_batch * b, const struct value * v)
     MUST_CHECK; /* -1: memory */
 /** elastic_batch_close(b): Nothing more is added.  elastic_batch_clear(b): It is
  * empty, for new ones. */
 void elastic_batch_close(struct elastic_batch * b);
 void elastic_batch_clear(struct elastic_batch * b);
+/** elastic_batch_close_ranks(b): What is written leaves; what was busy stays in front,
+ * then come those that were not sent yet, then the rows put aside.  -1: memory. */
+int elastic_batch_close_ranks(struct elastic_batch * b) MUST_CHECK;
+
+/* elastic_batch.c */
 void elastic_batch_enter(struct elastic_batch * b, enum batch_state s);
 void elastic_batch_send(struct elastic_batch * b);
 void elastic_batch_stop(struct elastic_batch * b); /* nothing comes of it */
 void elastic_batch_free(struct elastic_batch * b);
+/** elastic_batch_gzip(in, n, out): ${n} bytes packed into ${out}, cleared before.
+ * 0 or -1. */
+int elastic_batch_gzip(const char * in, size_t n, struct buf * out)
+    MUST_CHECK;
 
 /* elastic_twice.c: one document twice in a run. */
 
@@ -122,11 +137,6 @@ void elastic_batch_free(struct elastic_batch * b);
  * elastic_twice_waits(b): Whether it does. */
 int elastic_twice_add(struct elastic_batch * b) MUST_CHECK;
 int elastic_twice_waits(const struct elastic_batch * b);
-
-/** elastic_batch_gzip(in, n, out): ${n} bytes packed into ${out}, cleared before.
- * 0 or -1. */
-int elastic_batch_gzip(const char * in, size_t n, struct buf * out)
-    MUST_CHECK;
 
 /* elastic_sweep.c */
 struct elastic_sweep * elastic_sweep_start(struct elastic_writer * w,

@@ -245,6 +245,18 @@ on_done(void * arg, int fd, int events)
 	tell_synced(h, synced, why);
 }
 
+static void
+ask_checkpoint(struct sample_store * S)
+{
+	struct sample_helper * h = S->helper;
+
+	h->asked = 1;
+	pthread_mutex_lock(&h->mx);
+	h->want_checkpoint = 1;
+	pthread_cond_signal(&h->cv);
+	pthread_mutex_unlock(&h->mx);
+}
+
 void
 sample_helper_wal(struct sample_store * S, int pages)
 {
@@ -255,7 +267,7 @@ sample_helper_wal(struct sample_store * S, int pages)
 	if (pages < WAL_PAGES || h == NULL)
 		return;
 	if (!h->asked)
-		sample_helper_checkpoint(S);
+		ask_checkpoint(S);
 	if (pages >= WAL_PAGES_LONG &&
 	    (now = clock_mono_us()) >= h->next_warn_us) {
 		h->next_warn_us = now + 60000000;
@@ -341,18 +353,6 @@ sample_helper_init(struct sample_store * S, struct err * e)
 		    "the helper thread: %s", S->path, strerror(errno)));
 	sqlite3_wal_hook(S->db, on_wal, S);
 	return (0);
-}
-
-void
-sample_helper_checkpoint(struct sample_store * S)
-{
-	struct sample_helper * h = S->helper;
-
-	h->asked = 1;
-	pthread_mutex_lock(&h->mx);
-	h->want_checkpoint = 1;
-	pthread_cond_signal(&h->cv);
-	pthread_mutex_unlock(&h->mx);
 }
 
 void

@@ -255,7 +255,6 @@ void sample_chain_free(struct sample_chain * c);
 
 /* sample_helper.c: the thread that checkpoints and empties bins. */
 int sample_helper_init(struct sample_store * S, struct err * e) MUST_CHECK;
-void sample_helper_checkpoint(struct sample_store * S);
 void sample_helper_clear(struct sample_store * S, int bin);
 void sample_helper_dirty(struct sample_store * S);
 /** The log has ${pages} pages: time for a checkpoint? */

@@ -80,7 +80,7 @@ v_connect(sqlite3 * db, void * aux, int argc, const char * const * argv,
 		return (SQLITE_ERROR);
 	}
 	rc = sqlite3_declare_vtab(db, "CREATE TABLE x("
-	    "timestamp TEXT COLLATE " SAMPLE_TIME_ORDER ", name TEXT, "
+	    "timestamp TIMESTAMP TEXT COLLATE " SAMPLE_TIME_ORDER ", name TEXT, "
 	    "value REAL, labels JSON, source TEXT HIDDEN)");
 	if (rc != SQLITE_OK)
 		return (rc);

@@ -151,8 +151,8 @@ main(int argc, char ** argv)
 	uint64_t again = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	struct writer_events ev = { on_ready, on_acked, on_room, on_failed,
 	    NULL };
-	struct writer_spec spec = { NULL, "issues", "bench.issues", 1, columns,
-	    N, 0, 0 };
+	struct writer_spec spec = { .table = "issues", .sync = "bench.issues",
+	    .fence = 1, .columns = columns, .ncolumns = N };
 	char dir[] = "/tmp/bench_rows.XXXXXX", path[200];
 	struct targets * t;
 	struct writer * w;

@@ -77,6 +77,11 @@ def reads(d, name):
          name + ": rows marked as deleted are rows")
     T.eq(len(rows(d, "SELECT * FROM moltler-read-a LIMIT 5")), 5,
          name + ": LIMIT")
+    for index in ("moltler-read-a", "es:moltler-read-a", "moltler-read-*"):
+        got = {r["column"]: r["type"] for r in rows(d, "DESCRIBE " + index)}
+        T.eq([got.get(c) for c in ("id", "title", "at", "labels")],
+             ["integer", "text", "timestamp", "json"],
+             name + ": DESCRIBE " + index)
     got = rows(d, "EXPLAIN SELECT id FROM moltler-read-a WHERE id > 5")
     T.ok("\"gt\":5" in got[0]["request"], name + ": EXPLAIN", got)
 
@@ -124,6 +129,9 @@ def faults(d, c, name):
     c.auth = "Basic x"
     got = fails(d, "SELECT 1 FROM elsewhere")
     T.ok("401" in got and "credentials" in got, name + ": 401", got)
+    got = fails(d, "DESCRIBE elsewhere-2")
+    T.ok("line 1, column 10: " in got and "credentials" in got,
+         name + ": DESCRIBE tells it, too", got)
     c.auth = None
     T.ok(daemon.wait(lambda: c.pits == 0), name + ": nothing is left open", c.pits)
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 /* Callbacks at one instant beyond which something spins. */
 #define SPIN 100000
@@ -32,6 +33,22 @@ static void
 set_clocks(const struct loop * L)
 {
 	clock_set_fake((L->wall_us + L->now_us) / 1000, MONO_START + L->now_us);
+}
+
+static void
+on_log(void * arg, const char * line)
+{
+	(void)arg;
+	if (getenv("REPLAY_LOG") != NULL)
+		fprintf(stderr, "# %s\n", line);
+}
+
+void
+fake_loop_quiet(void)
+{
+	log_capture(on_log, NULL);
+	if (getenv("REPLAY_LOG") != NULL)
+		log_setup(LOG_DEBUG, LOG_JSON);
 }
 
 struct loop *

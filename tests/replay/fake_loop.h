@@ -12,6 +12,10 @@
  * loop_new() is not there: a test says what time it is.
  */
 
+/** fake_loop_quiet(): From now on nothing is logged unless REPLAY_LOG is set; then it
+ * goes to stderr, as comments. */
+void fake_loop_quiet(void);
+
 /** fake_loop_new(wall_ms): A loop whose wall clock stands at ${wall_ms}. */
 struct loop * fake_loop_new(int64_t wall_ms);
 

@@ -1,16 +1,7 @@
 #include "reader_rig.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/rfc3339.h"
-
-static void
-no_log(void * arg, const char * line)
-{
-	(void)arg;
-	if (getenv("REPLAY_LOG") != NULL)
-		fprintf(stderr, "# %s\n", line);
-}
 
 /* One answer of the shared state that is on its way. */
 struct pending {
@@ -107,9 +98,7 @@ rig_new(const char * top, const char * entities, const char * options)
 
 	assert_non_null(g);
 	assert_non_null(o);
-	log_capture(no_log, NULL);
-	if (getenv("REPLAY_LOG") != NULL)
-		log_setup(LOG_DEBUG, LOG_JSON);
+	fake_loop_quiet();
 	snprintf(text, sizeof(text), "{\"format\":1,\"type\":\"svc\","
 	    "\"title\":\"Svc\",\"drive_model\":\"on_demand\",\"config\":{},"
 	    "\"base_url\":\"" BASE "\",%s\"test\":{\"url\":\"/\"},"
@@ -374,4 +363,34 @@ rig_roll(unsigned * seed, unsigned n)
 {
 	*seed = *seed * 1103515245 + 12345;
 	return ((*seed >> 16) % n);
+}
+
+void
+rig_came(const struct rig * g, const int64_t * at, size_t n, int64_t from,
+    int64_t to, int sort)
+{
+	int64_t last = sort < 0 ? INT64_MAX : 0;
+	int * seen = calloc(n + 1, sizeof(*seen));
+	const char * p = g->rows;
+	size_t i, id;
+	int got;
+
+	assert_non_null(seen);
+	if (g->has_failed)
+		fail_msg("%s: %s", g->e.code, g->e.msg);
+	while (sscanf(p, "%zu/%*[^ |]%n", &id, &got) == 1) {
+		assert_true(id < n);
+		seen[id]++;
+		if (sort != 0 && (sort > 0 ? at[id] < last : at[id] > last))
+			fail_msg("%zu is out of order", id);
+		last = at[id];
+		p += got;
+		p += *p == ' ' || *p == '|';
+	}
+	assert_int_equal(*p, '\0');
+	for (i = 0; i < n; i++)
+		if (seen[i] > 1 || (seen[i] == 0 && (from < 0 ||
+		    at[i] >= from) && (to < 0 || at[i] < to)))
+			fail_msg("%zu came %d times", i, seen[i]);
+	free(seen);
 }

@@ -85,6 +85,12 @@ int64_t rig_param(const char * url, const char * key, int64_t dflt);
 /** rig_roll(seed, n): A number below ${n}, the next of those that ${seed} makes. */
 unsigned rig_roll(unsigned * seed, unsigned n);
 
+/** rig_came(g, at, n, from, to, sort): Of the ${n} items, which are written "id/when"
+ * in g->rows, each whose ${at} (s) is in [from, to) came once, and none twice; -1:
+ * without that bound.  ${sort}: 1 rising, -1 falling, 0 in any order. */
+void rig_came(const struct rig * g, const int64_t * at, size_t n, int64_t from,
+    int64_t to, int sort);
+
 /** rig_begin(g): Ask for a page, and do not wait. */
 void rig_begin(struct rig * g);
 

@@ -31,14 +31,6 @@
 #define OPAQUE "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
     "\"from\":\"next\"," SIZE "}"
 
-static void
-no_log(void * arg, const char * line)
-{
-	(void)arg;
-	if (getenv("REPLAY_LOG") != NULL)
-		fprintf(stderr, "# %s\n", line);
-}
-
 /* ---- the service ---- */
 
 static int64_t
@@ -66,6 +58,16 @@ rig_add(struct rig * g)
 	it->ms = stamp(g);
 	it->n = ++g->changes;
 	it->rev = 1;
+}
+
+void
+rig_fill(struct rig * g, size_t n, int64_t every_ms)
+{
+	while (n-- > 0) {
+		rig_add(g);
+		fake_loop_advance(g->L, every_ms);
+	}
+	fake_loop_advance(g->L, 60000);
 }
 
 void
@@ -460,9 +462,7 @@ rig_new(const char * options)
 
 	assert_non_null(g);
 	assert_non_null(o);
-	log_capture(no_log, NULL);
-	if (getenv("REPLAY_LOG") != NULL)
-		log_setup(LOG_DEBUG, LOG_JSON);
+	fake_loop_quiet();
 	g->m = make_manifest();
 	if ((g->c = connector_new(g->m, "id-1", "it", NULL, o, &e)) == NULL)
 		fail_msg("%s", e.msg);
@@ -531,8 +531,8 @@ rig_def(const char * entity, const char * more)
 	return (d);
 }
 
-static void
-on_done(void * arg, const struct sync_result * r)
+void
+rig_done(void * arg, const struct sync_result * r)
 {
 	struct rig * g = arg;
 
@@ -556,7 +556,7 @@ rig_start(struct rig * g, struct sync_def * d, unsigned flags)
 	assert_null(g->run);
 	g->is_done = 0;
 	g->run = sync_run_start(&g->env, d, g->c, ++g->bucket, flags,
-	    on_progress, on_done, g);
+	    on_progress, rig_done, g);
 	assert_non_null(g->run);
 }
 
@@ -632,4 +632,11 @@ rig_cursor(struct rig * g, const struct sync_def * d, const char * entity,
 {
 	return (json_object_get(json_object_get(json_object_get(json_object_get(
 	    g->tables.cursors, d->id), "cursor"), entity), key));
+}
+
+void
+rig_end(struct rig * g, struct sync_def * d)
+{
+	sync_def_unref(d);
+	rig_free(g);
 }

@@ -99,8 +99,10 @@ struct rig {
 struct rig * rig_new(const char * options);
 void rig_free(struct rig * g);
 
-/** rig_add(g): A new item, changed now.  rig_touch(g, i): Item ${i} changes now. */
+/** rig_add(g): A new item, changed now.  rig_fill(g, n, every_ms): ${n} of them, one
+ * every ${every_ms}; then a minute passes.  rig_touch(g, i): Item ${i} changes now. */
 void rig_add(struct rig * g);
+void rig_fill(struct rig * g, size_t n, int64_t every_ms);
 void rig_touch(struct rig * g, size_t i);
 
 /** rig_def(entity, more): A definition; ${more}: further keys, or "". */
@@ -112,6 +114,8 @@ struct sync_def * rig_def(const char * entity, const char * more);
 void rig_start(struct rig * g, struct sync_def * d, unsigned flags);
 void rig_wait(struct rig * g);
 void rig_run(struct rig * g, struct sync_def * d, unsigned flags);
+/** rig_done(g, r): The callback of a run: its result is there. */
+void rig_done(void * arg, const struct sync_result * r);
 void rig_crash(struct rig * g);
 
 /** rig_same(g, table): Whether the target has the source's rows; says what not. */
@@ -120,6 +124,14 @@ int rig_same(struct rig * g, const char * table);
 const json_t * rig_cursor(struct rig * g, const struct sync_def * d,
     const char * entity, const char * key);
 
+/** rig_end(g, d): Of both. */
+void rig_end(struct rig * g, struct sync_def * d);
+
+/** rig_is(g, verd): So the run ended.  rig_runs(g, d, flags, verd): A run does. */
+#define rig_runs(g, d, flags, verd) do { \
+	rig_run((g), (d), (flags)); \
+	rig_is((g), (verd)); \
+} while (0)
 #define rig_is(g, verd) do { \
 	if ((g)->res.verdict != (verd)) \
 		fail_msg("%s: %s", sync_verdict_name((g)->res.verdict), \

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "base/log.h"
 #include "conn/reader.h"
 
 static const char manifest[] =
@@ -31,14 +30,6 @@ int64_t sw_lease_ms;
 
 static const char * const ids[SW_NODES] = { "node-a", "node-b", "node-c",
     "node-d" };
-
-static void
-no_log(void * arg, const char * line)
-{
-	(void)arg;
-	if (getenv("REPLAY_LOG") != NULL)
-		fprintf(stderr, "# %s\n", line);
-}
 
 static void
 write_type(struct sync_world * w)
@@ -202,7 +193,7 @@ sw_new(size_t n, const char * backend, int elastic)
 	size_t i;
 
 	assert_non_null(w);
-	log_capture(no_log, NULL);
+	fake_loop_quiet();
 	fake_runs_reset();
 	w->n = n;
 	w->L = fake_loop_new(SW_START);

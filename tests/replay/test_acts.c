@@ -1,8 +1,6 @@
-#include "action_rig.h"
+#include "acts_rig.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "fake_state.h"
-#include "run/acts.h"
 
 /* What is written down of actions, whatever happens to the state or to the daemon. */
 
@@ -14,19 +12,11 @@ const char manifest[] = "{\"format\": 1, \"type\": \"svc\", \"title\": \"t\", "
     "\"string\"}, \"more\": {\"type\": \"any\"}}}}}}, \"test\": {\"url\": \"" HOST
     "/me\"}}";
 
-static struct fake_tables tables;
-static struct state * store[2];
-static struct acts * acts[2];
-
 static int
 start(void ** state)
 {
 	setup(state);
-	fake_tables_init(&tables);
-	store[0] = fake_state_new(L, &tables, "a", "redis");
-	store[1] = fake_state_new(L, &tables, "b", "redis");
-	acts[0] = acts_new(L, store[0], "a");
-	acts[1] = acts_new(L, store[1], "b");
+	acts_begin();
 	calls = 0;
 	return (0);
 }
@@ -34,13 +24,7 @@ start(void ** state)
 static int
 stop(void ** state)
 {
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		acts_free(acts[i]);
-		store[i]->ops->free(store[i]);
-	}
-	fake_tables_free(&tables);
+	acts_end();
 	return (teardown(state));
 }
 

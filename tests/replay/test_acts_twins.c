@@ -1,11 +1,9 @@
 #include <stdio.h>
 
-#include "action_rig.h"
+#include "acts_rig.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
-#include "fake_state.h"
-#include "run/acts.h"
 
 /*
  * Equal actions at the same time, of which no answer came: a look never takes what
@@ -35,10 +33,6 @@ static struct thing {
 static unsigned nthings, nsent, nlooks, nlookups, per_page, strangers;
 static const char * next_is; /* how what leads on is told, for json_pack() */
 static int is_stuck;         /* it always leads to the second page */
-
-static struct fake_tables tables;
-static struct state * store[2];
-static struct acts * acts[2];
 
 static struct asked {
 	int calls, failed;
@@ -125,11 +119,7 @@ start(void ** state)
 {
 	setup(state);
 	fake_http_serve(H, serve, NULL);
-	fake_tables_init(&tables);
-	store[0] = fake_state_new(L, &tables, "a", "redis");
-	store[1] = fake_state_new(L, &tables, "b", "redis");
-	acts[0] = acts_new(L, store[0], "a");
-	acts[1] = acts_new(L, store[1], "b");
+	acts_begin();
 	nthings = nsent = nlooks = nlookups = per_page = strangers = 0;
 	next_is = NULL;
 	is_stuck = 0;
@@ -142,13 +132,9 @@ stop(void ** state)
 {
 	int i;
 
-	for (i = 0; i < 2; i++) {
-		acts_free(acts[i]);
-		store[i]->ops->free(store[i]);
-	}
 	for (i = 0; i < MANY; i++)
 		json_decref(asked[i].got);
-	fake_tables_free(&tables);
+	acts_end();
 	return (teardown(state));
 }
 

@@ -1,4 +1,4 @@
-#include "reader_rig.h"
+#include "taker.h"
 
 #include "base/clock.h"
 
@@ -7,43 +7,10 @@
 #define ITEMS "\"items\":{\"columns\":{\"id\":{\"type\":\"integer\"}}," \
 	"\"lists\":[{\"url\":\"/i\"}]}"
 
-struct taker {
-	struct rig * g;
-	struct limit_wait * w;
-	int calls, has_failed;
-	int64_t at, waited;
-	struct err e;
-};
-
-static struct taker * order[16];
-static unsigned norder;
-
-static void
-on_taken(void * arg, int64_t waited_ms, const struct err * e)
-{
-	struct taker * t = arg;
-
-	order[norder++ % 16] = t;
-	/* The call is over at once. */
-	if (e == NULL)
-		limits_cancel(t->w);
-	t->w = NULL;
-	t->calls++;
-	t->at = fake_loop_ms(t->g->L);
-	t->waited = waited_ms;
-	t->has_failed = e != NULL;
-	if (e != NULL)
-		t->e = *e;
-}
-
 static void
 take(struct rig * g, struct taker * t, int64_t max_ms)
 {
-	memset(t, 0, sizeof(*t));
-	t->g = g;
-	t->w = limits_take(g->env.limits, g->c, NULL, max_ms, on_taken, t);
-	assert_non_null(t->w);
-	assert_int_equal(t->calls, 0);
+	taker_take(g, g->env.limits, t, NULL, max_ms, 0);
 }
 
 static void
@@ -402,13 +369,13 @@ test_scope_options(void ** state)
 	fake_loop_advance(g->L, 3000);
 	assert_int_equal(t[2].calls, 1);
 	/* All the same where nobody owes anything. */
-	memset(order, 0, sizeof(order));
-	norder = 0;
+	memset(taker_order, 0, sizeof(taker_order));
+	taker_norder = 0;
 	for (i = 0; i < 4; i++)
 		take(g, &t[i], 0);
 	fake_loop_settle(g->L);
 	for (i = 0; i < 4; i++)
-		assert_ptr_equal(order[i], &t[i]);
+		assert_ptr_equal(taker_order[i], &t[i]);
 	json_decref(o);
 	connector_unref(bound);
 	rig_free(g);

@@ -1,4 +1,4 @@
-#include "reader_rig.h"
+#include "taker.h"
 
 #include "base/clock.h"
 #include "base/tokenbucket.h"
@@ -16,50 +16,10 @@
 #define SEARCH "\"search\":{\"rate\":0.5,\"burst\":2"
 #define GOOD { .body = "[{\"id\":1}]" }
 
-struct taker {
-	struct limit_wait * w;
-	struct loop * L;
-	int calls, has_failed;
-	int64_t at;
-	struct err e;
-};
-
-static void
-on_taken(void * arg, int64_t waited_ms, const struct err * e)
-{
-	struct taker * t = arg;
-
-	(void)waited_ms;
-	/* The call is over at once. */
-	if (e == NULL)
-		limits_cancel(t->w);
-	t->w = NULL;
-	t->calls++;
-	t->at = fake_loop_ms(t->L);
-	t->has_failed = e != NULL;
-	if (e != NULL)
-		t->e = *e;
-}
-
-/* Ask as the first list of ${entity} does. */
-static void
-take_of(struct rig * g, struct limits * l, struct taker * t,
-    const char * entity, int64_t max_ms)
-{
-	const struct manifest_entity * ent = manifest_entity(g->m, entity);
-
-	memset(t, 0, sizeof(*t));
-	t->L = g->L;
-	t->w = limits_take(l, g->c, ent != NULL ? &ent->lists[0].toll : NULL,
-	    max_ms, on_taken, t);
-	assert_non_null(t->w);
-	assert_int_equal(t->calls, 0);
-}
-
 static void
 take(struct rig * g, struct taker * t, const char * entity)
 {
-	take_of(g, g->env.limits, t, entity, 0);
+	taker_take(g, g->env.limits, t, entity, 0, 0);
 }
 
 static size_t
@@ -77,10 +37,8 @@ drop(struct taker * t, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		limits_cancel(t[i].w);
-		t[i].w = NULL;
-	}
+	for (i = 0; i < n; i++)
+		taker_drop(&t[i]);
 }
 
 /* Burst and what comes in since, and not one more; five for what costs five. */
@@ -146,7 +104,7 @@ test_apart(void ** state)
 		take(g, &a[i], "found");
 	for (i = 0; i < 4; i++)
 		take(g, &b[i], "items");
-	take_of(g, g->env.limits, &late, "found", 3000);
+	taker_take(g, g->env.limits, &late, "found", 3000, 0);
 	fake_loop_settle(g->L);
 	assert_int_equal(passed(a, 4), 2);
 	assert_int_equal(passed(b, 4), 4);
@@ -284,7 +242,7 @@ test_two_daemons(void ** state)
 	l[1] = limits_new(g->L, &sh);
 	assert_true(l[0] != NULL && l[1] != NULL);
 	for (i = 0; i < 40; i++)
-		take_of(g, l[i % 2], &t[i], i < 20 ? "dear" : "items", 0);
+		taker_take(g, l[i % 2], &t[i], i < 20 ? "dear" : "items", 0, 0);
 	fake_loop_settle(g->L);
 	assert_int_equal(passed(t, 20), 4);
 	/* One owes five: what it waits for the other may have taken, but no
@@ -297,9 +255,9 @@ test_two_daemons(void ** state)
 	/* Who asked for five goes; the one behind asks for one. */
 	drop(t, 40);
 	fake_loop_advance(g->L, 10000);
-	take_of(g, l[0], &t[0], "items", 0);
+	taker_take(g, l[0], &t[0], "items", 0, 0);
 	fake_loop_settle(g->L);
-	take_of(g, l[0], &t[1], "dear", 0);
+	taker_take(g, l[0], &t[1], "dear", 0, 0);
 	limits_cancel(t[0].w);
 	fake_loop_advance(g->L, 1000);
 	assert_int_equal(t[1].calls, 1);

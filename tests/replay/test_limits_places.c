@@ -1,4 +1,4 @@
-#include "reader_rig.h"
+#include "taker.h"
 
 #include "base/clock.h"
 
@@ -11,44 +11,10 @@
 #define ITEMS "\"items\":{" LIST("/i", "") "}"
 #define FOUND ",\"found\":{" LIST("/f", ",\"bucket\":\"search\"") "}"
 
-struct taker {
-	struct limit_wait * w;
-	struct loop * L;
-	int calls, has_failed;
-	int64_t at; /* when it was called */
-	struct err e;
-};
-
-static void
-on_taken(void * arg, int64_t waited_ms, const struct err * e)
-{
-	struct taker * t = arg;
-
-	(void)waited_ms;
-	t->calls++;
-	t->at = fake_loop_ms(t->L);
-	t->has_failed = e != NULL;
-	if (e != NULL) {
-		t->e = *e;
-		t->w = NULL;
-	}
-}
-
 static void
 take(struct rig * g, struct taker * t, const char * entity, int64_t max_ms)
 {
-	memset(t, 0, sizeof(*t));
-	t->L = g->L;
-	t->w = limits_take(g->env.limits, g->c, &manifest_entity(g->m,
-	    entity)->lists[0].toll, max_ms, on_taken, t);
-	assert_non_null(t->w);
-}
-
-static void
-drop(struct taker * t)
-{
-	limits_cancel(t->w);
-	t->w = NULL;
+	taker_take(g, g->env.limits, t, entity, max_ms, 1);
 }
 
 /* Each of ${t} is "-" while it waits, "+" when it was let through, "x" refused. */
@@ -79,19 +45,19 @@ test_in_turn(void ** state)
 	fake_loop_advance(g->L, 100000);
 	assert_string_equal(shape(g, t, 6), "++----");
 	/* Over: the first that waits has it. */
-	drop(&t[1]);
+	taker_drop(&t[1]);
 	assert_string_equal(shape(g, t, 6), "+++---");
 	/* One that waits goes, the one behind has its turn; ... */
-	drop(&t[3]);
-	drop(&t[0]);
+	taker_drop(&t[3]);
+	taker_drop(&t[0]);
 	assert_string_equal(shape(g, t, 6), "+++-+-");
 	/* ... and one that goes before it was told. */
-	drop(&t[2]);
-	drop(&t[5]);
+	taker_drop(&t[2]);
+	taker_drop(&t[5]);
 	take(g, &t[0], "items", 0);
 	assert_string_equal(shape(g, t, 6), "+++-+-");
-	drop(&t[0]);
-	drop(&t[4]);
+	taker_drop(&t[0]);
+	taker_drop(&t[4]);
 	rig_free(g);
 }
 
@@ -117,14 +83,14 @@ test_refused(void ** state)
 	fake_loop_advance(g->L, 2000);
 	assert_string_equal(shape(g, t, 5), "+--xx");
 	/* The one whose time it was goes: the next one's is kept. */
-	drop(&t[1]);
+	taker_drop(&t[1]);
 	take(g, &t[5], "items", 500);
 	fake_loop_advance(g->L, 510);
 	assert_true(t[5].has_failed);
 	fake_loop_advance(g->L, 20000);
 	/* The service says "later": nothing turns in circles meanwhile. */
 	limits_block(g->env.limits, g->c, NULL, 60000);
-	drop(&t[0]);
+	taker_drop(&t[0]);
 	take(g, &t[1], "items", 90000);
 	fake_loop_advance(g->L, 59000);
 	assert_string_equal(shape(g, t, 3), "+--");
@@ -132,7 +98,7 @@ test_refused(void ** state)
 	assert_string_equal(shape(g, t, 3), "+-+");
 	fake_loop_advance(g->L, 29100);
 	assert_string_equal(shape(g, t, 3), "+x+");
-	drop(&t[2]);
+	taker_drop(&t[2]);
 	rig_free(g);
 }
 
@@ -149,19 +115,19 @@ test_and_rate(void ** state)
 	for (i = 0; i < 6; i++)
 		take(g, &t[i], "items", 0);
 	assert_string_equal(shape(g, t, 6), "++----");
-	drop(&t[0]);
-	drop(&t[1]);
+	taker_drop(&t[0]);
+	taker_drop(&t[1]);
 	/* The burst is used. */
 	assert_string_equal(shape(g, t, 6), "+++---");
 	fake_loop_advance(g->L, 1010);
 	assert_string_equal(shape(g, t, 6), "++++--");
 	fake_loop_advance(g->L, 5000);
 	assert_string_equal(shape(g, t, 6), "++++--");
-	drop(&t[2]);
-	drop(&t[3]);
+	taker_drop(&t[2]);
+	taker_drop(&t[3]);
 	assert_string_equal(shape(g, t, 6), "++++++");
-	drop(&t[4]);
-	drop(&t[5]);
+	taker_drop(&t[4]);
+	taker_drop(&t[5]);
 	/* The same where the rate is another's, too. */
 	g->shared.is_shared = 1;
 	g->fake.delay_ms = 3;
@@ -170,11 +136,11 @@ test_and_rate(void ** state)
 	fake_loop_advance(g->L, 100);
 	assert_string_equal(shape(g, t, 3), "++-");
 	assert_int_equal(g->fake.takes, 2);
-	drop(&t[0]);
+	taker_drop(&t[0]);
 	fake_loop_advance(g->L, 100);
 	assert_string_equal(shape(g, t, 3), "+++");
-	drop(&t[1]);
-	drop(&t[2]);
+	taker_drop(&t[1]);
+	taker_drop(&t[2]);
 	rig_free(g);
 }
 
@@ -203,36 +169,36 @@ test_buckets(void ** state)
 	assert_string_equal(json_string_value(json_object_get(said,
 	    "budget")), "1 call waiting, 2 of 2 places taken");
 	json_decref(said);
-	drop(&t[0]);
+	taker_drop(&t[0]);
 	assert_string_equal(shape(g, t, 4), "+-++");
-	drop(&t[2]);
+	taker_drop(&t[2]);
 	assert_string_equal(shape(g, t, 4), "++++");
 	/* [0] has a place of the bucket, and waits for the connector's; then the
 	 * bucket is blocked, and [4] waits there for the place of [0]. */
-	drop(&t[1]);
+	taker_drop(&t[1]);
 	take(g, &t[2], "items", 0);
 	take(g, &t[0], "found", 0);
 	assert_string_equal(shape(g, t, 4), "-+++");
 	limits_block(g->env.limits, g->c, search, 10000);
 	take(g, &t[4], "found", 0);
-	drop(&t[3]);
+	taker_drop(&t[3]);
 	assert_string_equal(shape(g, t, 1), "-");
 	fake_loop_advance(g->L, 10100);
 	assert_string_equal(shape(g, t, 5), "++++-");
-	drop(&t[0]);
+	taker_drop(&t[0]);
 	assert_string_equal(shape(g, t, 5), "+++++");
 	/* One that holds a place of the bucket and waits for another goes. */
 	take(g, &t[0], "found", 0);
 	take(g, &t[1], "found", 0);
-	drop(&t[4]);
+	taker_drop(&t[4]);
 	take(g, &t[4], "items", 0);
 	assert_string_equal(shape(g, t, 2), "--");
-	drop(&t[0]);
+	taker_drop(&t[0]);
 	assert_string_equal(shape(g, t, 2), "--");
-	drop(&t[2]);
+	taker_drop(&t[2]);
 	assert_string_equal(shape(g, t, 2), "-+");
-	drop(&t[1]);
-	drop(&t[4]);
+	taker_drop(&t[1]);
+	taker_drop(&t[4]);
 	rig_free(g);
 }
 

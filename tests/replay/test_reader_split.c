@@ -176,36 +176,6 @@ read_items(struct rig * g, int64_t from, int64_t to, int sort, int64_t limit)
 	rig_all(g);
 }
 
-/* Each item that was asked for came once, in its order. */
-static void
-came(const struct rig * g, int64_t from, int64_t to, int sort)
-{
-	static int seen[MAX];
-	int64_t last = sort < 0 ? INT64_MAX : 0;
-	const char * p = g->rows;
-	size_t i, id;
-	int got;
-
-	if (g->has_failed)
-		fail_msg("%s: %s", g->e.code, g->e.msg);
-	memset(seen, 0, sizeof(seen));
-	while (sscanf(p, "%zu/%*[^ |]%n", &id, &got) == 1) {
-		assert_true(id < w.n);
-		seen[id]++;
-		if (sort != 0 && (sort > 0 ? w.at[id] < last :
-		    w.at[id] > last))
-			fail_msg("%zu is out of order", id);
-		last = w.at[id];
-		p += got;
-		p += *p == ' ' || *p == '|';
-	}
-	assert_int_equal(*p, '\0');
-	for (i = 0; i < w.n; i++)
-		if (seen[i] > 1 || (seen[i] == 0 && (from < 0 ||
-		    w.at[i] >= from) && (to < 0 || w.at[i] < to)))
-			fail_msg("%zu came %d times", i, seen[i]);
-}
-
 static void
 test_windows(void ** state)
 {
@@ -228,7 +198,7 @@ test_windows(void ** state)
 		read_items(g, from, to, sort, -1);
 		if (g->has_failed)
 			fail_msg("seed %u: %s", seed, g->e.msg);
-		came(g, from, to, sort);
+		rig_came(g, w.at, w.n, from, to, sort);
 		rig_free(g);
 	}
 }
@@ -250,7 +220,7 @@ test_coarse_bounds(void ** state)
 		if (g->has_failed)
 			assert_string_equal(g->e.code, "page_cap");
 		else
-			came(g, -1, -1, (int)(seed % 3) - 1);
+			rig_came(g, w.at, w.n, -1, -1, (int)(seed % 3) - 1);
 		rig_free(g);
 	}
 }
@@ -265,7 +235,7 @@ test_what_fits_is_not_split(void ** state)
 	w.size = 10;
 	g = rig("", "");
 	read_items(g, -1, -1, 0, -1);
-	came(g, -1, -1, 0);
+	rig_came(g, w.at, w.n, -1, -1, 0);
 	assert_int_equal(w.calls, 2);
 	assert_int_equal(g->ctx.st.total, 20);
 	rig_free(g);
@@ -304,7 +274,7 @@ test_limit_of_others(void ** state)
 		w.vague = 1;
 		g = rig("", "");
 		read_items(g, -1, -1, full ? -1 : 0, 3);
-		came(g, -1, -1, full ? -1 : 0);
+		rig_came(g, w.at, w.n, -1, -1, full ? -1 : 0);
 		rig_free(g);
 	}
 }
@@ -323,7 +293,7 @@ test_lacks(void ** state)
 		w.lossy = lossy;
 		g = rig("", "");
 		read_items(g, -1, -1, 0, -1);
-		came(g, -1, -1, 0);
+		rig_came(g, w.at, w.n, -1, -1, 0);
 		assert_true((g->ctx.st.skipped > 0) == (lossy == 1));
 		rig_free(g);
 	}

@@ -22,39 +22,15 @@ static struct world {
 static unsigned
 roll(unsigned n)
 {
-	w.seed = w.seed * 1103515245 + 12345;
-	return ((w.seed >> 16) % n);
-}
-
-static int64_t
-param(const char * url, const char * key, int64_t dflt)
-{
-	const char * p = strstr(url, key);
-	char text[64], * o = text;
-	int64_t ms;
-
-	if (p == NULL)
-		return (dflt);
-	for (p += strlen(key); *p != '\0' && *p != '&'; p++)
-		if (strncmp(p, "%3A", 3) == 0) {
-			*o++ = ':';
-			p += 2;
-		} else {
-			*o++ = *p;
-		}
-	*o = '\0';
-	if (strchr(text, 'T') == NULL)
-		return (strtoll(text, NULL, 10));
-	assert_int_equal(rfc3339_parse(text, strlen(text), &ms, NULL), 0);
-	return (ms / 1000);
+	return (rig_roll(&w.seed, n));
 }
 
 static void
 serve(void * arg, const char * url, struct fake_answer * a)
 {
-	int64_t since = param(url, "since=", INT64_MIN / 2);
-	int64_t until = param(url, "until=", INT64_MAX / 2), at;
-	size_t from = (size_t)param(url, "o=", 0), k = 0, shown = 0, i, j;
+	int64_t since = rig_param(url, "since=", INT64_MIN / 2);
+	int64_t until = rig_param(url, "until=", INT64_MAX / 2), at;
+	size_t from = (size_t)rig_param(url, "o=", 0), k = 0, shown = 0, i, j;
 	int way = strstr(url, "sort=-at") ? -1 : strstr(url, "sort=at") != NULL;
 	struct buf b = BUF_INIT(0);
 	char when[RFC3339_LEN];
@@ -162,33 +138,12 @@ read_items(struct rig * g, int sort, int64_t from, int want_key)
 	rig_all(g);
 }
 
-/* Each came once, in its order. */
 static void
 came(const struct rig * g, int sort, int64_t from)
 {
-	static int seen[MAX];
-	int64_t last = sort < 0 ? INT64_MAX : 0;
-	const char * p = g->rows;
-	size_t i, id;
-	int got;
-
 	if (g->has_failed)
 		fail_msg("seed %u: %s: %s", w.seed, g->e.code, g->e.msg);
-	memset(seen, 0, sizeof(seen));
-	while (sscanf(p, "%zu/%*[^ |]%n", &id, &got) == 1) {
-		assert_true(id < w.n);
-		seen[id]++;
-		if (sort != 0 && (sort > 0 ? w.at[id] < last :
-		    w.at[id] > last))
-			fail_msg("%zu is out of order", id);
-		last = w.at[id];
-		p += got;
-		p += *p == ' ' || *p == '|';
-	}
-	assert_int_equal(*p, '\0');
-	for (i = 0; i < w.n; i++)
-		if (seen[i] > 1 || (seen[i] == 0 && w.at[i] >= from))
-			fail_msg("%zu came %d times", i, seen[i]);
+	rig_came(g, w.at, w.n, from, -1, sort);
 }
 
 /* An error or the cap says that there is more: nothing is lost or doubled, however

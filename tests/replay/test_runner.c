@@ -1,27 +1,11 @@
 /* The clock: which buckets are run, when, and what is loaded at the start. */
-#include "world.h"
+#define WORLD_NODES 1
+#define WORLD_BACKEND "sqlite"
+#include "world_each.h"
 
 #include "base/clock.h"
 #include "conn/connector.h"
 #include "manifest/types.h"
-
-static struct world * w;
-
-static int
-setup(void ** state)
-{
-	(void)state;
-	w = world_new(1, "sqlite");
-	return (0);
-}
-
-static int
-teardown(void ** state)
-{
-	(void)state;
-	world_free(w);
-	return (0);
-}
 
 /* ---- buckets ---- */
 

@@ -1,23 +1,7 @@
 /* Two daemons on one state. */
-#include "world.h"
-
-static struct world * w;
-
-static int
-setup(void ** state)
-{
-	(void)state;
-	w = world_new(2, "redis");
-	return (0);
-}
-
-static int
-teardown(void ** state)
-{
-	(void)state;
-	world_free(w);
-	return (0);
-}
+#define WORLD_NODES 2
+#define WORLD_BACKEND "redis"
+#include "world_each.h"
 
 /* A connector both believe to be theirs: nobody's node is named. */
 static void

@@ -23,8 +23,7 @@ test_full(void ** state)
 
 	(void)state;
 	fill(g, 57);
-	rig_run(g, d, SYNC_RUN_REFRESH);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, SYNC_RUN_REFRESH, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 57);
 	assert_int_equal(g->res.p.rows, 57);
 	assert_int_equal(g->target.refresh, 1);
@@ -32,12 +31,10 @@ test_full(void ** state)
 	/* take, get, put, drop. */
 	assert_int_equal(g->tables.calls, 4);
 	rig_touch(g, 3);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 57);
 	assert_true(rig_same(g, "t-bare"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* The same of each kind: a second run without changes writes nothing, a changed row
@@ -51,12 +48,10 @@ incremental(const char * entity)
 
 	snprintf(table, sizeof(table), "t-%s", entity);
 	fill(g, 47);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 47);
 	assert_true(rig_same(g, table));
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 0);
 	rig_touch(g, 5);
 	rig_run(g, d, 0);
@@ -70,8 +65,7 @@ incremental(const char * entity)
 	rig_run(g, d, SYNC_RUN_FULL);
 	assert_int_equal(g->res.p.written, 47);
 	assert_true(rig_same(g, table));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -115,8 +109,7 @@ test_newest_first_stops(void ** state)
 	assert_int_equal(g->res.p.written, 1);
 	/* One, and perhaps the one that was begun meanwhile. */
 	assert_true(fake_http_requests(g->http, NULL) - before <= 2);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* A WHERE may change how the list is asked: the planner is asked first. */
@@ -130,8 +123,7 @@ test_where(void ** state)
 	(void)state;
 	fill(g, 20);
 	rig_touch(g, 3);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(fake_target_count(&g->target, "t-byvalue"), 19);
 	assert_true(asked(g, "since=1970") > 0);
 	assert_true(asked(g, "dir=asc") > 0);
@@ -141,16 +133,13 @@ test_where(void ** state)
 	assert_int_equal(g->res.p.written, 1);
 	sync_def_unref(d);
 	d = rig_def("desc", INC ",\"where\":\"rev = 1\"");
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(asked(g, "dir=desc") > 0);
 	sync_def_unref(d);
 	d = rig_def("desc", ",\"where\":\"no_such = 1\"");
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_int_equal(g->res.e.cls, ERR_PERMANENT);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -161,26 +150,21 @@ test_bucket(void ** state)
 
 	(void)state;
 	fill(g, 6);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->bucket--;
 	g->tables.calls = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_IDLE);
+	rig_runs(g, d, 0, SYNC_IDLE);
 	assert_int_equal(g->tables.calls, 3);
 	assert_int_equal(json_object_size(g->tables.leases), 0);
 	g->bucket--;
-	rig_run(g, d, SYNC_RUN_MANUAL);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, SYNC_RUN_MANUAL, SYNC_COMPLETE);
 	/* Somebody is at it. */
 	json_object_set_new(g->tables.leases, "it.any:0", json_pack(
 	    "{s:s, s:i, s:I}", "node", "n2", "fence", 99, "until",
 	    INT64_MAX));
-	rig_run(g, d, SYNC_RUN_MANUAL);
-	rig_is(g, SYNC_IDLE);
+	rig_runs(g, d, SYNC_RUN_MANUAL, SYNC_IDLE);
 	assert_int_equal(json_object_size(g->tables.leases), 1);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What the service says no to, and whether the bucket is done then. */
@@ -194,8 +178,7 @@ refused(int status, enum err_class cls, int done)
 	fill(g, 30);
 	g->status = status;
 	g->status_at = 3;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_int_equal(g->res.e.cls, cls);
 	assert_string_equal(g->res.reason, g->res.e.msg);
 	rec = json_object_get(json_object_get(g->tables.cursors, "it.asc"),
@@ -205,12 +188,10 @@ refused(int status, enum err_class cls, int done)
 	assert_int_equal(g->res.p.written, 10);
 	assert_non_null(rig_cursor(g, d, "asc", "value"));
 	g->status = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 20);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -243,8 +224,7 @@ capped(const char * entity, const char * more)
 	rig_is(g, SYNC_COMPLETE);
 	assert_true(i >= 2);
 	assert_true(rig_same(g, table));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -261,11 +241,9 @@ test_capped(void ** state)
 	fill(g, 20);
 	g->status = 404;
 	g->status_at = 2;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_null(rig_cursor(g, d, "any", "value"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -278,16 +256,14 @@ test_no_value(void ** state)
 	fill(g, 20);
 	g->items[7].ms = -1;
 	g->items[19].ms = -1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-any"));
 	g->items[7].rev++;
 	rig_run(g, d, 0);
 	/* Nobody knows whether these changed. */
 	assert_int_equal(g->res.p.written, 2);
 	assert_true(rig_same(g, "t-any"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -314,8 +290,7 @@ test_late_and_lookback(void ** state)
 	assert_true(g->res.p.written > 0);
 	assert_true(fake_http_requests(g->http, NULL) > n);
 	assert_true(rig_same(g, "t-late"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -333,8 +308,7 @@ test_deletes(void ** state)
 	rig_run(g, d, 0);
 	/* What was not asked for is not gone. */
 	assert_int_equal(g->target.sweeps, 1);
-	rig_run(g, d, SYNC_RUN_FULL);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, SYNC_RUN_FULL, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.deleted, 2);
 	assert_true(rig_same(g, "t-byvalue"));
 	g->items[4].gone = 0;
@@ -343,8 +317,7 @@ test_deletes(void ** state)
 	assert_true(rig_same(g, "t-byvalue"));
 	for (size_t i = 0; i < 15; i++)
 		g->items[i].gone = 1;
-	rig_run(g, d, SYNC_RUN_FULL);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, SYNC_RUN_FULL, SYNC_PARTIAL);
 	assert_non_null(strstr(g->res.reason, "deletes: "));
 	assert_int_equal(g->res.p.deleted, 0);
 	for (size_t i = 0; i < 12; i++)
@@ -352,15 +325,13 @@ test_deletes(void ** state)
 	/* A row that was put aside is there, too. */
 	g->target.reject = "20|";
 	rig_touch(g, 19);
-	rig_run(g, d, SYNC_RUN_FULL);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, SYNC_RUN_FULL, SYNC_PARTIAL);
 	assert_int_equal(g->res.p.deleted, 0);
 	assert_int_equal(g->res.p.rejected, 1);
 	assert_string_equal(g->res.reason,
 	    "1 row rejected (t-byvalue-rejected has it): "
 	    "mapper_parsing_exception");
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Rows that move while all are read are not gone. */
@@ -389,8 +360,7 @@ test_moving_is_not_deleted(void ** state)
 	rig_run(g, d, 0);
 	assert_int_equal(g->res.p.deleted, 1);
 	assert_true(rig_same(g, "t-newest"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -402,16 +372,13 @@ test_rejected(void ** state)
 	(void)state;
 	fill(g, 20);
 	g->target.reject = "11|";
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_int_equal(g->res.p.rejected, 1);
 	assert_int_equal(g->res.p.written, 19);
 	/* It would be rejected again. */
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.rejected, 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -422,8 +389,7 @@ test_legs(void ** state)
 
 	(void)state;
 	fill(g, 12);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_non_null(strstr(g->res.reason, "all: "));
 	assert_non_null(strstr(g->res.reason, "; gone: "));
 	assert_int_equal(g->res.e.cls, ERR_PERMANENT);
@@ -437,8 +403,7 @@ test_legs(void ** state)
 	rig_run(g, d, 0);
 	assert_int_equal(g->res.e.cls, ERR_CONFIG);
 	assert_int_equal(g->res.p.legs_done, 2);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Another WHERE, another configuration: other rows. */
@@ -455,11 +420,9 @@ test_redefined(void ** state)
 	assert_int_equal(g->res.p.written, 1);
 	sync_def_unref(d);
 	d = rig_def("asc", INC);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 #define T(t) cmocka_unit_test(t)

@@ -4,24 +4,13 @@
 
 #define INC ",\"incremental\":\"updated\""
 
-static void
-fill(struct rig * g, size_t n)
-{
-	while (n-- > 0) {
-		rig_add(g);
-		fake_loop_advance(g->L, 1000);
-	}
-	fake_loop_advance(g->L, 60000);
-}
-
 /* A run that has nothing to do, and says why. */
 static void
 same(struct rig * g, struct sync_def * d, unsigned flags)
 {
 	size_t was = g->unmodified;
 
-	rig_run(g, d, flags);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, flags, SYNC_COMPLETE);
 	assert_int_equal(g->unmodified, was + 1);
 	assert_int_equal(g->res.p.rows, 0);
 	assert_int_equal(g->res.p.calls, 1);
@@ -34,8 +23,7 @@ reads(struct rig * g, struct sync_def * d, unsigned flags)
 {
 	size_t was = g->unmodified;
 
-	rig_run(g, d, flags);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, flags, SYNC_COMPLETE);
 	assert_int_equal(g->unmodified, was);
 	assert_string_equal(g->res.reason, "");
 }
@@ -56,7 +44,7 @@ test_one_page(void ** state)
 		ent = i < 2 ? "tags" : "tagsome";
 		d = rig_def(ent, more[i]);
 		snprintf(table, sizeof(table), "t-%s", ent);
-		fill(g, 3);
+		rig_fill(g, 3, 1000);
 		reads(g, d, 0);
 		/* Of an incremental run the second asks for other rows. */
 		if (i == 2)
@@ -89,13 +77,12 @@ test_only_a_time(void ** state)
 
 	(void)state;
 	g->by_time = 1;
-	fill(g, 3);
+	rig_fill(g, 3, 1000);
 	reads(g, d, 0);
 	rig_touch(g, 1);
 	reads(g, d, 0);
 	assert_true(rig_same(g, "t-tags"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -106,7 +93,7 @@ test_deletes(void ** state)
 	    "\"delete_ratio\":1.0");
 
 	(void)state;
-	fill(g, 4);
+	rig_fill(g, 4, 1000);
 	reads(g, d, 0);
 	same(g, d, 0);
 	g->items[2].gone = 1;
@@ -114,8 +101,7 @@ test_deletes(void ** state)
 	assert_int_equal(fake_target_count(&g->target, "t-tags"), 3);
 	same(g, d, 0);
 	assert_int_equal(fake_target_count(&g->target, "t-tags"), 3);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* The first of several pages, and one that is full, say nothing of what comes behind
@@ -129,13 +115,12 @@ test_more_pages(void ** state)
 
 	(void)state;
 	for (i = RIG_PAGE; i < RIG_PAGE + 3; i++) {
-		fill(g, g->nitems == 0 ? i : 1);
+		rig_fill(g, g->nitems == 0 ? i : 1, 1000);
 		reads(g, d, 0);
 		reads(g, d, 0);
 		assert_true(rig_same(g, "t-tags"));
 	}
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* But of a list that is newest first. */
@@ -147,7 +132,7 @@ test_newest_first(void ** state)
 	size_t i;
 
 	(void)state;
-	fill(g, 23);
+	rig_fill(g, 23, 1000);
 	reads(g, d, 0);
 	assert_int_equal(g->res.p.written, 23);
 	same(g, d, 0);
@@ -158,8 +143,7 @@ test_newest_first(void ** state)
 		assert_true(rig_same(g, "t-tagdesc"));
 		same(g, d, 0);
 	}
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Each part for itself. */
@@ -171,28 +155,25 @@ test_parts(void ** state)
 	size_t i, was;
 
 	(void)state;
-	fill(g, 12);
+	rig_fill(g, 12, 1000);
 	reads(g, d, 0);
 	assert_int_equal(g->res.p.written, 12);
 	/* Now from the cursor on. */
 	reads(g, d, 0);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->unmodified, RIG_BOXES);
 	assert_string_equal(g->res.reason, "4 of 4 parts not modified");
 	for (i = 0; i < 6; i++) {
 		rig_touch(g, i * 2);
 		fake_loop_advance(g->L, 60000);
 		was = g->unmodified;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_int_equal(g->unmodified, was + RIG_BOXES - 1);
 		assert_string_equal(g->res.reason, "3 of 4 parts not modified");
 		assert_true(rig_same(g, "t-tagparts"));
 		reads(g, d, 0);
 	}
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Only what the target has counts: after a run that failed all is read. */
@@ -203,7 +184,7 @@ test_target_fails(void ** state)
 	struct sync_def * d = rig_def("tags", "");
 
 	(void)state;
-	fill(g, 3);
+	rig_fill(g, 3, 1000);
 	rig_start(g, d, 0);
 	while (g->pages == 0)
 		fake_loop_advance(g->L, 5);
@@ -222,8 +203,7 @@ test_target_fails(void ** state)
 	d = rig_def("tags", ",\"where\":\"id < 3\"");
 	reads(g, d, 0);
 	same(g, d, 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What is not in the list's own answer may change while that does not. */
@@ -234,14 +214,13 @@ test_lazy_columns(void ** state)
 	struct sync_def * d = rig_def("taglazy", "");
 
 	(void)state;
-	fill(g, 3);
+	rig_fill(g, 3, 1000);
 	reads(g, d, 0);
 	assert_true(rig_same(g, "t-taglazy"));
 	g->items[1].rev++;
 	reads(g, d, 0);
 	assert_true(rig_same(g, "t-taglazy"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Deletions that are wanted, or that somebody has to decide about, are not hidden by a
@@ -257,7 +236,7 @@ test_deletes_that_wait(void ** state)
 	int i;
 
 	(void)state;
-	fill(g, 4);
+	rig_fill(g, 4, 1000);
 	reads(g, d, 0);
 	g->items[2].gone = 1;
 	reads(g, d, 0);
@@ -285,15 +264,14 @@ test_rows_left(void ** state)
 	struct sync_def * d = rig_def("tags", "");
 
 	(void)state;
-	fill(g, 3);
+	rig_fill(g, 3, 1000);
 	g->target.pass = "2|";
 	rig_run(g, d, 0);
 	g->target.pass = NULL;
 	reads(g, d, 0);
 	assert_true(rig_same(g, "t-tags"));
 	same(g, d, 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* A list that is again what it was, after a run that wrote some of another one and
@@ -305,7 +283,7 @@ test_there_and_back(void ** state)
 	struct sync_def * d = rig_def("tags", "");
 
 	(void)state;
-	fill(g, 3);
+	rig_fill(g, 3, 1000);
 	reads(g, d, 0);
 	same(g, d, 0);
 	g->items[1].rev = 5;
@@ -322,8 +300,7 @@ test_there_and_back(void ** state)
 	g->items[1].rev = 1;
 	reads(g, d, 0);
 	assert_true(rig_same(g, "t-tags"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 int

@@ -3,16 +3,6 @@
 
 #define INC ",\"incremental\":\"updated\""
 
-static void
-fill(struct rig * g, size_t n)
-{
-	while (n-- > 0) {
-		rig_add(g);
-		fake_loop_advance(g->L, 500);
-	}
-	fake_loop_advance(g->L, 60000);
-}
-
 /* Let it run until it has written ${rows}. */
 static void
 until_rows(struct rig * g, uint64_t rows)
@@ -36,7 +26,7 @@ test_lease_is_kept(void ** state)
 	struct sync_def * d = rig_def("asc", INC);
 
 	(void)state;
-	fill(g, 100);
+	rig_fill(g, 100, 500);
 	g->target.delay_ms = 40000;
 	rig_start(g, d, 0);
 	fake_loop_advance(g->L, 70000);
@@ -47,8 +37,7 @@ test_lease_is_kept(void ** state)
 	assert_true(g->res.took_ms > 2 * RIG_LEASE);
 	assert_true(g->told > 0);
 	assert_int_equal(json_object_size(g->tables.leases), 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -59,7 +48,7 @@ test_lease_is_taken(void ** state)
 	uint64_t rows;
 
 	(void)state;
-	fill(g, 200);
+	rig_fill(g, 200, 500);
 	g->target.delay_ms = 4000;
 	rig_start(g, d, 0);
 	until_rows(g, 10);
@@ -73,11 +62,9 @@ test_lease_is_taken(void ** state)
 	fake_loop_advance(g->L, 60000);
 	assert_int_equal(g->target.rows, rows);
 	assert_null(json_object_get(record(g), "bucket"));
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* The state does not answer for as long as the lease lasts. */
@@ -88,7 +75,7 @@ test_state_hangs(void ** state)
 	struct sync_def * d = rig_def("asc", INC);
 
 	(void)state;
-	fill(g, 60);
+	rig_fill(g, 60, 500);
 	g->target.delay_ms = 20000;
 	rig_start(g, d, 0);
 	until_rows(g, 10);
@@ -99,11 +86,9 @@ test_state_hangs(void ** state)
 	/* The answers find nobody. */
 	fake_state_delay(g->state, 0);
 	fake_loop_advance(g->L, 3600000);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Stopped at each event for longer than the lease, while another daemon does it. */
@@ -120,7 +105,7 @@ stopped(const char * entity)
 	for (at = 0; !ended; at += at < 30 ? 1 : 7) {
 		g = rig_new("{}");
 		d = rig_def(entity, INC);
-		fill(g, 23);
+		rig_fill(g, 23, 500);
 		rig_start(g, d, 0);
 		for (i = 0; i < at && !g->is_done; i++)
 			fake_loop_step(g->L, 60000);
@@ -149,8 +134,7 @@ stopped(const char * entity)
 		}
 		fake_loop_advance(g->L, RIG_LEASE);
 		json_object_clear(g->tables.cursors);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		if (!rig_same(g, table))
 			fail_msg("%s, event %d", entity, at);
 		sync_def_unref(d);
@@ -179,7 +163,7 @@ test_cancel(void ** state)
 	for (at = 0; !ended; at++) {
 		g = rig_new("{}");
 		d = rig_def("asc", INC);
-		fill(g, 13);
+		rig_fill(g, 13, 500);
 		rig_start(g, d, 0);
 		for (i = 0; i < at && !g->is_done; i++)
 			fake_loop_step(g->L, 60000);
@@ -196,8 +180,7 @@ test_cancel(void ** state)
 			rig_is(g, SYNC_COMPLETE);
 		fake_loop_settle(g->L);
 		assert_int_equal(json_object_size(g->tables.leases), 0);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_true(rig_same(g, "t-asc"));
 		sync_def_unref(d);
 		rig_free(g);
@@ -213,7 +196,7 @@ test_target_stalls(void ** state)
 	struct sync_progress p;
 
 	(void)state;
-	fill(g, 200);
+	rig_fill(g, 200, 500);
 	rig_start(g, d, 0);
 	until_rows(g, 20);
 	g->target.stalled = 1;
@@ -226,8 +209,7 @@ test_target_stalls(void ** state)
 	rig_wait(g);
 	rig_is(g, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -236,12 +218,11 @@ target_fails(const char * code, enum err_class cls, enum err_class want)
 	struct rig * g = rig_new("{}");
 	struct sync_def * d = rig_def("asc", INC);
 
-	fill(g, 60);
+	rig_fill(g, 60, 500);
 	g->target.fail_at = 25;
 	g->target.fail_cls = cls;
 	g->target.fail_code = code;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_int_equal(g->res.e.cls, want);
 	assert_string_equal(g->res.e.code, code);
 	assert_int_equal(json_object_get(record(g), "bucket") != NULL,
@@ -250,11 +231,9 @@ target_fails(const char * code, enum err_class cls, enum err_class want)
 	assert_null(rig_cursor(g, d, "asc", "value"));
 	g->target.fail_at = 0;
 	fake_loop_advance(g->L, RIG_LEASE + 1);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -275,7 +254,7 @@ test_steps(void ** state)
 	unsigned calls;
 
 	(void)state;
-	fill(g, 300);
+	rig_fill(g, 300, 500);
 	g->delay_ms = 1000;
 	rig_start(g, d, 0);
 	fake_loop_advance(g->L, 30500);
@@ -286,12 +265,10 @@ test_steps(void ** state)
 	assert_in_range(calls, 6, 11);
 	rig_crash(g);
 	g->delay_ms = 20;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_in_range(g->res.p.written, 150, 190);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* The state comes back in time: the run loses nothing. */
@@ -302,7 +279,7 @@ test_state_away(void ** state)
 	struct sync_def * d = rig_def("asc", INC);
 
 	(void)state;
-	fill(g, 30);
+	rig_fill(g, 30, 500);
 	rig_start(g, d, 0);
 	until_rows(g, 20);
 	fake_state_away(g->state, 1);
@@ -321,16 +298,13 @@ test_state_away(void ** state)
 	rig_wait(g);
 	rig_is(g, SYNC_FAILED);
 	assert_int_equal(g->res.e.cls, ERR_TRANSIENT);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_string_equal(g->res.e.code, "redis_away");
 	fake_state_away(g->state, 0);
 	fake_loop_advance(g->L, RIG_LEASE);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-asc"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Our clock jumps: leases do not mind, and the cursor is the service's. */
@@ -342,7 +316,7 @@ test_clock_steps(void ** state)
 	int64_t step = 86400000;
 
 	(void)state;
-	fill(g, 60);
+	rig_fill(g, 60, 500);
 	for (int i = 0; i < 6; i++) {
 		rig_start(g, d, 0);
 		until_rows(g, g->target.rows + (i == 0 ? 10 : 0));
@@ -356,8 +330,7 @@ test_clock_steps(void ** state)
 	}
 	rig_run(g, d, 0);
 	assert_true(rig_same(g, "t-any"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Another sync, which does not see all that this one does, has a row of it under a
@@ -376,23 +349,20 @@ test_passed_over(void ** state)
 		g = rig_new("{}");
 		d = rig_def(entities[i], INC);
 		snprintf(table, sizeof(table), "t-%s", entities[i]);
-		fill(g, 20);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_fill(g, 20, 500);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		snprintf(was, sizeof(was), "%s", json_string_value(
 		    rig_cursor(g, d, entities[i], "value")));
 		fake_loop_advance(g->L, 60000);
 		rig_touch(g, 10);
 		g->target.pass = "11|";
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		assert_string_equal(g->res.reason, "1 row was left as a later "
 		    "run of another sync wrote it: the next run looks again");
 		assert_string_equal(json_string_value(rig_cursor(g, d,
 		    entities[i], "value")), was);
 		g->target.pass = NULL;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_true(rig_same(g, table));
 		sync_def_unref(d);
 		rig_free(g);
@@ -400,12 +370,10 @@ test_passed_over(void ** state)
 	/* Who reads all each time needs no cursor for that. */
 	g = rig_new("{}");
 	d = rig_def("bare", "");
-	fill(g, 20);
+	rig_fill(g, 20, 500);
 	g->target.pass = "11|";
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
+	rig_end(g, d);
 }
 
 #define T(t) cmocka_unit_test(t)

@@ -69,16 +69,6 @@ nomem_query_start(struct loop * L, const char * sql, size_t len,
 }
 
 static void
-on_done(void * arg, const struct sync_result * r)
-{
-	struct rig * g = arg;
-
-	g->run = NULL;
-	g->is_done = 1;
-	g->res = *r;
-}
-
-static void
 each(const char * entity, const char * more)
 {
 	struct rig * g;
@@ -100,7 +90,7 @@ each(const char * entity, const char * more)
 		fail_at = n;
 		g->is_done = 0;
 		g->run = sync_run_start(&g->env, d, g->c, ++g->bucket, 0, NULL,
-		    on_done, g);
+		    rig_done, g);
 		if (g->run != NULL)
 			rig_wait(g);
 		ended = count < n;

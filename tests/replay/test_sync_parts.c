@@ -7,47 +7,33 @@
 #define INC ",\"incremental\":\"updated\""
 
 static void
-fill(struct rig * g, size_t n)
-{
-	while (n-- > 0) {
-		rig_add(g);
-		fake_loop_advance(g->L, 1000);
-	}
-	fake_loop_advance(g->L, 60000);
-}
-
-static void
 test_a_part_that_comes_later(void ** state)
 {
 	struct rig * g = rig_new("{}");
 	struct sync_def * d = rig_def("parts", INC);
 
 	(void)state;
-	fill(g, 60);
+	rig_fill(g, 60, 1000);
 	g->boxes = RIG_BOXES - 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 45);
 	assert_int_equal(json_string_length(rig_cursor(g, d, "parts", "parts")),
 	    12 * (RIG_BOXES - 1));
 	/* All of it is older than the cursor. */
 	g->boxes = RIG_BOXES;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 15);
 	assert_true(rig_same(g, "t-parts"));
 	assert_int_equal(g->res.p.calls, 1 + RIG_BOXES + 3);
 	/* Once is enough. */
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 0);
 	assert_int_equal(g->res.p.calls, 1 + RIG_BOXES);
 	rig_touch(g, 7);
 	rig_run(g, d, 0);
 	assert_int_equal(g->res.p.written, 1);
 	assert_true(rig_same(g, "t-parts"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* One that went and comes again has what it got meanwhile. */
@@ -59,9 +45,8 @@ test_a_part_that_comes_again(void ** state)
 	size_t i;
 
 	(void)state;
-	fill(g, 40);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_fill(g, 40, 1000);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 40);
 	g->boxes = RIG_BOXES - 1;
 	/* Of the last box, ... */
@@ -72,15 +57,12 @@ test_a_part_that_comes_again(void ** state)
 	/* ... and then of another, so that the cursor goes past them. */
 	rig_touch(g, RIG_BOXES - 1);
 	fake_loop_advance(g->L, 60000);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 1);
 	g->boxes = RIG_BOXES;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-parts"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* A run that fails within the new part leaves it new. */
@@ -91,21 +73,17 @@ test_a_new_part_that_fails(void ** state)
 	struct sync_def * d = rig_def("parts", INC);
 
 	(void)state;
-	fill(g, 60);
+	rig_fill(g, 60, 1000);
 	g->boxes = RIG_BOXES - 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->boxes = RIG_BOXES;
 	g->status = 500;
 	g->status_at = g->pages + 1 + RIG_BOXES + 2;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	g->status = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-parts"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* The first item of box ${box} changes, and the clock goes on. */
@@ -132,17 +110,15 @@ forbidden(const char * entity, int status)
 	int i;
 
 	snprintf(table, sizeof(table), "t-%s", entity);
-	fill(g, 40);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_fill(g, 40, 1000);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->forbids_with = status;
 	for (i = 0; i < 2; i++) {
 		g->forbids = 1U << (1 + i);
 		touch_in(g, 1);
 		touch_in(g, 2);
 		touch_in(g, 0);
-		rig_run(g, d, i == 1 ? SYNC_RUN_FULL : 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, i == 1 ? SYNC_RUN_FULL : 0, SYNC_PARTIAL);
 		assert_non_null(strstr(g->res.reason, "1 part was left out: "));
 		assert_int_equal(g->res.p.deleted, 0);
 	}
@@ -150,26 +126,20 @@ forbidden(const char * entity, int status)
 	touch_in(g, 1);
 	touch_in(g, 2);
 	touch_in(g, 0);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	g->forbids = 2;
 	touch_in(g, 1);
 	touch_in(g, 0);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	touch_in(g, 0);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_int_equal(g->res.p.written, 1);
 	g->forbids = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, table));
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* One that is new and may not be read stays new. */
@@ -182,29 +152,24 @@ new_and_forbidden(const char * entity, int status)
 	int i;
 
 	snprintf(table, sizeof(table), "t-%s", entity);
-	fill(g, 40);
+	rig_fill(g, 40, 1000);
 	g->boxes = RIG_BOXES - 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->boxes = RIG_BOXES;
 	g->forbids = 1U << (RIG_BOXES - 1);
 	g->forbids_with = status;
 	for (i = 0; i < 2; i++) {
 		touch_in(g, 0);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		assert_int_equal(g->res.p.written, 1);
 	}
 	/* With its first page only. */
 	g->forbids_late = 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	g->forbids = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, table));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static const char * const boxed[] = { "parts", "own", "down", "tokens" };
@@ -241,19 +206,16 @@ test_all_are_forbidden(void ** state)
 	struct sync_def * d = rig_def("parts", INC);
 
 	(void)state;
-	fill(g, 40);
+	rig_fill(g, 40, 1000);
 	g->forbids = ~0U;
 	g->forbids_with = 403;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_int_equal(g->res.e.cls, ERR_CONFIG);
 	assert_non_null(strstr(g->res.reason, "answered 403"));
 	g->forbids = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-parts"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What is read of new parts counts as all of the run does. */
@@ -264,10 +226,9 @@ calls_of_new_parts(const char * entity)
 	struct sync_def * d = rig_def(entity, INC);
 	size_t runs;
 
-	fill(g, 60);
+	rig_fill(g, 60, 1000);
 	g->boxes = 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->boxes = RIG_BOXES;
 	for (runs = 0; runs < 9; runs++) {
 		rig_run(g, d, 0);
@@ -281,8 +242,7 @@ calls_of_new_parts(const char * entity)
 	assert_true(runs < 9);
 	assert_true(runs > 0);
 	assert_true(rig_same(g, entity[0] == 'p' ? "t-parts" : "t-tokens"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -302,10 +262,9 @@ test_what_a_part_lacks(void ** state)
 	struct sync_def * d = rig_def("parts", INC);
 
 	(void)state;
-	fill(g, 40);
+	rig_fill(g, 40, 1000);
 	g->boxes = RIG_BOXES - 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->boxes = RIG_BOXES;
 	g->forbids = 1U << (RIG_BOXES - 1);
 	g->forbids_with = 403;
@@ -316,17 +275,14 @@ test_what_a_part_lacks(void ** state)
 	rig_touch(g, 0);
 	fake_loop_advance(g->L, 60000);
 	touch_in(g, 0);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	g->forbids = 0;
 	g->lacks = 0;
 	g->hides = 0;
 	rig_run(g, d, 0);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-parts"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* After a run that found no part at all each that comes is new. */
@@ -337,21 +293,17 @@ test_none_for_a_while(void ** state)
 	struct sync_def * d = rig_def("parts", INC);
 
 	(void)state;
-	fill(g, 40);
+	rig_fill(g, 40, 1000);
 	g->boxes = RIG_BOXES - 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->boxes = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	g->boxes = RIG_BOXES;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-parts"));
 	rig_run(g, d, 0);
 	assert_int_equal(g->res.p.written, 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* ---- the set itself ---- */
@@ -479,8 +431,7 @@ test_statement(void ** state)
 	assert_non_null(strstr(l.sql.p, " WHERE \"box\" IN ('b')"));
 	buf_free(&l.sql);
 	json_decref(in);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What is gone of the parts that were read goes, where the rows of the one that was not
@@ -499,14 +450,12 @@ test_deletes_beside_what_is_left_out(void ** state)
 		snprintf(table, sizeof(table), "t-%s", ents[i]);
 		g = rig_new("{}");
 		d = rig_def(ents[i], ",\"deletes\":\"remove\",\"delete_ratio\":1");
-		fill(g, 24);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_fill(g, 24, 1000);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		/* One of each of two boxes. */
 		g->items[0].gone = g->items[1].gone = 1;
 		g->refuse = 2;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		assert_int_equal(g->res.p.deleted, i == 0 ? 1 : 0);
 		assert_int_equal(fake_target_count(&g->target, table),
 		    i == 0 ? 23 : 24);
@@ -515,16 +464,13 @@ test_deletes_beside_what_is_left_out(void ** state)
 		/* That something else is missing is of nobody. */
 		g->lacks = 3;
 		g->items[3].gone = 1;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		assert_int_equal(g->res.p.deleted, 0);
 		assert_non_null(strstr(g->res.reason, "nothing was deleted"));
 		g->lacks = g->refuse = 0;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_int_equal(fake_target_count(&g->target, table), 21);
-		sync_def_unref(d);
-		rig_free(g);
+		rig_end(g, d);
 	}
 }
 

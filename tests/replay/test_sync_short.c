@@ -6,11 +6,7 @@
 static void
 fill(struct rig * g, size_t n)
 {
-	while (n-- > 0) {
-		rig_add(g);
-		fake_loop_advance(g->L, 1000);
-	}
-	fake_loop_advance(g->L, 60000);
+	rig_fill(g, n, 1000);
 }
 
 /* A run that is complete, and wrote ${written} with ${calls} calls. */
@@ -18,8 +14,7 @@ static void
 run(struct rig * g, struct sync_def * d, uint64_t written, uint64_t calls)
 {
 	g->begins = g->goes_on = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, written);
 	assert_int_equal(g->res.p.calls, calls);
 }
@@ -39,21 +34,18 @@ test_a_part_that_comes_short(void ** state)
 
 	(void)state;
 	fill(g, 12);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	/* Of one box an item, and behind it another. */
 	g->hides = g->items[0].id;
 	rig_touch(g, 0);
 	fake_loop_advance(g->L, 60000);
 	rig_touch(g, 4);
 	fake_loop_advance(g->L, 60000);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_non_null(strstr(g->res.reason, "the total differs: 1 record"));
 	assert_int_equal(g->res.p.written, 1);
 	g->hides = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-own"));
 	run(g, d, 0, 1 + RIG_BOXES);
 	/* One that never tells it holds nobody up for ever. */
@@ -62,15 +54,12 @@ test_a_part_that_comes_short(void ** state)
 	fake_loop_advance(g->L, 60000);
 	rig_touch(g, 4);
 	fake_loop_advance(g->L, 60000);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_int_equal(g->res.p.written, 1);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_int_equal(g->res.p.written, 1);
 	run(g, d, 0, 1 + RIG_BOXES);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What a list by token said to have and did not send is asked for once more: of one
@@ -91,20 +80,17 @@ test_a_token_of_a_list_that_comes_short(void ** state)
 		d = rig_def(ents[i], INC);
 		fill(g, 4);
 		g->hides = 3;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		assert_non_null(strstr(g->res.reason, "differs: 1 record"));
 		assert_int_equal(g->res.p.written, 3);
 		g->hides = 0;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_true(rig_same(g, table));
 		run(g, d, 0, i == 0 ? 1 : 1 + RIG_BOXES);
 		/* And where there was a token, that one is sent again. */
 		g->hides = 3;
 		rig_touch(g, 2);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		g->hides = 0;
 		run(g, d, 1, i == 0 ? 1 : 1 + RIG_BOXES);
 		assert_int_equal(g->begins, 0);
@@ -112,13 +98,10 @@ test_a_token_of_a_list_that_comes_short(void ** state)
 		/* One that never tells it holds nobody up for ever. */
 		g->hides = 3;
 		rig_touch(g, 2);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		run(g, d, 0, i == 0 ? 1 : 1 + RIG_BOXES);
-		sync_def_unref(d);
-		rig_free(g);
+		rig_end(g, d);
 	}
 }
 
@@ -135,16 +118,14 @@ test_a_token_of_a_list_that_lacks(void ** state)
 	g->lacks = -1;
 	g->hides = 2;
 	rig_touch(g, 1);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_non_null(strstr(g->res.reason, "left out"));
 	g->lacks = 0;
 	g->hides = 0;
 	run(g, d, 1, 1);
 	assert_true(rig_same(g, "t-headed"));
 	run(g, d, 0, 1);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* A first run that may not ask as often as it would have to: each goes on where the one
@@ -191,22 +172,19 @@ test_few_calls(void ** state)
 			assert_true(rig_same(g, "t-tokens"));
 		assert_null(rig_cursor(g, d, "tokens", "resume"));
 		run(g, d, 0, 1 + cases[i].boxes);
-		sync_def_unref(d);
-		rig_free(g);
+		rig_end(g, d);
 	}
 	/* So few that no run ever gets to the last part. */
 	g = rig_new("{\"max_api_calls\":4}");
 	d = rig_def("tokens", INC);
 	fill(g, 20);
 	for (n = 0; n < 2; n++) {
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		assert_null(strstr(g->res.reason, "goes on"));
 		assert_non_null(strstr(g->res.reason, "raise max_api_calls"));
 		assert_non_null(strstr(g->res.reason, "in each run"));
 	}
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 int

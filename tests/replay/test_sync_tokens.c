@@ -7,11 +7,7 @@
 static void
 fill(struct rig * g, size_t n)
 {
-	while (n-- > 0) {
-		rig_add(g);
-		fake_loop_advance(g->L, 1000);
-	}
-	fake_loop_advance(g->L, 60000);
+	rig_fill(g, n, 1000);
 }
 
 /* A run that is complete, and wrote ${written} with ${calls} calls. */
@@ -19,8 +15,7 @@ static void
 run(struct rig * g, struct sync_def * d, uint64_t written, uint64_t calls)
 {
 	g->begins = g->goes_on = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, written);
 	assert_int_equal(g->res.p.calls, calls);
 }
@@ -59,8 +54,7 @@ test_a_token(void ** state)
 	g->tables.parts_put = 0;
 	run(g, d, 0, 1);
 	assert_int_equal(g->tables.parts_put, 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* It is forgotten once: the list is read from its beginning, and that is said. */
@@ -85,15 +79,13 @@ test_a_token_that_is_forgotten(void ** state)
 	g->epoch = 3;
 	g->status = 410;
 	g->status_at = g->pages + 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_in_range(g->res.p.calls, 2, 5);
 	assert_int_equal(kept(g, d, "token"), 0);
 	g->status = 0;
 	run(g, d, 12, 3);
 	assert_true(rig_same(g, "t-token"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* No row is passed over that the target has not acknowledged. */
@@ -110,14 +102,11 @@ test_a_token_waits_for_the_target(void ** state)
 	g->target.fail_at = 3;
 	g->target.fail_cls = ERR_TRANSIENT;
 	g->target.fail_code = "away";
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	g->target.fail_at = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-token"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static int
@@ -139,13 +128,11 @@ test_a_crash(void ** state)
 	assert_int_equal(fake_loop_until(g->L, far_enough, g, 600000), 0);
 	rig_crash(g);
 	g->begins = g->goes_on = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->begins, 0);
 	assert_in_range(g->goes_on, 20, 32);
 	assert_true(rig_same(g, "t-token"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -157,13 +144,11 @@ test_a_token_that_is_long(void ** state)
 	(void)state;
 	fill(g, 3);
 	g->long_token = 9000;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_string_equal(g->res.e.code, "token");
 	g->long_token = 8000;
 	run(g, d, 3, 1);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What leads on is kept as JSON, which has no bytes that are no text. */
@@ -176,16 +161,14 @@ test_a_header_that_is_no_text(void ** state)
 	(void)state;
 	fill(g, 12);
 	g->odd_header = 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_int_equal(g->res.e.cls, ERR_PERMANENT);
 	assert_string_equal(g->res.e.code, "token");
 	assert_non_null(strstr(g->res.reason, "the header X-Next"));
 	g->odd_header = 0;
 	run(g, d, 12, 3);
 	assert_true(rig_same(g, "t-headed"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Only a run that read all deletes what it did not see. */
@@ -204,13 +187,11 @@ test_deletes(void ** state)
 	run(g, d, 1, 1);
 	assert_int_equal(g->res.p.deleted, 0);
 	assert_int_equal(g->target.sweeps, 1);
-	rig_run(g, d, SYNC_RUN_FULL);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, SYNC_RUN_FULL, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.deleted, 1);
 	assert_true(rig_same(g, "t-token"));
 	run(g, d, 0, 1);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Another WHERE is another question. */
@@ -245,8 +226,7 @@ test_tokens_of_parts(void ** state)
 	/* Of the fourth box nobody tells yet. */
 	g->boxes = RIG_BOXES - 1;
 	fill(g, 40);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 30);
 	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES - 1);
 	assert_int_equal(g->begins, RIG_BOXES - 1);
@@ -256,8 +236,7 @@ test_tokens_of_parts(void ** state)
 	run(g, d, 1, RIG_BOXES);
 	/* One that is new is read whole, and no other one. */
 	g->boxes = RIG_BOXES;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 10);
 	assert_true(rig_same(g, "t-tokens"));
 	calls = g->res.p.calls;
@@ -265,8 +244,7 @@ test_tokens_of_parts(void ** state)
 	/* One that is left out keeps its token, and loses nothing. */
 	fill(g, 8);
 	g->refuse = 2;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_int_equal(g->res.p.written, 6);
 	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES);
 	g->refuse = 0;
@@ -280,14 +258,12 @@ test_tokens_of_parts(void ** state)
 	assert_int_equal(json_object_size(rows_of(g, d)), RIG_BOXES - 1);
 	g->epoch = 2;
 	fill(g, 4);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_non_null(strstr(g->res.reason, "in 3 parts"));
 	g->boxes = RIG_BOXES;
 	rig_run(g, d, 0);
 	assert_true(rig_same(g, "t-tokens"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* How many parts were not read whole: what is kept of them says so. */
@@ -318,14 +294,12 @@ test_a_crash_while_new(void ** state)
 	assert_int_equal(fake_loop_until(g->L, far_enough, g, 600000), 0);
 	rig_crash(g);
 	assert_in_range(to_fill(g, d), 1, RIG_BOXES - 1);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_in_range(g->res.p.calls, 20, 50);
 	assert_true(rig_same(g, "t-tokens"));
 	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES);
 	run(g, d, 0, 1 + RIG_BOXES);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -338,8 +312,7 @@ values(const char * entity)
 	snprintf(table, sizeof(table), "t-%s", entity);
 	g->boxes = RIG_BOXES - 1;
 	fill(g, 80);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 60);
 	assert_int_equal(g->res.p.calls, 1 + 4 * (RIG_BOXES - 1));
 	assert_int_equal(kept(g, d, entity), RIG_BOXES - 1);
@@ -350,14 +323,12 @@ values(const char * entity)
 	fake_loop_advance(g->L, 60000);
 	rig_touch(g, 3);
 	fake_loop_advance(g->L, 60000);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_PARTIAL);
+	rig_runs(g, d, 0, SYNC_PARTIAL);
 	assert_int_equal(g->res.p.written, 1);
 	g->refuse = 0;
 	run(g, d, 1, RIG_BOXES);
 	g->boxes = RIG_BOXES;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 20);
 	assert_true(rig_same(g, table));
 	/* Only what changed is written. */
@@ -370,8 +341,7 @@ values(const char * entity)
 	assert_int_equal(g->res.p.written, 80);
 	run(g, d, 0, 1 + RIG_BOXES);
 	assert_true(rig_same(g, table));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 static void
@@ -406,8 +376,7 @@ test_equal_values(void ** state)
 	run(g, d, 4, 1 + RIG_BOXES);
 	run(g, d, 0, 1 + RIG_BOXES);
 	assert_true(rig_same(g, "t-down"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* A record of rows that other rules wrote: nothing of it is believed. */
@@ -458,8 +427,7 @@ test_by_values_again(void ** state)
 	run(g, d, 7, 2);
 	run(g, d, 0, 1);
 	assert_null(rig_cursor(g, d, "some", "gen"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* A condition that asks for rows besides is given all there are, and its asking moves
@@ -484,8 +452,7 @@ test_conditions_that_ask(void ** state)
 		d = rig_def(ents[i], more);
 		fill(g, 3);
 		for (k = 0; k < 4; k++) {
-			rig_run(g, d, 0);
-			rig_is(g, SYNC_COMPLETE);
+			rig_runs(g, d, 0, SYNC_COMPLETE);
 			assert_true(rig_same(g, table));
 			assert_int_equal(g->unmodified, 0);
 			fill(g, k % 2);
@@ -503,8 +470,7 @@ test_conditions_that_ask(void ** state)
 	run(g, d, 7, 2);
 	run(g, d, 0, 1);
 	assert_int_equal(g->begins, 0);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Parts that a condition names one by one have each its own cursor. */
@@ -522,8 +488,7 @@ test_conditions_of_parts(void ** state)
 		d = rig_def(ents[i], INC ",\"where\":\"box = 'b1' OR box = "
 		    "'b2' OR (box = 'b3' AND rev > 0)\"");
 		fill(g, 24);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_int_equal(g->res.p.written, 18);
 		/* Of the second much later than of the first. */
 		for (k = 0; k < 3; k++) {
@@ -531,13 +496,11 @@ test_conditions_of_parts(void ** state)
 			fake_loop_advance(g->L, 60000);
 			rig_touch(g, 0);
 			fake_loop_advance(g->L, 60000);
-			rig_run(g, d, 0);
-			rig_is(g, SYNC_COMPLETE);
+			rig_runs(g, d, 0, SYNC_COMPLETE);
 			assert_int_equal(g->res.p.written, 2);
 			rig_touch(g, 4);
 			fake_loop_advance(g->L, 60000);
-			rig_run(g, d, 0);
-			rig_is(g, SYNC_COMPLETE);
+			rig_runs(g, d, 0, SYNC_COMPLETE);
 			assert_int_equal(g->res.p.written, 1);
 		}
 		sync_def_unref(d);
@@ -594,12 +557,10 @@ test_all_is_not_all(void ** state)
 	g->forbids = ~0U;
 	g->forbids_whole = 1;
 	g->forbids_with = 403;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_FAILED);
+	rig_runs(g, d, 0, SYNC_FAILED);
 	assert_non_null(strstr(g->res.reason, "answered 403"));
 	assert_int_equal(to_fill(g, d), RIG_BOXES);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 	g = rig_new("{}");
 	d = rig_def("tokens", INC);
 	fill(g, 40);
@@ -608,12 +569,10 @@ test_all_is_not_all(void ** state)
 	assert_int_equal(g->res.p.written, 30);
 	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES - 1);
 	g->boxes_later = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-tokens"));
 	assert_int_equal(kept(g, d, "tokens"), RIG_BOXES);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* More new parts than are read one by one, of which one is left out meanwhile: the

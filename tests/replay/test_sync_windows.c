@@ -47,8 +47,7 @@ test_one_after_another(void ** state)
 		fake_loop_advance(g->L, 60 * MINUTE);
 		fill(g, 20, MINUTE);
 		fake_loop_advance(g->L, 10 * MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_int_equal(g->res.p.written, 80);
 		assert_true(rig_same(g, table));
 		/* The bound itself is the service's to send or not. */
@@ -59,8 +58,7 @@ test_one_after_another(void ** state)
 		g->windows = 0;
 		rig_touch(g, 3);
 		fake_loop_advance(g->L, 2 * MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_int_equal(g->res.p.written, 1);
 		assert_true(rig_same(g, table));
 		assert_true(g->windows <= 2);
@@ -92,13 +90,11 @@ test_crash_goes_on(void ** state)
 	assert_int_equal((at - RIG_START) % (10 * MINUTE), 0);
 	g->oldest_ms = 0;
 	pages = g->pages;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-steps"));
 	assert_int_equal(g->oldest_ms, at);
 	assert_true(g->pages - pages < 30);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* A window that fails is not passed over. */
@@ -118,13 +114,11 @@ test_a_window_fails(void ** state)
 		g->status = 0;
 		if (g->res.verdict != SYNC_FAILED)
 			break;
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_true(rig_same(g, "t-steps"));
 	}
 	assert_true(at > 4);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What the service tells late is read by the next run. */
@@ -143,15 +137,12 @@ test_lag(void ** state)
 	g->items[late].gone = 1;
 	fake_loop_advance(g->L, 3 * MINUTE);
 	fill(g, 2, 1000);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 32);
 	g->items[late].gone = 0;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-stepped"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* Numbers: windows until one is empty, then the rest at once. */
@@ -166,19 +157,16 @@ test_counter(void ** state)
 	fill(g, 70, 1000);
 	for (i = 45; i < g->nitems; i++)
 		g->items[i].id += 200;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_true(rig_same(g, "t-counts"));
 	assert_int_equal(g->windows, 4);
 	fill(g, 5, 1000);
 	for (i = 70; i < g->nitems; i++)
 		g->items[i].id += 1000;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->res.p.written, 5);
 	assert_true(rig_same(g, "t-counts"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* The service keeps an hour.  A first run begins there, where there are windows. */
@@ -192,13 +180,11 @@ test_first_run_of_what_is_kept(void ** state)
 	(void)state;
 	fill(g, 50, 4 * MINUTE);
 	begun = RIG_START + 200 * MINUTE;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(g->oldest_ms, begun - 60 * MINUTE);
 	assert_int_equal(g->res.p.written, 15);
 	assert_in_range(g->windows, 5, 7);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* What changed while nobody looked for longer than that is lost, and it is said once. */
@@ -215,27 +201,22 @@ test_gap(void ** state)
 		g = rig_new("{}");
 		d = rig_def(ents[i], INC);
 		fill(g, 20, MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		/* Quiet times are no gap if somebody looked. */
 		fake_loop_advance(g->L, 50 * MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		fake_loop_advance(g->L, 50 * MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		/* Two hours away. */
 		fake_loop_advance(g->L, 110 * MINUTE);
 		fill(g, 10, MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		if (strstr(g->res.reason, "what changed from 2023-11-15T00:1") ==
 		    NULL || strstr(g->res.reason, " to 2023-11-15T01:1") ==
 		    NULL)
 			fail_msg("%s", g->res.reason);
 		assert_int_equal(g->res.p.written, 10);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		sync_def_unref(d);
 		rig_free(g);
 	}
@@ -251,16 +232,13 @@ test_no_deletes(void ** state)
 
 	(void)state;
 	fill(g, 20, MINUTE);
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	fake_loop_advance(g->L, 50 * MINUTE);
 	for (i = 0; i < 10; i++)
 		g->items[i].gone = 1;
-	rig_run(g, d, 0);
-	rig_is(g, SYNC_COMPLETE);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
 	assert_int_equal(fake_target_count(&g->target, "t-kept"), 20);
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 /* No window ends where the service's clock has not been yet. */
@@ -282,8 +260,7 @@ test_clocks(void ** state)
 			g->ahead_ms = k == 0 ? -25 * MINUTE : 25 * MINUTE;
 			fake_loop_advance(g->L, 30 * MINUTE);
 			fill(g, 20, MINUTE / 2);
-			rig_run(g, d, 0);
-			rig_is(g, SYNC_COMPLETE);
+			rig_runs(g, d, 0, SYNC_COMPLETE);
 			fill(g, 20, MINUTE / 2);
 			/* One that dies leaves no more than it saw. */
 			rig_start(g, d, 0);
@@ -291,8 +268,7 @@ test_clocks(void ** state)
 				fake_loop_advance(g->L, 100);
 			rig_crash(g);
 			fill(g, 20, MINUTE / 2);
-			rig_run(g, d, 0);
-			rig_is(g, SYNC_COMPLETE);
+			rig_runs(g, d, 0, SYNC_COMPLETE);
 			assert_true(rig_same(g, table));
 			sync_def_unref(d);
 			rig_free(g);
@@ -314,8 +290,7 @@ test_gap_of_a_run_that_fails(void ** state)
 		g = rig_new("{\"retry_count\":0}");
 		d = rig_def(ents[i], INC);
 		fill(g, 5, MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		was = cursor_ms(g, d, ents[i]);
 		fake_loop_advance(g->L, 180 * MINUTE);
 		fill(g, 40, MINUTE);
@@ -333,13 +308,11 @@ test_gap_of_a_run_that_fails(void ** state)
 			continue;
 		}
 		assert_true(cursor_ms(g, d, ents[i]) > was + 120 * MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_PARTIAL);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
 		if (strstr(g->res.reason, "what changed from 2023-11-14T22:1") ==
 		    NULL)
 			fail_msg("%s", g->res.reason);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		sync_def_unref(d);
 		rig_free(g);
 	}
@@ -362,8 +335,7 @@ test_where(void ** state)
 		snprintf(more, sizeof(more), INC ",\"where\":\"%s\"", where[i]);
 		d = rig_def("steps", more);
 		fill(g, 60, MINUTE);
-		rig_run(g, d, 0);
-		rig_is(g, SYNC_COMPLETE);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
 		assert_true(rig_same(g, "t-steps"));
 		assert_in_range(g->windows, i == 0 ? 5 : 1, i == 0 ? 8 : 1);
 		assert_int_equal(g->pages, i == 0 ? g->res.p.calls : 12);
@@ -392,8 +364,7 @@ test_max_api_calls(void ** state)
 	}
 	assert_in_range(runs, 2, 5);
 	assert_true(rig_same(g, "t-steps"));
-	sync_def_unref(d);
-	rig_free(g);
+	rig_end(g, d);
 }
 
 int

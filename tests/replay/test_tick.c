@@ -1,28 +1,12 @@
 /* One run: what is retried, when, and what an error does to its connector. */
-#include "world.h"
+#define WORLD_NODES 1
+#define WORLD_BACKEND "sqlite"
+#include "world_each.h"
 
 #define EVERY 10000
 
 static const struct fake_answer busy = { .delay_ms = 2, .status = 503,
     .body = "no\n" };
-
-static struct world * w;
-
-static int
-setup(void ** state)
-{
-	(void)state;
-	w = world_new(1, "sqlite");
-	return (0);
-}
-
-static int
-teardown(void ** state)
-{
-	(void)state;
-	world_free(w);
-	return (0);
-}
 
 static void
 script(const struct fake_answer * a, size_t n)

@@ -4,7 +4,6 @@
 #include <uuid.h>
 
 #include "base/hash64.h"
-#include "base/log.h"
 
 const struct fake_answer world_good = { .delay_ms = 3,
     .body = "up 1\nrequests_total{code=\"200\"} 42\n" };
@@ -27,14 +26,6 @@ uuid_generate_random(uuid_t out)
 }
 
 static const char * const ids[] = { "node-a", "node-b" };
-
-static void
-no_log(void * arg, const char * line)
-{
-	(void)arg;
-	if (getenv("REPLAY_LOG") != NULL)
-		fprintf(stderr, "# %s\n", line);
-}
 
 void
 world_on(void * arg, json_t * v, const struct err * e)
@@ -158,7 +149,7 @@ world_new(size_t n, const char * backend)
 	size_t i;
 
 	assert_non_null(w);
-	log_capture(no_log, NULL);
+	fake_loop_quiet();
 	w->L = fake_loop_new(WORLD_START);
 	w->http = fake_http_new(w->L);
 	fake_http_script(w->http, URL, &world_good, 1);

@@ -189,6 +189,29 @@ test_nearest(void ** state)
 	assert_null(json_nearest("a", &one, 1));
 }
 
+static void
+test_times(void ** state)
+{
+	json_t * o = json_pack("{s:o, s:o, s:s, s:s?, s:i}", "at",
+	    json_opt_time(INT64_C(1700000000123)), "never", json_opt_time(0),
+	    "odd", "yesterday", "null", NULL, "n", 5);
+
+	(void)state;
+	assert_string_equal(json_str(o, "at"), "2023-11-14T22:13:20.123Z");
+	assert_true(json_is_null(json_object_get(o, "never")));
+	assert_int_equal(json_time(o, "at"), INT64_C(1700000000123));
+	assert_int_equal(json_time(o, "never"), 0);
+	assert_int_equal(json_time(o, "odd"), 0);
+	assert_int_equal(json_time(o, "n"), 0);
+	assert_int_equal(json_time(o, "no"), 0);
+	assert_int_equal(json_time(NULL, "at"), 0);
+	json_object_set_new(o, "s", json_opt_string("x"));
+	json_object_set_new(o, "z", json_opt_string(NULL));
+	assert_string_equal(json_str(o, "s"), "x");
+	assert_true(json_is_null(json_object_get(o, "z")));
+	json_decref(o);
+}
+
 int
 main(void)
 {
@@ -200,6 +223,7 @@ main(void)
 		cmocka_unit_test(test_check_keys),
 		cmocka_unit_test(test_check_many_keys),
 		cmocka_unit_test(test_getters), cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_times),
 	};
 
 	return (cmocka_run_group_tests_name("json", tests, NULL, NULL));

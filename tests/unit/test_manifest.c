@@ -126,7 +126,14 @@ static const struct {
 	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\","
 	  "\"token_ref\":\"$env:A B\"}}", "must be a reference" },
 	{ "{\"a\":1,\"b\":2}", "config.a is not known; config.b is not known; "
-	  "config.endpoint is missing" },
+	  "config.endpoint is missing (or give api_url); the keys of config are: "
+	  "endpoint, api_url, " },
+	{ "{\"url\":\"http://h\"}", "config.url is not known (did you mean "
+	  "api_url?); config.endpoint is missing" },
+	{ "{\"endpoint\":\"http://h\",\"auth\":{\"type\":\"bearer\",\"token\":"
+	  "\"$env:T\"}}", "config.auth.token is not known (did you mean "
+	  "token_ref?); config.auth.token_ref is missing; the keys of "
+	  "config.auth are: type, token_ref" },
 	{ "[]", "config must be an object" },
 };
 

@@ -122,6 +122,10 @@ test_examples(void ** state)
 		{ "show targets", AST_SHOW_TARGETS },
 		{ "DESCRIBE github;", AST_DESCRIBE },
 		{ "DESCRIBE n.entity;", AST_DESCRIBE },
+		{ "DESCRIBE gh-issues;", AST_DESCRIBE },
+		{ "DESC es:gh-*", AST_DESCRIBE },
+		{ "DESCRIBE \"a b\"", AST_DESCRIBE },
+		{ "DESCRIBE logs.app.2026-11", AST_DESCRIBE },
 		{ "SYNC CONNECTOR n TO target;", AST_SYNC },
 		{ "SYNC CONNECTOR n.issues TO github-issues-* WHERE state = "
 		  "'open' INCREMENTAL ON updated_at SCHEDULE '*/5 * * * *';",
@@ -457,7 +461,7 @@ test_bad(void ** state)
 	    "SECRETS, SYNC, SYNCS, TARGETS or TYPES");
 	bad("DROP TABLE t", "line 1, column 6: found TABLE, but expected "
 	    "CONNECTOR, SECRET or SYNC");
-	bad("DESCRIBE a.b.c", "line 1, column 13: found ., but expected the end "
+	bad("DESCRIBE a.b .c", "line 1, column 14: found ., but expected the end "
 	    "of the statement or ;");
 	bad("EXEC a.b()", "line 1, column 9: found (, but expected .");
 	bad("EXEC a.b.c(1)", "line 1, column 12: found a number, but expected "

@@ -257,7 +257,7 @@ test_names(void ** state)
 	expect_completion("SHOW ACTIONS F^", "SHOW ACTIONS FOR ^");
 	expect_completion("SHOW CONNECTOR ji^", "SHOW CONNECTOR jira^");
 	expect_completion("DESCRIBE gith^",
-	    "DESCRIBE github^!github_org github");
+	    "DESCRIBE github^!github_org github github-issues-* github-pulls");
 	expect_completion("DESCRIBE github_org.p^", "DESCRIBE github_org.pulls^");
 	expect_completion("DROP SECRET tw^", "DROP SECRET two^");
 	expect_completion("EXEC g^", "EXEC github_org.^");

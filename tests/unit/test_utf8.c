@@ -58,6 +58,7 @@ static void
 test_all_code_points(void ** state)
 {
 	unsigned char s[4];
+	char put[4];
 	uint32_t c;
 	size_t n;
 
@@ -82,6 +83,8 @@ test_all_code_points(void ** state)
 			s[3] = (unsigned char)(0x80 | (c & 63));
 			n = 4;
 		}
+		if (utf8_put(c, put) != n || memcmp(put, s, n) != 0)
+			fail_msg("U+%04X is written otherwise", c);
 		if (utf8_seq((const char *)s, n) !=
 		    ((c >= 0xd800 && c < 0xe000) || c > 0x10ffff ? 0 : n))
 			fail_msg("U+%04X", c);

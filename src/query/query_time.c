@@ -1,0 +1,374 @@
+/*
+ * Times that went through a function.  A column of times has a collation of its own,
+ * by which SQLite compares instants; max(created) has none, and would be compared as
+ * text, where "T" comes after " ".  So the columns that such a function hands on get
+ * the collation written behind them: SQLite then carries it on, also out of a
+ * subquery.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "query/query_internal.h"
+#include "query/query_live.h"
+#include "target/sample_plan.h"
+
+#define MAX_DEPTH 64   /* deeper down texts stay texts */
+#define MAX_ALIASES 32
+#define MAX_PASSES 4   /* names of names of names */
+#define NAMES_A_LOOK 64
+/* Nobody else writes the form feed: by it we know our words in a column's name. */
+#define MARK "\fCOLLATE "
+
+/* What is open: a parenthesis or a CASE. */
+enum frame_kind { FRAME_OTHER, FRAME_KEEPS, FRAME_CASE, FRAME_SELECT };
+struct frame {
+	enum frame_kind kind;
+	size_t begin;        /* its first token */
+	size_t first;        /* FRAME_SELECT: of its result */
+	const char * order;  /* of the times that come out of it */
+	int in_list;         /* what stands here is a result of a SELECT */
+};
+
+struct times {
+	struct query * q;
+	struct frame f[MAX_DEPTH];
+	size_t depth;
+	struct sql_insert * ins;
+	size_t nins, names;
+	/* What the statement calls its own times. */
+	struct {
+		char name[SQL_NAME_MAX];
+		const char * order;
+	} alias[MAX_ALIASES];
+	size_t naliases;
+};
+
+static const char * const compare[] = { "=", "==", "<>", "!=", "<", "<=", ">",
+	">=", "between", "in", "is", NULL };
+
+static int
+compares(const struct token_list * ts, size_t i)
+{
+	return (i < ts->n && (token_is_one_of(ts, i, compare) ||
+	    (token_is(ts, i, "not") && i + 1 < ts->n &&
+	    token_is_one_of(ts, i + 1, compare))));
+}
+
+/* The collation by which ${name} is compared, if it is a time's; else NULL. */
+static const char *
+column_order(struct times * t, const char * table, const char * name)
+{
+	const struct query * q = t->q;
+	const struct query_attached * a;
+	const char * type, * order;
+	int named = 0;
+	size_t i;
+
+	for (i = 0; table == NULL && i < t->naliases; i++)
+		if (strcasecmp(t->alias[i].name, name) == 0)
+			return (t->alias[i].order);
+	/* A view tells nothing; what it is made of does. */
+	for (i = 0; table != NULL && i < q->tables_n; i++)
+		named |= strcasecmp(q->tables[i].table, table) == 0 &&
+		    sqlite3_table_column_metadata(q->db, q->tables[i].schema,
+		    q->tables[i].table, NULL, NULL, NULL, NULL, NULL, NULL) ==
+		    SQLITE_OK;
+	for (i = 0; i < q->tables_n; i++) {
+		a = &q->tables[i];
+		if ((named && strcasecmp(a->table, table) != 0) ||
+		    sqlite3_table_column_metadata(q->db, a->schema, a->table,
+		    name, &type, &order, NULL, NULL, NULL) != SQLITE_OK ||
+		    order == NULL)
+			continue;
+		if (strcasecmp(order, QUERY_INSTANT) == 0)
+			return (QUERY_INSTANT);
+		if (strcasecmp(order, SAMPLE_TIME_ORDER) == 0)
+			return (SAMPLE_TIME_ORDER);
+	}
+	return (NULL);
+}
+
+/* The parenthesis that closes the one at token ${i}; the end if there is none. */
+static size_t
+closing(const struct token_list * ts, size_t i)
+{
+	size_t depth = 0;
+
+	for (; i < ts->n; i++) {
+		depth += (size_t)token_is(ts, i, "(");
+		if (token_is(ts, i, ")") && --depth == 0)
+			break;
+	}
+	return (i);
+}
+
+/* Whether a column is named by the text of the call at ${i}: "max(created)".  Then
+ * that text must stay. */
+static int
+is_cited(const struct token_list * ts, size_t i)
+{
+	char name[SQL_NAME_MAX], call[SQL_NAME_MAX];
+	size_t k, end;
+
+	for (k = 0; k < ts->n; k++) {
+		if (ts->t[k].kind != TOKEN_QUOTED ||
+		    memchr(token_text(ts, k), '(', ts->t[k].len) == NULL ||
+		    token_name(ts, k, name, sizeof(name)) ||
+		    (end = closing(ts, i + 1)) == ts->n)
+			continue;
+		snprintf(call, sizeof(call), "%.*s",
+		    (int)(ts->t[end].off + 1 - ts->t[i].off),
+		    token_text(ts, i));
+		if (strcasestr(name, call) != NULL)
+			return (1);
+	}
+	return (0);
+}
+
+/* Behind token ${i}. */
+static void
+put(struct times * t, size_t i, const char * order)
+{
+	const struct token * at = &t->q->list.t[i];
+
+	t->ins[t->nins].at = at->off + at->len;
+	t->ins[t->nins++].text = strcmp(order, QUERY_INSTANT) == 0 ?
+	    MARK QUERY_INSTANT : MARK SAMPLE_TIME_ORDER;
+}
+
+static void
+add_alias(struct times * t, size_t i, const char * order)
+{
+	char name[SQL_NAME_MAX];
+	size_t k;
+
+	if (t->naliases == MAX_ALIASES ||
+	    token_name(&t->q->list, i, name, sizeof(name)))
+		return;
+	for (k = 0; k < t->naliases; k++)
+		if (strcasecmp(t->alias[k].name, name) == 0)
+			return;
+	memcpy(t->alias[k].name, name, sizeof(name));
+	t->alias[k].order = order;
+	t->naliases++;
+}
+
+/* Whether the SELECT in parentheses that ends before token ${next} is a value, and
+ * not a table or a list. */
+static int
+is_scalar(const struct times * t, const struct frame * f, size_t next)
+{
+	static const char * const before[] = { "select", "distinct", ",", NULL };
+	static const char * const by[] = { "then", "else", "when", "and", "or",
+	    "where", "having", "on", "not", NULL };
+	const struct token_list * ts = &t->q->list;
+	const struct frame * up = &t->f[t->depth - 1];
+	size_t prev = f->begin - 1;
+
+	if (f->begin == 0 || token_is(ts, prev, "in"))
+		return (0);
+	/* In what goes out as it is the column's type stays. */
+	if (up->kind == FRAME_KEEPS || (up->in_list && t->depth > 1 &&
+	    token_is_one_of(ts, prev, before)))
+		return (1);
+	if (compares(ts, next))
+		return (token_is_one_of(ts, prev, by) ||
+		    token_is_one_of(ts, prev, before) ||
+		    token_is(ts, prev, "("));
+	/* What stands to its left has an order of its own, if it is no literal. */
+	return (compares(ts, prev) && prev > 0 &&
+	    (ts->t[prev - 1].kind == TOKEN_STRING ||
+	    token_is(ts, prev - 1, ")")));
+}
+
+/*
+ * A time stands from token ${from} to ${to}: see what it is to those around it.
+ * ${has}: SQLite knows its order as it is, else as a column's.
+ */
+static void
+found(struct times * t, size_t from, size_t to, const char * order, int has)
+{
+	const struct token_list * ts = &t->q->list;
+	struct frame * f = &t->f[t->depth - 1];
+	size_t next = to + 1;
+	int is_as = token_is(ts, next, "as");
+
+	if ((f->kind == FRAME_KEEPS && (from == f->first ||
+	    token_is(ts, from - 1, ",")) && (token_is(ts, next, ",") ||
+	    token_is(ts, next, ")"))) || (f->kind == FRAME_CASE &&
+	    (token_is(ts, from - 1, "then") || token_is(ts, from - 1, "else")))) {
+		if (!has)
+			put(t, to, order);
+		f->order = order;
+	}
+	if (!f->in_list || next >= ts->n)
+		return;
+	if (is_as || ((ts->t[next].kind == TOKEN_ID ||
+	    ts->t[next].kind == TOKEN_QUOTED) && !token_is(ts, next, "from") &&
+	    !token_is(ts, next, "collate") && !compares(ts, next))) {
+		next += (size_t)is_as;
+		if (next < ts->n && (ts->t[next].kind == TOKEN_ID ||
+		    ts->t[next].kind == TOKEN_QUOTED))
+			add_alias(t, next++, order);
+	}
+	if (f->kind == FRAME_SELECT && from == f->first &&
+	    (token_is(ts, next, "from") || token_is(ts, next, ")")))
+		f->order = order;
+}
+
+/* A column perhaps, at token ${i}. */
+static void
+see_name(struct times * t, size_t i)
+{
+	static const char * const before[] = { "(", ",", "then", "else",
+	    "select", "distinct", NULL };
+	const struct token_list * ts = &t->q->list;
+	const struct frame * f = &t->f[t->depth - 1];
+	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
+	const char * order;
+	size_t from = i > 2 && token_is(ts, i - 1, ".") ? i - 2 : i;
+
+	if (from == 0 || !token_is_one_of(ts, from - 1, before) ||
+	    token_is(ts, i + 1, ".") || token_is(ts, i + 1, "(") ||
+	    (f->kind != FRAME_KEEPS && f->kind != FRAME_CASE && !f->in_list) ||
+	    token_name(ts, i, name, sizeof(name)) ||
+	    (from < i && token_name(ts, from, table, sizeof(table))))
+		return;
+	t->names++;
+	if ((order = column_order(t, from < i ? table : NULL, name)) != NULL)
+		found(t, from, i, order, 0);
+}
+
+static void
+open_frame(struct times * t, size_t i)
+{
+	static const char * const keep[] = { "coalesce", "first_value", "ifnull",
+	    "iif", "lag", "last_value", "lead", "max", "min", "nth_value",
+	    "nullif", NULL };
+	const struct token_list * ts = &t->q->list;
+	struct frame * f = &t->f[t->depth++];
+
+	memset(f, 0, sizeof(*f));
+	f->begin = i;
+	f->first = i + 1;
+	if (token_is(ts, i, "case")) {
+		f->kind = FRAME_CASE;
+	} else if (i > 0 && token_is_one_of(ts, i - 1, keep) &&
+	    !is_cited(ts, i - 1)) {
+		f->kind = FRAME_KEEPS;
+		f->begin = i - 1;
+		f->first += (size_t)token_is(ts, i + 1, "distinct");
+	} else if (token_is(ts, i + 1, "select")) {
+		f->kind = FRAME_SELECT;
+		f->first += 1 + (size_t)token_is(ts, i + 2, "distinct");
+	}
+}
+
+/* What began is whole at token ${i}, but for FILTER (...) and OVER (...). */
+static void
+close_frame(struct times * t, size_t i)
+{
+	const struct token_list * ts = &t->q->list;
+	struct frame * f = &t->f[--t->depth];
+
+	if (f->order == NULL)
+		return;
+	if (f->kind == FRAME_SELECT) {
+		if (!is_scalar(t, f, i + 1))
+			return;
+		put(t, i, f->order);
+	}
+	while (token_is(ts, i + 1, "over") || token_is(ts, i + 1, "filter"))
+		i = token_is(ts, i + 2, "(") ? closing(ts, i + 2) : i + 2;
+	found(t, f->begin, i, f->order, 1);
+}
+
+static void
+see(struct times * t, size_t i)
+{
+	static const char * const clauses[] = { "from", "where", "group",
+	    "order", "limit", NULL };
+	const struct token_list * ts = &t->q->list;
+	struct frame * f = &t->f[t->depth - 1];
+
+	if (token_is(ts, i, "(") || token_is(ts, i, "case"))
+		open_frame(t, i);
+	else if (t->depth > 1 && token_is(ts, i, f->kind == FRAME_CASE ? "end" :
+	    ")"))
+		close_frame(t, i);
+	else if (token_is(ts, i, "select"))
+		f->in_list = 1;
+	else if (token_is_one_of(ts, i, clauses))
+		f->in_list = 0;
+	else if (ts->t[i].kind == TOKEN_ID || ts->t[i].kind == TOKEN_QUOTED)
+		see_name(t, i);
+}
+
+/* Once over the statement.  -1: it must stop. */
+static int
+look(struct times * t)
+{
+	size_t i;
+
+	memset(&t->f[0], 0, sizeof(t->f[0]));
+	t->depth = 1;
+	t->nins = 0;
+	for (i = 0; i < t->q->list.n && t->depth < MAX_DEPTH; i++) {
+		see(t, i);
+		if (t->names >= NAMES_A_LOOK) {
+			t->names = 0;
+			if (query_breathe(t->q))
+				return (-1);
+		}
+	}
+	return (0);
+}
+
+int
+query_times(struct query * q, struct err * e)
+{
+	struct times * t;
+	size_t pass, was;
+	int rc = 0;
+
+	if (q->opts.as_is || q->tables_n == 0)
+		return (0);
+	if ((t = calloc(1, sizeof(*t))) == NULL ||
+	    (t->ins = calloc(q->list.n + 1, sizeof(*t->ins))) == NULL) {
+		free(t);
+		return (err_nomem(e, "a query"));
+	}
+	t->q = q;
+	for (pass = 0, was = SIZE_MAX; pass < MAX_PASSES && rc == 0 &&
+	    t->naliases != was; pass++) {
+		was = t->naliases;
+		rc = look(t);
+	}
+	rc = rc ? query_stopped(q, e) : t->nins == 0 ? 0 :
+	    sql_rewrite_insert(&q->rw, t->ins, t->nins, e);
+	free(t->ins);
+	free(t);
+	return (rc);
+}
+
+int
+query_times_name(const char * name, char ** own)
+{
+	char * at;
+	size_t n;
+
+	*own = NULL;
+	if (strstr(name, MARK) == NULL)
+		return (0);
+	if ((*own = strdup(name)) == NULL)
+		return (-1);
+	while ((at = strstr(*own, MARK)) != NULL) {
+		n = strlen(MARK);
+		n += strncmp(at + n, QUERY_INSTANT, strlen(QUERY_INSTANT)) == 0 ?
+		    strlen(QUERY_INSTANT) : strlen(SAMPLE_TIME_ORDER);
+		memmove(at, at + n, strlen(at + n) + 1);
+	}
+	return (0);
+}

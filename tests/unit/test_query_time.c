@@ -1,0 +1,229 @@
+/* Times that went through functions and subqueries are compared as the column is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_service.h"
+#include "query_harness.h"
+
+static char *
+answer(const char * sql)
+{
+	struct query_opts opts = { .conn = &service_env };
+	struct run * r;
+
+	memset(&service_log, 0, sizeof(service_log));
+	r = harness_run_opts(sql, strlen(sql), &opts);
+	if (r->failed)
+		fail_msg("%s: %s", sql, r->e.msg);
+	return (strdup(r->out.p));
+}
+
+/* Each gives the ids of those whose time stands in this relation (%s). */
+static const char * const wrapped[] = {
+	"SELECT id FROM (SELECT id, max(created) AS m FROM svc.issues GROUP BY "
+	    "id) WHERE m %s ORDER BY id",
+	"SELECT id FROM (SELECT id, MAX( i.created ) m FROM svc.issues i GROUP "
+	    "BY id ORDER BY id LIMIT 99) x WHERE x.m %s ORDER BY id",
+	"SELECT id FROM svc.issues GROUP BY id HAVING max(created) %s ORDER BY "
+	    "id",
+	"SELECT id FROM svc.issues AS i GROUP BY id HAVING min(\"i\".\"created\")"
+	    " %s ORDER BY id",
+	"SELECT id FROM (SELECT id, max(created) AS created FROM svc.issues "
+	    "GROUP BY id) WHERE created %s ORDER BY id",
+	"WITH w AS (SELECT id, max(created) AS m FROM svc.issues GROUP BY id) "
+	    "SELECT id FROM w WHERE m %s ORDER BY id",
+	"WITH w(id, m) AS MATERIALIZED (SELECT id, min(created) FROM "
+	    "svc.issues GROUP BY id) SELECT id FROM w WHERE m %s ORDER BY id",
+	"SELECT id FROM (SELECT id, max(created) m FROM svc.issues GROUP BY id) "
+	    "GROUP BY id HAVING max(m) %s ORDER BY id",
+	"SELECT id FROM (SELECT id, max(m) n FROM (SELECT id, created AS m FROM "
+	    "svc.issues) GROUP BY id) WHERE n %s ORDER BY id",
+	"SELECT id FROM svc.issues WHERE coalesce(created, '') %s ORDER BY id",
+	"SELECT id FROM svc.issues WHERE ifnull(NULL, created) %s ORDER BY id",
+	"SELECT id FROM svc.issues WHERE iif(id > 0, created, 'x') %s ORDER BY "
+	    "id",
+	"SELECT id FROM svc.issues WHERE max(created, '') %s ORDER BY id",
+	"SELECT id FROM svc.issues WHERE nullif(coalesce(created, title), 'x') "
+	    "%s ORDER BY id",
+	"SELECT id FROM svc.issues WHERE CASE WHEN id > 50 THEN created ELSE "
+	    "svc.issues.created END %s ORDER BY id",
+	"SELECT id FROM (SELECT id, CASE id WHEN 0 THEN '' ELSE created END m "
+	    "FROM svc.issues) WHERE m %s ORDER BY id",
+	"SELECT id FROM (SELECT id, max(created) FILTER (WHERE id > 0) OVER "
+	    "(PARTITION BY id) AS m FROM svc.issues) WHERE m %s ORDER BY id",
+	"SELECT id FROM (SELECT id, first_value(created) OVER w m FROM "
+	    "svc.issues WINDOW w AS (PARTITION BY id)) WHERE m %s ORDER BY id",
+	"SELECT id FROM (SELECT id, lag(created, 0) OVER (ORDER BY id) AS m "
+	    "FROM svc.issues) WHERE m %s ORDER BY id",
+	"SELECT id FROM (SELECT id, max(created) m FROM svc.issues GROUP BY id "
+	    "UNION ALL SELECT 0, NULL) WHERE m %s ORDER BY id",
+	"SELECT id FROM svc.issues i WHERE (SELECT max(created) FROM svc.issues "
+	    "b WHERE b.id = i.id) %s ORDER BY id",
+	"SELECT id FROM svc.issues i WHERE id > 0 AND (SELECT created FROM "
+	    "svc.issues b WHERE b.id = i.id) %s ORDER BY id",
+	"SELECT id FROM (SELECT i.id, (SELECT max(b.created) FROM svc.issues b "
+	    "WHERE b.id = i.id) AS m FROM svc.issues i) WHERE m %s ORDER BY id",
+	"SELECT i.id FROM svc.issues i LEFT JOIN (SELECT id, max(created) AS m "
+	    "FROM svc.issues GROUP BY id) b ON b.id = i.id WHERE b.m %s ORDER "
+	    "BY i.id",
+	"SELECT DISTINCT id FROM (SELECT id, max(DISTINCT created) AS m FROM "
+	    "svc.issues GROUP BY id) WHERE NOT (m %s) IS NOT TRUE ORDER BY id",
+};
+
+static const char * const relations[] = {
+	"> '2026-01-05 10:00'", "< '2026-01-05 10:00:00'",
+	">= '2026-01-05T01:00:00+01:00'", "<= datetime('2026-01-05 12:00')",
+	"= '2026-01-05 12:00'", "!= '2026-01-05'",
+	"BETWEEN datetime('2026-01-03') AND '2026-01-06 12:00:00.000Z'",
+	"NOT BETWEEN '2026-01-03 00:00' AND date('2026-01-06')",
+	"IN ('2026-01-05', '2026-01-06 12:00')", "> '2026-01'",
+};
+
+static void
+test_as_the_column(void ** state)
+{
+	char sql[400], * want, * have;
+	const char * at;
+	size_t i, k;
+
+	(void)state;
+	for (k = 0; k < sizeof(relations) / sizeof(relations[0]); k++) {
+		snprintf(sql, sizeof(sql), "SELECT id FROM svc.issues WHERE "
+		    "created %s ORDER BY id", relations[k]);
+		want = answer(sql);
+		assert_true(strlen(want) > 1);
+		for (i = 0; i < sizeof(wrapped) / sizeof(wrapped[0]); i++) {
+			at = strstr(wrapped[i], "%s");
+			snprintf(sql, sizeof(sql), "%.*s%s%s",
+			    (int)(at - wrapped[i]), wrapped[i], relations[k],
+			    at + 2);
+			have = answer(sql);
+			if (strcmp(want, have) != 0)
+				fail_msg("%s\ngives:\n%s\nnot:\n%s", sql, have,
+				    want);
+			free(have);
+		}
+		free(want);
+	}
+}
+
+/* The other way round, and where nothing is to be compared. */
+static void
+test_elsewhere(void ** state)
+{
+	static const struct {
+		const char * sql, * as;
+	} v[] = {
+		{ "SELECT count(*) FROM (SELECT id, max(created) AS m FROM "
+		    "svc.issues GROUP BY id) WHERE '2026-01-05 10:00' < m",
+		    "SELECT count(*) FROM svc.issues WHERE created > "
+		    "'2026-01-05 10:00'" },
+		{ "SELECT count(*) FROM svc.issues i WHERE '2026-01-05 10:00' < "
+		    "(SELECT max(created) FROM svc.issues b WHERE b.id = i.id)",
+		    "SELECT count(*) FROM svc.issues WHERE created > "
+		    "'2026-01-05 10:00'" },
+		{ "SELECT id FROM svc.issues WHERE created IN (SELECT created "
+		    "FROM svc.issues WHERE id = 5) ORDER BY id",
+		    "SELECT id FROM svc.issues WHERE created = (SELECT "
+		    "max(created) FROM svc.issues WHERE id = 5) ORDER BY id" },
+		{ "SELECT count(*) FROM svc.users u, (SELECT created FROM "
+		    "svc.issues) b WHERE EXISTS (SELECT created FROM "
+		    "svc.issues)", "SELECT 4 * count(*) FROM svc.issues" },
+		{ "SELECT max(id), max(coalesce(title, '')) FROM svc.issues",
+		    "SELECT max(id) + 0, (SELECT max(title) FROM svc.issues) "
+		    "FROM svc.issues" },
+		/* In the order of time, also with fractions. */
+		{ "SELECT max(created) FROM svc.issues GROUP BY id ORDER BY "
+		    "max(created), id", "SELECT created FROM svc.issues ORDER BY "
+		    "created, id" },
+	};
+	char * want, * have;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		want = answer(v[i].as);
+		have = answer(v[i].sql);
+		if (strcmp(want, have) != 0)
+			fail_msg("%s\ngives:\n%s\nnot:\n%s", v[i].sql, have,
+			    want);
+		free(want);
+		free(have);
+	}
+}
+
+static void
+test_names(void ** state)
+{
+	static const struct {
+		const char * sql, * columns;
+	} v[] = {
+		{ "SELECT max(created), min( created ) FROM svc.issues",
+		    "max(created), min( created )" },
+		{ "SELECT * FROM (SELECT max(created) FROM svc.issues)",
+		    "max(created)" },
+		{ "SELECT (SELECT created FROM svc.issues LIMIT 1), CASE WHEN 1 "
+		    "THEN created END || '' FROM svc.issues LIMIT 1",
+		    "(SELECT created FROM svc.issues LIMIT 1) TIMESTAMP, CASE "
+		    "WHEN 1 THEN created END || ''" },
+		/* What is cited stays as it is. */
+		{ "SELECT \"max(created)\" FROM (SELECT max(created) FROM "
+		    "svc.issues)", "max(created)" },
+		{ "SELECT \"max(i.created) || 'x'\" FROM (SELECT max(i.created) "
+		    "|| 'x' FROM svc.issues i)", "max(i.created) || 'x'" },
+	};
+	struct query_opts opts = { .conn = &service_env };
+	struct run * r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		r = harness_run_opts(v[i].sql, strlen(v[i].sql), &opts);
+		if (r->failed)
+			fail_msg("%s: %s", v[i].sql, r->e.msg);
+		assert_string_equal(r->columns, v[i].columns);
+	}
+	/* Places stay true behind what was written in. */
+	r = harness_run_opts("SELECT max(created), nope FROM svc.issues", 41,
+	    &opts);
+	assert_int_equal(r->failed, 1);
+	assert_non_null(strstr(r->e.msg, "line 1, column 22: no column nope"));
+}
+
+static int
+begin(void ** state)
+{
+	(void)state;
+	service_reset();
+	service_make(harness_loop, 7, 90);
+	harness_use = &service_catalog;
+	return (0);
+}
+
+static int
+end(void ** state)
+{
+	(void)state;
+	service_free();
+	harness_use = &harness_catalog;
+	return (0);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+	const struct CMUnitTest tests[] = {
+		T(test_as_the_column), T(test_elsewhere), T(test_names),
+	};
+
+	return (cmocka_run_group_tests_name("query_time", tests, harness_setup,
+	    harness_teardown));
+}
