@@ -91,8 +91,8 @@ struct sync_run * sync_run_start(const struct sync_run_env * env,
  */
 void sync_run_cancel(struct sync_run * r, const char * why);
 
-/** sync_run_holds(r): Whether it has its claim, and something to do. */
-int sync_run_holds(const struct sync_run * r);
+/** sync_run_holds(r): The fence of its claim, if it has that and something to do; 0. */
+int64_t sync_run_holds(const struct sync_run * r);
 const char * sync_run_state_name(const struct sync_run * r);
 void sync_run_progress(const struct sync_run * r, struct sync_progress * p);
 
