@@ -30,9 +30,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
-#include "sql/token_mask.h"
-
 #define YYMAXDEPTH 2000
 #define NONE SIZE_MAX /* no such tokens */
 #define YYERROR_IF(x) do { if (x) YYABORT; } while (0)
@@ -524,8 +521,6 @@ yyerror(struct parser * p, const char * msg)
 
 struct report {
 	unsigned char expected[YYNTOKENS];
-	char text[256];
-	size_t n;
 	const char * words[YYNTOKENS];
 	size_t nwords;
 };
@@ -593,78 +588,6 @@ add_expected(struct report * r)
 	}
 }
 
-/* Where a secret's value should be. */
-static int
-after_equal(const struct parser * p)
-{
-	size_t i = p->cur;
-
-	if (i == 0 || i >= p->list->n)
-		return (0);
-	return (token_is(p->list, i - 1, "=") ||
-	    (i > 1 && token_is(p->list, i - 2, "=")) || (i > 2 &&
-	    token_is(p->list, i - 2, "secret") &&
-	    token_is(p->list, i - 3, "set")));
-}
-
-/* What stands at the place.  No text in quotes, and nothing where a secret may
- * be, with or without them. */
-static const char *
-found(const struct parser * p, char out[64])
-{
-	const struct token * t = &p->list->t[p->cur];
-	struct token_mask mask;
-
-	out[0] = '\0';
-	if (p->cur >= p->list->n)
-		return ("the end of the statement");
-	switch (t->kind) {
-	case TOKEN_STRING:
-	case TOKEN_JSTRING:
-	case TOKEN_BLOB:
-		return ("a text in quotes");
-	case TOKEN_QUOTED:
-		return ("a quoted name");
-	case TOKEN_NUMBER:
-		return ("a number");
-	case TOKEN_ID:
-	case TOKEN_PARAM:
-	case TOKEN_OP:
-	case TOKEN_SEMI:
-	case TOKEN_BAD:
-		break;
-	}
-	token_mask(p->list->sql, p->list->len, t->off, t->off + 1, &mask);
-	if (after_equal(p) || token_mask_end(&mask, t->off) != 0)
-		return ("something without quotes");
-	snprintf(out, 64, "%.*s%s", t->len > 40 ? 40 : (int)t->len,
-	    token_text(p->list, p->cur), t->len > 40 ? "..." : "");
-	return (out);
-}
-
-static void
-write_report(struct report * r, const struct parser * p)
-{
-	int starts = r->nwords > 10;
-	const char * near = NULL;
-	char word[64];
-	size_t i;
-
-	r->n = (size_t)snprintf(r->text, sizeof(r->text), "found %s",
-	    found(p, word));
-	if (word[0] != '\0' && p->list->t[p->cur].kind == TOKEN_ID)
-		near = json_nearest(word, r->words, r->nwords);
-	if (near != NULL)
-		r->n += (size_t)snprintf(r->text + r->n,
-		    sizeof(r->text) - r->n, " (did you mean %s?)", near);
-	r->n += (size_t)snprintf(r->text + r->n, sizeof(r->text) - r->n,
-	    starts ? ", but a statement begins with " : ", but expected ");
-	for (i = 0; i < r->nwords && r->n < sizeof(r->text); i++)
-		r->n += (size_t)snprintf(r->text + r->n,
-		    sizeof(r->text) - r->n, "%s%s", i == 0 ? "" :
-		    i + 1 == r->nwords ? " or " : ", ", r->words[i]);
-}
-
 static int
 yyreport_syntax_error(const yypcontext_t * ctx, struct parser * p)
 {
@@ -687,14 +610,6 @@ yyreport_syntax_error(const yypcontext_t * ctx, struct parser * p)
 		return (0);
 	}
 	add_expected(&r);
-	write_report(&r, p);
-	if (after_equal(p)) {
-		/* The line would show the secret. */
-		p->failed = 1;
-		err_set(p->e, ERR_PERMANENT, "sql", "line %u, column %u: %s",
-		    p->list->t[p->cur].line, p->list->t[p->cur].col, r.text);
-	} else {
-		(void)parser_fail(p, p->cur, "%s", r.text);
-	}
+	parser_expected(p, r.words, r.nwords);
 	return (0);
 }

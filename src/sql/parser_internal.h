@@ -74,6 +74,10 @@ json_t * parser_error_value(struct parser * p, size_t i);
 /** parser_class(p, i, out): The class of errors that token ${i} names. */
 int parser_class(struct parser * p, size_t i, enum ast_class * out);
 
+/** parser_expected(p, words, n): Fail at the token that the grammar looks at, where one
+ * of ${n} words was expected.  What may be a secret is not shown. */
+void parser_expected(struct parser * p, const char * const * words, size_t n);
+
 /** parser_lex(v, p): The next word, for the grammar. */
 union PARSER_STYPE;
 int parser_lex(union PARSER_STYPE * v, struct parser * p);

@@ -207,6 +207,20 @@ class Daemon:
             raise RuntimeError(rows[-1]["error"])
         return rows
 
+    def fails(self, sql):
+        """The error of a statement; one without a code if there is none."""
+        out = self.post("/v1/query", {"sql": sql, "format": "json"})[1]
+        e = out.get("error") if isinstance(out, dict) else None
+        return e or {"code": None, "message": str(out)[:300]}
+
+    def shown(self, sync):
+        return self.get("/v1/syncs/" + sync)[1]
+
+    def ended(self, sync, n):
+        """Wait for the sync's n-th run to have ended."""
+        return wait(lambda: self.shown(sync).get("runs", 0) >= n and
+                    self.shown(sync)["status"] != "running", 20)
+
     def wait_ok(self, name, seconds=15):
         return wait(lambda: self.show(name).get("status") == "connected",
                     seconds)
@@ -264,6 +278,24 @@ class FaultServer:
         self.proc.wait()
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, *a):
+        # Who is killed leaves without a word.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(*a)
+
+
+def serve(handler):
+    """A server on a free port with threads of its own; its .base is its URL."""
+    server = _Server(("127.0.0.1", 0), handler)
+    server.base = "http://127.0.0.1:%d" % server.server_port
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
 class Pages:
     """A metrics page that a test can change: pages.body, .status, .headers."""
 
@@ -292,12 +324,8 @@ class Pages:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        # Who is killed leaves without a word.
-        self.server.handle_error = lambda *a: None
-        self.url = "http://127.0.0.1:%d/metrics" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.url = self.server.base + "/metrics"
 
     def close(self):
         self.server.shutdown()

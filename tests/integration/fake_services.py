@@ -8,6 +8,8 @@ import threading
 import time
 import urllib.parse
 
+from daemon import serve
+
 WORDS = "disk node latency alert pager retry queue cache deploy quota".split()
 
 
@@ -123,18 +125,9 @@ class Services:
             def log_message(self, *a):
                 pass
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-            def handle_error(self, *a):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = serve(Handler)
         self.port = self.server.server_port
-        self.base = "http://127.0.0.1:%d" % self.port
-        threading.Thread(target=self.server.serve_forever,
-                         daemon=True).start()
+        self.base = self.server.base
 
     def close(self):
         self.server.shutdown()

@@ -13,6 +13,7 @@ import time
 import urllib.parse
 
 import moving_service
+from daemon import serve
 from moving_service import stamp, stamp_of  # noqa: F401
 
 BEGAN = 1790000000
@@ -73,16 +74,8 @@ class Source:
             def log_message(self, *a):
                 pass
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-            def handle_error(self, *a):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.url = self.server.base
 
     def put(self, i, at=None, **more):
         """A record is made, or changes: a second later than the last one."""

@@ -8,6 +8,8 @@ import threading
 import time
 import urllib.parse
 
+from daemon import serve
+
 # Times of whole seconds, so that many records share one, also across pages.
 PER_PAGE = 10
 
@@ -87,12 +89,8 @@ class Moving:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        # Who is killed leaves without a word.
-        self.server.handle_error = lambda *a: None
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.url = self.server.base
 
     def _put(self, i, at):
         old = self.rows.get(i)

@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, wait  # noqa: E402
+from daemon import Daemon, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -166,9 +166,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.change(r, step, do)
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
-threading.Thread(target=server.serve_forever, daemon=True).start()
+server = serve(Handler)
 base = "http://127.0.0.1:%d" % server.server_port
 d = Daemon(env={"K": "marker-of-a-key"})
 

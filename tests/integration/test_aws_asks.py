@@ -4,10 +4,9 @@ is not whole; without an AWS."""
 import http.server
 import os
 import sys
-import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, serve  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -31,8 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
+server = serve(Handler)
 d = Daemon(env={"AWS_FIXTURE": "s3cr3t-marker"})
 for name, more in (("aws", '"regions": ["eu-central-1", "eu-west-1"]'),
                    ("part", '"endpoint": "http://127.0.0.1:%d"' %

@@ -13,13 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, free_port, reap, wait  # noqa: E402
+from daemon import Daemon, free_port, reap, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 MOTO = os.environ.get("MOLTLER_MOTO") or shutil.which("moto_server")
@@ -134,11 +133,8 @@ class Gate:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *a: None
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.url = self.server.base
 
     def learn(self, out):
         """The keys of a role."""

@@ -13,7 +13,7 @@ import time
 from urllib.parse import urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, Redis, have, wait  # noqa: E402
+from daemon import Daemon, Redis, have, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -69,11 +69,9 @@ class Service(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-server.daemon_threads = True
+server = serve(Service)
 HOST = "127.0.0.1:%d" % server.server_port
 BASE = "http://" + HOST
-threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 def sent(end):

@@ -8,12 +8,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUILD, Daemon, free_port, have, reap, wait  # noqa: E402
+from daemon import BUILD, Daemon, free_port, have, reap, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 NODE = os.environ.get("MOLTLER_NODE_MODULES") or os.path.join(BUILD,
@@ -92,10 +91,8 @@ class Between:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.base = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.base = self.server.base
 
 
 with open(SCENARIO, encoding="utf-8") as f:

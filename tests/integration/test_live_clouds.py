@@ -7,11 +7,10 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from urllib.parse import parse_qs, urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, have  # noqa: E402
+from daemon import Daemon, have, serve  # noqa: E402
 from tap import Tap  # noqa: E402
 
 if not have("openssl"):
@@ -111,10 +110,8 @@ class Cloud(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cloud)
-server.daemon_threads = True
-BASE = "http://127.0.0.1:%d" % server.server_port
-threading.Thread(target=server.serve_forever, daemon=True).start()
+server = serve(Cloud)
+BASE = server.base
 key = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA"],
                      capture_output=True, text=True).stdout
 account = {"private_key": key, "private_key_id": "k1",

@@ -21,7 +21,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, have  # noqa: E402
+from daemon import Daemon, have, serve  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -248,10 +248,8 @@ class Service:
                 pass
 
         self.lock = threading.Lock()
-        self.srv = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.srv.daemon_threads = True
-        self.base = "http://127.0.0.1:%d" % self.srv.server_port
-        threading.Thread(target=self.srv.serve_forever, daemon=True).start()
+        self.srv = serve(Handler)
+        self.base = self.srv.base
 
 
 class Salesforce(Service):

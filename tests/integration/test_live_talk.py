@@ -9,12 +9,11 @@ import os
 import random
 import re
 import sys
-import threading
 import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, serve  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -203,9 +202,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                           if at + size < len(rows) else ""}})
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
-threading.Thread(target=server.serve_forever, daemon=True).start()
+server = serve(Handler)
 base = "http://127.0.0.1:%d" % server.server_port
 d = Daemon(env={"K": "key"})
 OPT = ' OPTIONS {"cache_ttl": 0, "rate_limit": 1000, "rate_limit_burst": 1000}'

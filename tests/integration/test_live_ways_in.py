@@ -15,12 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, have  # noqa: E402
+from daemon import Daemon, have, serve  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -147,10 +146,8 @@ class Services(http.server.BaseHTTPRequestHandler):
                     **more)
 
 
-srv = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Services)
-srv.daemon_threads = True
-base = "http://127.0.0.1:%d" % srv.server_port
-threading.Thread(target=srv.serve_forever, daemon=True).start()
+srv = serve(Services)
+base = srv.base
 S = Services
 d = Daemon("--log-level", "debug", env={
     "MOLTLER_MASTER_KEY": "5a" * 32, "PW": "pass&word+TOKEN", "GL": "glpat-s3cret",

@@ -9,12 +9,11 @@ import http.server
 import json
 import os
 import sys
-import threading
 import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, wait  # noqa: E402
+from daemon import Daemon, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -115,13 +114,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.repos(q)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-
-server = Server(("127.0.0.1", 0), Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
+server = serve(Handler)
 url = "http://127.0.0.1:%d" % server.server_port
 fast = {"cache_ttl": 0, "rate_limit": 100000, "rate_limit_burst": 1000}
 

@@ -12,10 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUILD, SRC, Daemon, free_port, have, reap, wait  # noqa: E402
+from daemon import BUILD, SRC, Daemon, free_port, have, reap, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SPECS = os.environ.get("MOLTLER_SPECS", "")
@@ -139,10 +138,8 @@ class Prism:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.base = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.base = self.server.base
 
     def ready(self):
         def up():

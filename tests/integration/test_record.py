@@ -13,7 +13,7 @@ import threading
 from urllib.parse import parse_qsl, quote, urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUILD  # noqa: E402
+from daemon import BUILD, serve  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -119,9 +119,7 @@ class Api(http.server.BaseHTTPRequestHandler):
         self.answer(404, {"message": "no such thing"})
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
-server.daemon_threads = True
-threading.Thread(target=server.serve_forever, daemon=True).start()
+server = serve(Api)
 base = "http://127.0.0.1:%d" % server.server_port
 
 

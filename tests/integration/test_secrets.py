@@ -7,10 +7,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 import urllib.parse
 
-from daemon import BUILD, Daemon, Redis, have, wait
+from daemon import BUILD, Daemon, Redis, have, serve, wait
 from tap import Tap
 
 t = Tap()
@@ -74,11 +73,8 @@ class Echo:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *a: None
-        self.base = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.base = self.server.base
 
     def heard(self, text):
         return any(text in json.dumps(list(s)) for s in self.seen)

@@ -14,22 +14,14 @@ from tap import Tap  # noqa: E402
 t = Tap()
 s = Services()
 d = Daemon(env={"GH_TOKEN": "ghp_good"})
+run = d.query
+fails = d.fails
 ISSUES = "/github/repos/acme/web/issues"
-
-
-def run(sql):
-    return d.query(sql)
 
 
 def whole(sql):
     """The answer as JSON: columns, rows, stats or error."""
     return d.post("/v1/query", {"sql": sql, "format": "json"})[1]
-
-
-def fails(sql):
-    out = whole(sql)
-    e = out.get("error") if isinstance(out, dict) else None
-    return e or {"code": None, "message": str(out)[:300]}
 
 
 def boom(n=1):

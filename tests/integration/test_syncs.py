@@ -22,14 +22,20 @@ def run(sql):
     return d.query(sql)
 
 
+def fails(sql):
+    return d.fails(sql)
+
+
+def shown(sync):
+    return d.shown(sync)
+
+
+def ended(sync, n):
+    return d.ended(sync, n)
+
+
 def one(sql):
     return run(sql)[0]
-
-
-def fails(sql):
-    out = d.post("/v1/query", {"sql": sql, "format": "json"})[1]
-    e = out.get("error") if isinstance(out, dict) else None
-    return e or {"code": None, "message": str(out)[:300]}
 
 
 def have(where=lambda i: True):
@@ -41,16 +47,6 @@ def have(where=lambda i: True):
 def stored(table):
     return sorted((r["id"], r["title"], r["state"]) for r in
                   run("SELECT id, title, state FROM " + table))
-
-
-def shown(sync):
-    return d.get("/v1/syncs/" + sync)[1]
-
-
-def ended(sync, n):
-    """Wait for the sync's n-th run to have ended."""
-    return wait(lambda: shown(sync).get("runs", 0) >= n and
-                shown(sync)["status"] != "running", 20)
 
 
 def change(n, title):

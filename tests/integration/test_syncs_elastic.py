@@ -13,21 +13,14 @@ t = Tap()
 s = Services()
 e = FakeElastic()
 d = Daemon(env={"GH_TOKEN": "ghp_good", "MOLTLER_ELASTICSEARCH_URL": e.url})
+run = d.query
+fails = d.fails
+shown = d.shown
 ISSUES = "/github/repos/acme/web/issues"
-
-
-def run(sql):
-    return d.query(sql)
 
 
 def one(sql):
     return run(sql)[0]
-
-
-def fails(sql):
-    out = d.post("/v1/query", {"sql": sql, "format": "json"})[1]
-    err = out.get("error") if isinstance(out, dict) else None
-    return err or {"code": None, "message": str(out)[:300]}
 
 
 def have(where=lambda i: True):
@@ -38,10 +31,6 @@ def have(where=lambda i: True):
 def stored(index):
     return sorted((v["id"], v["title"], v["state"])
                   for v in e.docs(index).values())
-
-
-def shown(sync):
-    return d.get("/v1/syncs/" + sync)[1]
 
 
 run("CREATE CONNECTOR github_org TYPE 'github' CONFIG {\"token\": \"$env:GH_TOKEN\""

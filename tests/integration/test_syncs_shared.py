@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, Redis, sanitized, wait  # noqa: E402
+from daemon import Daemon, Redis, sanitized, serve, wait  # noqa: E402
 from fake_elastic import FakeElastic  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -56,12 +56,8 @@ class Source:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
-                                                      Handler)
-        self.server.daemon_threads = True
-        self.base = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever,
-                         daemon=True).start()
+        self.server = serve(Handler)
+        self.base = self.server.base
 
     def rows(self, path):
         """What a list holds now; path: /c3/e7"""

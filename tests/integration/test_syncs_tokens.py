@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUILD, Daemon, wait  # noqa: E402
+from daemon import BUILD, Daemon, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -164,13 +164,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.answer(v)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-
-srv = Server(("127.0.0.1", 0), Service)
-threading.Thread(target=srv.serve_forever, daemon=True).start()
+srv = serve(Service)
 URL = "http://127.0.0.1:%d" % srv.server_port
 d = Daemon(env={"K": "secret"})
 

@@ -17,23 +17,20 @@ def run(sql):
     return d.query(sql)
 
 
-def one(sql):
-    return run(sql)[0]
-
-
 def fails(sql):
-    out = d.post("/v1/query", {"sql": sql, "format": "json"})[1]
-    e = out.get("error") if isinstance(out, dict) else None
-    return e or {"code": None, "message": str(out)[:300]}
+    return d.fails(sql)
 
 
 def shown(sync):
-    return d.get("/v1/syncs/" + sync)[1]
+    return d.shown(sync)
 
 
 def ended(sync, n):
-    return wait(lambda: shown(sync).get("runs", 0) >= n and
-                shown(sync)["status"] != "running", 20)
+    return d.ended(sync, n)
+
+
+def one(sql):
+    return run(sql)[0]
 
 
 CREATE = ('CREATE CONNECTOR gh TYPE \'github\' CONFIG {"token": "$env:GH_TOKEN", '

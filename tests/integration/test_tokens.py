@@ -14,7 +14,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUILD, Daemon, Redis, have, wait  # noqa: E402
+from daemon import BUILD, Daemon, Redis, have, serve, wait  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -76,12 +76,8 @@ class Auth:
             def log_message(self, *args):
                 pass
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-        self.srv = Server(("127.0.0.1", 0), Handler)
-        self.base = "http://127.0.0.1:%d" % self.srv.server_address[1]
-        threading.Thread(target=self.srv.serve_forever, daemon=True).start()
+        self.srv = serve(Handler)
+        self.base = self.srv.base
 
     def token(self, form):
         with self.lock:

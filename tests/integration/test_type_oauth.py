@@ -7,11 +7,10 @@ import http.server
 import json
 import os
 import sys
-import threading
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, serve  # noqa: E402
 from tap import Tap  # noqa: E402
 
 t = Tap()
@@ -99,9 +98,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         pass
 
 
-srv = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-srv.daemon_threads = True
-threading.Thread(target=srv.serve_forever, daemon=True).start()
+srv = serve(Service)
 BASE = "http://127.0.0.1:%d" % srv.server_address[1]
 d = Daemon("--log-level", "debug", env={"MOLTLER_MASTER_KEY": "7b" * 32,
                                         "APP": "app-s3cret"})

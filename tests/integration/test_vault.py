@@ -9,10 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, free_port, reap, wait
+from daemon import Daemon, free_port, reap, serve, wait
 from tap import Tap
 
 MARK = "marker-8d1f0c"            # begins every value that must not be seen
@@ -171,10 +170,8 @@ class Guarded:
             def log_message(self, *a):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = "http://127.0.0.1:%d/metrics" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.url = self.server.base + "/metrics"
 
 
 def bearer(ref):

@@ -13,11 +13,11 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "secret/secret_key.h"
 #include "redis_server.h"
 #include "sync/backup.h"
 #include "sync/backup_text.h"
+#include "try_call.h"
 
 #define KEY_A "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define KEY_B "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -36,45 +36,14 @@ struct place {
 };
 static struct place from, to;
 
-static int calls, failed;
-static struct err last;
 static json_t * got;
 static struct buf text;
 
-#define UNTIL(cond) do { \
-	int64_t until_ = clock_mono_us() + INT64_C(20000000); \
-	while (!(cond) && clock_mono_us() < until_) \
-		loop_turn(L, 1); \
-	assert_true(cond); \
-} while (0)
-
-#define TRY(call) do { \
-	int c_ = calls; \
-	call; \
-	assert_int_equal(calls, c_); \
-	UNTIL(calls == c_ + 1); \
-} while (0)
-#define OK(call) do { \
-	TRY(call); \
-	if (failed) \
-		fail_msg("%s", last.msg); \
-} while (0)
-#define FAILS(code_, word, call) do { \
-	TRY(call); \
-	assert_true(failed); \
-	if (strstr(last.msg, (word)) == NULL) \
-		fail_msg("%s", last.msg); \
+/* And with which code it fails. */
+#define FAILS_AS(code_, word, call) do { \
+	FAILS(word, call); \
 	assert_string_equal(last.code, code_); \
 } while (0)
-
-static void
-note(const struct err * e)
-{
-	calls++;
-	failed = e != NULL;
-	if (e != NULL)
-		last = *e;
-}
 
 static void
 on_done(void * arg, const struct err * e)
@@ -124,7 +93,7 @@ place_open(struct place * p, int redis, const char * node, const char * key)
 		redis_server_cli(&server, path, sizeof(path), "FLUSHALL");
 		p->S = state_redis_open(L, server.url, node, &e);
 		assert_non_null(p->S);
-		UNTIL(p->S->ops->is_up(p->S));
+		UNTIL(p->S->ops->is_up(p->S), 20000);
 	} else {
 		snprintf(path, sizeof(path), "%s/state-%u.db", dir, ++made);
 		assert_non_null(p->S = state_sqlite_open(L, path, node, &e));

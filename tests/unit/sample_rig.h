@@ -139,6 +139,18 @@ rig_append(struct sample_source * s, unsigned k, int64_t t, int64_t fence)
 	fix_free(&p);
 }
 
+/* One a second, and wait for them. */
+static inline void
+rig_append_many(struct sample_source * s, unsigned k, int64_t from, int64_t to)
+{
+	int64_t t;
+	int ok = rig_ok;
+
+	for (t = from; t < to; t++)
+		rig_append(s, k, t, 1);
+	rig_wait(&rig_ok, ok + (int)(to - from));
+}
+
 /* Ask the table t of the file; the first column of the first row as text. */
 static inline void
 rig_ask_table(const char * table, const char * sql, char * out, size_t n)

@@ -107,7 +107,7 @@ test_fences(void ** state)
 	assert_int_equal(said("replaced"), 2 + 105 + 2);
 	OK(from.S->ops->parts_get(from.S, "gh.issues", on_value, NULL));
 	assert_int_equal(json_object_size(got), 0);
-	FAILS("fenced", "later run", from.S->ops->cursor_put(from.S,
+	FAILS_AS("fenced", "later run", from.S->ops->cursor_put(from.S,
 	    "gh.issues", fence, late, on_value, NULL));
 	has(&from, "cursor", "gh.issues", CURSOR);
 	json_decref(late);
@@ -121,12 +121,12 @@ test_not_empty(void ** state)
 	place_open(&from, 0, "node-a", KEY_A);
 	fill(&from, "node-a");
 	OK(backup_make(from.B, on_text, NULL));
-	FAILS("not_empty", "2 connectors (gh, prom), 105 syncs",
+	FAILS_AS("not_empty", "2 connectors (gh, prom), 105 syncs",
 	    restore(&from, 0));
 	place_open(&to, 0, "node-a", KEY_A);
 	put(&to, "connector", "GH", "{\"name\":\"GH\",\"type\":\"x\"}");
-	FAILS("not_empty", "1 connector (GH)", restore(&to, 0));
-	FAILS("exists", "connector gh, and there is GH here",
+	FAILS_AS("not_empty", "1 connector (GH)", restore(&to, 0));
+	FAILS_AS("exists", "connector gh, and there is GH here",
 	    restore(&to, BACKUP_FORCE));
 	assert_int_equal(count(&to, "sync"), 0);
 	OK(to.S->ops->del(to.S, "connector", "GH", on_value, NULL));
@@ -144,13 +144,13 @@ test_keys(void ** state)
 	fill(&from, "node-a");
 	OK(backup_make(from.B, on_text, NULL));
 	place_open(&to, 0, "node-a", KEY_B);
-	FAILS("master_key", "another master key than that of "
+	FAILS_AS("master_key", "another master key than that of "
 	    "MOLTLER_MASTER_KEY", restore(&to, BACKUP_FORCE));
 	assert_int_equal(count(&to, "connector"), 0);
 	assert_int_equal(count(&to, "secret"), 0);
 	place_close(&to);
 	place_open(&to, 0, "node-a", NULL);
-	FAILS("master_key", "there is none here", restore(&to, 0));
+	FAILS_AS("master_key", "there is none here", restore(&to, 0));
 	assert_int_equal(count(&to, "secret"), 0);
 	place_close(&to);
 	/* Without secrets no key is asked for. */
@@ -232,7 +232,7 @@ refused(const char * code, const char * word, const char * p, size_t n)
 	struct buf b = BUF_INIT(BACKUP_MAX);
 
 	buf_add(&b, p, n);
-	FAILS(code, word, backup_restore(to.B, &b, 0, on_value, NULL));
+	FAILS_AS(code, word, backup_restore(to.B, &b, 0, on_value, NULL));
 }
 
 static void
@@ -346,16 +346,16 @@ test_busy_and_left(void ** state)
 	for (i = 0; i < 4; i++)
 		backup_make(from.B, on_text, NULL);
 	w = backup_make(from.B, on_text, NULL);
-	UNTIL(failed);
+	UNTIL(failed, 20000);
 	assert_string_equal(last.code, "busy");
-	UNTIL(calls == 5);
+	UNTIL(calls == 5, 20000);
 	(void)w;
 	w = backup_make(from.B, on_text, NULL);
 	backup_leave(w);
 	OK(backup_make(from.B, on_text, NULL));
 	restore(&from, BACKUP_FORCE);
-	FAILS("busy", "being restored", restore(&from, BACKUP_FORCE));
-	UNTIL(calls == 8);
+	FAILS_AS("busy", "being restored", restore(&from, BACKUP_FORCE));
+	UNTIL(calls == 8, 20000);
 	/* And one in its middle when all ends. */
 	restore(&from, BACKUP_FORCE);
 	backup_make(from.B, on_text, NULL);

@@ -15,25 +15,10 @@
 
 #include "fake_cluster.h"
 #include "query_harness.h"
+#include "random_pick.h"
 
 #define DOCS 700
 #define STATEMENTS 300
-
-static unsigned seed;
-
-static unsigned
-rnd(unsigned n)
-{
-	seed = seed * 1664525U + 1013904223U;
-	return ((seed >> 8) % n);
-}
-
-static const char *
-pick(const char * const * v, size_t n)
-{
-	return (v[rnd((unsigned)n)]);
-}
-#define PICK(v) pick(v, sizeof(v) / sizeof((v)[0]))
 
 static const char mapping[] = "{\"mappings\":{\"properties\":{"
     "\"n\":{\"type\":\"long\"},\"i\":{\"type\":\"integer\"},"

@@ -14,24 +14,9 @@
 
 #include "fake_service.h"
 #include "query_harness.h"
+#include "random_pick.h"
 
 #define STATEMENTS 800
-
-static unsigned seed;
-
-static unsigned
-rnd(unsigned n)
-{
-	seed = seed * 1664525U + 1013904223U;
-	return ((seed >> 8) % n);
-}
-
-static const char *
-pick(const char * const * v, size_t n)
-{
-	return (v[rnd((unsigned)n)]);
-}
-#define PICK(v) pick(v, sizeof(v) / sizeof((v)[0]))
 
 static const char * const compare[] = { "=", "!=", "<", "<=", ">", ">=", "=",
 	"IS", "IS NOT", "<>" };

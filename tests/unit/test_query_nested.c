@@ -17,22 +17,9 @@
 #include "fake_service.h"
 #include "plain_table.h"
 #include "query_harness.h"
+#include "random_pick.h"
 
-static unsigned seed, names;
-
-static unsigned
-rnd(unsigned n)
-{
-	seed = seed * 1664525U + 1013904223U;
-	return ((seed >> 8) % n);
-}
-
-static const char *
-pick(const char * const * v, size_t n)
-{
-	return (v[rnd((unsigned)n)]);
-}
-#define PICK(v) pick(v, sizeof(v) / sizeof((v)[0]))
+static unsigned names;
 
 /* What each source has.  Texts that differ only in case are one to the column state,
  * and which of them stays is not told: so it is made a text of its own. */

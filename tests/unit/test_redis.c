@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "net/redis.h"
 #include "redis_server.h"
+#include "until.h"
 
 static struct loop * L;
 static struct redis * R;
@@ -63,14 +64,6 @@ teardown(void ** state)
 	log_capture(NULL, NULL);
 	return (0);
 }
-
-/* Turn the loop until the condition holds, at most so long. */
-#define UNTIL(cond, ms) do { \
-	int64_t until_ = clock_mono_us() + (ms) * INT64_C(1000); \
-	while (!(cond) && clock_mono_us() < until_) \
-		loop_turn(L, 1); \
-	assert_true(cond); \
-} while (0)
 
 static void
 show(char * out, size_t n, const struct redis_reply * r)

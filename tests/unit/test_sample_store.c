@@ -16,17 +16,6 @@
 	"min(timestamp) || ' ' || max(timestamp) FROM t"
 
 static void
-append_many(struct sample_source * s, unsigned k, int64_t from, int64_t to)
-{
-	int64_t t;
-	int ok = rig_ok;
-
-	for (t = from; t < to; t++)
-		rig_append(s, k, t, 1);
-	rig_wait(&rig_ok, ok + (int)(to - from));
-}
-
-static void
 test_append_and_read(void ** state)
 {
 	struct sample_source * s = rig_source("t", "node1");
@@ -74,9 +63,9 @@ test_pushdown(void ** state)
 	struct sample_source * o = rig_source("other", "a");
 
 	(void)state;
-	append_many(a, 1, 0, 90);
-	append_many(b, 2, 30, 60);
-	append_many(o, 3, 0, 5);
+	rig_append_many(a, 1, 0, 90);
+	rig_append_many(b, 2, 30, 60);
+	rig_append_many(o, 3, 0, 5);
 	rig_expect("SELECT count(*) FROM t", "11520");
 	rig_expect("SELECT count(*) FROM t WHERE source = 'it''s b'", "2880");
 	rig_expect("SELECT count(*) FROM t WHERE source = 'none'", "0");
@@ -154,7 +143,7 @@ test_order(void ** state)
 	struct sample_source * a = rig_source("t", "a"), * b;
 
 	(void)state;
-	append_many(a, 1, 0, 200);
+	rig_append_many(a, 1, 0, 200);
 	/* One source: the table's own order serves; no sorter. */
 	rig_expect("SELECT count(*) FROM (SELECT 1) WHERE NOT EXISTS (SELECT 1 "
 	    "FROM (SELECT timestamp x, lag(timestamp) OVER () y FROM (SELECT "
@@ -162,14 +151,14 @@ test_order(void ** state)
 	rig_expect("SELECT timestamp FROM t ORDER BY timestamp DESC LIMIT 1",
 	    "1970-01-01T00:03:19Z");
 	b = rig_source("t", "b");
-	append_many(b, 1, 300, 301);
+	rig_append_many(b, 1, 300, 301);
 	rig_expect("SELECT timestamp FROM t ORDER BY timestamp DESC LIMIT 1",
 	    "1970-01-01T00:05:00Z");
 	rig_expect("SELECT timestamp FROM t WHERE source = 'a' ORDER BY "
 	    "timestamp DESC LIMIT 1", "1970-01-01T00:03:19Z");
 	/* A clock that was stepped back: stored, and sorted by SQLite. */
-	append_many(a, 1, 250, 251);
-	append_many(a, 1, 220, 222);
+	rig_append_many(a, 1, 250, 251);
+	rig_append_many(a, 1, 220, 222);
 	rig_expect("SELECT count(*) FROM (SELECT DISTINCT timestamp FROM t)",
 	    "204");
 	rig_expect("SELECT group_concat(timestamp) FROM (SELECT DISTINCT "
@@ -391,7 +380,7 @@ test_values_bit_for_bit(void ** state)
 	uint32_t i;
 
 	(void)state;
-	append_many(s, 1, 0, 200);
+	rig_append_many(s, 1, 0, 200);
 	rig_wait_count("SELECT count(*) FROM sample_block", 1);
 	sqlite3_open(":memory:", &db);
 	sample_vtab_register(db);
@@ -433,8 +422,8 @@ test_retention(void ** state)
 	for (i = 0; i < RIG_N; i++)
 		kinds[i] = 7;
 	k = rig_source("t", "kept");
-	append_many(k, 1, 0, 200);
-	append_many(s, 1, 0, 200);
+	rig_append_many(k, 1, 0, 200);
+	rig_append_many(s, 1, 0, 200);
 	rig_wait_count("SELECT count(*) FROM sample_block", 2);
 	/* Today's page is another; the old layout goes with its last tick. */
 	rig_page(1, now, RIG_N, v);

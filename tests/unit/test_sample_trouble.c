@@ -11,17 +11,6 @@
 /* A store on a full disk, of another's, damaged, held by somebody, or left early. */
 
 static void
-append_many(struct sample_source * s, unsigned k, int64_t from, int64_t to)
-{
-	int64_t t;
-	int ok = rig_ok;
-
-	for (t = from; t < to; t++)
-		rig_append(s, k, t, 1);
-	rig_wait(&rig_ok, ok + (int)(to - from));
-}
-
-static void
 test_disk_full(void ** state)
 {
 	struct sample_source * s = rig_source("t", "n");
@@ -61,7 +50,7 @@ test_disk_full(void ** state)
 	assert_int_equal(rig_count("SELECT count(*) FROM sample_layout"), 1);
 	/* Room again. */
 	sqlite3_exec(S->db, "PRAGMA max_page_count=100000", NULL, NULL, NULL);
-	append_many(s, 1, t, 210);
+	rig_append_many(s, 1, t, 210);
 	assert_true(sample_source_last_at(s) == 209000);
 	sample_source_close(s);
 	rig_expect("SELECT max(timestamp) FROM t", "1970-01-01T00:03:29Z");
@@ -136,7 +125,7 @@ test_damaged_values(void ** state)
 	sqlite3 * db;
 
 	(void)state;
-	append_many(s, 1, 0, 200);
+	rig_append_many(s, 1, 0, 200);
 	rig_wait_count("SELECT count(*) FROM sample_block", 1);
 	sqlite3_open(path, &db);
 	assert_int_equal(sqlite3_exec(db, "UPDATE sample_block SET data = "

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "run/literals.h"
 #include "run/secret_store.h"
+#include "try_call.h"
 
 /* The store over a real state file, and literals moved into it. */
 
@@ -20,44 +20,13 @@ static struct state * S;
 static struct secrets * secrets;
 static struct secret_store * st;
 static char dir[64], db[96], key_file[96];
-static int calls, failed;
-static struct err last;
 
 static void
 on_done(void * arg, const struct err * e)
 {
 	(void)arg;
-	calls++;
-	failed = e != NULL;
-	if (e != NULL)
-		last = *e;
+	note(e);
 }
-
-#define UNTIL(cond) do { \
-	int64_t until_ = clock_mono_us() + INT64_C(10000000); \
-	while (!(cond) && clock_mono_us() < until_) \
-		loop_turn(L, 1); \
-	assert_true(cond); \
-} while (0)
-
-/* Call, and wait for its end. */
-#define TRY(call) do { \
-	int c_ = calls; \
-	call; \
-	assert_int_equal(calls, c_); \
-	UNTIL(calls == c_ + 1); \
-} while (0)
-#define OK(call) do { \
-	TRY(call); \
-	if (failed) \
-		fail_msg("%s", last.msg); \
-} while (0)
-#define FAILS(word, call) do { \
-	TRY(call); \
-	assert_true(failed); \
-	if (strstr(last.msg, (word)) == NULL) \
-		fail_msg("%s", last.msg); \
-} while (0)
 
 static void
 up(void)
@@ -190,7 +159,7 @@ test_at_once(void ** state)
 		snprintf(name, sizeof(name), "n%d", i);
 		SET(name, name);
 	}
-	UNTIL(calls >= 50 && !failed);
+	UNTIL(calls >= 50 && !failed, 10000);
 	for (i = 0; i < 50; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
 		resolves(name, name);
@@ -299,7 +268,7 @@ moved(const char * config, struct literals ** l)
 	if (rc < 0)
 		fail_msg("%s", e.msg);
 	if (rc > 0)
-		UNTIL(calls == n + 1);
+		UNTIL(calls == n + 1, 10000);
 	assert_false(rc > 0 && failed);
 	assert_non_null(text = json_dumps(c, JSON_COMPACT));
 	json_decref(s);
@@ -418,7 +387,7 @@ test_refused_literals(void ** state)
 	until = clock_mono_us() + 500000;
 	while (counted() != 2 && clock_mono_us() < until)
 		loop_turn(L, 1);
-	UNTIL(counted() == 1);
+	UNTIL(counted() == 1, 10000);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "state/state.h"
 #include "redis_server.h"
+#include "until.h"
 
 /* What the suite and the tests of one backend share. */
 extern struct loop * L;
@@ -27,14 +28,6 @@ void on_fence(void * arg, int64_t f, const struct err * e);
 void assert_json(const json_t * v, const char * want);
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
-/* Turn the loop until the condition holds, at most so long. */
-#define UNTIL(cond, ms) do { \
-	int64_t until_ = clock_mono_us() + (ms) * INT64_C(1000); \
-	while (!(cond) && clock_mono_us() < until_) \
-		loop_turn(L, 1); \
-	assert_true(cond); \
-} while (0)
 
 /* Call, wait, and see no error (TRY_: look at "failed" and "last"). */
 #define TRY(op, ...) do { \
