@@ -67,8 +67,8 @@ struct query {
 	size_t tables_n;
 	int has_rows;             /* ROWS_MODULE is there */
 	struct query_live * live; /* NULL: it names no entity (query_live.h) */
-	/* What the authorizer refused, for the message. */
-	char refused[96];
+	/* What the authorizer refused, for the message; "": not by a name. */
+	char refused[96], refused_name[64];
 
 	int failed;
 	struct err e;
