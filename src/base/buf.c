@@ -78,6 +78,18 @@ buf_addf(struct buf * b, const char * fmt, ...)
 	return (0);
 }
 
+int
+buf_add_fault(struct buf * b, const char * fmt, ...)
+{
+	char s[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s, sizeof(s), fmt, ap);
+	va_end(ap);
+	return (buf_addf(b, "%s%s", b->len > 0 ? "; " : "", s));
+}
+
 /* Append the JSON escape of a byte that may not stand for itself. */
 static void
 add_escape(struct buf * b, unsigned char c)

@@ -79,6 +79,11 @@ buf_addc(struct buf * b, char c)
 int buf_addf(struct buf * b, const char * fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** buf_add_fault(b, fmt, ...): One more of several faults, of which a message tells:
+ * "; " stands between them.  At most 399 bytes of it.  As buf_add. */
+int buf_add_fault(struct buf * b, const char * fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /**
  * buf_add_json_str(b, s, n):
  * Append ${n} bytes as a JSON string with its quotes.  Bytes that are not

@@ -150,7 +150,8 @@ json_check_keys(const json_t * o, const char * path, struct err * e, ...)
 {
 	json_t * obj = (json_t *)(uintptr_t)o;
 	const char * known[MAX_KEYS], * k = "", * guess;
-	size_t n = 0;
+	size_t n = 0, i, at = 0;
+	char all[300] = "";
 	va_list ap;
 	void * it;
 	int ok = 1;
@@ -168,11 +169,14 @@ json_check_keys(const json_t * o, const char * path, struct err * e, ...)
 	while (n < MAX_KEYS && (known[n] = va_arg(ap, const char *)) != NULL)
 		n++;
 	va_end(ap);
-	guess = json_nearest(k, known, n);
+	for (i = 0; i < n && at < sizeof(all); i++)
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s",
+		    i == 0 ? "; known are: " : ", ", known[i]);
+	guess = json_nearest_key(k, known, n);
 	return (err_set(e, ERR_CONFIG, "unknown_key",
-	    "unknown key %s%s%s%s%s%s", path, *path ? "." : "", k,
+	    "unknown key %s%s%s%s%s%s%s", path, *path ? "." : "", k,
 	    guess ? " (did you mean " : "", guess ? guess : "",
-	    guess ? "?)" : ""));
+	    guess ? "?)" : "", all));
 }
 
 const char *

@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,21 +21,11 @@ struct faults {
 	int depth;
 };
 
-__attribute__((format(printf, 2, 3))) static void
-fault(struct faults * f, const char * fmt, ...)
-{
-	char s[400];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(s, sizeof(s), fmt, ap);
-	va_end(ap);
-	if (f->text.len > MAX_FAULTS)
-		return;
-	if (f->text.len > 0)
-		buf_adds(&f->text, "; ");
-	buf_adds(&f->text, s);
-}
+/* No more than anybody reads. */
+#define fault(f, ...) do { \
+	if ((f)->text.len <= MAX_FAULTS) \
+		buf_add_fault(&(f)->text, __VA_ARGS__); \
+} while (0)
 
 static const char *
 type_name(enum arg_type t)

@@ -1,7 +1,6 @@
 #include "conn/connector.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +36,6 @@ static const char * const options_known[] = { "batch_size", "ca_file",
     "timeout_seconds", "tls_verify" };
 #define NKNOWN (sizeof(options_known) / sizeof(*options_known))
 
-__attribute__((format(printf, 2, 3))) static void
-fault(struct buf * b, const char * fmt, ...)
-{
-	char s[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(s, sizeof(s), fmt, ap);
-	va_end(ap);
-	buf_addf(b, "%s%s", b->len > 0 ? "; " : "", s);
-}
-
 /* Whether there is one that is not. */
 static int
 check_known(const json_t * o, struct buf * b)
@@ -64,7 +51,7 @@ check_known(const json_t * o, struct buf * b)
 		if (i < NKNOWN)
 			continue;
 		near = json_nearest_key(k, options_known, NKNOWN);
-		fault(b, "options.%.64s is not known%s%s%s", k, near ?
+		buf_add_fault(b, "options.%.64s is not known%s%s%s", k, near ?
 		    " (did you mean " : "", near ? near : "", near ? "?)" : "");
 		unknown = 1;
 	}
@@ -96,7 +83,7 @@ check_numbers(const json_t * o, struct buf * b)
 		if (!json_is_number(v) || (d->whole && !json_is_integer(v)) ||
 		    json_number_value(v) < d->min ||
 		    json_number_value(v) > d->max)
-			fault(b, "options.%s must be %s from %.15g to %.15g",
+			buf_add_fault(b, "options.%s must be %s from %.15g to %.15g",
 			    d->name, d->whole ? "an integer" : "a number",
 			    d->min, d->max);
 	}
@@ -111,10 +98,10 @@ get_duration(const json_t * o, const char * key, int64_t * ms, struct buf * b)
 	if (v == NULL)
 		return;
 	if (!json_is_string(v))
-		fault(b, "options.%s must be a duration such as \"5m\"", key);
+		buf_add_fault(b, "options.%s must be a duration such as \"5m\"", key);
 	else if (duration_parse(json_string_value(v), json_string_length(v), ms,
 	    &why))
-		fault(b, "options.%s: %.180s", key, why.msg);
+		buf_add_fault(b, "options.%s: %.180s", key, why.msg);
 }
 
 /* Whether the file is there is connector_check_options()'s to say: a connector is
@@ -129,7 +116,7 @@ check_file(const json_t * o, const char * key, const char * holds,
 	if (v != NULL && (s == NULL || s[0] != '/' ||
 	    json_string_length(v) > MAX_FILE ||
 	    strlen(s) != json_string_length(v)))
-		fault(b, "options.%s must be the whole path of a file with %s "
+		buf_add_fault(b, "options.%s must be the whole path of a file with %s "
 		    "(PEM) on the daemon's machine", key, holds);
 }
 
@@ -145,12 +132,12 @@ check_tls(const json_t * o, struct buf * b)
 	check_file(o, "client_key", "its key", b);
 	if (json_object_get(o, "client_key") != NULL &&
 	    json_object_get(o, "client_cert") == NULL)
-		fault(b, "options.client_key needs client_cert");
+		buf_add_fault(b, "options.client_key needs client_cert");
 	v = json_object_get(o, "tls_verify");
 	if (v != NULL && !json_is_boolean(v))
-		fault(b, "options.tls_verify must be true or false");
+		buf_add_fault(b, "options.tls_verify must be true or false");
 	else if (json_is_false(v) && s != NULL)
-		fault(b, "options.ca_file has no meaning where tls_verify is "
+		buf_add_fault(b, "options.ca_file has no meaning where tls_verify is "
 		    "false");
 }
 

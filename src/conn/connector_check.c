@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,18 +16,6 @@
 
 #define MAX_PEM (1 << 20)
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
-
-__attribute__((format(printf, 2, 3))) static void
-fault(struct buf * b, const char * fmt, ...)
-{
-	char s[400];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(s, sizeof(s), fmt, ap);
-	va_end(ap);
-	buf_addf(b, "%s%s", b->len > 0 ? "; " : "", s);
-}
 
 static int
 verdict(struct buf * b, const char * code, struct err * e)
@@ -73,11 +60,11 @@ check_base(const char * t, const json_t * config, struct buf * b)
 		return;
 	host += 3;
 	if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
-		fault(b, "config.%s holds a user or a password: write it "
+		buf_add_fault(b, "config.%s holds a user or a password: write it "
 		    "without them, and give them by the keys of its own, as "
 		    "secrets", key);
 	else if (strpbrk(host, "?#") != NULL)
-		fault(b, "config.%s has a '?' or '#', behind which no path can "
+		buf_add_fault(b, "config.%s has a '?' or '#', behind which no path can "
 		    "stand: end the URL before it", key);
 }
 
@@ -90,7 +77,7 @@ check_secret(const char * at, const char * key, const char * s, struct buf * b)
 	struct err why;
 
 	if (secret_is_vault(s) && vault_ref_split(s, path, &rest, &why))
-		fault(b, "config.%s%s: %.300s", at, key, why.msg);
+		buf_add_fault(b, "config.%s%s: %.300s", at, key, why.msg);
 }
 
 static void
@@ -146,17 +133,17 @@ read_file(const char * key, const char * path, struct buf * text,
 	ssize_t n = 0;
 
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		fault(b, "options.%s: cannot read %.200s: %s; it must be a file "
+		buf_add_fault(b, "options.%s: cannot read %.200s: %s; it must be a file "
 		    "on the daemon's machine that the daemon may read", key,
 		    path, strerror(errno));
 	} else if (!S_ISREG(st.st_mode) || st.st_size > MAX_PEM) {
-		fault(b, "options.%s: %.200s is %s, and should be a PEM file",
+		buf_add_fault(b, "options.%s: %.200s is %s, and should be a PEM file",
 		    key, path, S_ISREG(st.st_mode) ? "too large" : "no file");
 		n = -1;
 	} else if (buf_reserve(text, (size_t)st.st_size + 1) == 0) {
 		n = read(fd, text->p, (size_t)st.st_size);
 		if (n < 0)
-			fault(b, "options.%s: cannot read %.200s: %s", key, path,
+			buf_add_fault(b, "options.%s: cannot read %.200s: %s", key, path,
 			    strerror(errno));
 		text->len = n > 0 ? (size_t)n : 0;
 	}
@@ -209,7 +196,7 @@ check_certificate(const char * key, const char * path, struct buf * text,
 	if (path == NULL || read_file(key, path, text, b))
 		return (NULL);
 	if ((x = certificate_of(text)) == NULL)
-		fault(b, "options.%s: %.200s holds no certificate in PEM "
+		buf_add_fault(b, "options.%s: %.200s holds no certificate in PEM "
 		    "(-----BEGIN CERTIFICATE-----)", key, path);
 	return (x);
 }
@@ -231,14 +218,14 @@ check_key(const struct connector_options * o, X509 * cert,
 	}
 	k = key_in(o->client_key != NULL ? &text : beside, &locked);
 	if (k == NULL && locked)
-		fault(b, "options.%s: the key in %.200s has a passphrase: store "
+		buf_add_fault(b, "options.%s: the key in %.200s has a passphrase: store "
 		    "it without", option, path);
 	else if (k == NULL)
-		fault(b, "options.%s: %.200s holds no private key in PEM%s",
+		buf_add_fault(b, "options.%s: %.200s holds no private key in PEM%s",
 		    option, path, o->client_key ? "" :
 		    ": name the file that does by client_key");
 	else if (cert != NULL && X509_check_private_key(cert, k) != 1)
-		fault(b, "options.%s: the key in %.200s is not that of the "
+		buf_add_fault(b, "options.%s: the key in %.200s is not that of the "
 		    "certificate in client_cert", option, path);
 	ERR_clear_error();
 	EVP_PKEY_free(k);

@@ -144,6 +144,13 @@ struct token_entry * token_ask_end(struct token_ask * ask);
  * follows. */
 void token_fetch(struct token_entry * x);
 
+/* token_request.c */
+#define TOKEN_KEY_MAX 65536
+/** token_request(x, jwt, is_own, e): The request and, for it, ${jwt}; NULL with
+ * ${*is_own} if that is all. */
+struct request * token_request(struct token_entry * x, struct buf * jwt,
+    int * is_own, struct err * e) MUST_CHECK;
+
 /* token_rotate.c */
 /** token_rotates(x): Whether its refresh token is replaced at each use.
  * token_rotate_take(x): Get the lease, and the last refresh token; then

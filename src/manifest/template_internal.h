@@ -9,6 +9,7 @@
 /* What template*.c share. */
 
 #define TEMPLATE_PATH_MAX 128
+#define TEMPLATE_TEXT_MAX ((size_t)4 << 20) /* of one filled in */
 
 enum template_filter { FILTER_NONE, FILTER_JQL, FILTER_QUERY, FILTER_URL,
 	FILTER_NUMBER, FILTER_ADF, FILTER_RAW, FILTER_PATH, FILTER_BASE64,
@@ -33,6 +34,8 @@ struct template_expr {
  * template_is_alone(t, x): Whether ${t} is one expression and nothing else, then
  * put into ${x}.
  * template_is_secret(path, env): Whether the schema says so.
+ * template_filter(x, text, so_far, quote, e): Make of ${text} what the filter says;
+ * ${so_far} is what stands before it.
  * template_missing(path, e): Say that it has no value, and for a key of config
  * how it gets one; -1.
  */
@@ -43,6 +46,9 @@ json_t * template_eval(struct template_expr * x,
     const struct template_env * env);
 int template_is_alone(const char * t, struct template_expr * x);
 int template_is_secret(const char * path, const struct template_env * env);
+int template_filter(const struct template_expr * x, struct buf * text,
+    const struct buf * so_far, enum template_quote quote, struct err * e)
+    MUST_CHECK;
 int template_missing(const char * path, struct err * e);
 
 #endif

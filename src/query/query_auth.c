@@ -77,6 +77,21 @@ verb(int code)
 	}
 }
 
+/* The one that is named, if only one is. */
+static void
+own_table(struct query * q)
+{
+	char name[sizeof(q->refused_name)];
+	size_t i;
+
+	for (i = 0; i < q->list.n; i++)
+		if (token_name(&q->list, i, name, sizeof(name)) == 0 &&
+		    (strncasecmp(name, "pragma_", 7) == 0 ||
+		    strncasecmp(name, "sqlite_", 7) == 0 ||
+		    strcasecmp(name, "dbstat") == 0))
+			memcpy(q->refused_name, name, sizeof(name));
+}
+
 static int
 authorize(void * arg, int code, const char * a, const char * b,
     const char * schema, const char * inner)
@@ -103,6 +118,7 @@ authorize(void * arg, int code, const char * a, const char * b,
 			return (SQLITE_OK);
 		snprintf(q->refused, sizeof(q->refused),
 		    "the table %.60s is not for queries", a);
+		snprintf(q->refused_name, sizeof(q->refused_name), "%s", a);
 		return (SQLITE_DENY);
 	case SQLITE_FUNCTION:
 		if (function_ok(b))
@@ -114,6 +130,7 @@ authorize(void * arg, int code, const char * a, const char * b,
 		/* Tables that SQLite makes when they are first named. */
 		snprintf(q->refused, sizeof(q->refused),
 		    "SQLite's own tables are not for queries");
+		own_table(q);
 		return (SQLITE_DENY);
 	default:
 		snprintf(q->refused, sizeof(q->refused),

@@ -110,7 +110,10 @@ no_table(struct query * q, const char * name, size_t off, struct err * e)
 		if (names != NULL && q->cat->names != NULL)
 			n = q->cat->names(q->cat->arg, names, MAX_NAMES);
 		near = nearest_name(name, names, n < MAX_NAMES ? n : MAX_NAMES);
-		if (near != NULL)
+		if (near != NULL && nm != NULL && strcasecmp(near, name) == 0)
+			snprintf(hint, sizeof(hint), " that takes arguments: "
+			    "WHERE says what is asked");
+		else if (near != NULL)
 			snprintf(hint, sizeof(hint), " (did you mean %.120s?)",
 			    near);
 		else if (nm != NULL && *nm->schema != '\0' && !nm->merged)
@@ -166,10 +169,32 @@ columns(struct query * q, char ** out, size_t max)
 	return (n);
 }
 
+/* There is one, but not as ${want}. */
+static const char *
+why_not(const struct query * q, const char * want, char whose[160])
+{
+	const char * dot = strrchr(want, '.');
+	char have[128];
+	size_t i;
+
+	if (dot == NULL)
+		return (": no column can stand here");
+	for (i = 0; i < q->list.n; i++)
+		if (!token_is(&q->list, i + 1, ".") &&
+		    token_name(&q->list, i, have, sizeof(have)) == 0 &&
+		    strlen(have) == (size_t)(dot - want) &&
+		    strncasecmp(have, want, strlen(have)) == 0)
+			return (": that has none");
+	snprintf(whose, 160, ": nothing here is called %.*s", (int)(dot - want),
+	    want);
+	return (whose);
+}
+
 static int
 no_column(struct query * q, const char * name, size_t off, struct err * e)
 {
 	char ** cols = calloc(MAX_COLUMNS, sizeof(*cols)), want[128];
+	char hint[160] = "";
 	const char * near = NULL;
 	size_t n = 0, i;
 
@@ -178,10 +203,12 @@ no_column(struct query * q, const char * name, size_t off, struct err * e)
 		n = columns(q, cols, MAX_COLUMNS);
 		near = json_nearest(part(want), (const char * const *)cols, n);
 	}
-	token_error(q->sql, q->len, off, e, "no column %.100s%s%.100s%s", want,
-	    near ? " (did you mean " : "", near ? near : "", near ? "?)" :
-	    off < q->len && q->sql[off] == '"' ?
-	    ": a text stands between ' and '" : "");
+	if (near != NULL && strcasecmp(near, part(want)) != 0)
+		snprintf(hint, sizeof(hint), " (did you mean %.100s?)", near);
+	token_error(q->sql, q->len, off, e, "no column %.100s%s", want,
+	    near != NULL && *hint == '\0' ? why_not(q, want, hint) :
+	    near == NULL && off < q->len && q->sql[off] == '"' ?
+	    ": a text stands between ' and '" : hint);
 	for (i = 0; i < n; i++)
 		free(cols[i]);
 	free(cols);
@@ -238,17 +265,12 @@ no_function(struct query * q, const char * name, size_t off, struct err * e)
 	    "" : strchr(near, '(') ? "?)" : "()?)"));
 }
 
-/* A word of the statement that the message's last word names, if any: SQLite
- * does not give a place for all its errors. */
 static long
-guess_place(const struct query * q, const char * msg)
+place_of_name(const struct query * q, const char * name)
 {
-	const char * w = strrchr(msg, ' ');
-	char name[128], have[128];
+	char have[128];
 	size_t i;
 
-	snprintf(name, sizeof(name), "%s", part(w == NULL ? msg : w + 1));
-	name[strcspn(name, "()")] = '\0';
 	for (i = 0; i < q->list.n; i++)
 		if ((q->list.t[i].kind == TOKEN_ID ||
 		    q->list.t[i].kind == TOKEN_QUOTED ||
@@ -257,6 +279,26 @@ guess_place(const struct query * q, const char * msg)
 		    strcasecmp(have, name) == 0)
 			return ((long)q->list.t[i].off);
 	return (-1);
+}
+
+/* A word of the statement that the message's last word names, if any: SQLite
+ * does not give a place for all its errors. */
+static long
+guess_place(const struct query * q, const char * msg)
+{
+	const char * w = strrchr(msg, ' ');
+	char name[128], * dot;
+	long off;
+
+	if (sscanf(msg, "table %127s has", name) == 1)
+		return (place_of_name(q, name));
+	snprintf(name, sizeof(name), "%s", w == NULL ? msg : w + 1);
+	name[strcspn(name, "()")] = '\0';
+	/* A column that SELECT * means: its table. */
+	while ((off = place_of_name(q, part(name))) < 0 &&
+	    (dot = strrchr(name, '.')) != NULL)
+		*dot = '\0';
+	return (off);
 }
 
 /* SQLITE_ERROR: the statement itself is wrong, or what it does. */
@@ -270,7 +312,7 @@ bad_sql(struct query * q, struct err * e)
 
 	snprintf(msg, sizeof(msg), "%s", sqlite3_errmsg(q->db));
 	off = at >= 0 ? (long)sql_rewrite_offset(&q->rw, (size_t)at) :
-	    guess_place(q, msg);
+	    q->compiling ? guess_place(q, msg) : -1;
 	if ((name = after(msg, "no such table: ")) != NULL)
 		return (no_table(q, name, off < 0 ? 0 : (size_t)off, e));
 	if (off >= 0 && (name = after(msg, "no such column: ")) != NULL)
@@ -287,11 +329,11 @@ denied(struct query * q, struct err * e)
 	long off;
 
 	off = at >= 0 ? (long)sql_rewrite_offset(&q->rw, (size_t)at) :
-	    guess_place(q, sqlite3_errmsg(q->db));
-	if (off >= 0)
-		token_error(q->sql, q->len, (size_t)off, e, "%s", q->refused);
-	else
-		err_set(e, ERR_PERMANENT, "denied", "%s", q->refused);
+	    guess_place(q, *q->refused_name ? q->refused_name :
+	    sqlite3_errmsg(q->db));
+	if (off < 0)
+		off = q->list.n > 0 ? (long)q->list.t[0].off : 0;
+	token_error(q->sql, q->len, (size_t)off, e, "%s", q->refused);
 	if (e != NULL)
 		memcpy(e->code, "denied", sizeof("denied"));
 	return (-1);
@@ -310,9 +352,9 @@ no_memory(struct query * q, struct err * e)
 		return (err_nomem(e, "the query"));
 	/* Past QUERY_PREPARE_MEMORY, or past SQLITE_LIMIT_VDBE_OP, of which
 	 * SQLite says the same. */
-	return (err_set(e, ERR_PERMANENT, "sql",
-	    "the statement is too complex: cut it in parts, or shorten its "
-	    "lists"));
+	return (token_error(q->sql, q->len, q->list.n > 0 ? q->list.t[0].off :
+	    0, e, "the statement is too complex: cut it in parts, or shorten "
+	    "its lists"));
 }
 
 int

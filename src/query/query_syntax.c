@@ -3,6 +3,7 @@
  * and where.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
 #include "query/query_internal.h"
@@ -29,6 +30,8 @@ static const struct {
 	{ "EXCEPT", "except" }, { "USING", "using" }, { "ON clause", "on" },
 	{ "VALUES", "values" }, { "recursive", "with" }, { "window", "over" },
 	{ "RANGE", "range" }, { "LIKE or GLOB", "like" },
+	{ "join using", "using" }, { "DISTINCT aggregates", "distinct" },
+	{ "RAISE", "raise" },
 };
 
 /* How many parentheses are open before token ${i}. */
@@ -112,18 +115,72 @@ end_of(const struct query * q)
 	return (n == 0 ? 0 : q->list.t[n - 1].off + q->list.t[n - 1].len);
 }
 
-/* -1: it is no fault of the text's, but of what came of it. */
+/* What there may be several of, mostly when it runs: words and what, with a *,
+ * calls and operators begin with. */
+static const struct {
+	const char * part, * words[4];
+} calls[] = {
+	{ "ntile", { "ntile" } }, { "nth_value", { "nth_value" } },
+	{ "JSON", { "json*", "->*" } }, { "json_", { "json_*" } },
+	{ "sub-select returns", { "in" } }, { "IN(...) element", { "in" } },
+	{ "integer overflow", { "sum", "abs" } },
+	{ "in a format", { "printf", "format" } },
+	{ "to trim", { "trim", "ltrim", "rtrim" } },
+	{ "frame ", { "rows", "range", "groups" } },
+};
+
+static int
+is_such(const struct token_list * list, size_t i,
+    const char * const words[4])
+{
+	size_t k, n;
+
+	for (k = 0; k < 4 && words[k] != NULL; k++) {
+		n = strcspn(words[k], "*");
+		if ((words[k][n] == '*' ? list->t[i].len >= n :
+		    list->t[i].len == n) && (list->t[i].kind == TOKEN_ID ||
+		    list->t[i].kind == TOKEN_OP) &&
+		    strncasecmp(token_text(list, i), words[k], n) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+/* Where the call is that failed so, or, if it may be several, the statement;
+ * -1: it is no such fault. */
+static long
+place_of_call(const struct token_list * list, const char * msg)
+{
+	size_t k, i, n = 0;
+	long off = -1;
+
+	for (k = 0; k < sizeof(calls) / sizeof(calls[0]); k++)
+		if (strstr(msg, calls[k].part) != NULL)
+			break;
+	for (i = 0; i < list->n && k < sizeof(calls) / sizeof(calls[0]); i++)
+		if (is_such(list, i, calls[k].words)) {
+			off = (long)list->t[i].off;
+			n++;
+		}
+	return (n > 1 ? (long)list->t[0].off : off);
+}
+
+/* -1: it is no fault of the text's, but of a table that was read. */
 static long
 place_of(const struct query * q, const char * msg)
 {
 	const struct token_list * list = &q->list;
 	size_t k, i;
+	long off;
 
 	for (k = 0; k < sizeof(places) / sizeof(places[0]); k++)
 		for (i = 0; i < list->n && strstr(msg, places[k].part); i++)
 			if (token_is(list, i, places[k].word))
 				return ((long)list->t[i].off);
-	return (!q->compiling ? -1 : list->n > 0 ? (long)list->t[0].off : 0);
+	if ((off = place_of_call(list, msg)) >= 0 || !q->compiling)
+		return (off);
+	/* Which statement it was is worth something, too. */
+	return (list->n > 0 ? (long)list->t[0].off : 0);
 }
 
 int
@@ -135,13 +192,16 @@ query_syntax(struct query * q, const char * msg, long off, struct err * e)
 	if (strcmp(msg, "incomplete input") == 0)
 		return (unexpected(q, end_of(q), e));
 	if (strcmp(msg, "parser stack overflow") == 0)
-		return (err_set(e, ERR_PERMANENT, "sql", "the statement is "
-		    "nested too deep: take brackets away, or put a part of it "
-		    "into WITH"));
+		return (token_error(q->sql, q->len, q->list.n > 0 ?
+		    q->list.t[0].off : 0, e,
+		    "the statement is nested too deep: take brackets away, or "
+		    "put a part of it into WITH"));
 	if (off >= 0 && n > strlen(end) &&
 	    strcmp(msg + n - strlen(end), end) == 0)
 		return (unexpected(q, (size_t)off, e));
 	if (off < 0 && (off = place_of(q, msg)) < 0)
 		return (err_set(e, ERR_PERMANENT, "sql", "%s", msg));
+	if (strcmp(msg, "datatype mismatch") == 0)
+		msg = "LIMIT and OFFSET take whole numbers";
 	return (token_error(q->sql, q->len, (size_t)off, e, "%s", msg));
 }

@@ -56,8 +56,8 @@ struct ast {
 	    full : 1;         /* RUN SYNC id FULL */
 	unsigned uses_error : 1;    /* error.message and its like are in it */
 	struct ast_word value;      /* SET SECRET; wiped by ast_free */
-	struct ast_word target, incremental, schedule; /* SYNC; DESCRIBE: the name
-	                         again, if only a target is written so */
+	struct ast_word target, incremental, schedule; /* SYNC; DESCRIBE: of what
+	                         only a target is written so */
 	size_t where_off, where_len; /* SYNC: after WHERE; 0: none */
 	struct ast * body;          /* BLOCK, TRY: statements */
 	struct ast_catch * catches; /* TRY, in order */

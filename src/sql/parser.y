@@ -62,15 +62,13 @@ static struct ast * sync_options(struct parser *, struct ast *,
 %token <r> COMMA "," COLON ":" DOT "." SEMI ";" EQUAL "=" MINUS "-" PLUS "+"
 
 %token <r> ALTER "ALTER" ACTION "ACTION" ACTIONS "ACTIONS" BEGIN_ "BEGIN" CATCH "CATCH" CONFIG "CONFIG"
-%token <r> CONNECTOR "CONNECTOR" EXEC "CONNECTOR_EXEC" CONNECTORS "CONNECTORS"
-%token <r> CREATE "CREATE" DESCRIBE "DESCRIBE" DISABLE "DISABLE" DROP "DROP"
-%token <r> ENABLE "ENABLE" END "END" EXISTS "EXISTS" EXPLAIN "EXPLAIN"
-%token <r> FINALLY "FINALLY" FOR "FOR" LIMIT "LIMIT" FULL "FULL" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
-%token <r> OPTIONS "OPTIONS" OR "OR" PAUSE "PAUSE" REPLACE "REPLACE"
-%token <r> RESUME "RESUME" RUN "RUN" SCHEDULE "SCHEDULE" SECRET "SECRET"
+%token <r> CONNECTOR "CONNECTOR" EXEC "CONNECTOR_EXEC" CONNECTORS "CONNECTORS" CREATE "CREATE" DESCRIBE "DESCRIBE" DISABLE "DISABLE" DROP "DROP"
+%token <r> ENABLE "ENABLE" END "END" EXISTS "EXISTS" EXPLAIN "EXPLAIN" FINALLY "FINALLY"
+%token <r> FOR "FOR" LIMIT "LIMIT" FULL "FULL" IF "IF" INCREMENTAL "INCREMENTAL" NOT "NOT" ON "ON"
+%token <r> OPTIONS "OPTIONS" OR "OR" PAUSE "PAUSE" REPLACE "REPLACE" RESUME "RESUME"
+%token <r> RUN "RUN" SCHEDULE "SCHEDULE" SECRET "SECRET"
 %token <r> SECRETS "SECRETS" SET "SET" SHOW "SHOW" STATUS "STATUS" SYNC "SYNC"
-%token <r> SYNCS "SYNCS" TARGETS "TARGETS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE"
-%token <r> TYPES "TYPES"
+%token <r> SYNCS "SYNCS" TARGETS "TARGETS" TEST "TEST" THEN "THEN" TO "TO" TRY "TRY" TYPE "TYPE" TYPES "TYPES"
 
 %type <r> name keyword key sync_id sync_verb open
 %type <ast> stmt simple item block try sync sync_head create_head show_actions
@@ -220,9 +218,8 @@ simple: TEXT {
 		    NULL);
 	}
     | DESCRIBE TARGET {
-		YYERROR_IF(($$ = parser_new_ast(p, AST_DESCRIBE, $1.first)) ==
-		    NULL || parser_words(p, $2, &$$->name) ||
-		    parser_words(p, $2, &$$->target));
+		YYERROR_IF(($$ = named(p, AST_DESCRIBE, $1.first, $2.first)) ==
+		    NULL || parser_words(p, $2, &$$->target));
 	}
     | DESCRIBE name DOT name {
 		YYERROR_IF(($$ = named(p, AST_DESCRIBE, $1.first, $2.first)) ==

@@ -75,7 +75,7 @@ int
 token_error(const char * sql, size_t len, size_t off, struct err * e,
     const char * fmt, ...)
 {
-	char what[256], excerpt[EXCERPT * 4 + 16 + EXCERPT];
+	char what[sizeof(e->msg)], excerpt[EXCERPT * 4 + 16 + EXCERPT];
 	size_t line, col, n;
 	va_list ap;
 

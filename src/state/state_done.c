@@ -171,3 +171,19 @@ state_done_now(struct state_done * d, json_t * v, int64_t fence,
 	fill_done(d, v, fence, e);
 	run_done(d);
 }
+
+void
+state_done_each(struct state_done ** list, const struct err * e)
+{
+	struct state_done * d = *list, * next;
+	json_t * v;
+
+	*list = NULL;
+	for (; d != NULL; d = next) {
+		next = d->batch;
+		v = d->v;
+		d->batch = NULL;
+		d->v = NULL;
+		state_done_soon(d, v, 0, e);
+	}
+}

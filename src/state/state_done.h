@@ -56,4 +56,8 @@ void state_done_soon(struct state_done * d, json_t * v, int64_t fence,
 void state_done_now(struct state_done * d, json_t * v, int64_t fence,
     const struct err * e);
 
+/** state_done_each(list, e): All that wait in the chain ${*list}, which is empty then:
+ * each called back from the soon queue, with the value it has. */
+void state_done_each(struct state_done ** list, const struct err * e);
+
 #endif

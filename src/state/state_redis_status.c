@@ -104,30 +104,8 @@ state_redis_status_event_add(struct state * state, const char * name,
 static void
 tell_flushers(struct state_redis * S)
 {
-	struct state_done * d, * next;
-
-	if (S->writes_out > 0 || S->pend.head != NULL)
-		return;
-	d = S->flushers;
-	S->flushers = NULL;
-	for (; d != NULL; d = next) {
-		next = d->batch;
-		d->batch = NULL;
-		state_done_soon(d, NULL, 0, NULL);
-	}
-}
-
-static void
-fail_flushers(struct state_redis * S, const struct err * e)
-{
-	struct state_done * d = S->flushers, * next;
-
-	S->flushers = NULL;
-	for (; d != NULL; d = next) {
-		next = d->batch;
-		d->batch = NULL;
-		state_done_soon(d, NULL, 0, e);
-	}
+	if (S->writes_out == 0 && S->pend.head == NULL)
+		state_done_each(&S->flushers, NULL);
 }
 
 static void
@@ -144,12 +122,12 @@ on_written(void * arg, const struct redis_reply * r, const struct err * e)
 	}
 	if (e != NULL && e->cls == ERR_TRANSIENT) {
 		x->sent_failed = 1;
-		fail_flushers(S, e);
+		state_done_each(&S->flushers, e);
 	} else if (e != NULL) {
 		/* It would fail for ever and hold up the rest. */
 		log_event(LOG_ERROR, "state_dropped",
 		    LOG_S("connector", x->name), LOG_E(e));
-		fail_flushers(S, e);
+		state_done_each(&S->flushers, e);
 	}
 	if (--x->sent > 0)
 		return;
@@ -243,7 +221,7 @@ state_redis_status_run(void * arg)
 		    "connected: the status of %zu connectors is held back",
 		    S->pend.ndirty);
 		if (S->pend.head != NULL)
-			fail_flushers(S, &e);
+			state_done_each(&S->flushers, &e);
 		tell_flushers(S);
 		return;
 	}

@@ -13,21 +13,11 @@ commit_soon(void * arg)
 static void
 release(struct state_sqlite * S, const struct err * e)
 {
-	struct state_done * d = S->held, * next;
-
-	S->held = NULL;
 	S->held_tail = &S->held;
 	S->in_tx = 0;
 	S->tx_durable = 0;
 	loop_soon_cancel(S->loop, &S->commit_soon);
-	for (; d != NULL; d = next) {
-		json_t * v = d->v;
-
-		next = d->batch;
-		d->batch = NULL;
-		d->v = NULL;
-		state_done_soon(d, v, 0, e);
-	}
+	state_done_each(&S->held, e);
 }
 
 int

@@ -192,19 +192,6 @@ note_result(struct state_sqlite * S, int rc, const struct err * e)
 	S->told_failed = rc < 0;
 }
 
-static void
-tell_flushers(struct state_sqlite * S, const struct err * e)
-{
-	struct state_done * d = S->flushers, * next;
-
-	S->flushers = NULL;
-	for (; d != NULL; d = next) {
-		next = d->batch;
-		d->batch = NULL;
-		state_done_soon(d, NULL, 0, e);
-	}
-}
-
 void
 state_sqlite_status_run(void * arg)
 {
@@ -216,7 +203,7 @@ state_sqlite_status_run(void * arg)
 	    write_chunk(S, &e);
 	note_result(S, rc, &e);
 	if (rc <= 0)
-		tell_flushers(S, rc < 0 ? &e : NULL);
+		state_done_each(&S->flushers, rc < 0 ? &e : NULL);
 	if (rc > 0)
 		state_pend_again(&S->pend, 0);
 	else if (S->pend.head != NULL)

@@ -58,7 +58,8 @@ static void
 nothing(struct stmt_run * r, const struct err * e)
 {
 	const struct ast * a = r->ast;
-	const char * near = stmt_near_type(r, a->name.s), * at;
+	const char * name = a->target.s != NULL ? a->target.s : a->name.s;
+	const char * near = stmt_near_type(r, name), * at;
 	int has_entity = a->entity.s != NULL;
 	char hint[160] = "";
 
@@ -68,7 +69,7 @@ nothing(struct stmt_run * r, const struct err * e)
 		snprintf(hint, sizeof(hint), "%.*s",
 		    (int)(strcspn(at, ")") + 1), at);
 	stmt_error(r, a->name.off, "not_found", "there is no type, connector or "
-	    "target %.80s%s%.80s%s", a->name.s, has_entity ? "." : "",
+	    "target %.80s%s%.80s%s", name, has_entity ? "." : "",
 	    has_entity ? a->entity.s : "", hint);
 }
 

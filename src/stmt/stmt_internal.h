@@ -191,6 +191,11 @@ int stmt_class_catches(enum ast_class cls, const struct err * e);
  * only of the statement. */
 int stmt_class_is_service(const struct err * e);
 
+/** stmt_place(r, e, out): ${*e} with its place in the statement, if it is of a key
+ * that is written there and has none. */
+void stmt_place(const struct stmt_run * r, const struct err * e,
+    struct err * out);
+
 /* stmt_part.c: one statement out of a script's text. */
 
 /**

@@ -90,7 +90,10 @@ stmt_done(struct stmt_run * r)
 void
 stmt_fail(struct stmt_run * r, const struct err * e)
 {
-	finish(r, e);
+	struct err placed;
+
+	stmt_place(r, e, &placed);
+	finish(r, &placed);
 }
 
 void

@@ -26,7 +26,9 @@ ended(struct stmt_run * r, const char * status, const struct err * e)
 {
 	if (stmt_back(r))
 		return;
-	if (e != NULL)
+	if (e != NULL && strcmp(e->code, "not_found") == 0)
+		stmt_error(r, r->ast->name.off, e->code, "%s", e->msg);
+	else if (e != NULL)
 		stmt_fail(r, e);
 	else
 		stmt_answer(r, json_pack("{s:s, s:s, s:s*}", "status", status,

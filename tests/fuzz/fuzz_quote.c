@@ -1,23 +1,14 @@
 #include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/quote.h"
+#include "fuzz.h"
 
 /*
  * Texts quoted for each language: what a reader of that language takes out of the
  * quotes is the text that went in, and nothing follows.  Its first byte says which.
  */
-
-#define CHECK(x) do { \
-	if (!(x)) { \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-		abort(); \
-	} \
-} while (0)
 
 /* Read ${b} as the language does: quotes around, ${esc} before what is meant. */
 static void
@@ -111,8 +102,6 @@ check_decimal(const char * s, size_t n)
 	}
 	buf_free(&b);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t * data, size_t n)

@@ -82,6 +82,33 @@ t.eq(fails("DROP CONNECTOR status")["code"], "not_found", "DROP of nothing")
 t.eq(run("DROP CONNECTOR IF EXISTS status"),
      [{"status": "skipped", "connector": "status"}], "IF EXISTS")
 
+# ---- each mistake has its place ----
+for sql, place in (
+        ("ALTER CONNECTOR gh SET CONFIG {\"nope\": 1}", "column 32: config.nope"),
+        ("ALTER CONNECTOR gh SET OPTIONS {\"a\": 1,\n \"timeout_seconds\": 0}",
+         "column 33: options.a"),
+        ("ALTER CONNECTOR gh SET OPTIONS {\"batch_size\": 1,\n "
+         "\"timeout_seconds\": 0}", "line 2, column 2: options.timeout"),
+        ("CREATE CONNECTOR config TYPE 'github' CONFIG {}",
+         "column 46: config.token is missing"),
+        ("CREATE CONNECTOR p TYPE 'prometheus' CONFIG {endpoint: \"http://h\", "
+         "auth: {type: \"bearer\", url: 1}}", "column 91: config.auth.url"),
+        ("CREATE CONNECTOR x TYPE 'github' CONFIG {\"token\":\"hunter2\"} OPTIONS "
+         "{\"ca_file\": \"/nope\"}", "column 70: options.ca_file"),
+        ("CREATE CONNECTOR main TYPE 'github' CONFIG {\"token\": \"hunter2\"}",
+         "column 18: 'main'"),
+        ("EXEC gh.issues.create(nope => 'hunter2')", "column 23: create: nope"),
+        ("EXEC gh.issues.create({title: 'a', labels: 5})", "column 36: create: la"),
+        ("EXEC gh.issues.create()", "column 16: create: title is missing"),
+        ("SYNC CONNECTOR gh.issues TO x OPTIONS {delets: 'mark'}",
+         "column 40: unknown key options.delets (did you mean deletes?); known are"),
+        ("BEGIN SELECT 1;\nDROP SECRET nope; END", "line 2, column 13: there is no "
+         "secret"),
+        ("SET SECRET \"a b\" = 'hunter2'", "column 12: a secret's name")):
+    e = fails(sql)["message"]
+    t.ok(place in e and e.startswith("line ") and e.endswith("^") and
+         "hunter2" not in e, "the place in " + sql.replace("\n", " "), e)
+
 # ---- SHOW, DESCRIBE, TEST ----
 out = whole("SHOW CONNECTORS")
 t.eq([c["name"] for c in out["columns"]],

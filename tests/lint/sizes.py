@@ -3,7 +3,8 @@ import re
 
 import tap
 
-FILE_LINES = 700
+FILE_LINES = 600
+GRAMMAR_LINES = TEST_LINES = 700
 FUNCTION_LINES = 100
 
 
@@ -29,9 +30,9 @@ for path in tap.files("src", suffix=(".c", ".h", ".l", ".y")):
         continue
     text = tap.read(path)
     lines = text.count("\n")
-    if lines > FILE_LINES:
-        files.append("%s: %d lines, %d are allowed" %
-                     (path, lines, FILE_LINES))
+    allowed = GRAMMAR_LINES if path.endswith((".l", ".y")) else FILE_LINES
+    if lines > allowed:
+        files.append("%s: %d lines, %d are allowed" % (path, lines, allowed))
     # A grammar's rules are no functions.
     if path.endswith((".c", ".h")):
         for name, line, length in functions(text):
@@ -43,8 +44,8 @@ for path in tap.files("src", suffix=(".c", ".h", ".l", ".y")):
 tests = []
 for path in tap.files("tests", suffix=(".c", ".h", ".py")):
     lines = tap.read(path).count("\n")
-    if lines > FILE_LINES:
-        tests.append("%s: %d lines, %d are allowed" % (path, lines, FILE_LINES))
+    if lines > TEST_LINES:
+        tests.append("%s: %d lines, %d are allowed" % (path, lines, TEST_LINES))
 
 # The counter itself: a rule that finds nothing must be known to look.
 probe = "static int\nfoo(int a,\n    int b)\n{\n" + "\tx;\n" * 98 + "}\n" \
@@ -54,7 +55,7 @@ blind = [] if list(functions(probe)) == [("foo", 4, 100), ("bar", 109, 2)] \
 
 tap.report([
     ("files of src within %d lines" % FILE_LINES, files),
-    ("files of tests within %d lines" % FILE_LINES, tests),
+    ("files of tests within %d lines" % TEST_LINES, tests),
     ("functions under %d lines" % FUNCTION_LINES, bodies),
     ("the counter counts", blind),
 ])

@@ -15,9 +15,10 @@
 #include "conn/reader.h"
 #include "fake_service.h"
 #include "net/http.h"
+#include "manifest_text.h"
 #include "service_data.h"
 
-static const char manifest_text[] = "{'format': 1, 'type': 'svc', 'title': 'S',"
+static const char svc_text[] = "{'format': 1, 'type': 'svc', 'title': 'S',"
 "'description': 'A service of tests', 'drive_model': 'on_demand',"
 "'config': {'key': {'type': 'string', 'default': 'k'}},"
 "'base_url': 'http://svc.test', 'auth': {'kind': 'none'},"
@@ -87,21 +88,16 @@ const char * service_connector_gone;
 static void
 make_connector(void)
 {
-	char * text = strdup(manifest_text), * p;
 	struct manifest * m;
 	struct err e;
 
-	for (p = text; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	if ((m = manifest_parse(text, strlen(text), "svc", &e)) == NULL)
+	if ((m = manifest_text(svc_text, "svc", &e)) == NULL)
 		fail_msg("%s", e.msg);
 	svc = connector_new(m, "00000000-0000-0000-0000-000000000001", "svc",
 	    NULL, NULL, &e);
 	if (svc == NULL)
 		fail_msg("%s", e.msg);
 	manifest_unref(m);
-	free(text);
 }
 
 void

@@ -18,6 +18,7 @@
 #include "conn/send.h"
 #include "conn/token_internal.h"
 #include "secret/secret_scrub.h"
+#include "manifest_text.h"
 
 static const char config_schema[] =
 "'config': {'url': {'type': 'url', 'required': true, 'description': 'u'},"
@@ -133,7 +134,6 @@ with_auth(const char * auth, const char * more, const char * config)
 	static char text[16384];
 	json_t * cfg;
 	struct err e;
-	char * p;
 
 	snprintf(text, sizeof(text), "{'format': 1, 'type': 'svc', 'title': 't', "
 	    "'description': 'd', 'drive_model': 'on_demand', %s 'auth': %s, %s "
@@ -142,9 +142,7 @@ with_auth(const char * auth, const char * more, const char * config)
 	    "'input': true, 'default': '{{config.region}}'}}, 'lists': [{'url': "
 	    "'/things', 'records': '$'}]}}, 'test': {'url': '/test?a=1'}}",
 	    config_schema, auth, more);
-	for (p = text; *p != '\0'; p++)
-		*p = *p == '\'' ? '"' : *p;
-	if ((m = manifest_parse(text, strlen(text), "svc", &e)) == NULL)
+	if ((m = manifest_text(text, "svc", &e)) == NULL)
 		fail_msg("%s", e.msg);
 	cfg = json_loads(config ? config : "{\"url\": \"https://svc.test\", "
 	    "\"secret\": \"$env:SEND_TEST\"}", 0, NULL);

@@ -8,6 +8,7 @@
 #include "conn/plan.h"
 #include "conn/request.h"
 #include "manifest/manifest.h"
+#include "manifest_text.h"
 
 /* A service that has a bit of everything; quotes are written as '. */
 static const char service_manifest[] =
@@ -86,15 +87,7 @@ static const char service_manifest[] =
 static inline struct manifest *
 service_load(struct err * e)
 {
-	char * s = strdup(service_manifest), * p;
-	struct manifest * m;
-
-	for (p = s; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	m = manifest_parse(s, strlen(s), "service", e);
-	free(s);
-	return (m);
+	return (manifest_text(service_manifest, "service", e));
 }
 
 static inline struct connector *

@@ -9,6 +9,7 @@
 
 #include "conn/action_answer.h"
 #include "conn/request.h"
+#include "manifest_text.h"
 #include "service_fixture.h"
 
 /* Actions on files: what is sent as a form, and what comes back as text. */
@@ -40,15 +41,10 @@ static struct connector * c;
 static int
 setup(void ** state)
 {
-	char * s = strdup(files_manifest), * p;
 	struct err e = { .msg = "" };
 
 	(void)state;
-	for (p = s; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	m = manifest_parse(s, strlen(s), "files", &e);
-	free(s);
+	m = manifest_text(files_manifest, "files", &e);
 	if (m == NULL)
 		fail_msg("%s", e.msg);
 	c = service_connector(m, "{\"token\": \"$env:TKN\"}", &e);

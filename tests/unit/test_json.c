@@ -104,9 +104,10 @@ test_check_keys(void ** state)
 	    -1);
 	assert_int_equal(e.cls, ERR_CONFIG);
 	assert_string_equal(e.msg,
-	    "unknown key config.tokn (did you mean token?)");
+	    "unknown key config.tokn (did you mean token?); known are: token, "
+	    "url");
 	assert_int_equal(json_check_keys(o, "", &e, "url", NULL), -1);
-	assert_string_equal(e.msg, "unknown key tokn");
+	assert_string_equal(e.msg, "unknown key tokn; known are: url");
 	assert_int_equal(json_check_keys(o, "", &e, (char *)NULL), -1);
 	json_decref(o);
 	o = json_object();

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "manifest_text.h"
 #include "service_fixture.h"
 
 /* A search beside a plain listing: filters and orders in a body, a clause for
@@ -51,27 +52,13 @@ static struct manifest * m;
 static struct connector * c;
 static const struct manifest_entity * people, * notes;
 
-static struct manifest *
-load(const char * text, struct err * e)
-{
-	char * s = strdup(text), * p;
-	struct manifest * got;
-
-	for (p = s; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	got = manifest_parse(s, strlen(s), "crm", e);
-	free(s);
-	return (got);
-}
-
 static int
 setup(void ** state)
 {
 	struct err e = { .msg = "" };
 
 	(void)state;
-	if ((m = load(people_manifest, &e)) == NULL)
+	if ((m = manifest_text(people_manifest, "crm", &e)) == NULL)
 		fail_msg("%s", e.msg);
 	if ((c = service_connector(m, "{\"token\": \"$env:T\"}", &e)) == NULL)
 		fail_msg("%s", e.msg);
@@ -257,7 +244,7 @@ is_refused(const char * from, const char * to, const char * why)
 	memcpy(s, people_manifest, (size_t)(at - people_manifest));
 	strcpy(s + (at - people_manifest), to);
 	strcat(s, at + strlen(from));
-	if (load(s, &e) != NULL)
+	if (manifest_text(s, "crm", &e) != NULL)
 		fail_msg("%s was let through", to);
 	if (strstr(e.msg, why) == NULL)
 		fail_msg("%s", e.msg);
@@ -293,7 +280,7 @@ test_no_such_list(void ** state)
 
 	(void)state;
 	p[8] = '1';
-	other = load(s, &e);
+	other = manifest_text(s, "crm", &e);
 	assert_non_null(other);
 	oc = service_connector(other, "{\"token\": \"$env:T\"}", &e);
 	one(manifest_entity(other, "people"), "name", OP_EQ, text_value("x"));

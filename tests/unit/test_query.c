@@ -162,6 +162,54 @@ test_own_functions(void ** state)
 	    "printf('%y'), printf(NULL)", "||100||-\n");
 }
 
+/* SQLite tells no place of these. */
+static void
+test_places(void ** state)
+{
+	static const struct {
+		const char * sql, * says;
+	} v[] = {
+		{ "SELECT s.n FROM series t", "column 8: no column s.n: nothing "
+		    "here is called s\n" },
+		{ "SELECT n FROM series LIMIT n", "column 28: no column n: no "
+		    "column can stand here\n" },
+		{ "SELECT * FROM series a JOIN series b USING (x)", "column 38: "
+		    "cannot join" },
+		{ "SELECT 1 WHERE (1, 2) = (1, 2, 3)", "column 1: row value" },
+		{ "SELECT 1 WHERE 1 IN (SELECT 1, 2)", "column 18: sub-select" },
+		{ "WITH c(i) AS (SELECT 1, 2) SELECT * FROM c", "column 6: "
+		    "table c has 2" },
+		{ "SELECT * FROM series a, series a", "column 22: ambiguous" },
+		{ "SELECT group_concat(DISTINCT n, 'x') FROM series",
+		    "column 21: DISTINCT" },
+		{ "SELECT ntile(0) OVER () FROM series", "column 8: argument" },
+		{ "SELECT json('{')", "column 8: malformed JSON" },
+		{ "SELECT '{' ->> 'a'", "column 12: malformed JSON" },
+		{ "SELECT json_extract('{}', 'x')", "column 8: JSON path" },
+		/* One of them it was. */
+		{ "SELECT json('{}'), json('{')", "column 1: malformed JSON" },
+		{ "SELECT 1, abs(-9223372036854775807 - 1)", "column 11: integer" },
+		{ "SELECT sum(n) OVER (ORDER BY n ROWS -1 PRECEDING) FROM series",
+		    "column 32: frame" },
+		{ "SELECT printf('%.*c', 99999999, 'x')", "column 8: a width" },
+		{ "SELECT * FROM sqlite_master", "column 15: the table" },
+		{ "SELECT * FROM pragma_table_info('x')", "column 15: SQLite" },
+	};
+	char says[120];
+	struct run * r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		snprintf(says, sizeof(says), "line 1, %s", v[i].says);
+		r = harness_run(v[i].sql);
+		if (!r->failed || strncmp(r->e.msg, says, strlen(says)) != 0 ||
+		    strchr(r->e.msg, '^') == NULL)
+			fail_msg("%s: %s", v[i].sql, r->failed ? r->e.msg :
+			    "runs");
+	}
+}
+
 static void
 test_syntax_errors(void ** state)
 {
@@ -203,9 +251,10 @@ test_syntax_errors(void ** state)
 	    "between 1 and 1\n  SELECT n FROM series ORDER BY 9\n"
 	    "                       ^");
 	assert_error("SELECT 1 FROM series\nLIMIT 'x'", ERR_PERMANENT, "sql",
-	    "line 2, column 1: datatype mismatch\n  LIMIT 'x'\n  ^");
+	    "line 2, column 1: LIMIT and OFFSET take whole numbers\n  LIMIT 'x'\n  ^");
 	assert_error("SELECT sum(9223372036854775807) FROM series",
-	    ERR_PERMANENT, "sql", "integer overflow");
+	    ERR_PERMANENT, "sql", "line 1, column 8: integer overflow\n"
+	    "  SELECT sum(9223372036854775807) FROM series\n         ^");
 	assert_error("SELECT 'abc", ERR_PERMANENT, "sql",
 	    "line 1, column 8: this string has no closing quote\n"
 	    "  SELECT 'abc\n         ^");
@@ -328,7 +377,8 @@ test_table_errors(void ** state)
 	assert_error("SELECT n FROM gone", ERR_TRANSIENT, "sqlite",
 	    "cannot open 'gone'");
 	assert_error("SELECT abs(-9223372036854775807 - 1) FROM series",
-	    ERR_PERMANENT, "sql", "integer overflow");
+	    ERR_PERMANENT, "sql", "line 1, column 8: integer overflow\n"
+	    "  SELECT abs(-9223372036854775807 - 1) FROM series\n         ^");
 }
 
 static void
@@ -458,7 +508,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_values_and_columns), T(test_names), T(test_real_sql),
-		T(test_contains), T(test_own_functions), T(test_syntax_errors),
+		T(test_contains), T(test_own_functions), T(test_places), T(test_syntax_errors),
 		T(test_did_you_mean), T(test_denied), T(test_table_errors),
 		T(test_too_many_databases), T(test_back_pressure),
 		T(test_deadline_while_paused), T(test_cancel_anywhere),

@@ -11,6 +11,7 @@
 #include "conn/plan.h"
 #include "conn/request.h"
 #include "manifest/manifest.h"
+#include "manifest_text.h"
 
 /* Types that are several services of one cloud: a host for each, forms whose
  * fields are named by where they stand. */
@@ -78,14 +79,9 @@ static int
 setup(void ** state)
 {
 	struct err e = { .msg = "" };
-	char * s = strdup(cloud), * p;
 
 	(void)state;
-	for (p = s; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	m = manifest_parse(s, strlen(s), "cloud", &e);
-	free(s);
+	m = manifest_text(cloud, "cloud", &e);
 	if (m == NULL)
 		fail_msg("%s", e.msg);
 	machines = manifest_entity(m, "machines");

@@ -15,6 +15,7 @@
 #include "secret/vault.h"
 #include "fake_vault.h"
 #include "../nomem.h"
+#include "manifest_text.h"
 
 /* Every allocation from the login to the answer of a service fails once: the request
  * ends all the same, nothing is left behind, and later all is well. */
@@ -50,7 +51,6 @@ make_connector(const char * auth)
 {
 	static char text[4096];
 	json_t * cfg;
-	char * p;
 
 	snprintf(text, sizeof(text), "{'format': 1, 'type': 'svc', 'title': 't', "
 	    "'description': 'd', 'drive_model': 'on_demand', 'config': {'url': "
@@ -60,9 +60,7 @@ make_connector(const char * auth)
 	    "{'description': 'd', 'key': ['id'], 'columns': {'id': {'type': "
 	    "'integer'}}, 'lists': [{'url': '/things', 'records': '$'}]}}, "
 	    "'test': {'url': '/test'}}", auth);
-	for (p = text; *p != '\0'; p++)
-		*p = *p == '\'' ? '"' : *p;
-	m = manifest_parse(text, strlen(text), "svc", &e);
+	m = manifest_text(text, "svc", &e);
 	assert_non_null(m);
 	cfg = json_pack("{s:s, s:s}", "url", "https://svc.test", "secret",
 	    "vault:secret/app#token");

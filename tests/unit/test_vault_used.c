@@ -1,5 +1,6 @@
 /* Secrets of a Vault in the hands of those who need them. */
 
+#include "manifest_text.h"
 #include "vault_fixture.h"
 #include "target/elastic_call.h"
 
@@ -9,7 +10,6 @@ with_auth(const char * auth, const char * ref)
 	static char text[8192];
 	json_t * cfg;
 	struct err why;
-	char * p;
 
 	connector_unref(c);
 	manifest_unref(m);
@@ -21,9 +21,7 @@ with_auth(const char * auth, const char * ref)
 	    "{'description': 'd', 'key': ['id'], 'columns': {'id': {'type': "
 	    "'integer'}}, 'lists': [{'url': '/things', 'records': '$'}]}}, "
 	    "'test': {'url': '/test'}}", auth);
-	for (p = text; *p != '\0'; p++)
-		*p = *p == '\'' ? '"' : *p;
-	if ((m = manifest_parse(text, strlen(text), "svc", &why)) == NULL)
+	if ((m = manifest_text(text, "svc", &why)) == NULL)
 		fail_msg("%s", why.msg);
 	cfg = json_pack("{s:s, s:s}", "url", "https://svc.test", "secret", ref);
 	c = connector_new(m, "id-1", "it", cfg, NULL, &why);
