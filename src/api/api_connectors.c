@@ -1,54 +1,16 @@
-#include <stdlib.h>
-#include <string.h>
-
 #include "api/api_internal.h"
 #include "base/json.h"
 
 /* /v1/connectors: what there is and what is done with it. */
 
-/* The request and the status a good answer has. */
-struct wait {
-	struct httpd_req * q;
-	int status;
-};
-
-static void
-on_done(void * arg, json_t * v, const struct err * e)
-{
-	struct wait * w = arg;
-
-	if (e != NULL)
-		api_reply_err(w->q, e);
-	else if (w->status == 204)
-		httpd_reply(w->q, 204, NULL, "", 0);
-	else
-		api_reply_json(w->q, w->status, v ? json_incref(v) :
-		    json_object());
-	free(w);
-}
-
-static struct wait *
-wait_new(struct httpd_req * q, int status)
-{
-	struct wait * w = malloc(sizeof(*w));
-
-	if (w == NULL) {
-		httpd_error(q, 503, "nomem", "out of memory");
-		return (NULL);
-	}
-	w->q = q;
-	w->status = status;
-	return (w);
-}
-
 static void
 create(const struct api_call * c)
 {
 	json_t * body = api_body(c->q);
-	struct wait * w;
+	struct api_wait * w;
 
-	if (body != NULL && (w = wait_new(c->q, 201)) != NULL)
-		syncs_connector_create(c->a->o.stmt->syncs, body, on_done, w);
+	if (body != NULL && (w = api_wait_new(c, 201)) != NULL)
+		syncs_connector_create(c->a->o.stmt->syncs, body, api_wait_done, w);
 	json_decref(body);
 }
 
@@ -89,10 +51,10 @@ static void
 patch(const struct api_call * c)
 {
 	json_t * body = api_body(c->q);
-	struct wait * w;
+	struct api_wait * w;
 
-	if (body != NULL && (w = wait_new(c->q, 204)) != NULL)
-		syncs_connector_patch(c->a->o.stmt->syncs, c->id, body, on_done, w);
+	if (body != NULL && (w = api_wait_new(c, 204)) != NULL)
+		syncs_connector_patch(c->a->o.stmt->syncs, c->id, body, api_wait_done, w);
 	json_decref(body);
 }
 
@@ -101,10 +63,10 @@ static void
 act(const struct api_call * c, int status, void (*what)(struct syncs *,
     const char *, runner_cb *, void *))
 {
-	struct wait * w = wait_new(c->q, status);
+	struct api_wait * w = api_wait_new(c, status);
 
 	if (w != NULL)
-		what(c->a->o.stmt->syncs, c->id, on_done, w);
+		what(c->a->o.stmt->syncs, c->id, api_wait_done, w);
 }
 
 static void
@@ -134,34 +96,24 @@ trigger(const struct api_call * c)
 static void
 test(const struct api_call * c)
 {
-	struct wait * w = wait_new(c->q, 200);
+	struct api_wait * w = api_wait_new(c, 200);
 
 	if (w != NULL)
-		runner_test(c->a->o.runner, c->id, on_done, w);
-}
-
-static void
-on_events(void * arg, json_t * v, const struct err * e)
-{
-	struct wait * w = arg;
-
-	if (e != NULL)
-		api_reply_err(w->q, e);
-	else
-		api_reply_json(w->q, 200, json_pack("{s:O}", "items", v));
-	free(w);
+		runner_test(c->a->o.runner, c->id, api_wait_done, w);
 }
 
 static void
 events(const struct api_call * c)
 {
-	struct wait * w;
+	struct api_wait * w;
 	int limit;
 
 	if (api_limit(c->q, "limit", 100, 100, &limit))
 		return;
-	if ((w = wait_new(c->q, 200)) != NULL)
-		runner_events(c->a->o.runner, c->id, limit, on_events, w);
+	if ((w = api_wait_new(c, 200)) == NULL)
+		return;
+	w->as_items = 1;
+	runner_events(c->a->o.runner, c->id, limit, api_wait_done, w);
 }
 
 const struct api_route api_connector_routes[] = {

@@ -58,6 +58,21 @@ void api_reply_json(struct httpd_req * q, int status, json_t * v);
 /** api_reply_err(q, e): Answer with the status that fits ${e}. */
 void api_reply_err(struct httpd_req * q, const struct err * e);
 
+/* api_wait.c */
+
+/* The request and the status a good answer has. */
+struct api_wait {
+	struct httpd_req * q;
+	struct api * a;
+	int status;   /* 204: without a body */
+	int as_items; /* what comes is a list */
+};
+
+/** api_wait_new(c, status): For api_wait_done(), the callback that answers and frees
+ * it; NULL: it is answered already. */
+struct api_wait * api_wait_new(const struct api_call * c, int status);
+void api_wait_done(void * arg, json_t * v, const struct err * e);
+
 /** api_body(q): The JSON body (owned by the caller), or NULL after having
  * answered: 415 or 400.  The request's own bytes are overwritten. */
 json_t * api_body(struct httpd_req * q);

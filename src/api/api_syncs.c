@@ -7,47 +7,6 @@
 
 /* /v1/syncs: what SYNC and its kin do, for programs. */
 
-/* The request and the status a good answer has. */
-struct wait {
-	struct httpd_req * q;
-	struct api * a;
-	int status;
-	int as_items; /* ${v} is a list */
-};
-
-static void
-on_done(void * arg, json_t * v, const struct err * e)
-{
-	struct wait * w = arg;
-
-	if (e != NULL)
-		api_reply_err(w->q, e);
-	else if (w->status == 204)
-		httpd_reply(w->q, 204, NULL, "", 0);
-	else if (w->as_items)
-		api_reply_json(w->q, w->status, json_pack("{s:o}", "items",
-		    v ? json_incref(v) : json_array()));
-	else
-		api_reply_json(w->q, w->status, v ? json_incref(v) :
-		    json_object());
-	free(w);
-}
-
-static struct wait *
-wait_new(const struct api_call * c, int status)
-{
-	struct wait * w = calloc(1, sizeof(*w));
-
-	if (w == NULL) {
-		httpd_error(c->q, 503, "nomem", "out of memory");
-		return (NULL);
-	}
-	w->q = c->q;
-	w->a = c->a;
-	w->status = status;
-	return (w);
-}
-
 /* ---- POST /v1/syncs ---- */
 
 static void
@@ -62,12 +21,12 @@ on_alone(void * arg, const struct sync_result * res, const struct err * e)
 static void
 on_made(void * arg, json_t * v, const struct err * e)
 {
-	struct wait * w = arg;
+	struct api_wait * w = arg;
 	struct sync_wait * alone;
 	json_t * o;
 
 	if (e != NULL) {
-		on_done(w, NULL, e);
+		api_wait_done(w, NULL, e);
 		return;
 	}
 	alone = syncs_run(w->a->o.stmt->syncs, json_str(v, "sync"), 0, NULL,
@@ -148,14 +107,14 @@ create(const struct api_call * c)
 {
 	json_t * body = api_body(c->q);
 	struct sync_spec spec;
-	struct wait * w;
+	struct api_wait * w;
 	struct err e;
 
 	if (body == NULL)
 		return;
 	if (read_spec(body, &spec, &e))
 		api_reply_err(c->q, &e);
-	else if ((w = wait_new(c, 201)) != NULL)
+	else if ((w = api_wait_new(c, 201)) != NULL)
 		syncs_put(c->a->o.stmt->syncs, &spec, on_made, w);
 	json_decref(body);
 }
@@ -165,23 +124,23 @@ create(const struct api_call * c)
 static void
 list(const struct api_call * c)
 {
-	struct wait * w;
+	struct api_wait * w;
 	int limit;
 
 	if (api_limit(c->q, "limit", 100, 1000, &limit))
 		return;
-	if ((w = wait_new(c, 200)) != NULL)
+	if ((w = api_wait_new(c, 200)) != NULL)
 		any_sync_list(c->a->o.stmt, httpd_req_query(c->q, "after"),
-		    (size_t)limit, on_done, w);
+		    (size_t)limit, api_wait_done, w);
 }
 
 static void
 show(const struct api_call * c)
 {
-	struct wait * w = wait_new(c, 200);
+	struct api_wait * w = api_wait_new(c, 200);
 
 	if (w != NULL)
-		any_sync_show(c->a->o.stmt, c->id, on_done, w);
+		any_sync_show(c->a->o.stmt, c->id, api_wait_done, w);
 }
 
 /* What the sync's own clock and options are called in sync/. */
@@ -245,15 +204,15 @@ static void
 patch(const struct api_call * c)
 {
 	json_t * body = api_body(c->q), * o;
-	struct wait * w;
+	struct api_wait * w;
 	struct err e;
 
 	if (body == NULL)
 		return;
 	if ((o = patch_of(body, &e)) == NULL)
 		api_reply_err(c->q, &e);
-	else if (is_rows(c) && (w = wait_new(c, 204)) != NULL)
-		syncs_patch(c->a->o.stmt->syncs, c->id, o, on_done, w);
+	else if (is_rows(c) && (w = api_wait_new(c, 204)) != NULL)
+		syncs_patch(c->a->o.stmt->syncs, c->id, o, api_wait_done, w);
 	json_decref(o);
 	json_decref(body);
 }
@@ -262,10 +221,10 @@ static void
 act(const struct api_call * c, void (*what)(const struct stmt_env *,
     const char *, syncs_cb *, void *))
 {
-	struct wait * w = wait_new(c, 204);
+	struct api_wait * w = api_wait_new(c, 204);
 
 	if (w != NULL)
-		what(c->a->o.stmt, c->id, on_done, w);
+		what(c->a->o.stmt, c->id, api_wait_done, w);
 }
 
 static void
@@ -291,38 +250,38 @@ static void
 run(const struct api_call * c)
 {
 	const char * full = httpd_req_query(c->q, "full");
-	struct wait * w;
+	struct api_wait * w;
 
 	if (full != NULL && strcmp(full, "0") != 0 && strcmp(full, "1") != 0)
 		httpd_error(c->q, 400, "bad_request", "full must be 0 or 1");
-	else if ((w = wait_new(c, 202)) != NULL)
+	else if ((w = api_wait_new(c, 202)) != NULL)
 		any_sync_run(c->a->o.stmt, c->id, full != NULL &&
-		    *full == '1', on_done, w);
+		    *full == '1', api_wait_done, w);
 }
 
 static void
 events(const struct api_call * c)
 {
 	struct state * s = c->a->o.state;
-	struct wait * w;
+	struct api_wait * w;
 	int limit;
 
 	if (api_limit(c->q, "limit", 100, 100, &limit) || !is_rows(c) ||
-	    (w = wait_new(c, 200)) == NULL)
+	    (w = api_wait_new(c, 200)) == NULL)
 		return;
 	w->as_items = 1;
-	s->ops->event_list(s, c->id, limit, on_done, w);
+	s->ops->event_list(s, c->id, limit, api_wait_done, w);
 }
 
 static void
 explain(const struct api_call * c)
 {
-	struct wait * w;
+	struct api_wait * w;
 
-	if (!is_rows(c) || (w = wait_new(c, 200)) == NULL)
+	if (!is_rows(c) || (w = api_wait_new(c, 200)) == NULL)
 		return;
 	w->as_items = 1;
-	syncs_explain(c->a->o.stmt->syncs, NULL, c->id, on_done, w);
+	syncs_explain(c->a->o.stmt->syncs, NULL, c->id, api_wait_done, w);
 }
 
 const struct api_route api_sync_routes[] = {

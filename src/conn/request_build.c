@@ -45,6 +45,21 @@ stands_in(const struct request_build * b, const struct manifest * m)
 }
 
 int
+request_build_text(struct request_build * b, const char * t,
+    const json_t ** place, json_t * v, struct buf * out, struct err * e)
+{
+	int rc;
+
+	if (v == NULL)
+		return (err_nomem(e, "a request"));
+	*place = v;
+	rc = template_expand(t, &b->env, QUOTE_TEXT, out, e);
+	*place = NULL;
+	json_decref(v);
+	return (rc);
+}
+
+int
 request_build_url(struct request_build * b, const char * t, struct err * e)
 {
 	const struct manifest * m = b->r->c->m;

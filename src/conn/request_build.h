@@ -47,6 +47,13 @@ int request_build_body(struct request_build * b, const json_t * t,
 struct request * request_build_end(struct request_build * b,
     const char * method, int ok, struct err * e);
 
+/** request_build_text(b, t, place, v, out, e): The template ${t} into ${out} as
+ * template_expand() does, where ${*place}, of b->env, is ${v} (taken; NULL: there is no
+ * memory). */
+int request_build_text(struct request_build * b, const char * t,
+    const json_t ** place, json_t * v, struct buf * out, struct err * e)
+    MUST_CHECK;
+
 /** request_build_timeout(b, t, e): From a manifest's timeout_ms, or the usual. */
 int request_build_timeout(struct request_build * b, const json_t * t,
     struct err * e) MUST_CHECK;

@@ -89,9 +89,8 @@ add_order(struct request_build * b, const struct plan * p, const char * t,
 	struct buf words = BUF_INIT(REQUEST_MAX_TEXT);
 	json_t * order;
 	size_t i;
-	int rc = 0;
 
-	for (i = 0; i < p->norders && rc == 0; i++) {
+	for (i = 0; i < p->norders; i++) {
 		if ((order = request_order(p, i)) == NULL) {
 			buf_free(&words);
 			return (err_nomem(e, "a request"));
@@ -103,16 +102,10 @@ add_order(struct request_build * b, const struct plan * p, const char * t,
 	}
 	order = words.failed ? NULL : json_string(words.p ? words.p : "");
 	buf_free(&words);
-	if (order == NULL)
-		return (err_nomem(e, "a request"));
 	/* Nothing stands before it: no blank either. */
 	if (out->len == 0)
 		t += strspn(t, " ");
-	b->env.order = order;
-	rc = template_expand(t, &b->env, QUOTE_TEXT, out, e);
-	b->env.order = NULL;
-	json_decref(order);
-	return (rc);
+	return (request_build_text(b, t, &b->env.order, order, out, e));
 }
 
 /* As for the size of a page: at least one, so that the answer is a list. */
@@ -120,16 +113,8 @@ static int
 add_limit(struct request_build * b, const char * t, int64_t limit,
     struct buf * out, struct err * e)
 {
-	json_t * n = json_integer(limit > 0 ? limit : 1);
-	int rc;
-
-	if (n == NULL)
-		return (err_nomem(e, "a request"));
-	b->env.value = n;
-	rc = template_expand(t, &b->env, QUOTE_TEXT, out, e);
-	b->env.value = NULL;
-	json_decref(n);
-	return (rc);
+	return (request_build_text(b, t, &b->env.value,
+	    json_integer(limit > 0 ? limit : 1), out, e));
 }
 
 /* How many rows the clause asks for; -1: all. */

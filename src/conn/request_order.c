@@ -27,19 +27,14 @@ static int
 order_text(struct request_build * b, const struct plan * p, const char * t,
     struct buf * out, struct err * e)
 {
-	json_t * order;
 	size_t i;
 	int rc = 0;
 
 	for (i = 0; i < p->norders && rc == 0; i++) {
-		if ((order = request_order(p, i)) == NULL)
-			return (err_nomem(e, "a request"));
 		if (i > 0)
 			buf_addc(out, ',');
-		b->env.order = order;
-		rc = template_expand(t, &b->env, QUOTE_TEXT, out, e);
-		b->env.order = NULL;
-		json_decref(order);
+		rc = request_build_text(b, t, &b->env.order,
+		    request_order(p, i), out, e);
 	}
 	return (rc);
 }

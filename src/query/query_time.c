@@ -12,14 +12,14 @@
 
 #include "query/query_internal.h"
 #include "query/query_live.h"
+#include "query/query_time.h"
 #include "target/sample_plan.h"
 
 #define MAX_DEPTH 64   /* deeper down texts stay texts */
-#define MAX_ALIASES 32
 #define MAX_PASSES 4   /* names of names of names */
 #define MAX_CITED 16
-#define MAX_SEARCHES 32
 #define NAMES_A_LOOK 64
+#define TOKENS_A_LOOK 1024
 /* Nobody else writes the form feed: by it we know our words in a column's name. */
 #define MARK "\fCOLLATE "
 
@@ -34,6 +34,8 @@ struct frame {
 	int is_call;         /* FRAME_OTHER: of a function */
 	int typed;           /* FRAME_SELECT: a column comes out as it is */
 	size_t nins;         /* written before it */
+	size_t times, others; /* FRAME_KEEPS: operands; FRAME_SELECT: others, if
+	                         what comes out may be no time */
 };
 
 struct times {
@@ -41,127 +43,12 @@ struct times {
 	struct frame f[MAX_DEPTH];
 	size_t depth, deeper; /* deeper: open beyond MAX_DEPTH */
 	struct sql_insert * ins;
-	size_t nins, names, searches;
-	/* What the statement calls its own times. */
-	struct {
-		char name[SQL_NAME_MAX];
-		const char * order;
-	} alias[MAX_ALIASES];
-	size_t naliases;
+	size_t nins;
+	int compound; /* rows come from more than one SELECT */
+	struct query_time_names known;
+	int failed; /* a literal beside a time is none */
+	struct err e;
 };
-
-static const char * const compare[] = { "=", "==", "<>", "!=", "<", "<=", ">",
-	">=", "between", "in", "is", NULL };
-
-static int
-compares(const struct token_list * ts, size_t i)
-{
-	return (i < ts->n && (token_is_one_of(ts, i, compare) ||
-	    (token_is(ts, i, "not") && i + 1 < ts->n &&
-	    token_is_one_of(ts, i + 1, compare))));
-}
-
-/* The collation by which ${name} is compared, if it is certain that it is a time's;
- * else NULL.  ${*known}: some table has it. */
-static const char *
-column_order(struct times * t, const char * table, const char * name,
-    int * known)
-{
-	const struct query * q = t->q;
-	const struct query_attached * a;
-	const char * type, * order, * is = NULL;
-	int named = 0, other = 0;
-	size_t i;
-
-	*known = 0;
-	for (i = 0; table == NULL && i < t->naliases && is == NULL; i++)
-		if (strcasecmp(t->alias[i].name, name) == 0)
-			is = t->alias[i].order;
-	/* A view tells nothing; what it is made of does. */
-	for (i = 0; table != NULL && i < q->tables_n; i++)
-		named |= strcasecmp(q->tables[i].table, table) == 0 &&
-		    sqlite3_table_column_metadata(q->db, q->tables[i].schema,
-		    q->tables[i].table, NULL, NULL, NULL, NULL, NULL, NULL) ==
-		    SQLITE_OK;
-	for (i = 0; i < q->tables_n; i++) {
-		a = &q->tables[i];
-		if ((named && strcasecmp(a->table, table) != 0) ||
-		    sqlite3_table_column_metadata(q->db, a->schema, a->table,
-		    name, &type, &order, NULL, NULL, NULL) != SQLITE_OK)
-			continue;
-		*known = 1;
-		if (order == NULL || strcasecmp(order, "BINARY") == 0)
-			continue;
-		if (strcasecmp(order, QUERY_INSTANT) == 0)
-			is = QUERY_INSTANT;
-		else if (strcasecmp(order, SAMPLE_TIME_ORDER) == 0)
-			is = SAMPLE_TIME_ORDER;
-		else
-			other = 1; /* which of both is meant is not told */
-	}
-	return (other ? NULL : is);
-}
-
-/* Whether the name that ends at token ${i} is a column of a table, and, for
- * ${plain}, of no time. */
-static int
-is_column(struct times * t, size_t i, int plain)
-{
-	const struct token_list * ts = &t->q->list;
-	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
-	int known, qualified = i > 1 && token_is(ts, i - 1, ".");
-
-	if (i >= ts->n || (ts->t[i].kind != TOKEN_ID &&
-	    ts->t[i].kind != TOKEN_QUOTED) ||
-	    token_name(ts, i, name, sizeof(name)) ||
-	    (qualified && token_name(ts, i - 2, table, sizeof(table))))
-		return (0);
-	t->names++;
-	return ((column_order(t, qualified ? table : NULL, name, &known) ==
-	    NULL || !plain) && known);
-}
-
-/*
- * Whether what stands from token ${begin} to before ${next} is compared with a
- * column of a table.  That brings its own collation, which what is written in
- * would override: then state = CASE ... END would heed the case of letters, and
- * could not be asked for.
- */
-static int
-beside_column(struct times * t, size_t begin, size_t next, int plain)
-{
-	const struct token_list * ts = &t->q->list;
-	size_t op = begin - 1;
-
-	if (begin > 2 && token_is(ts, op, "not") && token_is(ts, op - 1, "is"))
-		op--;
-	if (begin > 1 && compares(ts, op) && !token_is(ts, op, "in") &&
-	    is_column(t, op - 1 - (op > 1 && token_is(ts, op - 1, "not")),
-	    plain))
-		return (1);
-	if (!compares(ts, next) || token_is(ts, next, "in") ||
-	    (token_is(ts, next, "not") && token_is(ts, next + 1, "in")))
-		return (0);
-	next += token_is(ts, next, "not") || token_is(ts, next + 1, "not") ? 2 :
-	    1;
-	while (token_is(ts, next + 1, "."))
-		next += 2;
-	return (!token_is(ts, next + 1, "(") && is_column(t, next, plain));
-}
-
-/* The parenthesis that closes the one at token ${i}; the end if there is none. */
-static size_t
-closing(const struct token_list * ts, size_t i)
-{
-	size_t depth = 0;
-
-	for (; i < ts->n; i++) {
-		depth += (size_t)token_is(ts, i, "(");
-		if (token_is(ts, i, ")") && --depth == 0)
-			break;
-	}
-	return (i);
-}
 
 /* Behind token ${i}. */
 static void
@@ -172,58 +59,6 @@ put(struct times * t, size_t i, const char * order)
 	t->ins[t->nins].at = at->off + at->len;
 	t->ins[t->nins++].text = strcmp(order, QUERY_INSTANT) == 0 ?
 	    MARK QUERY_INSTANT : MARK SAMPLE_TIME_ORDER;
-}
-
-static void
-add_alias(struct times * t, size_t i, const char * order)
-{
-	char name[SQL_NAME_MAX];
-	size_t k;
-
-	if (t->naliases == MAX_ALIASES ||
-	    token_name(&t->q->list, i, name, sizeof(name)))
-		return;
-	for (k = 0; k < t->naliases; k++)
-		if (strcasecmp(t->alias[k].name, name) == 0)
-			return;
-	memcpy(t->alias[k].name, name, sizeof(name));
-	t->alias[k].order = order;
-	t->naliases++;
-}
-
-/* Whether what is called by the name that stands at token ${i} is compared; with
- * ${plain}: with a column of no time, by whose collation it must stay.  As told
- * in ${many} where there is too much to look at. */
-static int
-is_compared(struct times * t, size_t i, int plain, int many)
-{
-	static const char * const joins[] = { "using", "natural", NULL };
-	const struct token_list * ts = &t->q->list;
-	char name[SQL_NAME_MAX], have[SQL_NAME_MAX];
-	size_t k, from;
-
-	i += (size_t)token_is(ts, i, "as");
-	if (i >= ts->n || (ts->t[i].kind != TOKEN_ID &&
-	    ts->t[i].kind != TOKEN_QUOTED))
-		return (0);
-	if (++t->searches > MAX_SEARCHES ||
-	    token_name(ts, i, name, sizeof(name)))
-		return (many);
-	t->names += NAMES_A_LOOK; /* it takes long */
-	for (k = 1; k < ts->n; k++) {
-		if (plain && token_is_one_of(ts, k, joins) &&
-		    is_column(t, i, 1))
-			return (1);
-		from = k > 2 && token_is(ts, k - 1, ".") ? k - 3 : k - 1;
-		if ((ts->t[k].kind == TOKEN_ID ||
-		    ts->t[k].kind == TOKEN_QUOTED) &&
-		    token_name(ts, k, have, sizeof(have)) == 0 &&
-		    strcasecmp(have, name) == 0 &&
-		    (compares(ts, k + 1) || compares(ts, from)) &&
-		    (!plain || beside_column(t, from + 1, k + 1, 1)))
-			return (1);
-	}
-	return (0);
 }
 
 /* Whether the SELECT in parentheses that ends before token ${next} is a value, and
@@ -244,24 +79,42 @@ is_scalar(struct times * t, const struct frame * f, size_t next)
 		return (1);
 	/* What goes out as it is keeps the column's type. */
 	if (up->in_list && t->depth > 1 && token_is_one_of(ts, prev, before) &&
-	    (!f->typed || is_compared(t, next, 0, 0)))
+	    (!f->typed || query_time_is_compared(&t->known, next, 0, 0)))
 		return (1);
-	if (compares(ts, next))
+	if (query_time_compares(ts, next))
 		return (token_is_one_of(ts, prev, by) ||
 		    token_is_one_of(ts, prev, before) ||
 		    token_is(ts, prev, "("));
 	/* What stands to its left has an order of its own, if it is no literal. */
-	return (compares(ts, prev) && prev > 0 &&
+	return (query_time_compares(ts, prev) && prev > 0 &&
 	    (ts->t[prev - 1].kind == TOKEN_STRING ||
 	    token_is(ts, prev - 1, ")")));
 }
 
+/* What stands from token ${from} to ${to} is a time: so is a literal beside it. */
+static void
+check_literal(struct times * t, size_t from, size_t to)
+{
+	static const char * const ops[] = { "=", "==", "<>", "!=", "<", "<=",
+	    ">", ">=", "between", NULL };
+	const struct token_list * ts = &t->q->list;
+	char name[64];
+
+	if (t->failed || to + 2 >= ts->n || !token_is_one_of(ts, to + 1, ops))
+		return;
+	snprintf(name, sizeof(name), "%.*s", (int)(ts->t[to].off +
+	    ts->t[to].len - ts->t[from].off), token_text(ts, from));
+	t->failed = query_literal_time(t->q, to + 2, name, &t->e) != 0;
+}
+
 /*
  * A time stands from token ${from} to ${to}: see what it is to those around it.
- * ${has}: SQLite knows its order as it is, else as a column's.
+ * ${has}: SQLite knows its order as it is, else as a column's.  ${mixed}: it may be
+ * something else, as coalesce(closed, 'no') is.
  */
 static void
-found(struct times * t, size_t from, size_t to, const char * order, int has)
+found(struct times * t, size_t from, size_t to, const char * order, int has,
+    int mixed)
 {
 	static const char * const whole[] = { "when", "else", "end", NULL };
 	const struct token_list * ts = &t->q->list;
@@ -269,6 +122,8 @@ found(struct times * t, size_t from, size_t to, const char * order, int has)
 	size_t next = to + 1;
 	int is_as = token_is(ts, next, "as");
 
+	if (has && !mixed)
+		check_literal(t, from, to);
 	if ((f->kind == FRAME_KEEPS && (from == f->first ||
 	    token_is(ts, from - 1, ",")) && (token_is(ts, next, ",") ||
 	    token_is(ts, next, ")"))) || (f->kind == FRAME_CASE &&
@@ -277,21 +132,24 @@ found(struct times * t, size_t from, size_t to, const char * order, int has)
 		if (!has)
 			put(t, to, order);
 		f->order = order;
+		f->times += !mixed;
 	}
 	if (!f->in_list || next >= ts->n)
 		return;
 	if (is_as || ((ts->t[next].kind == TOKEN_ID ||
 	    ts->t[next].kind == TOKEN_QUOTED) && !token_is(ts, next, "from") &&
-	    !token_is(ts, next, "collate") && !compares(ts, next))) {
+	    !token_is(ts, next, "collate") && !query_time_compares(ts, next))) {
 		next += (size_t)is_as;
 		if (next < ts->n && (ts->t[next].kind == TOKEN_ID ||
 		    ts->t[next].kind == TOKEN_QUOTED))
-			add_alias(t, next++, order);
+			query_time_call(&t->known, next++, order, mixed ||
+			    t->compound);
 	}
 	if (f->kind == FRAME_SELECT && from == f->first &&
 	    (token_is(ts, next, "from") || token_is(ts, next, ")"))) {
 		f->order = order;
 		f->typed = !has;
+		f->others = (size_t)mixed;
 	}
 }
 
@@ -306,18 +164,22 @@ see_name(struct times * t, size_t i)
 	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
 	const char * order;
 	int known;
-	size_t from = i > 2 && token_is(ts, i - 1, ".") ? i - 2 : i;
+	size_t from = i > 2 && token_is(ts, i - 1, ".") ? i - 2 : i, first = from;
 
-	if (from == 0 || !token_is_one_of(ts, from - 1, before) ||
+	/* my-cache.created */
+	while (first > 2 && first < i && (token_is(ts, first - 1, "-") ||
+	    token_is(ts, first - 1, ".")) && ts->t[first - 1].off + 1 ==
+	    ts->t[first].off)
+		first -= 2;
+	if (first == 0 || !token_is_one_of(ts, first - 1, before) ||
 	    token_is(ts, i + 1, ".") || token_is(ts, i + 1, "(") ||
 	    (f->kind != FRAME_KEEPS && f->kind != FRAME_CASE && !f->in_list) ||
 	    token_name(ts, i, name, sizeof(name)) ||
 	    (from < i && token_name(ts, from, table, sizeof(table))))
 		return;
-	t->names++;
-	if ((order = column_order(t, from < i ? table : NULL, name,
+	if ((order = query_time_order(&t->known, from < i ? table : NULL, name,
 	    &known)) != NULL)
-		found(t, from, i, order, 0);
+		found(t, first, i, order, 0, 0);
 }
 
 /* Whether the parenthesis at token ${i} is a function's. */
@@ -388,7 +250,7 @@ stays(struct times * t, const struct frame * f, size_t next)
 {
 	const struct token_list * ts = &t->q->list;
 
-	if (beside_column(t, f->begin, next, 0))
+	if (query_time_beside(&t->known, f->begin, next, 0))
 		return (1);
 	if (f->order != NULL && is_lost(t, f, next))
 		return (1);
@@ -396,8 +258,9 @@ stays(struct times * t, const struct frame * f, size_t next)
 	    token_is(ts, next, "in"))
 		return (1);
 	return (t->f[t->depth - 1].in_list && t->depth > 1 &&
-	    is_compared(t, next, 1, 1));
+	    query_time_is_compared(&t->known, next, 1, 1));
 }
+
 
 /* What began is whole at token ${i}, but for FILTER (...) and OVER (...). */
 static void
@@ -405,10 +268,12 @@ close_frame(struct times * t, size_t i)
 {
 	const struct token_list * ts = &t->q->list;
 	struct frame * f = &t->f[--t->depth];
+	int mixed = f->kind == FRAME_KEEPS ? f->times < f->others + 1 :
+	    f->kind == FRAME_CASE || f->others > 0;
 
 	if (f->kind == FRAME_SELECT) {
 		if (f->order == NULL || !is_scalar(t, f, i + 1) ||
-		    beside_column(t, f->begin, i + 1, 0))
+		    query_time_beside(&t->known, f->begin, i + 1, 0))
 			return;
 		put(t, i, f->order);
 	}
@@ -416,11 +281,11 @@ close_frame(struct times * t, size_t i)
 	    token_is(ts, f->first, "with"))
 		return;
 	while (token_is(ts, i + 1, "over") || token_is(ts, i + 1, "filter"))
-		i = token_is(ts, i + 2, "(") ? closing(ts, i + 2) : i + 2;
+		i = token_is(ts, i + 2, "(") ? query_time_closing(ts, i + 2) : i + 2;
 	if (f->kind != FRAME_SELECT && stays(t, f, i + 1))
 		t->nins = f->nins;
 	else if (f->order != NULL)
-		found(t, f->begin, i, f->order, 1);
+		found(t, f->begin, i, f->order, 1, mixed);
 }
 
 /* Whether the word END at token ${i} ends something: it may be a column. */
@@ -453,12 +318,18 @@ see(struct times * t, size_t i)
 	else if (t->depth > 1 && (f->kind == FRAME_CASE ? is_end(ts, i) :
 	    token_is(ts, i, ")")))
 		close_frame(t, i);
+	else if (f->kind == FRAME_KEEPS && token_is(ts, i, ","))
+		f->others++;
 	else if (token_is(ts, i, "select"))
 		f->in_list = 1;
 	else if (token_is_one_of(ts, i, clauses))
 		f->in_list = 0;
-	else if (ts->t[i].kind == TOKEN_ID || ts->t[i].kind == TOKEN_QUOTED)
+	else if (ts->t[i].kind == TOKEN_ID || ts->t[i].kind == TOKEN_QUOTED) {
 		see_name(t, i);
+		if (t->known.n > 0 && query_time_compares(ts, i + 1) &&
+		    query_time_is(&t->known, i))
+			check_literal(t, i, i);
+	}
 }
 
 /* Once over the statement.  -1: it must stop. */
@@ -469,11 +340,11 @@ look(struct times * t)
 
 	memset(&t->f[0], 0, sizeof(t->f[0]));
 	t->depth = 1;
-	t->nins = t->deeper = t->searches = 0;
+	t->nins = t->deeper = t->known.searches = 0;
 	for (i = 0; i < t->q->list.n; i++) {
 		see(t, i);
-		if (t->names >= NAMES_A_LOOK) {
-			t->names = 0;
+		if (t->known.looked >= NAMES_A_LOOK || i % TOKENS_A_LOOK == 0) {
+			t->known.looked = 0;
 			if (query_breathe(t->q))
 				return (-1);
 		}
@@ -526,11 +397,19 @@ leave_cited(struct times * t)
 	return (0);
 }
 
+static int
+failed(const struct err * from, struct err * e)
+{
+	if (e != NULL)
+		*e = *from;
+	return (-1);
+}
+
 int
 query_times(struct query * q, struct err * e)
 {
 	struct times * t;
-	size_t pass, was;
+	size_t pass, was, i;
 	int rc = 0;
 
 	if (q->opts.as_is || q->tables_n == 0)
@@ -541,15 +420,22 @@ query_times(struct query * q, struct err * e)
 		return (err_nomem(e, "a query"));
 	}
 	t->q = q;
+	t->known.q = q;
+	for (i = 0; i < q->list.n && !t->compound; i++)
+		t->compound = token_is(&q->list, i, "union");
 	for (pass = 0, was = SIZE_MAX; pass < MAX_PASSES && rc == 0 &&
-	    t->naliases != was; pass++) {
-		was = t->naliases;
+	    t->known.n != was; pass++) {
+		was = t->known.n;
 		rc = look(t);
 	}
 	if (rc == 0)
 		rc = leave_cited(t);
-	rc = rc ? query_stopped(q, e) : t->nins == 0 ? 0 :
-	    sql_rewrite_insert(&q->rw, t->ins, t->nins, e);
+	if (rc)
+		rc = query_stopped(q, e);
+	else if (t->failed)
+		rc = failed(&t->e, e);
+	else if (t->nins > 0)
+		rc = sql_rewrite_insert(&q->rw, t->ins, t->nins, e);
 	free(t->ins);
 	free(t);
 	return (rc);

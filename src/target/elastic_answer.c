@@ -271,7 +271,7 @@ static void
 begin_token(struct elastic_answer * a, enum lex lex)
 {
 	a->tok_len = 0;
-	a->lex = lex;
+	a->lex = (int)lex;
 	if (lex == LEX_STRING && a->want_key &&
 	    (a->want_value == 1 || a->want_value == 3))
 		return;

@@ -1,13 +1,11 @@
 /* What a service answers to an action: as it is, as text, or with a member that is
  * base64; whatever comes, it is a value of its own. */
 #include <jansson.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn/action_answer.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 play(const struct manifest_action * act, const struct http_res * res)

@@ -1,16 +1,13 @@
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "run/runner_internal.h"
+#include "fuzz.h"
 
 /* Bodies of POST /v1/connectors: what is accepted is shown, recorded and made
  * again from its own record, to the same record. */
-
-int LLVMFuzzerTestOneInput(const uint8_t * p, size_t n);
 
 static struct types *
 load(void)

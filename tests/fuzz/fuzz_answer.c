@@ -2,16 +2,13 @@
  * in pieces, what goes out as JSON is JSON, and a table drives no terminal. */
 #include <jansson.h>
 #include <locale.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/answer.h"
 #include "cli/output.h"
 #include "cli/split.h"
 #include "cli/table.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 struct sinks {
 	struct output o[3]; /* json, ndjson, csv */
@@ -19,8 +16,6 @@ struct sinks {
 	struct table * table;
 	size_t ncols;
 };
-
-#define CHECK(x) do { if (!(x)) abort(); } while (0)
 
 static int
 on_columns(void * arg, const struct answer_column * cols, size_t n,

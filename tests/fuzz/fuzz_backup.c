@@ -1,17 +1,14 @@
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sync/backup_text.h"
+#include "fuzz.h"
 
 /*
  * Backups from anywhere: what is read whole is written and read again to the same.
  * The bytes are read as they are, and, since hardly any have a right checksum, once
  * more with the lines they hold written anew.
  */
-
-int LLVMFuzzerTestOneInput(const uint8_t * p, size_t n);
 
 /* All of it, or NULL. */
 static struct backup_text_in *

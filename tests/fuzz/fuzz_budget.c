@@ -1,16 +1,14 @@
 /* What headers say of budgets: the first line names a member, the next is the
  * header, the last a duration or their time. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "conn/answer_budget.h"
 #include "net/http_internal.h"
+#include "fuzz.h"
 
 #define NOW INT64_C(1700000000000)
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 #define MOST_MS (INT64_C(7) * 86400 * 1000)
 

@@ -1,15 +1,12 @@
 /* The reader of answers to _bulk: cut anywhere it says the same; what jansson reads
  * as such an answer has the same items; what it takes is no other thing. */
 #include <jansson.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "target/elastic_answer.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define MUST(c) do { if (!(c)) abort(); } while (0)
 #define ITEMS 256
 
 struct seen {
@@ -23,8 +20,8 @@ on_item(void * arg, const struct elastic_item * it)
 {
 	struct seen * s = arg;
 
-	MUST(strlen(it->type) < 64 && strlen(it->reason) < ELASTIC_REASON_MAX);
-	MUST(it->status >= 0 && it->status <= 999);
+	CHECK(strlen(it->type) < 64 && strlen(it->reason) < ELASTIC_REASON_MAX);
+	CHECK(it->status >= 0 && it->status <= 999);
 	if (s->n < ITEMS) {
 		s->status[s->n] = it->status;
 		s->reason[s->n] = strlen(it->reason);
@@ -39,7 +36,7 @@ read_all(const char * p, size_t n, size_t piece, struct seen * s, int * errors)
 	size_t at, len;
 	int ok;
 
-	MUST(a != NULL);
+	CHECK(a != NULL);
 	memset(s, 0, sizeof(*s));
 	elastic_answer_begin(a, on_item, s);
 	for (at = 0; at < n; at += len) {
@@ -48,7 +45,7 @@ read_all(const char * p, size_t n, size_t piece, struct seen * s, int * errors)
 	}
 	ok = elastic_answer_ok(a);
 	*errors = a->errors;
-	MUST(a->items == s->n);
+	CHECK(a->items == s->n);
 	free(a);
 	return (ok);
 }
@@ -63,26 +60,26 @@ compare(const json_t * v, const struct seen * s, int errors)
 	size_t i;
 
 	flag = json_object_get(v, "errors");
-	MUST(errors == -1 || json_is_boolean(flag));
+	CHECK(errors == -1 || json_is_boolean(flag));
 	if (json_is_boolean(flag))
-		MUST(errors == json_is_true(flag));
+		CHECK(errors == json_is_true(flag));
 	if (!json_is_array(items)) {
-		MUST(s->n == 0);
+		CHECK(s->n == 0);
 		return;
 	}
-	MUST(json_array_size(items) == s->n);
+	CHECK(json_array_size(items) == s->n);
 	for (i = 0; i < s->n && i < ITEMS; i++) {
 		op = json_array_get(items, i);
-		MUST(json_object_size(op) == 1);
+		CHECK(json_object_size(op) == 1);
 		json_object_foreach((json_t *)(uintptr_t)op, key, in) {
 			const json_t * st = json_object_get(in, "status");
 
-			MUST(json_is_object(in));
+			CHECK(json_is_object(in));
 			if (json_is_integer(st) && json_integer_value(st) >=
 			    100 && json_integer_value(st) <= 999)
-				MUST(s->status[i] == json_integer_value(st));
+				CHECK(s->status[i] == json_integer_value(st));
 			if (json_object_get(in, "error") == NULL)
-				MUST(s->reason[i] == 0);
+				CHECK(s->reason[i] == 0);
 		}
 	}
 }
@@ -97,8 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)
 
 	ok = read_all(p, size, size + 1, &whole, &errors);
 	ok2 = read_all(p, size, 1, &cut, &errors2);
-	MUST(ok == ok2 && errors == errors2);
-	MUST(memcmp(&whole, &cut, sizeof(cut)) == 0);
+	CHECK(ok == ok2 && errors == errors2);
+	CHECK(memcmp(&whole, &cut, sizeof(cut)) == 0);
 	v = json_loadb(p, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 	/* A key may be written with escapes, which no server does. */
 	if (v != NULL && ok && memchr(p, '\\', size) == NULL)

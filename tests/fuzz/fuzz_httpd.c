@@ -3,8 +3,6 @@
  * end the process, leak, or leave a connection behind.
  */
 #include <signal.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +13,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "net/httpd.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t * data, size_t size);
+#include "fuzz.h"
 
 static struct loop * L;
 static struct httpd * S;

@@ -4,8 +4,6 @@
  * cells hold what their columns say; and every search is JSON.
  */
 #include <jansson.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/rfc3339.h"
@@ -13,10 +11,7 @@
 #include "target/elastic_cells.h"
 #include "target/elastic_columns.h"
 #include "target/elastic_search.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define CHECK(x) do { if (!(x)) abort(); } while (0)
+#include "fuzz.h"
 
 static void
 check_cell(const struct manifest_column * c, const struct value * v)

@@ -1,16 +1,12 @@
 /* json_parse: what it takes is written and read back the same; what it refuses
  * has a message. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define MUST(c) do { if (!(c)) abort(); } while (0)
+#include "fuzz.h"
 
 /* Any bytes become a JSON string that is read back; good ones unchanged. */
 static void
@@ -20,15 +16,15 @@ check_string(const char * s, size_t n)
 	struct err e;
 	json_t * v;
 
-	MUST(buf_add_json_str(&b, s, n) == 0);
-	MUST(utf8_check(b.p, b.len) == b.len);
+	CHECK(buf_add_json_str(&b, s, n) == 0);
+	CHECK(utf8_check(b.p, b.len) == b.len);
 	v = json_parse(b.p, b.len, "string", &e);
 	if (memchr(s, '\0', n) != NULL) {
-		MUST(v == NULL);
+		CHECK(v == NULL);
 	} else {
-		MUST(json_is_string(v));
+		CHECK(json_is_string(v));
 		if (utf8_check(s, n) == n)
-			MUST(json_string_length(v) == n &&
+			CHECK(json_string_length(v) == n &&
 			    memcmp(json_string_value(v), s, n) == 0);
 	}
 	json_decref(v);
@@ -50,14 +46,14 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)
 		check_string(s, size);
 	memset(&e, 0, sizeof(e));
 	if ((v = json_parse(s, size, "input", &e)) == NULL) {
-		MUST(e.msg[0] != '\0' && strstr(e.msg, " near ") == NULL);
+		CHECK(e.msg[0] != '\0' && strstr(e.msg, " near ") == NULL);
 		return (0);
 	}
-	MUST(utf8_check(s, size) == size && memchr(s, 0, size) == NULL);
+	CHECK(utf8_check(s, size) == size && memchr(s, 0, size) == NULL);
 	out = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-	MUST(out != NULL);
+	CHECK(out != NULL);
 	again = json_parse(out, strlen(out), "output", &e);
-	MUST(again != NULL && json_equal(v, again));
+	CHECK(again != NULL && json_equal(v, again));
 	json_decref(again);
 	json_decref(v);
 	free(out);

@@ -1,4 +1,3 @@
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +5,7 @@
 #include "decode/decode_json_internal.h"
 #include "decode_rig.h"
 #include "query/format.h"
+#include "fuzz.h"
 
 /*
  * The first byte chooses an entity, the second how the page is cut; the rest is
@@ -17,16 +17,7 @@
  * same rows, or the same error at the same place; what jansson takes for good JSON is
  * not called bad, and arrays and objects are good or bad as another reader says.
  */
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
 static struct decode_json * d;
-
-static void
-die(const char * what)
-{
-	fprintf(stderr, "fuzz_json_rows: %s\n", what);
-	abort();
-}
 
 #define FIXED 9
 
@@ -108,7 +99,7 @@ given_path(const uint8_t ** p, size_t * n)
 	*n -= len + (nl != NULL);
 	path = json_path_parse(s, &e);
 	if (path == NULL && strcmp(e.code, "path") != 0)
-		die("a bad path without a place");
+		DIE("a bad path without a place");
 	free(s);
 	return (path);
 }
@@ -153,12 +144,12 @@ decode(struct rig * r, const uint8_t * p, size_t n, unsigned pieces, int shapes,
 	bad = rig_feed(d, p, n, pieces);
 	if (decode_json_end(d, &page, &body, &e)) {
 		if (page != NULL || e.cls != ERR_PERMANENT)
-			die("an error that is none of a page");
+			DIE("an error that is none of a page");
 		buf_addf(out, "%s: %s", e.code, e.msg);
 		return (-1);
 	}
 	if (bad)
-		die("a page that was bad is good in the end");
+		DIE("a page that was bad is good in the end");
 	rig_show(page, out);
 	buf_addf(out, "raw %zu %s", page->raw, body.lack);
 	for (i = 0; i < BODY_FIELDS; i++) {
@@ -200,12 +191,12 @@ compare(const struct value * v, json_t * want)
 	json_t * got;
 
 	if ((v->type == VALUE_NULL) != (want == NULL))
-		die("a value where there is none, or none where there is one");
+		DIE("a value where there is none, or none where there is one");
 	if (want == NULL)
 		return;
 	got = json_loadb(v->s, v->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	if (got == NULL || !json_equal(got, want))
-		die("another value than in the tree");
+		DIE("another value than in the tree");
 	json_decref(got);
 	json_decref(want);
 }
@@ -258,13 +249,13 @@ compare_tree(struct rig * r, const uint8_t * p, size_t n)
 			if (json_is_null(rec))
 				continue;
 			if (row == page->nrows)
-				die("a row is missing");
+				DIE("a row is missing");
 			compare(&page_at(page, row++)[1], expected(path, rec));
 		}
 		json_decref(list);
 	}
 	if (row != page->nrows)
-		die("a row too many");
+		DIE("a row too many");
 	json_decref(all);
 	json_decref(v);
 	page_unref(page);
@@ -279,10 +270,10 @@ compare_good(const char * s, size_t n, int bad, const char * said)
 
 	if (bad && good && strncmp(said, "json:", 5) == 0) {
 		fprintf(stderr, "%s\n", said);
-		die("a good document is bad");
+		DIE("a good document is bad");
 	}
 	if (!bad && !good && n > 0 && (s[0] == '[' || s[0] == '{'))
-		die("a bad document is good");
+		DIE("a bad document is good");
 }
 
 /* A list of what may be alike, in memory that ends where it does. */
@@ -325,7 +316,7 @@ decode_all(struct rig * r, const uint8_t * p, size_t n, unsigned pieces,
 		    b.len != whole->len ||
 		    memcmp(b.p, whole->p, b.len) != 0) {
 			fprintf(stderr, "%s\n%s\n", whole->p, b.p);
-			die("other rows another time");
+			DIE("other rows another time");
 		}
 	}
 	buf_free(&b);
@@ -343,7 +334,7 @@ try_page(struct rig * r, const uint8_t * p, size_t n, unsigned pieces, int own)
 		v = json_loadb((const char *)p, n, JSON_DECODE_ANY, NULL);
 		if (v != NULL && memchr(p, '\0', n) == NULL) {
 			fprintf(stderr, "%s\n", whole.p);
-			die("good JSON is bad");
+			DIE("good JSON is bad");
 		}
 		json_decref(v);
 	}

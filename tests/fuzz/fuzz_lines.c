@@ -1,26 +1,17 @@
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn/answer_body.h"
 #include "decode_rig.h"
+#include "fuzz.h"
 
 /*
  * The first byte chooses what the page is, the second how it is cut; the rest is a
  * JSON value a line, or CSV.  However it is cut it gives the same rows, or the same
  * error; and what is good has as many records as the tree of it.
  */
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
 static struct decode_json * d;
-
-static void
-die(const char * what)
-{
-	fprintf(stderr, "fuzz_lines: %s\n", what);
-	abort();
-}
 
 #define FIXED 4
 
@@ -67,12 +58,12 @@ decode(struct rig * r, const uint8_t * p, size_t n, unsigned pieces,
 	if (decode_json_end(d, &page, &body, &e)) {
 		if (page != NULL || e.cls != ERR_PERMANENT ||
 		    strcmp(e.code, "sink") == 0)
-			die("an error that is none of a page");
+			DIE("an error that is none of a page");
 		buf_addf(out, "%s: %s", e.code, e.msg);
 		return (-1);
 	}
 	if (bad)
-		die("a page that was bad is good in the end");
+		DIE("a page that was bad is good in the end");
 	rig_show(page, out);
 	raw = (long)page->raw;
 	page_unref(page);
@@ -101,13 +92,13 @@ LLVMFuzzerTestOneInput(const uint8_t * p, size_t n)
 	if (decode(r, p, n, pieces, &cut) != raw || cut.len != whole.len ||
 	    (cut.len > 0 && memcmp(cut.p, whole.p, cut.len) != 0)) {
 		fprintf(stderr, "%s\n%s\n", whole.p, cut.p);
-		die("other rows when cut");
+		DIE("other rows when cut");
 	}
 	/* jansson refuses numbers and texts that a row may hold. */
 	v = answer_body_read(NULL, NULL, r->ent.decode, (const char *)p, n);
 	if (v != NULL && raw >= 0 && which != 1 &&
 	    (size_t)raw != json_array_size(v))
-		die("other records than in the tree");
+		DIE("other records than in the tree");
 	json_decref(v);
 	buf_free(&whole);
 	buf_free(&cut);

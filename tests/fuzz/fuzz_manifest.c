@@ -1,5 +1,3 @@
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +6,7 @@
 #include "conn/request.h"
 #include "manifest/manifest.h"
 #include "manifest/manifest_schema.h"
+#include "fuzz.h"
 
 /* Manifests from anywhere.  Checking and parsing say the same; what is accepted
  * must be usable: its defaults apply, a connector of it can be asked for its
@@ -15,8 +14,6 @@
 
 #define MARKER "hunter2hunter2"
 #define MUTABLE(j) ((json_t *)(uintptr_t)(j))
-
-int LLVMFuzzerTestOneInput(const uint8_t * p, size_t n);
 
 struct counted {
 	size_t faults;

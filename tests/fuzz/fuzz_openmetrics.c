@@ -1,9 +1,8 @@
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decode/decode_openmetrics.h"
+#include "fuzz.h"
 #include "openmetrics_rows.h"
 
 /*
@@ -20,16 +19,7 @@ struct got {
 	struct rows rows;
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
 static struct openmetrics * d;
-
-static void
-die(const char * what)
-{
-	fprintf(stderr, "fuzz_openmetrics: %s\n", what);
-	abort();
-}
 
 static struct got
 decode(enum openmetrics_format fmt, const uint8_t * p, size_t n,
@@ -57,11 +47,11 @@ decode(enum openmetrics_format fmt, const uint8_t * p, size_t n,
 	if ((g.bad = openmetrics_end(d, &g.page, &g.e)) != 0) {
 		if (strncmp(g.e.msg, "line ", 5) != 0 ||
 		    strcmp(g.e.code, "parse") != 0)
-			die("an error without a place");
+			DIE("an error without a place");
 		return (g);
 	}
 	if (bad)
-		die("a page that was bad is good in the end");
+		DIE("a page that was bad is good in the end");
 	if ((g.values = malloc(g.page.n * sizeof(double) + 1)) == NULL)
 		abort();
 	if (g.page.n > 0)
@@ -69,10 +59,10 @@ decode(enum openmetrics_format fmt, const uint8_t * p, size_t n,
 	wrong = rows_apply(before != NULL ? &before->rows : &none, &g.page,
 	    &g.rows);
 	if (wrong != NULL)
-		die(wrong);
+		DIE(wrong);
 	if ((g.page.diff == NULL) != (before != NULL &&
 	    before->page.layout == g.page.layout))
-		die("a diff where none is due, or none where one is");
+		DIE("a diff where none is due, or none where one is");
 	return (g);
 }
 
@@ -89,19 +79,19 @@ static void
 same(const struct got * a, const struct got * b)
 {
 	if (a->bad != b->bad)
-		die("good here, bad there");
+		DIE("good here, bad there");
 	if (a->bad) {
 		if (strcmp(a->e.msg, b->e.msg) != 0)
-			die("two errors");
+			DIE("two errors");
 		return;
 	}
 	if (a->page.n != b->page.n || a->page.layout != b->page.layout)
-		die("two layouts");
+		DIE("two layouts");
 	if (a->page.n > 0 && memcmp(a->values, b->values,
 	    a->page.n * sizeof(double)) != 0)
-		die("other values");
+		DIE("other values");
 	if (!rows_same(&a->rows, &b->rows))
-		die("other series");
+		DIE("other series");
 }
 
 /* The page with some of its lines moved, gone or doubled. */

@@ -1,12 +1,10 @@
 /* Lists of pairs as maps: what comes out is an object that reads back, of no more
  * members than there were pairs. */
 #include <jansson.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "decode/decode_pairs.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)

@@ -1,7 +1,5 @@
 /* What is typed: cut into statements as the daemon would, line by line or at
  * once; anything can be completed and judged for the history. */
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +7,7 @@
 #include "cli/prompt_history.h"
 #include "cli/prompt_read.h"
 #include "sql/token.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define CHECK(x) do { \
-	if (!(x)) { \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-		abort(); \
-	} \
-} while (0)
+#include "fuzz.h"
 
 static json_t * list;
 

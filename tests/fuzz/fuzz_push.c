@@ -1,11 +1,10 @@
 #include <curl/curl.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../unit/service_fixture.h"
+#include "fuzz.h"
 
 /*
  * Values of any kind in predicates: the request that is made says what was meant
@@ -14,13 +13,6 @@
  */
 
 #define PREDS 6
-
-#define CHECK(x) do { \
-	if (!(x)) { \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-		abort(); \
-	} \
-} while (0)
 
 static struct manifest * m;
 static struct connector * c;
@@ -286,7 +278,7 @@ skip_bracket(const char * s)
 			return (s + 1);
 		}
 	}
-	CHECK(!"the bracket ends");
+	DIE("the bracket ends");
 	return (s);
 }
 
@@ -390,8 +382,6 @@ check_request(const struct plan * p, const json_t * in)
 	buf_free(&shown);
 	request_free(r);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)

@@ -1,23 +1,14 @@
 #include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/quote.h"
+#include "fuzz.h"
 
 /*
  * Texts quoted for each language: what a reader of that language takes out of the
  * quotes is the text that went in, and nothing follows.  Its first byte says which.
  */
-
-#define CHECK(x) do { \
-	if (!(x)) { \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-		abort(); \
-	} \
-} while (0)
 
 /* Read ${b} as the language does: quotes around, ${esc} before what is meant. */
 static void
@@ -64,9 +55,10 @@ check_quoted(int which, const char * s, size_t n)
 	buf_free(&b);
 }
 
-/* Put between brackets it ends where ours does. */
+/* Put between brackets it ends where ours does, whether or not a backslash outside
+ * quotes escapes. */
 static void
-check_balanced(const char * s, size_t n)
+check_balanced(const char * s, size_t n, int bare)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	struct err e;
@@ -77,7 +69,7 @@ check_balanced(const char * s, size_t n)
 		CHECK(b.len == n && memcmp(b.p, s, n) == 0 && n > 0);
 		buf_addc(&b, ')');
 		for (i = 0; i < b.len && depth > 0; i++) {
-			if (b.p[i] == '\\')
+			if (b.p[i] == '\\' && (in != '\0' || bare))
 				i++;
 			else if (in != '\0')
 				in = b.p[i] == in ? '\0' : in;
@@ -112,8 +104,6 @@ check_decimal(const char * s, size_t n)
 	buf_free(&b);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
 int
 LLVMFuzzerTestOneInput(const uint8_t * data, size_t n)
 {
@@ -124,7 +114,8 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t n)
 	n--;
 	switch (data[0] % 7) {
 	case 4:
-		check_balanced(s, n);
+		check_balanced(s, n, 0);
+		check_balanced(s, n, 1);
 		break;
 	case 5:
 		check_decimal(s, n);

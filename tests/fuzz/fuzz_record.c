@@ -2,17 +2,14 @@
  * conditions of --where, which are read or refused.  The first line is the secret,
  * or "?", and then the rest is a condition. */
 #include <jansson.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "cli/record_scrub.h"
 #include "cli/record_where.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define MUST(c) do { if (!(c)) abort(); } while (0)
 #define SECRET_MAX 64
 #define STAND_INS "fixture-secret*"
 
@@ -24,9 +21,9 @@ check_where(const char * text)
 	size_t i;
 
 	if (record_where_parse(text, where, &e) == 0) {
-		MUST(json_array_size(where) > 0);
+		CHECK(json_array_size(where) > 0);
 		json_array_foreach(where, i, w)
-			MUST(json_str(w, "column") != NULL &&
+			CHECK(json_str(w, "column") != NULL &&
 			    json_str(w, "op") != NULL &&
 			    json_object_get(w, "value") != NULL);
 	}
@@ -36,7 +33,7 @@ check_where(const char * text)
 static void
 check_text(const char * s, size_t n, const char * secret, size_t len)
 {
-	MUST(memmem(s, n, secret, len) == NULL);
+	CHECK(memmem(s, n, secret, len) == NULL);
 }
 
 static void
@@ -71,7 +68,7 @@ check_scrub(const char * secret, size_t len, const char * p, size_t n)
 		return;
 	record_scrub_add(&s, secret, len);
 	v = record_scrub_value(&s, v);
-	MUST(!s.failed && v != NULL);
+	CHECK(!s.failed && v != NULL);
 	/* One that is made of what takes its place could come to be anew; what
 	 * holds such a one is not written. */
 	for (i = 0; i < len && strchr(STAND_INS, secret[i]) == NULL; i++)
@@ -92,7 +89,7 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)
 	if (nl == NULL || (len = (size_t)(nl - p)) > SECRET_MAX)
 		return (0);
 	size -= len + 1;
-	MUST((text = malloc(size + 1)) != NULL);
+	CHECK((text = malloc(size + 1)) != NULL);
 	memcpy(text, nl + 1, size);
 	text[size] = '\0';
 	if (len == 1 && *p == '?')

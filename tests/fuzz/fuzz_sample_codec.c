@@ -4,8 +4,7 @@
 
 #include "target/sample_codec.h"
 #include "target/sample_series.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 #define CELLS (SAMPLE_MAX_TICKS * 64)
 

@@ -1,6 +1,5 @@
 /* The tokenizer, the table names and the rewrite: offsets agree, nothing crashes,
  * and what comes out cuts into the same tokens. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,10 +7,7 @@
 #include "sql/sql_names.h"
 #include "sql/sql_rewrite.h"
 #include "sql/token.h"
-
-#define CHECK(x) do { if (!(x)) abort(); } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 check_list(const struct token_list * list)

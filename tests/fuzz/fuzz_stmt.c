@@ -1,15 +1,11 @@
 /* The statement parser: any bytes are a statement or an error with a place; what
  * is accepted is the same statement again out of its own text. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "sql/ast.h"
-
-#define CHECK(x) do { if (!(x)) abort(); } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static int
 parse(const char * sql, size_t len, struct ast_tree * tree, struct err * e)

@@ -1,15 +1,11 @@
 /* rfc3339, duration and cron; the first byte of the input chooses. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cron.h"
 #include "base/duration.h"
 #include "base/rfc3339.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define MUST(c) do { if (!(c)) abort(); } while (0)
+#include "fuzz.h"
 
 #define MINUTE 60000
 #define DAY INT64_C(86400000)
@@ -33,14 +29,14 @@ check_rfc3339(const char * s, size_t n)
 	struct err e;
 
 	if (rfc3339_parse(s, n, &ms, &e)) {
-		MUST(e.cls == ERR_PERMANENT && e.msg[0] != '\0');
+		CHECK(e.cls == ERR_PERMANENT && e.msg[0] != '\0');
 		return;
 	}
 	/* A zone may reach a day past the four-digit years. */
-	MUST(ms >= YEAR_0 - DAY && ms <= YEAR_10000 + DAY);
+	CHECK(ms >= YEAR_0 - DAY && ms <= YEAR_10000 + DAY);
 	rfc3339_format(ms, out);
 	if (ms >= YEAR_0 && ms < YEAR_10000)
-		MUST(rfc3339_parse(out, strlen(out), &again, &e) == 0 &&
+		CHECK(rfc3339_parse(out, strlen(out), &again, &e) == 0 &&
 		    again == ms);
 }
 
@@ -53,11 +49,11 @@ check_rfc3339_format(const char * s, size_t n)
 	struct err e;
 
 	rfc3339_format(ms, out);
-	MUST(strlen(out) < sizeof(out));
+	CHECK(strlen(out) < sizeof(out));
 	ms = YEAR_0 + (int64_t)((uint64_t)ms %
 	    (uint64_t)(YEAR_10000 - YEAR_0));
 	rfc3339_format(ms, out);
-	MUST(rfc3339_parse(out, strlen(out), &again, &e) == 0 && again == ms);
+	CHECK(rfc3339_parse(out, strlen(out), &again, &e) == 0 && again == ms);
 }
 
 static void
@@ -68,12 +64,12 @@ check_duration(const char * s, size_t n)
 	struct err e;
 
 	if (duration_parse(s, n, &ms, &e)) {
-		MUST(e.cls == ERR_CONFIG && e.msg[0] != '\0');
+		CHECK(e.cls == ERR_CONFIG && e.msg[0] != '\0');
 		return;
 	}
-	MUST(ms >= 0);
+	CHECK(ms >= 0);
 	duration_format(ms, out);
-	MUST(duration_parse(out, strlen(out), &again, &e) == 0 && again == ms);
+	CHECK(duration_parse(out, strlen(out), &again, &e) == 0 && again == ms);
 	duration_ago(ms, out);
 }
 
@@ -89,20 +85,20 @@ check_cron(const char * s, size_t n)
 		return;
 	after = take_i64(s, 8);
 	if (cron_parse(s + 8, n - 8, &c, &e)) {
-		MUST(e.cls == ERR_CONFIG && e.msg[0] != '\0');
+		CHECK(e.cls == ERR_CONFIG && e.msg[0] != '\0');
 		return;
 	}
 	(void)cron_next(&c, after);
 	after %= YEAR_10000;
 	if ((next = cron_next(&c, after)) == -1)
 		return;
-	MUST(next > after && next % MINUTE == 0);
-	MUST(cron_next(&c, next - 1) == next);
+	CHECK(next > after && next % MINUTE == 0);
+	CHECK(cron_next(&c, next - 1) == next);
 	days = next / DAY - (next % DAY < 0);
 	probe = (next - days * DAY) / MINUTE;
-	MUST(c.minute >> (probe % 60) & 1 && c.hour >> (probe / 60) & 1);
+	CHECK(c.minute >> (probe % 60) & 1 && c.hour >> (probe / 60) & 1);
 	/* From half way there the answer is the same. */
-	MUST(cron_next(&c, after + (next - after) / 2 - 1) == next ||
+	CHECK(cron_next(&c, after + (next - after) / 2 - 1) == next ||
 	    next - after < 2);
 }
 

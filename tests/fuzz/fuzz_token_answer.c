@@ -1,15 +1,12 @@
 /* The reader of answers to requests for a token: what it takes can stand in a
  * header and ends in bounded time; what it refuses leaves nothing behind. */
 #include <jansson.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn/token.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define MUST(c) do { if (!(c)) abort(); } while (0)
 #define NOW INT64_C(1700000000000)
 #define YEAR_MS INT64_C(31536000000)
 
@@ -25,9 +22,9 @@ static const char * const auths[] = {
 static void
 check_line(const char * s)
 {
-	MUST(*s != '\0');
+	CHECK(*s != '\0');
 	for (; *s != '\0'; s++)
-		MUST((unsigned char)*s > ' ' && *s != 0x7f);
+		CHECK((unsigned char)*s > ' ' && *s != 0x7f);
 }
 
 static void
@@ -36,18 +33,18 @@ check(const struct token_answer * a)
 	const char * k, * s;
 	json_t * v;
 
-	MUST(a->lives_ms >= 0 && a->lives_ms <= YEAR_MS);
+	CHECK(a->lives_ms >= 0 && a->lives_ms <= YEAR_MS);
 	json_object_foreach(a->v, k, v) {
 		s = json_string_value(v);
 		if (s != NULL)
 			check_line(s);
 		else
-			MUST(strcmp(k, "delta_ms") == 0 && json_is_integer(v));
+			CHECK(strcmp(k, "delta_ms") == 0 && json_is_integer(v));
 		if (strcmp(k, "base_url") == 0)
-			MUST(strncmp(s, "http", 4) == 0 &&
+			CHECK(strncmp(s, "http", 4) == 0 &&
 			    s[strlen(s) - 1] != '/');
 	}
-	MUST(json_object_size(a->v) > 0);
+	CHECK(json_object_size(a->v) > 0);
 }
 
 int
@@ -59,14 +56,14 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t size)
 	size_t i;
 
 	for (i = 0; i < sizeof(auths) / sizeof(auths[0]); i++) {
-		MUST((auth = json_loads(auths[i], 0, NULL)) != NULL);
+		CHECK((auth = json_loads(auths[i], 0, NULL)) != NULL);
 		memset(&e, 0, sizeof(e));
 		if (token_answer_read(auth, (const char *)data, size, NOW, &a,
 		    &e) == 0) {
 			check(&a);
 			token_answer_free(&a);
 		} else {
-			MUST(e.msg[0] != '\0' && a.v == NULL);
+			CHECK(e.msg[0] != '\0' && a.v == NULL);
 		}
 		json_decref(auth);
 	}

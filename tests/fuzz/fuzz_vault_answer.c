@@ -1,14 +1,11 @@
 /* Vault's answers and references to it: what is taken is within its bounds, and what
  * is refused says why and leaves nothing behind. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "secret/vault_answer.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define MUST(c) do { if (!(c)) abort(); } while (0)
 #define PATH "secret/app/x"
 
 static int
@@ -17,8 +14,8 @@ each(void * arg, const char * key, const char * v, size_t n, struct err * e)
 	size_t * keys = arg;
 
 	(void)e;
-	MUST(key != NULL && v != NULL && v[n] == '\0');
-	MUST(++*keys <= VAULT_KEYS_MAX);
+	CHECK(key != NULL && v != NULL && v[n] == '\0');
+	CHECK(++*keys <= VAULT_KEYS_MAX);
 	return (0);
 }
 
@@ -34,26 +31,26 @@ answers(const char * p, size_t n)
 	int i;
 
 	if (vault_answer_mount(p, n, PATH, &m, &e) == 0)
-		MUST(m.len > 0 && m.len < strlen(PATH) &&
+		CHECK(m.len > 0 && m.len < strlen(PATH) &&
 		    (m.version == 1 || m.version == 2));
 	else
-		MUST(e.msg[0] != '\0');
+		CHECK(e.msg[0] != '\0');
 	for (i = 0; i < 2; i++) {
 		if (vault_answer_lease(p, n, i, &l, &e) == 0)
-			MUST(l.lives_ms >= 0 && l.first_ms >= 0 &&
+			CHECK(l.lives_ms >= 0 && l.first_ms >= 0 &&
 			    (l.token != NULL) == (i == 0));
 		else
-			MUST(l.token == NULL && e.msg[0] != '\0');
+			CHECK(l.token == NULL && e.msg[0] != '\0');
 		free(l.token);
 		keys = 0;
 		if (vault_answer_data(p, n, i + 1, each, &keys, &lives, &e) == 0)
-			MUST(lives >= 0);
+			CHECK(lives >= 0);
 		else
-			MUST(e.msg[0] != '\0');
+			CHECK(e.msg[0] != '\0');
 	}
 	(void)vault_answer_is_one(p, n);
 	vault_answer_words(p, n, words, sizeof(words));
-	MUST(memchr(words, '\0', sizeof(words)) != NULL);
+	CHECK(memchr(words, '\0', sizeof(words)) != NULL);
 }
 
 static void
@@ -63,11 +60,11 @@ refs(const char * p, size_t n)
 	const char * key;
 	struct err e;
 
-	MUST(ref != NULL);
+	CHECK(ref != NULL);
 	memcpy(ref, p, n);
 	ref[n] = '\0';
 	if (vault_ref_split(ref, path, &key, &e) == 0)
-		MUST(*key != '\0' && strchr(path, '/') != NULL &&
+		CHECK(*key != '\0' && strchr(path, '/') != NULL &&
 		    strchr(path, '#') == NULL && path[0] != '/' &&
 		    strstr(path, "//") == NULL && strstr(path, "/../") == NULL);
 	free(ref);

@@ -1,26 +1,17 @@
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decode/xml_json.h"
 #include "decode_rig.h"
+#include "fuzz.h"
 
 /*
  * The first byte chooses an entity, the second how the page is cut; the rest is XML.
  * However it is cut it gives the same rows, or is bad; what is good is good as a
  * tree, too.
  */
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
 static struct decode_json * d;
-
-static void
-die(const char * what)
-{
-	fprintf(stderr, "fuzz_xml: %s\n", what);
-	abort();
-}
 
 #define FIXED 4
 
@@ -70,12 +61,12 @@ decode(struct rig * r, const uint8_t * p, size_t n, unsigned pieces,
 	if (decode_json_end(d, &page, &body, &e)) {
 		if (page != NULL || e.cls != ERR_PERMANENT ||
 		    strcmp(e.code, "json") == 0)
-			die("an error that is none of a page of XML");
+			DIE("an error that is none of a page of XML");
 		buf_addf(out, "%s", e.code);
 		return (-1);
 	}
 	if (bad)
-		die("a page that was bad is good in the end");
+		DIE("a page that was bad is good in the end");
 	rig_show(page, out);
 	buf_addf(out, "raw %zu", page->raw);
 	page_unref(page);
@@ -105,12 +96,12 @@ LLVMFuzzerTestOneInput(const uint8_t * p, size_t n)
 	if (decode(r, p, n, pieces, &cut) != bad || (!bad &&
 	    (cut.len != whole.len || memcmp(cut.p, whole.p, cut.len) != 0))) {
 		fprintf(stderr, "%s\n%s\n", whole.p, cut.p);
-		die("other rows when cut");
+		DIE("other rows when cut");
 	}
 	path = r->columns[0].path;
 	v = xml_json_read((const char *)p, n, &path, 1, &e);
 	if (v == NULL && !bad)
-		die("a good page is no tree");
+		DIE("a good page is no tree");
 	json_decref(v);
 	buf_free(&whole);
 	buf_free(&cut);
