@@ -269,11 +269,19 @@ or_empty(const char * s)
 	return (s != NULL ? s : "");
 }
 
+/* What is wrong with it, or what it waits for; into ${text} where need be. */
 static const char *
-trouble(const json_t * item)
+trouble(const json_t * item, char text[200])
 {
 	const char * s = json_str(item, "disabled_reason");
 
+	if ((s == NULL || *s == '\0') &&
+	    json_str(item, "waits_until") != NULL) {
+		snprintf(text, 200, "waits until %.40s: %.140s",
+		    json_str(item, "waits_until"),
+		    or_empty(json_str(item, "waits_why")));
+		return (text);
+	}
 	if (s == NULL || *s == '\0')
 		s = json_str(item, "last_error");
 	return (or_empty(s));
@@ -282,13 +290,15 @@ trouble(const json_t * item)
 static int
 add_item(struct table * t, const json_t * item)
 {
+	char text[200];
+
 	return (text_cell(t, or_empty(json_str(item, "name"))) ||
 	    text_cell(t, or_empty(json_str(item, "type"))) ||
 	    text_cell(t, or_empty(json_str(item, "status"))) ||
 	    every_cell(t, json_int(item, "schedule_ms", 0)) ||
 	    ago_cell(t, json_object_get(item, "last_success_at")) ||
 	    rows_cell(t, json_object_get(item, "last_rows_ingested")) ||
-	    text_cell(t, trouble(item)));
+	    text_cell(t, trouble(item, text)));
 }
 
 /* Add up to ${most} connectors; where not all fit, those in trouble first. */

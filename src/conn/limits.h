@@ -51,6 +51,14 @@ void limits_learn(struct limits * l, const struct connector * c,
 void limits_block(struct limits * l, const struct connector * c,
     const struct manifest_toll * t, int64_t ms);
 
+/** limits_forgive(l, c): A person asks again: whatever the service told of ${c}'s budgets
+ * holds nobody back any more; those who wait have their turn.  ${l} NULL: no-op.
+ * limits_until(l, c, why): Until when (ms) nobody asks ${c}'s service for one of its
+ * budgets because that said so, and why; 0: that is not so. */
+void limits_forgive(struct limits * l, const struct connector * c);
+int64_t limits_until(const struct limits * l, const struct connector * c,
+    const char ** why);
+
 /** limits_known(l, c, b): What is known of the connector's own budget; 0, or -1:
  * nothing. */
 int limits_known(const struct limits * l, const struct connector * c,

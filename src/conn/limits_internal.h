@@ -40,7 +40,8 @@ struct limit_scope {
 	struct limits * l;
 	struct tokenbucket tb;
 	double rate, burst;    /* as last said; rate 0: no bound */
-	int64_t blocked_us;    /* nobody asks until then; 0 */
+	int64_t blocked_us;    /* nobody asks until then; 0, */
+	const char * why;      /* and why; static */
 	struct answer_budget budget;
 	int is_known;          /* of the budget */
 	struct limit_wait * head, ** tail;

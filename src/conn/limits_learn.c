@@ -10,15 +10,17 @@
 #define BLOCK_MAX_MS ((int64_t)7 * 86400 * 1000)
 
 static void
-block(struct limit_scope * s, int64_t ms)
+block(struct limit_scope * s, int64_t ms, const char * why)
 {
 	int64_t us;
 
 	if (ms <= 0)
 		return;
 	us = clock_mono_us() + (ms > BLOCK_MAX_MS ? BLOCK_MAX_MS : ms) * 1000;
-	if (us > s->blocked_us)
+	if (us > s->blocked_us) {
 		s->blocked_us = us;
+		s->why = why;
+	}
 	/* Who waits already is told now rather than at his turn. */
 	if (s->head != NULL)
 		limits_scope_turn(s);
@@ -49,7 +51,9 @@ learn(struct limits * l, const struct connector * c,
 	s->is_known = 1;
 	if (b->remaining >= 0 && b->remaining <= reserve_of(m, b) &&
 	    b->reset_ms > 0)
-		block(s, b->reset_ms - clock_wall_ms());
+		block(s, b->reset_ms - clock_wall_ms(), b->remaining > 0 ?
+		    "no more of its quota is left than what is kept for others" :
+		    "its quota is used up");
 }
 
 void
@@ -116,5 +120,23 @@ limits_block(struct limits * l, const struct connector * c,
 	struct limit_scope * s = limits_scope_get(l, c, refused_of(c, t));
 
 	if (s != NULL)
-		block(s, ms);
+		block(s, ms, "the service refused a call as one too many");
+}
+
+void
+limits_forgive(struct limits * l, const struct connector * c)
+{
+	const struct manifest * m = c->m;
+	struct limit_scope * s;
+	size_t i;
+
+	for (i = 0; l != NULL && m != NULL && i <= m->nbuckets; i++) {
+		s = limits_scope_find(l, c, i == 0 ? &m->limits :
+		    &m->buckets[i - 1]);
+		if (s == NULL || s->blocked_us == 0)
+			continue;
+		s->blocked_us = 0;
+		if (s->head != NULL)
+			limits_scope_turn(s);
+	}
 }

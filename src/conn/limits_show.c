@@ -29,11 +29,21 @@ limits_known(const struct limits * l, const struct connector * c,
 	return (0);
 }
 
-/* "3 calls waiting, nobody asks before ..., 0 of 100 left" */
+/* When nobody is held any more; 0: nobody is. */
+static int64_t
+until_of(const struct limit_scope * s)
+{
+	int64_t now = clock_mono_us();
+
+	return (s->blocked_us <= now ? 0 : (clock_wall_ms() +
+	    (s->blocked_us - now) / 1000 + 999) / 1000 * 1000);
+}
+
+/* "3 calls waiting, nobody asks before ... (why), 0 of 100 left" */
 static void
 say(const struct limit_scope * s, struct buf * out)
 {
-	int64_t now = clock_mono_us();
+	int64_t until = until_of(s);
 	struct answer_budget b;
 	char at[RFC3339_LEN];
 
@@ -44,11 +54,10 @@ say(const struct limit_scope * s, struct buf * out)
 	if (s->places > 0 && s->held >= s->places)
 		buf_addf(out, "%s%u of %u place%s taken", out->len ? ", " : "",
 		    s->held, s->places, s->places == 1 ? "" : "s");
-	if (s->blocked_us > now) {
-		rfc3339_format((clock_wall_ms() + (s->blocked_us - now) / 1000 +
-		    999) / 1000 * 1000, at);
-		buf_addf(out, "%snobody asks before %s", out->len ? ", " : "",
-		    at);
+	if (until != 0) {
+		rfc3339_format(until, at);
+		buf_addf(out, "%snobody asks before %s (%s)", out->len ? ", " :
+		    "", at, s->why);
 	}
 	if (s->is_known) {
 		known(s, &b);
@@ -84,6 +93,26 @@ limits_show(const struct limits * l, const struct connector * c, json_t * out)
 	}
 	buf_free(&b);
 	return (rc != 0 || b.failed ? -1 : 0);
+}
+
+int64_t
+limits_until(const struct limits * l, const struct connector * c,
+    const char ** why)
+{
+	const struct manifest * m = c->m;
+	const struct limit_scope * s;
+	int64_t at, last = 0;
+	size_t i;
+
+	for (i = 0; l != NULL && m != NULL && i <= m->nbuckets; i++) {
+		s = limits_scope_find(l, c, i == 0 ? &m->limits :
+		    &m->buckets[i - 1]);
+		if (s == NULL || (at = until_of(s)) <= last)
+			continue;
+		last = at;
+		*why = s->why;
+	}
+	return (last);
 }
 
 void

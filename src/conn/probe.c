@@ -136,10 +136,13 @@ on_answer(void * arg, const struct http_res * res, const struct err * he)
 		return;
 	}
 	answer_budget(&p->c->m->limits, res, clock_wall_ms(), &b);
+	bad = probe_judge(p->c->m, res, p->req->url, &e) != 0;
+	/* It is served again; if it says otherwise, that is newer. */
+	if (!bad)
+		limits_forgive(p->env->limits, p->c);
 	if (p->env->limits != NULL)
 		limits_answer(p->env->limits, p->c, &p->c->m->test_toll, res,
 		    clock_wall_ms());
-	bad = probe_judge(p->c->m, res, p->req->url, &e) != 0;
 	if (bad)
 		send_judged(p->env, p->req, &e);
 	if (bad)

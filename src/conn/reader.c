@@ -136,7 +136,7 @@ drop_part(struct reader * r, struct reader_part ** at)
 	if ((*at = p->next) == NULL)
 		r->tail = at;
 	r->nparts--;
-	r->good += !p->is_left;
+	r->good += !p->is_left || p->has_read;
 	reader_parts_free(p);
 }
 

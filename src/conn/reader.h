@@ -108,7 +108,7 @@ int reader_sync(struct reader * r, int restart, const json_t * resume,
     struct err * e) MUST_CHECK;
 void reader_sync_parts(struct reader * r,
     void (*cb)(void * arg, uint64_t hash, const json_t * in),
-    void (*left)(void * arg, uint64_t hash), void * arg);
+    void (*left)(void * arg, uint64_t hash, const json_t * in), void * arg);
 void reader_sync_one(struct reader * r);
 const json_t * reader_mark(const struct reader * r);
 
@@ -121,6 +121,7 @@ const json_t * reader_mark(const struct reader * r);
  * NULL: from its beginning.
  * given: what is given next are rows of that part.  enough: no more of them are
  * needed.
+ * skip: the part need not be read.
  * told: all rows given so far up to this place of the part are used: the next run may
  * begin its part there.
  */
@@ -130,7 +131,8 @@ struct reader_told {
 	                         it is read from its beginning.  Always NULL where
 	                         it goes by values */
 	int is_end;           /* the part was read to its end, ... */
-	uint64_t lacks;       /* ... which came so many records too soon */
+	uint64_t lacks;       /* ... which came so many records too soon, or said so
+	                         often that something is not in it */
 };
 struct reader_cursors {
 	const char * (*token)(void * arg, uint64_t part, const json_t * in);
@@ -139,6 +141,7 @@ struct reader_cursors {
 	void (*given)(void * arg, uint64_t part);
 	int (*enough)(void * arg, uint64_t part);
 	void (*told)(void * arg, const struct reader_told * t);
+	int (*skip)(void * arg, uint64_t part); /* or NULL */
 	size_t column;
 	void * arg;
 };

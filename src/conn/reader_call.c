@@ -281,15 +281,23 @@ reader_call_limited(struct reader_call * c, const struct err * e)
 	/* "At once" is tried, and each time a little later. */
 	int64_t least = LIMITED_MIN_MS << (c->limited < 9 ? c->limited : 9);
 	int64_t wait = e->retry_after_ms > least ? e->retry_after_ms : least;
+	int64_t left = reader_left_ms(r);
 
 	if (r->env->limits != NULL)
 		limits_block(r->env->limits, r->plan->c,
 		    &r->plan->list->toll, wait);
-	/* The wait is counted as such only if it takes place. */
-	if (++c->limited > LIMITED_MAX || again_in(c, wait))
+	if (++c->limited > LIMITED_MAX || (left >= 0 && wait >= left)) {
 		end(c, e);
-	else
-		r->ctx->st.waited_ms += (uint64_t)wait;
+	} else if (r->env->limits == NULL) {
+		if (again_in(c, wait))
+			end(c, e);
+		else
+			r->ctx->st.waited_ms += (uint64_t)wait;
+	} else {
+		/* In the queue, from where a person may call it earlier. */
+		r->ctx->st.retries++;
+		permit(c);
+	}
 }
 
 void

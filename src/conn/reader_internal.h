@@ -123,6 +123,7 @@ struct reader_part {
 	uint64_t lacked;           /* those that were counted */
 	struct reader_split * split; /* read in windows; or NULL */
 	int is_late;               /* after rows of it were given */
+	int has_read;              /* some windows of it were, others may be left out */
 	struct reader_seen seen;
 	/* reader_sync.c, for syncs */
 	json_t * etag;             /* of its first page, until that is taken */
@@ -148,7 +149,7 @@ struct reader_sync {
 	json_t * resume;           /* the mark to go on from, until it is reached */
 	uint64_t parts, chain;     /* that were made, and of their inputs */
 	void (*part)(void * arg, uint64_t hash, const json_t * in);
-	void (*left)(void * arg, uint64_t hash);
+	void (*left)(void * arg, uint64_t hash, const json_t * in);
 	void * part_arg;
 	int column;                /* by whose value to go on; -1 */
 	int is_ordered;            /* the list has its order */
@@ -374,13 +375,14 @@ char * reader_paginate_token(const struct reader_part * p,
 
 /*
  * reader_token.c; without tokens they do nothing.
- * begin: let a new part stand at its token.  after: the page of ${a} was taken: keep
+ * skips: whoever reads has all of it.  begin: let a new part stand at its token.  after: the page of ${a} was taken: keep
  * its token.  held: if it has no rows tell it; given: its rows are given.  lost: the
  * service has forgotten it; 0: there was none to forget.  tell: what was given is
  * used.  enough: of the part that is given no more are needed; waits: that may be so
  * once its rows are used.
  * bind: whether its next request is asked from its value (undone by plan_unbind()).
  */
+int reader_token_skips(const struct reader_part * p);
 int reader_token_begin(struct reader_part * p, struct err * e) MUST_CHECK;
 int reader_token_after(struct reader_part * p, const struct reader_answer * a,
     struct err * e) MUST_CHECK;

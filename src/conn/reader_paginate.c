@@ -303,6 +303,8 @@ tell_lack(struct reader_part * p, const struct reader_answer * a)
 		return;
 	snprintf(s.why, sizeof(s.why), "%s: %s", http_url_safe(url,
 	    sizeof(url), a->url), a->body->lack);
+	p->lacked++;
+	p->r->lacks++;
 	reader_skipped(p->r, &s);
 }
 

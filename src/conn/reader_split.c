@@ -239,6 +239,7 @@ reader_split_late(struct reader_part * part)
 		return (0);
 	reader_seen_close(seen, s.lo, s.hi);
 	part->is_late = 1;
+	part->has_read = part->number > 0;
 	part->is_last = part->has_failed = 0;
 	return (1);
 }
@@ -351,6 +352,7 @@ on_rows(void * arg, struct page * page, const struct err * e)
 		if (s->sub->left > 0)
 			reader_sync_left(p);
 		take_refused(p->r, s->sub);
+		p->has_read |= s->sub->good > 0;
 		p->lacked += s->sub->lacks;
 		reader_close(s->sub);
 		s->sub = NULL;

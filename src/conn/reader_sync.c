@@ -67,7 +67,7 @@ reader_sync_given(struct reader_part * p)
 void
 reader_sync_parts(struct reader * r,
     void (*cb)(void * arg, uint64_t hash, const json_t * in),
-    void (*left)(void * arg, uint64_t hash), void * arg)
+    void (*left)(void * arg, uint64_t hash, const json_t * in), void * arg)
 {
 	r->sync->part = cb;
 	r->sync->left = left;
@@ -88,7 +88,7 @@ reader_sync_left(struct reader_part * p)
 	p->r->left += !p->is_left;
 	p->is_left = 1;
 	if (s != NULL && s->left != NULL)
-		s->left(s->part_arg, p->in_hash);
+		s->left(s->part_arg, p->in_hash, p->in);
 }
 
 int
@@ -207,6 +207,8 @@ reader_sync_part(struct reader_part * p, struct err * e)
 		return (err_nomem(e, "a partition"));
 	if (s->part != NULL)
 		s->part(s->part_arg, p->in_hash, p->in);
+	if (reader_token_skips(p))
+		return (0);
 	if (reader_token_begin(p, e))
 		return (-1);
 	if ((o = s->resume) == NULL)

@@ -117,6 +117,15 @@ begin_value(struct reader_part * p, const struct reader_cursors * c,
 }
 
 int
+reader_token_skips(const struct reader_part * p)
+{
+	const struct reader_tokens * t = p->r->sync->tokens;
+
+	return (t != NULL && t->cursors->skip != NULL &&
+	    t->cursors->skip(t->cursors->arg, p->in_hash));
+}
+
+int
 reader_token_begin(struct reader_part * p, struct err * e)
 {
 	struct reader_tokens * t = tokens_of(p);

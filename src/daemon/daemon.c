@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <uuid.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon_ground.h"
 #include "daemon/daemon_internal.h"
@@ -21,7 +22,11 @@
  * client that does not read is not waited for. */
 #define ANSWERS_MS 5000
 #define LOOK_MS 10
+/* A shared state that is away at the start is asked again so often, and said to be away
+ * when it was so for a moment: connecting takes one. */
+#define LOAD_SOON_MS 20
 #define LOAD_AGAIN_MS 1000
+#define AWAY_US INT64_C(1000000)
 
 /* What JSON says of a secret, in requests and in configurations that are being
  * checked, does not stay in memory that is free. */
@@ -43,7 +48,7 @@ on_beat(void * arg)
 	runner_stats_get(d->runner, &st);
 	v = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "version",
 	    PACKAGE_VERSION, "instance", d->instance,
-	    "listen", d->c->listen, "pid", (json_int_t)getpid(),
+	    "listen", d->listens, "pid", (json_int_t)getpid(),
 	    "running", (json_int_t)st.running,
 	    "syncs", syncs_running(d->syncs));
 	if (v != NULL) {
@@ -115,6 +120,17 @@ on_load_timer(void * arg)
 	secret_store_load(d->secret_store, on_secrets, d);
 }
 
+static void
+load_again(struct daemon * d, const struct err * e)
+{
+	if (clock_mono_us() - d->begun_us < AWAY_US) {
+		loop_timer_start(d->load_again, LOAD_SOON_MS);
+		return;
+	}
+	log_event(LOG_WARN, "state_away", LOG_E(e));
+	loop_timer_start(d->load_again, LOAD_AGAIN_MS);
+}
+
 /* The secrets first: connectors run as soon as they are there. */
 static void
 on_secrets(void * arg, const struct err * e)
@@ -129,8 +145,7 @@ on_secrets(void * arg, const struct err * e)
 	if (e == NULL) {
 		runner_load(d->runner, on_loaded, d);
 	} else if (e->cls == ERR_TRANSIENT) {
-		log_event(LOG_WARN, "state_away", LOG_E(e));
-		loop_timer_start(d->load_again, LOAD_AGAIN_MS);
+		load_again(d, e);
 	} else {
 		d->load_failed = 1;
 		d->load_err = *e;
@@ -273,6 +288,7 @@ daemon_run(struct settings * c, struct err * e)
 
 	memset(&d, 0, sizeof(d));
 	d.c = c;
+	d.begun_us = clock_mono_us();
 	uuid_generate_random(instance);
 	uuid_unparse_lower(instance, d.instance);
 	json_set_alloc_funcs(malloc, free_json);

@@ -2,6 +2,7 @@
 #define MOLTLER_DAEMON_DAEMON_INTERNAL_H
 
 #include <jansson.h>
+#include <stdint.h>
 #include <uuid.h>
 
 #include "api/api.h"
@@ -28,6 +29,8 @@ struct daemon {
 	struct settings * c;
 	char node[UUID_STR_LEN];
 	char instance[UUID_STR_LEN]; /* this process of it */
+	char listens[80];            /* where, as others are told */
+	int64_t begun_us;
 	struct loop * loop;
 	struct egress * egress;
 	struct http * http;

@@ -163,6 +163,19 @@ open_backup(struct daemon * d, struct err * e)
 	return (d->backup == NULL ? -1 : 0);
 }
 
+/* As it is configured, but for a port that was left to the system. */
+static void
+tell_port(struct daemon * d, int port)
+{
+	const char * s = d->c->listen, * colon = strrchr(s, ':');
+
+	if (d->c->listen_port == 0 && port > 0 && colon != NULL)
+		snprintf(d->listens, sizeof(d->listens), "%.*s:%d",
+		    (int)(colon - s), s, port);
+	else
+		snprintf(d->listens, sizeof(d->listens), "%.79s", s);
+}
+
 static int
 listen_all(struct daemon * d, struct err * e)
 {
@@ -182,6 +195,7 @@ listen_all(struct daemon * d, struct err * e)
 			    LOG_S("hint", "the token and all answers go over "
 			    "the network in clear; set tls_cert and tls_key"));
 	}
+	tell_port(d, port);
 	if (c->unix_socket != NULL && httpd_listen_unix(h, c->unix_socket,
 	    (mode_t)strtol(c->unix_socket_mode, NULL, 8), e))
 		return (-1);

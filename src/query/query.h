@@ -72,7 +72,7 @@ struct query_sync {
 	/* Called for each part that is listed, and for each that is left out
 	 * (reader_sync_parts), or NULL. */
 	void (*part)(void * arg, uint64_t hash, const json_t * in);
-	void (*left)(void * arg, uint64_t hash);
+	void (*left)(void * arg, uint64_t hash, const json_t * in);
 	void * arg;
 	int is_part;            /* it reads one of several parts: refused, that is
 	                           left out */

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "conn/limits.h"
 #include "run/runner_internal.h"
 
 /* More than any one daemon is meant to hold; a bound all the same. */
@@ -221,6 +222,8 @@ runner_replace(struct runner * r, struct job * old, struct job * j)
 		return (-1);
 	}
 	job_take_over(j, old);
+	/* It may be another account by now, or a person knows better. */
+	limits_forgive(r->conn_env->limits, j->c);
 	/* One run at a time, of one connector too whose config changed; and
 	 * nobody may drop it while we still hold it. */
 	j->waiting = j->busy = 1;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "conn/limits.h"
 #include "conn/probe.h"
 #include "run/runner_op.h"
 
@@ -67,8 +68,10 @@ on_switched(void * arg, json_t * v, const struct err * e)
 	j->unsaved = 0;
 	j->triggered = 0;
 	job_set_disabled(j, op->reason);
-	if (op->reason == NULL)
+	if (op->reason == NULL) {
 		job_set_error(j, NULL);
+		limits_forgive(op->r->conn_env->limits, j->c);
+	}
 	runner_event(j, op->reason ? "paused" : "resumed", op->reason);
 	runner_dirty(j, 1);
 	runner_schedule(j);

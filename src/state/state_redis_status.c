@@ -30,28 +30,56 @@ static const char event_script[] =
     "return 1";
 
 /*
- * KEYS: the hash.  ARGV: the run whose status this is, or "" (it is of none); how
- * many arguments are to be set, then these, a field and its value by turns; then
- * the fields to be removed.  Whoever was away, or waited its second, may tell of a
- * run when a later one of another daemon is told already.
+ * KEYS: the hash.  ARGV: the run whose status this is, or ""; else the run that it
+ * says goes on, or ""; how many arguments are to be set, then these, a field and its
+ * value by turns; then the fields to be removed.  Whoever was away, or waited its
+ * second, may tell of a run when a later one of another daemon is told already, or
+ * goes on.
  */
 static const char status_script[] =
-    "local run, n = tonumber(ARGV[1]), tonumber(ARGV[2]) "
-    "local last = run and tonumber(redis.call('HGET', KEYS[1], 'run')) "
-    "if last and last > run then return 0 end "
-    "for i = 3, n + 2, 2 do"
-    " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end "
-    "for i = n + 3, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end "
+    "local run, on, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]) "
+    "local last, live, late "
+    "if run or on then"
+    " last = tonumber(redis.call('HGET', KEYS[1], 'run'))"
+    " live = tonumber(redis.call('HGET', KEYS[1], 'began_run'))"
+    " if last and (run and last > run or not run and last >= on) then return 0 end"
+    " late = live and live > (run or on)"
+    " if late and not run then return 0 end"
+    " end "
+    "local live_keys = { node = 1, began_at = 1, began_run = 1, progress = 1 } "
+    "for i = 4, n + 3, 2 do"
+    " if not (late and live_keys[ARGV[i]]) then"
+    " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end end "
+    "for i = n + 4, #ARGV do"
+    " if not (late and live_keys[ARGV[i]]) then"
+    " redis.call('HDEL', KEYS[1], ARGV[i]) end end "
     "return 1";
 
-/* What is stored is of a later run than the patch. */
+/* The same here, for what was not written yet. */
 static int
-is_later(const json_t * stored, const json_t * patch)
+merge(json_t * v, const json_t * patch)
 {
-	const json_t * run = json_object_get(patch, "run");
+	static const char * const live_keys[] = { "node", "began_at",
+	    "began_run", "progress" };
+	int64_t last = json_int(v, "run", 0), live = json_int(v, "began_run",
+	    0), run = json_int(patch, "run", -1),
+	    on = json_int(patch, "began_run", -1);
+	json_t * rest;
+	size_t i;
+	int rc;
 
-	return (run != NULL && json_int(stored, "run", 0) >
-	    json_integer_value(run));
+	if (patch == NULL || (run >= 0 && last > run) || (run < 0 && on >= 0 &&
+	    (last >= on || live > on)))
+		return (0);
+	if (run < 0 || live <= run)
+		return (state_json_merge(v, patch));
+	if ((rest = json_copy((json_t *)(uintptr_t)patch)) == NULL)
+		return (-1);
+	for (i = 0; i < sizeof(live_keys) / sizeof(*live_keys); i++)
+		json_object_del(rest, live_keys[i]);
+	rc = state_json_merge(v, rest);
+	json_decref(rest);
+	return (rc);
 }
 
 void
@@ -136,8 +164,9 @@ static void
 send_status(struct state_redis * S, struct state_pend_entry * x)
 {
 	struct state_redis_args * A = &S->args;
-	const json_t * run = json_object_get(x->sent_patch, "run");
-	size_t nulls = 0;
+	static const char * const runs[] = { "run", "began_run" };
+	const json_t * run;
+	size_t nulls = 0, i;
 	const char * key;
 	json_t * v;
 
@@ -145,17 +174,20 @@ send_status(struct state_redis * S, struct state_pend_entry * x)
 		nulls += json_is_null(v);
 	state_redis_args_begin(A);
 	state_redis_args_addf(A, "moltler:status:%s", x->name);
-	if (json_is_integer(run))
-		state_redis_args_json(A, run);
-	else
-		state_redis_args_adds(A, "");
+	for (i = 0; i < 2; i++) {
+		run = json_object_get(x->sent_patch, runs[i]);
+		if (json_is_integer(run))
+			state_redis_args_json(A, run);
+		else
+			state_redis_args_adds(A, "");
+	}
 	state_redis_args_addf(A, "%zu", 2 * (json_object_size(x->sent_patch) -
 	    nulls));
 	state_redis_hash_put(A, x->sent_patch, 0, 0);
 	json_object_foreach(x->sent_patch, key, v)
 		if (json_is_null(v))
 			state_redis_hash_field(A, key);
-	if (A->n > 3)
+	if (A->n > 4)
 		send_write(S, x, status_script);
 }
 
@@ -215,13 +247,6 @@ state_redis_status_run(void * arg)
 	if (S->pend.head != NULL && !S->pacing)
 		state_pend_again(&S->pend, 0);
 	tell_flushers(S);
-}
-
-static int
-merge(json_t * v, const json_t * patch)
-{
-	return (patch == NULL || is_later(v, patch) ? 0 :
-	    state_json_merge(v, patch));
 }
 
 static void

@@ -7,7 +7,8 @@
 
 static const char * const status_keys[] = {
 	"status", "enabled", "disabled_reason", "last_run_at",
-	"last_success_at", "last_error", "last_rows_ingested", NULL
+	"last_success_at", "last_error", "last_rows_ingested",
+	"waits_until", "waits_why", NULL
 };
 
 static void
@@ -15,6 +16,8 @@ add(json_t * rows, const char * prefix, const char * key, json_t * v)
 {
 	char name[200];
 
+	if (v == NULL)
+		return;
 	snprintf(name, sizeof(name), "%s%s", prefix, key);
 	if (json_is_boolean(v))
 		json_array_append_new(rows, json_pack("[s, s]", name,

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
+#include "conn/limits.h"
 #include "stmt/stmt_internal.h"
 
 /* SHOW CONNECTORS: by name, some at a time, as there may be very many. */
@@ -38,13 +40,22 @@ on_one(void * arg, const struct runner_brief * b)
 {
 	struct stmt_run * r = arg;
 	int64_t last = syncs_connector_last(r->env->syncs, b->name);
-	char when[40];
+	const struct conn_env * conn = r->env->conn;
+	struct connector * c = runner_connector(r->env->runner, b->name);
+	int64_t until = 0;
+	const char * why = "";
+	char when[40], text[160], at[RFC3339_LEN];
 
 	if (b->sync != NULL && b->last_success_at > last)
 		last = b->last_success_at;
 	ago(last, when, sizeof(when));
+	if (c != NULL && conn != NULL)
+		until = limits_until(conn->limits, c, &why);
+	rfc3339_format(until, at);
+	snprintf(text, sizeof(text), "%s%s%s%s%s", when, until ?
+	    ", waits until " : "", until ? at : "", until ? ": " : "", why);
 	json_array_append_new(r->rows, json_pack("[s, s, s, s]", b->name,
-	    b->type, b->status, when));
+	    b->type, b->status, text));
 	return (0);
 }
 

@@ -8,8 +8,6 @@
 #include "base/hash64.h"
 #include "base/rfc3339.h"
 
-/* Hashes are kept with the cursor, so the key is one for ever. */
-#define ROW_KEY UINT64_C(0x6b65795f6f665f72)
 /* More than the rows of the page before a seam. */
 #define SEAMS 4096
 /* The clock that answers and the one that marks rows may be two. */
@@ -25,6 +23,7 @@ sync_cursor_init(struct sync_cursor * cu, const struct manifest_entity * ent,
 	cu->col = &ent->columns[col];
 	cu->at = at;
 	cu->order = SYNC_ANY;
+	arc4random_buf(&cu->salt, sizeof(cu->salt));
 	if (!json_is_string(own) || strcasecmp(json_string_value(own),
 	    cu->col->name) != 0)
 		return;
@@ -71,6 +70,7 @@ sync_cursor_load(struct sync_cursor * cu, const json_t * rec, const char * of)
 	    "column"));
 	const char * was = json_string_value(json_object_get(rec, "of"));
 	const json_t * ids = json_object_get(rec, "ids"), * id;
+	const char * salt = json_string_value(json_object_get(rec, "salt"));
 	struct sync_point * p = &cu->stored;
 	size_t i;
 
@@ -87,6 +87,11 @@ sync_cursor_load(struct sync_cursor * cu, const json_t * rec, const char * of)
 	if (read_value(cu->col, json_object_get(rec, "value"), &p->v))
 		return;
 	p->has = 1;
+	/* Without it (of an older version) they are rather written again. */
+	if (salt != NULL)
+		cu->salt = strtoull(salt, NULL, 16);
+	else
+		ids = NULL;
 	json_array_foreach((json_t *)(uintptr_t)ids, i, id)
 		if (json_is_string(id) && p->nids < SYNC_CURSOR_IDS)
 			p->ids[p->nids++] = strtoull(json_string_value(id),
@@ -145,13 +150,13 @@ hash_cell(uint64_t h, const struct value * v)
 }
 
 static uint64_t
-hash_row(const struct manifest_column * const * cols, const struct value * row,
-    size_t n, uint64_t * key)
+hash_row(uint64_t salt, const struct manifest_column * const * cols,
+    const struct value * row, size_t n, uint64_t * key)
 {
-	uint64_t h = ROW_KEY;
+	uint64_t h = salt;
 	size_t i;
 
-	*key = ROW_KEY;
+	*key = salt;
 	for (i = 0; i < n; i++) {
 		h = hash_cell(h, &row[i]);
 		if (cols[i]->is_key)
@@ -268,7 +273,7 @@ sync_cursor_row(struct sync_cursor * cu,
 		return (cu->order == SYNC_DESC ? SYNC_ROW_STOP : SYNC_ROW_SKIP);
 	if (cu->seams != NULL || (!null && (!cu->seen.has ||
 	    v >= cu->seen.v || (cu->stored.has && v == cu->stored.v))))
-		id = hash_row(cols, row, n, &key);
+		id = hash_row(cu->salt, cols, row, n, &key);
 	if (came_before(cu, key, id))
 		return (SYNC_ROW_SKIP);
 	if (null)
@@ -396,10 +401,12 @@ sync_cursor_put(const struct sync_cursor * cu, const struct sync_point * p,
 {
 	int rc = json_object_set_new(rec, "column",
 	    json_string(cu->col->name));
+	char salt[20];
 
 	rc |= json_object_set_new(rec, "of", json_string(of));
 	json_object_del(rec, "value");
 	json_object_del(rec, "ids");
+	json_object_del(rec, "salt");
 	json_object_del(rec, "skipped");
 	json_object_del(rec, "short_of");
 	json_object_del(rec, "ahead");
@@ -407,6 +414,7 @@ sync_cursor_put(const struct sync_cursor * cu, const struct sync_point * p,
 	json_object_del(rec, "gen");
 	json_object_del(rec, "tokens");
 	json_object_del(rec, "oldest");
+	json_object_del(rec, "resume");
 	if (cu->keeps_ahead)
 		rc |= json_object_set_new(rec, "ahead",
 		    json_integer(cu->seen.v));
@@ -414,6 +422,11 @@ sync_cursor_put(const struct sync_cursor * cu, const struct sync_point * p,
 		p = &cu->stored;
 	if (p->has && !cu->forget)
 		rc |= put_point(cu, p, rec);
+	if (p->has && p->nids > 0 && !cu->forget) {
+		snprintf(salt, sizeof(salt), "%016llx",
+		    (unsigned long long)cu->salt);
+		rc |= json_object_set_new(rec, "salt", json_string(salt));
+	}
 	if (cu->skipped > 0)
 		rc |= json_object_set_new(rec, "skipped",
 		    json_integer(cu->skipped));

@@ -14,7 +14,8 @@
  * Up to where an entity has been read: the rules of cursors, without any waiting.
  * Values are numbers here: of times the milliseconds that rows show.
  *
- * What is stored is a value and the hashes of the whole rows that have it.  The next
+ * What is stored is a value and the hashes of the whole rows that have it, with the
+ * secret they were made under: who knows it makes rows that pass for one another.  The next
  * run asks for >= that value; rows that are as they were are left out by their hash,
  * so that nothing with an equal value is lost and nothing doubled.
  */
@@ -42,6 +43,7 @@ struct sync_cursor {
 	enum sync_order order;   /* SYNC_ANY until somebody knows better */
 	int steps;               /* it may move while the run goes on */
 	int64_t lag_ms, lookback;
+	uint64_t salt;           /* of the rows' hashes: of this cursor alone */
 	struct sync_point stored;
 	struct sync_point seen;  /* the greatest of the rows so far */
 	int all;                 /* the run reads all, whatever is stored */

@@ -402,6 +402,8 @@ sync_leg_free(struct sync_leg * l)
 	json_decref(l->resume);
 	json_decref(l->step.token);
 	json_decref(l->token);
+	json_decref(l->fill_at);
+	json_decref(l->but);
 	free(l->cols);
 	free(l->row);
 	free(l);

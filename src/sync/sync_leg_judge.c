@@ -1,17 +1,74 @@
+/* What came of an entity's leg, for the run's verdict. */
+#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/rfc3339.h"
 #include "sync/sync_run_internal.h"
-
-/* What came of one entity of a run. */
 
 static int
 is_cap(const struct err * e)
 {
 	return (strcmp(e->code, "max_rows") == 0 ||
 	    strcmp(e->code, "page_cap") == 0 ||
-	    strcmp(e->code, "max_pages") == 0 ||
-	    strcmp(e->code, "max_api_calls") == 0);
+	    strcmp(e->code, "max_pages") == 0);
+}
+
+/* Whether the next run gets further than this one. */
+static int
+goes_on(struct sync_leg * l)
+{
+	struct sync_point p;
+
+	if (l->by_part && l->cu.fills) {
+		sync_leg_fill_acked(l);
+		return (l->fill_moved || l->toks.kept > 0);
+	}
+	if (l->by_part)
+		return (l->toks.kept > 0 || l->toks.nwait > l->toks.wait_at);
+	if (!l->has_cursor)
+		return (l->token != NULL && !(l->resumed &&
+		    json_equal(l->token, l->resume)));
+	return (l->moved || l->parts.filled > 0 ||
+	    sync_cursor_step(&l->cu, l->st.first_ms, &p));
+}
+
+/* Whether the parts that are asked what changed leave nothing of the calls. */
+static int
+takes_all(const struct sync_leg * l)
+{
+	uint64_t calls = l->cu.fills ? l->before.calls : l->st.calls;
+
+	return (l->by_part && l->nparts > 1 && (l->cu.fills ? !l->fill_moved :
+	    calls < 2 * l->nparts));
+}
+
+/* It may ask no more often.  What to do depends on whether the next run ends. */
+static void
+judge_calls(struct sync_leg * l)
+{
+	struct sync_run * r = l->r;
+	int on = goes_on(l);
+	char what[160];
+
+	if (takes_all(l))
+		snprintf(what, sizeof(what), "each of its parts, of which there "
+		    "are at least %zu, takes one in each run: raise "
+		    "max_api_calls in OPTIONS", l->nparts);
+	else if (on)
+		snprintf(what, sizeof(what), "the next one goes on from there, "
+		    "or raise max_api_calls in OPTIONS");
+	else if (l->st.total > (int64_t)l->seen && l->seen > 0)
+		snprintf(what, sizeof(what), "no run gets further with so few: "
+		    "raise max_api_calls in OPTIONS to at least %lld",
+		    (long long)((double)l->st.calls * (double)l->st.total /
+		    (double)l->seen) + 2);
+	else
+		snprintf(what, sizeof(what), "no run gets further with so few: "
+		    "raise max_api_calls in OPTIONS");
+	sync_run_verdict(r, SYNC_PARTIAL, NULL, "cap: %s.%s: the run has used "
+	    "its %lld API calls (max_api_calls); %s", r->c->name, l->ent->name,
+	    (long long)r->c->opt.max_api_calls, what);
 }
 
 static void
@@ -20,6 +77,10 @@ judge_read(struct sync_leg * l)
 	struct sync_run * r = l->r;
 	struct err e = l->e;
 
+	if (strcmp(e.code, "max_api_calls") == 0) {
+		judge_calls(l);
+		return;
+	}
 	if (is_cap(&e)) {
 		sync_run_verdict(r, SYNC_PARTIAL, NULL, "cap: %s", e.msg);
 		return;
@@ -125,6 +186,14 @@ sync_leg_judge(struct sync_leg * l)
 		    "again", (unsigned long long)passed,
 		    passed == 1 ? " was" : "s were",
 		    passed == 1 ? "it" : "them");
-	return (whole && !l->writer_failed && !l->failed &&
-	    l->st.skipped == 0 && l->st.short_of == 0 && st.rejected == 0);
+	if (!whole || l->writer_failed || l->failed || l->st.short_of > 0 ||
+	    st.rejected > 0)
+		return (0);
+	if (l->st.skipped == 0)
+		return (1);
+	if (r->d->deletes != SYNC_DELETES_IGNORE && !sync_leg_but(l))
+		sync_run_verdict(r, SYNC_PARTIAL, NULL, "nothing was deleted, "
+		    "as what is left of these parts cannot be told from what "
+		    "is gone of others");
+	return (sync_leg_but(l));
 }

@@ -49,8 +49,8 @@ on_begin(void * arg, uint64_t part, const json_t * in)
 }
 
 /* What came after an end was not written. */
-static int
-is_cut(const struct sync_leg * l)
+int
+sync_leg_token_cut(const struct sync_leg * l)
 {
 	return (l->cancelled || l->stopped || l->writer_failed || l->w == NULL);
 }
@@ -61,7 +61,7 @@ on_told(void * arg, const struct reader_told * t)
 	struct sync_leg * l = arg;
 	json_t * row = NULL;
 
-	if (is_cut(l))
+	if (sync_leg_token_cut(l))
 		return;
 	if (t->token == NULL)
 		log_event(LOG_WARN, "token_forgotten",
@@ -71,6 +71,9 @@ on_told(void * arg, const struct reader_told * t)
 		l->toks.failed = 1;
 		return;
 	}
+	if (row != NULL && t->is_end && (row = sync_tokens_short(&l->toks,
+	    t->part, row, t->lacks)) == NULL)
+		return;
 	sync_tokens_told(&l->toks, t->part, row, l->given);
 }
 
@@ -145,7 +148,7 @@ on_part_end(void * arg, const struct reader_told * t)
 	json_t * row;
 
 	/* One without rows leaves what is known. */
-	if (is_cut(l) || !l->has_part || l->part != t->part)
+	if (sync_leg_token_cut(l) || !l->has_part || l->part != t->part)
 		return;
 	l->has_part = 0;
 	if (st.first_ms <= 0)
@@ -206,6 +209,7 @@ load(struct sync_leg * l, int anew)
 
 	if (anew || was == NULL || strcmp(was, l->of) != 0)
 		gen = NULL;
+	sync_leg_fill_load(l, gen != NULL ? rec : NULL);
 	sync_tokens_free(&l->toks);
 	if (sync_tokens_load(&l->toks, l->key, l->r->rows, gen, l->r->fence))
 		return (-1);
@@ -275,8 +279,8 @@ sync_leg_token_fill(struct sync_leg * l)
 		return (sync_plan_all(l) ? -1 : 1);
 	}
 	/* A run that ends before the others leaves it as it is. */
-	if (l->cu.fills && !is_cut(l))
-		sync_tokens_filled(&l->toks, l->given);
+	if (l->cu.fills && !sync_leg_token_cut(l))
+		sync_tokens_filled(&l->toks, l->given, l->lacks_now);
 	if ((in = sync_tokens_next(&l->toks)) == NULL)
 		return (0);
 	return (sync_plan_fill(l, in) ? -1 : 1);
@@ -315,6 +319,8 @@ note(struct sync_leg * l, int well)
 	    json_object_get(was, "value") != NULL)
 		rc |= json_object_set(rec, "value",
 		    json_object_get(was, "value"));
+	if (l->fill_at != NULL && !well)
+		rc |= json_object_set(rec, "resume", l->fill_at);
 	rc |= sync_tokens_put(&l->toks, rec);
 	if (sync_tokens_move(&l->toks, l->r->changes))
 		l->r->is_dirty = 1;
@@ -329,6 +335,7 @@ void
 sync_leg_token_step(struct sync_leg * l)
 {
 	sync_tokens_acked(&l->toks, l->acked, clock_wall_ms());
+	sync_leg_fill_acked(l);
 	note(l, 0);
 }
 
@@ -336,13 +343,17 @@ void
 sync_leg_token_end(struct sync_leg * l, int well)
 {
 	int64_t now = clock_wall_ms();
+	struct sync_tokens_how how = { .all = l->st.skipped == 0 };
 
 	if (sync_leg_passed(l) > 0)
 		return;
+	how.whole = how.all && l->st.short_of == 0;
+	how.lacks = l->toks_whole ? l->lacks_now : 0;
 	if (well)
-		sync_tokens_end(&l->toks, l->st.skipped == 0 &&
-		    l->st.short_of == 0, now);
-	else
+		sync_tokens_end(&l->toks, &how, now);
+	else {
 		sync_tokens_acked(&l->toks, l->acked, now);
+		sync_leg_fill_acked(l);
+	}
 	note(l, well);
 }

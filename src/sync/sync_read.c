@@ -71,11 +71,12 @@ on_part(void * arg, uint64_t hash, const json_t * in)
 }
 
 static void
-on_left(void * arg, uint64_t hash)
+on_left(void * arg, uint64_t hash, const json_t * in)
 {
 	struct sync_leg * l = arg;
 
 	l->left++;
+	sync_leg_but_left(l, hash, in);
 	if (l->by_part)
 		sync_tokens_left(&l->toks, hash);
 	else if (l->has_cursor)
@@ -89,6 +90,8 @@ fill_part(struct sync_leg * l, struct err * e)
 	const json_t * in;
 	int rc;
 
+	if (l->by_part && l->cu.fills && !sync_leg_token_cut(l))
+		sync_leg_fill_ended(l);
 	if (l->by_part && !l->cancelled) {
 		if ((rc = sync_leg_token_fill(l)) < 0)
 			return (err_nomem(e, "a statement"));
@@ -118,6 +121,7 @@ take_stats(struct sync_leg * l, const struct read_stats * st)
 	const struct read_stats * was = &l->before;
 
 	l->st = *st;
+	l->lacks_now = st->short_of;
 	if (st->skipped > l->left && st->skipped - l->left > l->lacks)
 		l->lacks = st->skipped - l->left;
 	if (!l->cu.fills && l->win.count == 0)
@@ -225,6 +229,8 @@ on_mark(void * arg, const json_t * token)
 	if (l->has_cursor || l->cancelled)
 		return;
 	if (l->by_part) {
+		if (l->cu.fills && !sync_leg_token_cut(l))
+			sync_leg_fill_mark(l, token);
 		if (is_step_due(l, now))
 			take_step(l);
 		if (l->step.set && l->acked >= l->step.rows)
@@ -356,6 +362,12 @@ on_done(void * arg, const struct query_stats * st, const struct err * e)
 	l->q = NULL;
 	if (l->probing == 0) {
 		take_stats(l, &st->api);
+		if (e != NULL && sync_leg_fill_lost(l, e)) {
+			l->before = l->st;
+			if (start_query(l, &why))
+				finish(l, &why);
+			return;
+		}
 		if (e == NULL && (rc = next_window(l, &why)) == 0)
 			rc = fill_part(l, &why);
 		if (e == NULL && rc != 0) {
@@ -419,10 +431,7 @@ start_query(struct sync_leg * l, struct err * e)
 		    "the run was cancelled"));
 	if (calls == 0)
 		return (err_set(e, ERR_PERMANENT, "max_api_calls", "%s.%s: the "
-		    "run has used its %lld API calls (max_api_calls); the next "
-		    "one goes on from there, or raise max_api_calls in OPTIONS",
-		    r->c->name, l->ent->name,
-		    (long long)r->c->opt.max_api_calls));
+		    "run has used its API calls", r->c->name, l->ent->name));
 	if (l->probing == 3) {
 		if (sync_plan_all(l))
 			return (err_nomem(e, "a statement"));
@@ -453,6 +462,8 @@ start_query(struct sync_leg * l, struct err * e)
 		sync_etag_begin(l);
 		l->sync.arg = l;
 		l->sync.resume = l->resumed ? l->resume : NULL;
+		if (l->by_part && l->cu.fills)
+			sync_leg_fill_begin(l);
 		l->opts.sync = &l->sync;
 	}
 	l->step_us = l->flush_us = clock_mono_us();

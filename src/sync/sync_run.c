@@ -348,11 +348,11 @@ sync_run_cancel(struct sync_run * r, const char * why)
 	sync_run_fail(r, &e);
 }
 
-int
+int64_t
 sync_run_holds(const struct sync_run * r)
 {
 	return (r->fence > 0 && r->state > RUN_CURSOR &&
-	    r->res.verdict != SYNC_IDLE);
+	    r->res.verdict != SYNC_IDLE ? r->fence : 0);
 }
 
 const char *

@@ -91,8 +91,8 @@ struct sync_run * sync_run_start(const struct sync_run_env * env,
  */
 void sync_run_cancel(struct sync_run * r, const char * why);
 
-/** sync_run_holds(r): Whether it has its claim, and something to do. */
-int sync_run_holds(const struct sync_run * r);
+/** sync_run_holds(r): The fence of its claim, if it has that and something to do; 0. */
+int64_t sync_run_holds(const struct sync_run * r);
 const char * sync_run_state_name(const struct sync_run * r);
 void sync_run_progress(const struct sync_run * r, struct sync_progress * p);
 
@@ -113,7 +113,7 @@ const char * sync_verdict_name(enum sync_verdict v);
  * The cursor's record (state.h's cursor of the sync's id), an object:
  *   "bucket": the last one done (ms), "run": the fence it was done under,
  *   "<entity>": {"column", "value" (as rows show it), "ids": [hash64 in hex of the
- *     whole rows whose cursor value is that one; at most 1000, else none],
+ *     whole rows whose cursor value is that one; at most 1000, else none], "salt": what these are made under,
  *     "resume": what leads on after rows acknowledged in a run that did not end,
  *     or absent,
  *     by the service's tokens: "gen", "tokens": how many parts have one, "oldest":

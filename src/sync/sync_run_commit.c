@@ -140,8 +140,10 @@ sync_commit_step(struct sync_leg * l)
 		return;
 	if (l->by_part)
 		sync_leg_token_step(l);
-	else if (l->has_cursor)
+	else if (l->has_cursor) {
+		l->moved = 1;
 		note_cursor(l, &l->step.point, PARTS_AS_WERE);
+	}
 	else
 		note_token(l, l->step.token);
 }

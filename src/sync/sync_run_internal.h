@@ -86,6 +86,10 @@ struct sync_leg {
 	unsigned pages;        /* since then */
 	struct sync_parts parts;
 	struct read_stats before; /* of the statements before this one */
+	int moved;             /* its cursor has, in this run */
+	uint64_t lacks_now;    /* records that this one is short of */
+	json_t * but;          /* those, as rows of them are known; or NULL */
+	int but_unknown;       /* rows of some are not */
 	uint64_t left;         /* parts that this one left out, as often as said; */
 	uint64_t lacks;        /* the most that one left out and no part stands for */
 	struct sync_window win;
@@ -103,6 +107,10 @@ struct sync_leg {
 	struct sync_tokens toks;
 	struct reader_cursors cursors;
 	int toks_whole;        /* what is filled up is all there is */
+	struct reader_cursors fill; /* sync_leg_fill.c: */
+	json_t * fill_at;      /* where such a statement stands, for the record */
+	int fill_resumes;      /* this one began there */
+	int fill_moved;        /* the run got further with them */
 	uint64_t part;         /* that is given now; has_part: there is one */
 	int has_part;
 	int enough;            /* of it */
@@ -247,6 +255,7 @@ void sync_leg_close(struct sync_leg * l);
  * That one may not see what we saw (it may ask for other rows): so where a cursor
  * would pass over them for good it stays. */
 uint64_t sync_leg_passed(const struct sync_leg * l);
+
 /** sync_leg_asks_more(l): Whether the condition asks for rows of the entity besides
  * (a SELECT in it): it has to be given all, not what changed. */
 int sync_leg_asks_more(const struct sync_leg * l);
@@ -270,7 +279,9 @@ int sync_leg_judge(struct sync_leg * l);
  * sync_leg_token_fill(l): The list gave changes alone: whether a statement for what
  * has to be read whole is in l->sql now; -1: no memory.
  * sync_leg_token_step(l): What is acknowledged goes into the record, if it is time.
- * sync_leg_token_end(l, well): The leg is over. */
+ * sync_leg_token_end(l, well): The leg is over.
+ * sync_leg_token_cut(l): What comes now is not written: nothing is kept of it. */
+int sync_leg_token_cut(const struct sync_leg * l);
 int sync_leg_wants_rows(const struct sync_run * r);
 int sync_leg_token(struct sync_leg * l, const char * name, struct err * e)
     MUST_CHECK;
@@ -278,6 +289,30 @@ int sync_leg_token_anew(struct sync_leg * l, struct err * e) MUST_CHECK;
 int sync_leg_token_fill(struct sync_leg * l) MUST_CHECK;
 void sync_leg_token_step(struct sync_leg * l);
 void sync_leg_token_end(struct sync_leg * l, int well);
+
+/* sync_leg_fill.c */
+
+/** sync_leg_fill_load(l, rec): What an earlier run left in the record.
+ * sync_leg_fill_begin(l): The statement l->sql begins; it goes on there if it can.
+ * sync_leg_fill_mark(l, token): So far its rows are given.
+ * sync_leg_fill_acked(l): What is acknowledged of it goes into l->fill_at.
+ * sync_leg_fill_ended(l): It read all.
+ * sync_leg_fill_lost(l, e): Whether it failed because the place is there no more, and
+ * is to begin anew. */
+void sync_leg_fill_load(struct sync_leg * l, const json_t * rec);
+void sync_leg_fill_begin(struct sync_leg * l);
+void sync_leg_fill_mark(struct sync_leg * l, const json_t * token);
+void sync_leg_fill_acked(struct sync_leg * l);
+void sync_leg_fill_ended(struct sync_leg * l);
+int sync_leg_fill_lost(struct sync_leg * l, const struct err * e);
+
+/* sync_leg_but.c */
+
+/** sync_leg_but_left(l, hash, in): The part with these inputs was left out.
+ * sync_leg_but(l): Whether its rows, and those of the others that were, can be told
+ * from the rest for certain: then l->but says by what. */
+void sync_leg_but_left(struct sync_leg * l, uint64_t hash, const json_t * in);
+int sync_leg_but(const struct sync_leg * l);
 
 /* sync_leg_etag.c */
 

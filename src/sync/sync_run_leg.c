@@ -154,7 +154,8 @@ sync_run_drain(struct sync_run * r)
 	}
 	sync_run_enter(r, RUN_SWEEP);
 	writer_sweep(l->w, d->deletes == SYNC_DELETES_MARK ? SWEEP_MARK :
-	    SWEEP_REMOVE, d->delete_ratio, on_swept, l);
+	    SWEEP_REMOVE, d->delete_ratio, l->st.skipped > 0 ? l->but : NULL,
+	    on_swept, l);
 	return (1);
 }
 

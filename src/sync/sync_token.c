@@ -49,12 +49,13 @@ sync_tokens_load(struct sync_tokens * t, const char * key,
 	t->now = json_object();
 	t->seen = json_object();
 	t->old = json_object();
+	t->begun = json_object();
 	t->held = json_object();
 	t->read = json_object();
 	t->fresh = json_array();
 	t->changes = json_object();
 	if (t->now == NULL || t->seen == NULL || t->old == NULL ||
-	    t->held == NULL || t->read == NULL || t->fresh == NULL ||
+	    t->begun == NULL || t->held == NULL || t->read == NULL || t->fresh == NULL ||
 	    t->changes == NULL)
 		return (-1);
 	json_object_foreach((json_t *)(uintptr_t)rows, name, row) {
@@ -79,6 +80,7 @@ sync_tokens_free(struct sync_tokens * t)
 	json_decref(t->now);
 	json_decref(t->seen);
 	json_decref(t->old);
+	json_decref(t->begun);
 	json_decref(t->held);
 	json_decref(t->read);
 	json_decref(t->fresh);
@@ -114,11 +116,29 @@ sync_tokens_row(const struct sync_tokens * t, uint64_t part)
 	    NULL ? t->old : t->now, name));
 }
 
+/* All of it is to be read, before what is told of it counts. */
+static void
+fill_up(struct sync_tokens * t, const char * name, const json_t * in)
+{
+	if (t->changes_only)
+		t->failed |= json_object_set_new(t->held, name,
+		    json_null()) != 0;
+	add_fresh(t, name, in);
+}
+
+/* Whether it says where to go on, and not only that it came short. */
+static int
+leads(const json_t * row)
+{
+	return (json_object_get(row, "t") != NULL ||
+	    json_object_get(row, "column") != NULL);
+}
+
 const json_t *
 sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 {
 	char name[PART_LEN];
-	const json_t * row;
+	json_t * row;
 
 	snprintf(name, sizeof(name), "%016" PRIx64, part);
 	/* The same once more, for other rows of it. */
@@ -127,16 +147,15 @@ sync_tokens_begin(struct sync_tokens * t, uint64_t part, const json_t * in)
 	if (json_object_size(t->seen) < PARTS_MAX)
 		t->failed |= json_object_set_new(t->seen, name,
 		    t->changes_only ? json_deep_copy(in) : json_null()) != 0;
-	row = t->uses ? json_object_get(t->now, name) : NULL;
-	if (row != NULL) {
-		t->failed |= json_object_set(t->old, name,
-		    json_object_get(t->now, name)) != 0;
+	if ((row = json_object_get(t->now, name)) != NULL)
+		t->failed |= json_object_set(t->begun, name, row) != 0;
+	if (t->uses && leads(row)) {
+		t->failed |= json_object_set(t->old, name, row) != 0;
+		if (t->changes_only && json_object_get(row, "fill") != NULL)
+			fill_up(t, name, in);
 		return (row);
 	}
-	if (t->changes_only)
-		t->failed |= json_object_set_new(t->held, name,
-		    json_null()) != 0;
-	add_fresh(t, name, in);
+	fill_up(t, name, in);
 	return (NULL);
 }
 
@@ -154,19 +173,20 @@ forget(struct sync_tokens * t, const char * name)
 			json_decref(t->wait[i].row);
 			t->wait[i].row = NULL;
 		}
+	t->lost += json_object_del(t->begun, name) == 0;
+	if (json_is_object(json_object_get(t->held, name)))
+		t->failed |= json_object_set_new(t->held, name,
+		    json_null()) != 0;
 	if (json_object_get(t->now, name) == NULL)
 		return;
 	json_object_del(t->now, name);
 	row_key(t, name, key);
 	change(t, key, json_null());
-	t->lost++;
 	/* Only from now on it is read whole; others were from the first. */
 	if (json_object_del(t->old, name))
 		return;
-	if (t->changes_only)
-		t->failed |= json_object_set_new(t->held, name,
-		    json_null()) != 0;
-	add_fresh(t, name, in);
+	if (json_object_get(t->held, name) == NULL)
+		fill_up(t, name, in);
 }
 
 /* Takes ${row}. */
@@ -204,6 +224,21 @@ add_wait(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
 	return (0);
 }
 
+/* Of a part that is still to be read whole: it is kept, with that.  Takes ${row}. */
+static void
+hold(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
+{
+	json_t * copy = json_copy(row);
+
+	t->failed |= json_object_set_new(t->held, name, row) != 0;
+	if (copy == NULL || json_object_set_new(copy, "fill", json_true())) {
+		json_decref(copy);
+		t->failed = 1;
+		return;
+	}
+	t->failed |= add_wait(t, name, copy, rows) != 0;
+}
+
 void
 sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
     uint64_t rows)
@@ -216,9 +251,37 @@ sync_tokens_told(struct sync_tokens * t, uint64_t part, json_t * row,
 	else if (json_is_false(json_object_get(t->held, name)))
 		json_decref(row);
 	else if (json_object_get(t->held, name) != NULL)
-		t->failed |= json_object_set_new(t->held, name, row) != 0;
+		hold(t, name, row, rows);
 	else
 		t->failed |= add_wait(t, name, row, rows) != 0;
+}
+
+/* As _short. */
+static json_t *
+shorten(struct sync_tokens * t, const char * name, json_t * row, uint64_t lacks)
+{
+	const json_t * was = json_object_get(t->begun, name);
+	json_t * to = json_object_get(was, "t");
+
+	if (lacks == 0)
+		return (row);
+	/* Once: one that never tells it would hold us up for ever. */
+	if (json_object_get(was, "short_of") != NULL)
+		to = json_object_get(row, "t");
+	to = json_pack("{s:I, s:O*}", "short_of", (json_int_t)lacks, "t", to);
+	t->failed |= to == NULL;
+	json_decref(row);
+	return (to);
+}
+
+json_t *
+sync_tokens_short(struct sync_tokens * t, uint64_t part, json_t * row,
+    uint64_t lacks)
+{
+	char name[PART_LEN];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	return (shorten(t, name, row, lacks));
 }
 
 static const char *
@@ -279,18 +342,64 @@ sync_tokens_all(struct sync_tokens * t, uint64_t part)
 		    0;
 }
 
+int
+sync_tokens_has(const struct sync_tokens * t, uint64_t part)
+{
+	char name[PART_LEN];
+	const json_t * row;
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	row = json_object_get(t->old, name);
+	return (row != NULL && json_object_get(row, "fill") == NULL);
+}
+
+/* ${row} (taken) of a part that was read whole, but for so many records: these are
+ * asked for once more. */
+static json_t *
+refill(struct sync_tokens * t, const char * name, json_t * row, uint64_t lacks)
+{
+	const json_t * was = json_object_get(t->begun, name);
+
+	if (lacks == 0)
+		return (row);
+	t->failed |= json_object_set_new(row, "short_of",
+	    json_integer((json_int_t)lacks)) != 0;
+	if (json_object_get(was, "short_of") == NULL)
+		t->failed |= json_object_set_new(row, "fill", json_true()) != 0;
+	return (row);
+}
+
+static void
+filled(struct sync_tokens * t, const char * name, uint64_t rows, uint64_t lacks)
+{
+	json_t * row = json_object_get(t->held, name);
+
+	if (!json_is_object(row))
+		return;
+	t->failed |= add_wait(t, name, refill(t, name, json_incref(row),
+	    lacks), rows) != 0;
+	json_object_del(t->held, name);
+}
+
 void
-sync_tokens_filled(struct sync_tokens * t, uint64_t rows)
+sync_tokens_part(struct sync_tokens * t, uint64_t part, uint64_t rows,
+    uint64_t lacks)
+{
+	char name[PART_LEN];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, part);
+	filled(t, name, rows, lacks);
+}
+
+void
+sync_tokens_filled(struct sync_tokens * t, uint64_t rows, uint64_t lacks)
 {
 	const json_t * last = t->fresh_at > 0 ? json_array_get(t->fresh,
 	    t->fresh_at - 1) : NULL;
 	const char * name = json_string_value(json_array_get(last, 0));
-	json_t * row = name != NULL ? json_object_get(t->held, name) : NULL;
 
-	if (!json_is_object(row))
-		return;
-	t->failed |= add_wait(t, name, json_incref(row), rows) != 0;
-	json_object_del(t->held, name);
+	if (name != NULL)
+		filled(t, name, rows, lacks);
 }
 
 /* Whether they say the same, but for when. */
@@ -323,6 +432,7 @@ keep(struct sync_tokens * t, const char * name, json_t * row, int64_t now_ms)
 	    json_object_set(t->now, name, row);
 	row_key(t, name, key);
 	change(t, key, row);
+	t->kept++;
 }
 
 void
@@ -340,10 +450,11 @@ sync_tokens_acked(struct sync_tokens * t, uint64_t rows, int64_t now_ms)
 }
 
 void
-sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms)
+sync_tokens_end(struct sync_tokens * t, const struct sync_tokens_how * how,
+    int64_t now_ms)
 {
 	/* A list that knows none of the parts as such has them all in one. */
-	int in_one = whole && json_object_size(t->read) == 0;
+	int in_one = how->all && json_object_size(t->read) == 0;
 	const char * name;
 	char key[KEY_LEN];
 	json_t * v;
@@ -353,9 +464,10 @@ sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms)
 	json_object_foreach(t->held, name, v)
 		if (json_is_object(v) && (in_one ||
 		    json_object_get(t->read, name) != NULL))
-			keep(t, name, json_incref(v), now_ms);
+			keep(t, name, refill(t, name, json_incref(v),
+			    how->lacks), now_ms);
 	json_object_clear(t->held);
-	if (!whole || json_object_size(t->seen) >= PARTS_MAX)
+	if (!how->whole || json_object_size(t->seen) >= PARTS_MAX)
 		return;
 	json_object_foreach_safe(t->now, tmp, name, v) {
 		if (json_object_get(t->seen, name) != NULL)
@@ -369,21 +481,23 @@ sync_tokens_end(struct sync_tokens * t, int whole, int64_t now_ms)
 int
 sync_tokens_put(const struct sync_tokens * t, json_t * rec)
 {
-	int64_t at, oldest = INT64_MAX;
+	int64_t at, n = 0, oldest = INT64_MAX;
 	char text[RFC3339_LEN];
 	const char * name;
 	json_t * row;
 	int rc;
 
 	json_object_foreach(t->now, name, row) {
+		if (!leads(row) || json_object_get(row, "fill") != NULL)
+			continue;
 		at = json_integer_value(json_object_get(row, "at"));
 		oldest = at < oldest ? at : oldest;
+		n++;
 	}
 	rc = json_object_set_new(rec, "gen", json_string(t->gen));
-	rc |= json_object_set_new(rec, "tokens", json_integer(
-	    (json_int_t)json_object_size(t->now)));
+	rc |= json_object_set_new(rec, "tokens", json_integer((json_int_t)n));
 	json_object_del(rec, "oldest");
-	if (json_object_size(t->now) == 0)
+	if (n == 0)
 		return (rc ? -1 : 0);
 	rfc3339_format(oldest, text);
 	rc |= json_object_set_new(rec, "oldest", json_string(text));

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "conn/limits.h"
 #include "sync/syncs_internal.h"
 
 /* What is done to syncs there are.  Each change is written to the state first and
@@ -127,6 +128,11 @@ on_written(void * arg, json_t * v, const struct err * e)
 		en->retry_at = 0;
 	}
 	syncs_set_def(en, ch->d);
+	if (strcmp(ch->event, "resumed") == 0) {
+		limits_forgive(c->S->o.conn->limits, runner_connector(
+		    c->S->o.runner, en->d->connector));
+		syncs_try_now(en);
+	}
 	if (!en->d->enabled && en->run != NULL && en->run->r != NULL)
 		sync_run_cancel(en->run->r, "the sync was paused");
 	syncs_note_event(en, ch->event, en->d->disabled_reason);

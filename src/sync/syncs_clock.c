@@ -226,6 +226,15 @@ arm(struct syncs_entry * en, int64_t now)
 }
 
 void
+syncs_try_now(struct syncs_entry * en)
+{
+	int64_t now = clock_wall_ms();
+
+	if (en->failures > 0 && en->retry_at > now)
+		en->retry_at = now;
+}
+
+void
 syncs_arm(struct syncs_entry * en)
 {
 	struct syncs * S = en->S;

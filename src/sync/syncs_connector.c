@@ -81,6 +81,18 @@ syncs_connector_create(struct syncs * S, const json_t * body,
 
 /* ---- patch ---- */
 
+/* What failed because of what was changed need not wait as long as it would. */
+static void
+try_now(struct syncs * S, const char * connector)
+{
+	size_t i;
+
+	for (i = 0; i < S->n; i++)
+		if (strcmp(S->sorted[i]->d->connector, connector) == 0)
+			syncs_try_now(S->sorted[i]);
+	syncs_arm_all(S);
+}
+
 static void
 on_patched(void * arg, json_t * v, const struct err * e)
 {
@@ -97,7 +109,7 @@ on_patched(void * arg, json_t * v, const struct err * e)
 		if (run->r != NULL && strcmp(run->d->connector, op->name) ==
 		    0 && !runner_enabled(S->o.runner, op->name))
 			sync_run_cancel(run->r, "its connector was paused");
-	syncs_arm_all(S);
+	try_now(S, op->name);
 	if (op->want != NULL)
 		syncs_op_put_main(op);
 	else
@@ -140,12 +152,16 @@ syncs_connector_patch(struct syncs * S, const char * key,
 	struct sync_spec s;
 	struct err e;
 
-	if (c == NULL || is_scrape(c->m)) {
+	if (c == NULL) {
 		runner_patch(S->o.runner, key, body, cb, arg);
 		return;
 	}
 	if ((op = syncs_op_new(S, c->name, cb, arg)) == NULL)
 		return;
+	if (is_scrape(c->m)) {
+		runner_patch(S->o.runner, key, body, on_patched, op);
+		return;
+	}
 	op->rest = syncs_op_split(body, &op->want);
 	if (op->rest == NULL ||
 	    (op->want != NULL && complete_want(S, op->name, op->want))) {
@@ -284,7 +300,7 @@ on_resumed(void * arg, json_t * v, const struct err * e)
 		syncs_op_end(op, e);
 		return;
 	}
-	syncs_arm_all(S);
+	try_now(S, op->name);
 	if (en != NULL && !en->d->enabled)
 		syncs_resume(S, en->d->id, syncs_op_ended, op);
 	else

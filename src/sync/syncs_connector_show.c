@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "conn/limits.h"
 #include "sync/syncs_internal.h"
 
 /* What a connector's listing says of its syncs. */
@@ -27,6 +28,22 @@ show_last(const struct syncs * S, const char * name, json_t * v)
 		    json_integer(last->rows));
 }
 
+/* What the service told it to wait for. */
+static void
+show_wait(const struct syncs * S, const char * name, json_t * v)
+{
+	const struct connector * c = name != NULL ?
+	    runner_connector(S->o.runner, name) : NULL;
+	const char * why;
+	int64_t until = c == NULL || S->o.conn == NULL ? 0 :
+	    limits_until(S->o.conn->limits, c, &why);
+
+	if (until == 0)
+		return;
+	json_object_set_new(v, "waits_until", json_opt_time(until));
+	json_object_set_new(v, "waits_why", json_string(why));
+}
+
 void
 syncs_connector_show(const struct syncs * S, json_t * v)
 {
@@ -34,6 +51,7 @@ syncs_connector_show(const struct syncs * S, json_t * v)
 	struct syncs_entry * en = name ? syncs_main(S, name) : NULL;
 	const char * status = json_str(v, "status");
 
+	show_wait(S, name, v);
 	if (en == NULL) {
 		if (name != NULL)
 			show_last(S, name, v);

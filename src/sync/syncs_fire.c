@@ -108,13 +108,15 @@ syncs_run_tell(struct syncs_run * run)
 	int64_t now = clock_mono_us();
 	/* Most runs are over before anybody could look. */
 	int tells = now - run->told_us >= TELL_US;
-	int notes = !run->is_noted && run->r != NULL && sync_run_holds(run->r);
+	int64_t fence = run->r != NULL ? sync_run_holds(run->r) : 0;
 	json_t * v;
 
-	if ((!tells && !notes) || run->en->dropped ||
-	    (v = json_pack("{s:s}", "node", S->node)) == NULL)
+	/* Only of one that surely goes on: another daemon may tell of its own. */
+	if (fence == 0 || (!tells && run->is_noted) || run->en->dropped ||
+	    (v = json_pack("{s:s, s:I}", "node", S->node, "began_run",
+	    (json_int_t)fence)) == NULL)
 		return;
-	if (notes)
+	if (!run->is_noted)
 		run->is_noted = json_object_set_new(v, "began_at",
 		    json_opt_time(run->en->last_run_at)) == 0;
 	if (tells) {

@@ -197,6 +197,9 @@ int64_t syncs_last_bucket(const struct syncs_entry * en, int64_t now);
 int64_t syncs_next_at(const struct syncs_entry * en, int64_t now);
 /** syncs_arm(en): Work out anew when to look at it; a no-op while it runs. */
 void syncs_arm(struct syncs_entry * en);
+/** syncs_try_now(en): What failed with a chance need not wait any longer; before
+ * syncs_arm(). */
+void syncs_try_now(struct syncs_entry * en);
 void syncs_disarm(struct syncs_entry * en);
 /** syncs_arm_all(S): All of them. */
 void syncs_arm_all(struct syncs * S);

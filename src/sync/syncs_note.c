@@ -142,8 +142,11 @@ syncs_note_unended(const struct syncs * S, const char * id,
     const json_t * status)
 {
 	int64_t began = json_time(status, "began_at");
+	int64_t fence = json_int(status, "began_run", 0);
 
-	if (began <= json_time(status, "last_run_at") ||
+	/* By what was claimed: the clocks of two daemons may differ. */
+	if (began == 0 || (fence != 0 ? fence <= json_int(status, "run", 0) :
+	    began <= json_time(status, "last_run_at")) ||
 	    syncs_nodes_holder(S, id) != NULL ||
 	    clock_wall_ms() - began < seen_by(S, status))
 		return (0);
@@ -280,7 +283,9 @@ put_status(struct syncs_entry * en, int told)
 
 	if (v == NULL)
 		return;
-	if (en->last_success_at != 0)
+	/* What we remember may be older than what another daemon told. */
+	if (en->last_success_at != 0 && (en->verdict == SYNC_COMPLETE ||
+	    !S->shared))
 		json_object_set_new(v, "last_success_at",
 		    json_opt_time(en->last_success_at));
 	if (told)
@@ -366,8 +371,9 @@ syncs_note_result(struct syncs_entry * en, const struct syncs_run * run,
 
 	if (r->verdict == SYNC_IDLE || cancelled) {
 		/* It did not happen; but it may have told that it does. */
-		if ((run->told || run->is_noted) && (v = json_pack("{s:n, s:n}",
-		    "progress", "began_at")) != NULL) {
+		if ((run->told || run->is_noted) && (v = json_pack("{s:n, s:n, s:I}",
+		    "progress", "began_at", "began_run",
+		    (json_int_t)r->fence)) != NULL) {
 			en->S->o.state->ops->status_put(en->S->o.state,
 			    en->d->id, v);
 			json_decref(v);

@@ -12,7 +12,6 @@
  */
 
 #define SLOTS_MIN 256
-#define KEY UINT64_C(0x7477696365)
 
 static const char *
 id_of(const struct elastic_batch * b, size_t i, size_t * n)
@@ -80,7 +79,7 @@ elastic_twice_add(struct elastic_batch * b)
 	const struct elastic_writer * w = b->w;
 	size_t i = b->n - 1, k, n;
 	const char * id = id_of(b, i, &n);
-	uint32_t hash = (uint32_t)hash64(KEY, id, n);
+	uint32_t hash = (uint32_t)hash64(hash64_secret(), id, n);
 
 	for (k = 0; k < BATCHES; k++)
 		if (is_under_way(&w->batch[k]) && has(&w->batch[k], hash))

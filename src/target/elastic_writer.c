@@ -303,11 +303,13 @@ elastic_writer_done(struct elastic_batch * b)
 
 static void
 writer_sweep_now(struct writer * base, enum writer_sweep_how how,
-    double max_ratio, writer_sweep_cb * cb, void * arg)
+    double max_ratio, const json_t * but, writer_sweep_cb * cb, void * arg)
 {
 	struct elastic_writer * w = of(base);
 	struct err e;
 
+	/* What an index takes a value for depends on its mapping. */
+	(void)but;
 	w->sweep = elastic_sweep_start(w, how, max_ratio, cb, arg);
 	if (w->sweep == NULL) {
 		err_nomem(&e, "a sweep");

@@ -157,6 +157,7 @@ struct rows_writer {
 	struct {
 		enum writer_sweep_how how;
 		double ratio;
+		char * but;          /* as SQL, " AND ..."; or NULL */
 		writer_sweep_cb * cb;
 		void * arg;
 		int wanted;
@@ -218,6 +219,8 @@ int rows_reject(struct rows_writer * w, const struct rows_head * h,
 
 /** 1: it is done, 0: there is more, -1. */
 int rows_sweep_count(struct rows_writer * w, struct err * e) MUST_CHECK;
+/** rows_sweep_but(w, but): Leave these rows (writer_sweep()); -1: no memory. */
+int rows_sweep_but(struct rows_writer * w, const json_t * but) MUST_CHECK;
 int rows_sweep_step(struct rows_writer * w, struct err * e) MUST_CHECK;
 
 /* rows_sync.c: rows become durable. */

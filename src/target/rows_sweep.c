@@ -12,6 +12,47 @@
 #define COUNT_ROWS 2000
 #define SWEEP_ROWS 500
 
+/* The condition of one: whose values are all of ${o}.  Letters count for no more than they
+ * do at most services. */
+static char *
+one_of(const json_t * o)
+{
+	char * sql = sqlite3_mprintf("");
+	const char * column;
+	const json_t * v;
+
+	json_object_foreach((json_t *)(uintptr_t)o, column, v)
+		if (sql != NULL)
+			sql = sqlite3_mprintf("%z%sCAST(\"%w\" AS TEXT) = %Q "
+			    "COLLATE NOCASE", sql, *sql ? " AND " : "",
+			    column, json_string_value(v));
+	return (sql);
+}
+
+int
+rows_sweep_but(struct rows_writer * w, const json_t * but)
+{
+	char * sql = NULL, * one;
+	const char * part;
+	const json_t * o;
+
+	sqlite3_free(w->sweep.but);
+	w->sweep.but = NULL;
+	json_object_foreach((json_t *)(uintptr_t)but, part, o)
+		if ((one = one_of(o)) == NULL || (sql = sqlite3_mprintf(
+		    "%z%s(%z)", sql, sql != NULL ? " OR " : "", one)) == NULL)
+			goto nomem;
+	/* Where a value is NULL nobody knows: it stays. */
+	if (sql != NULL && (w->sweep.but = sqlite3_mprintf(" AND NOT coalesce("
+	    "%z, 1)", sql)) == NULL)
+		return (-1);
+	return (0);
+
+nomem:
+	sqlite3_free(sql);
+	return (-1);
+}
+
 /* Rows of this sync, and those of them that are stale; :f is our fence. */
 static int
 count_part(struct rows_writer * w, int64_t upto, struct err * e)
@@ -22,8 +63,9 @@ count_part(struct rows_writer * w, int64_t upto, struct err * e)
 
 	sql = sqlite3_mprintf("SELECT count(*), total(" ROWS_OURS "fence < ?2) "
 	    "FROM \"%w\" WHERE %s > ?3 AND %s <= ?4 AND " ROWS_OURS
-	    "sync = ?1%s", w->table, w->t.rowid, w->t.rowid,
-	    w->t.has_deleted ? " AND " ROWS_DELETED " IS NULL" : "");
+	    "sync = ?1%s%s", w->table, w->t.rowid, w->t.rowid,
+	    w->t.has_deleted ? " AND " ROWS_DELETED " IS NULL" : "",
+	    w->sweep.but ? w->sweep.but : "");
 	if (sql == NULL)
 		return (err_nomem(e, "a sweep"));
 	rc = sqlite3_prepare_v2(w->db->db, sql, -1, &st, NULL);
@@ -127,9 +169,9 @@ sweep_part(struct rows_writer * w, int64_t upto, struct err * e)
 	    sqlite3_mprintf("DELETE FROM \"%w\" WHERE ", w->table);
 	rc = rows_db_run(w->db, "sweeping", sqlite3_mprintf("%z%s > %lld AND "
 	    "%s <= %lld AND " ROWS_OURS "sync = %lld AND " ROWS_OURS
-	    "fence < %lld", what, w->t.rowid, (long long)w->sweep.at,
+	    "fence < %lld%s", what, w->t.rowid, (long long)w->sweep.at,
 	    w->t.rowid, (long long)upto, (long long)w->sync_id,
-	    (long long)w->fence), e);
+	    (long long)w->fence, w->sweep.but ? w->sweep.but : ""), e);
 	return (rc);
 }
 

@@ -63,9 +63,10 @@ rows_flush(struct writer * base)
 
 static void
 rows_sweep_start(struct writer * base, enum writer_sweep_how how, double max_ratio,
-    writer_sweep_cb * cb, void * arg)
+    const json_t * but, writer_sweep_cb * cb, void * arg)
 {
 	struct rows_writer * w = (struct rows_writer *)base;
+	struct err e;
 
 	w->sweep.how = how;
 	w->sweep.ratio = max_ratio;
@@ -74,10 +75,14 @@ rows_sweep_start(struct writer * base, enum writer_sweep_how how, double max_rat
 	w->sweep.n = 0;
 	w->sweep.wanted = 1;
 	w->flush = 1;
-	if (w->state == ROWS_FAILED)
+	if (w->state == ROWS_FAILED) {
 		rows_turn_swept(w, &w->e);
-	else
+	} else if (rows_sweep_but(w, but)) {
+		err_nomem(&e, "a sweep");
+		rows_turn_swept(w, &e);
+	} else {
 		rows_turn_want(w);
+	}
 }
 
 static void
@@ -106,6 +111,7 @@ rows_close(struct writer * base)
 	free(w->cols);
 	buf_free(&w->scratch);
 	json_decref(w->gone_is);
+	sqlite3_free(w->sweep.but);
 	free(w->database);
 	free(w->table);
 	free(w->rejected);
@@ -114,7 +120,8 @@ rows_close(struct writer * base)
 }
 
 static const struct writer_ops ops = {
-	"sqlite", rows_row, rows_flush, rows_sweep_start, rows_stats, rows_close
+	"sqlite", rows_row, rows_flush, rows_sweep_start, rows_stats, rows_close,
+	1
 };
 
 static int

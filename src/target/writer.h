@@ -1,6 +1,7 @@
 #ifndef MOLTLER_TARGET_WRITER_H
 #define MOLTLER_TARGET_WRITER_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -106,9 +107,11 @@ struct writer_ops {
 	int (*row)(struct writer *, const struct value * v);
 	void (*flush)(struct writer *);
 	void (*sweep)(struct writer *, enum writer_sweep_how how,
-	    double max_ratio, writer_sweep_cb * cb, void * arg);
+	    double max_ratio, const json_t * but, writer_sweep_cb * cb,
+	    void * arg);
 	void (*stats)(const struct writer *, struct writer_stats *);
 	void (*close)(struct writer *);
+	int may_but;       /* its sweep knows ${but} */
 };
 
 /* First member of both kinds. */
@@ -132,15 +135,17 @@ writer_flush(struct writer * w)
 	w->ops->flush(w);
 }
 
-/** writer_sweep(w, how, max_ratio, cb, arg): All rows of a complete full run are
- * acknowledged: deal with what this sync wrote under earlier fences.  ${max_ratio}
+/** writer_sweep(w, how, max_ratio, but, cb, arg): All rows of a complete full run are
+ * acknowledged: deal with what this sync wrote under earlier fences, but not with
+ * rows that have the values of one of ${but} (anything -> {column: text};
+ * borrowed for the call; NULL: all; only where ops->may_but).  ${max_ratio}
  * of its rows in the target at most (0.5: half).  A row written again is no
  * longer marked.  Needs spec.marks. */
 static inline void
 writer_sweep(struct writer * w, enum writer_sweep_how how, double max_ratio,
-    writer_sweep_cb * cb, void * arg)
+    const json_t * but, writer_sweep_cb * cb, void * arg)
 {
-	w->ops->sweep(w, how, max_ratio, cb, arg);
+	w->ops->sweep(w, how, max_ratio, but, cb, arg);
 }
 
 static inline void

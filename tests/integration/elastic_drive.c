@@ -120,7 +120,7 @@ finish(void)
 		return;
 	}
 	writer_sweep(W, strcmp(sweep, "mark") == 0 ? SWEEP_MARK : SWEEP_REMOVE,
-	    json_number_value(json_object_get(in, "ratio")), on_swept, NULL);
+	    json_number_value(json_object_get(in, "ratio")), NULL, on_swept, NULL);
 }
 
 static void

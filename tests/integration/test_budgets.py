@@ -19,6 +19,7 @@ from tap import Tap  # noqa: E402
 t = Tap()
 calls = []
 down = {"me-south-1"}
+held = []       # what it says of when to come again
 EC2 = """<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
 <reservationSet><item><ownerId>1</ownerId><instancesSet><item>
 <instanceId>i-%s</instanceId><instanceState><name>running</name></instanceState>
@@ -48,6 +49,8 @@ class Service(http.server.BaseHTTPRequestHandler):
                     "x-ms-user-quota-resets-after": "00:00:02"}
             out = {"data": [{"id": "/a", "name": "a"}],
                    "resultTruncated": "false"}
+        elif path == "/desk/held" and held:
+            status, more, out = 429, {"Retry-After": held[0]}, {}
         elif path.startswith("/desk/"):
             out = [{"id": 1}]
         else:
@@ -114,7 +117,8 @@ for con, ent, bucket, free, end in EMPTY:
          "%s: a call waits, and metrics say for what" % con,
          d.metric("moltler_limit_waiting"))
     said = status_of(d, con).get("budget_" + bucket) or ""
-    t.ok(re.match(r"1 call waiting, nobody asks before 20\S+Z, 0 left", said),
+    t.ok(re.match(r"1 call waiting, nobody asks before 20\S+Z \(its "
+                  r"quota is used up\), 0 left", said),
          "%s: and SHOW CONNECTOR" % con, status_of(d, con))
     if free:
         d.query("SELECT count(*) FROM %s.%s" % (con, free))
@@ -187,7 +191,54 @@ DESK = {"format": 1, "type": "desk", "title": "Desk", "drive_model": "on_demand"
         "entities": {n: {"key": ["id"], "columns": {"id": {"type": "integer"}},
                          "lists": [{"url": "/desk/" + n, **more}]}
                      for n, more in (("found", {"bucket": "search", "cost": 5}),
-                                     ("items", {}))}}
+                                     ("items", {}), ("held", {}))}}
+
+# ---- a service that says days ----
+with tempfile.TemporaryDirectory() as folder:
+    os.mkdir(os.path.join(folder, "desk"))
+    with open(os.path.join(folder, "desk", "manifest.json"), "w") as f:
+        json.dump(DESK, f)
+    d = Daemon("--connectors", folder)
+    d.query("CREATE CONNECTOR dk TYPE 'desk' CONFIG {}")
+
+    def sync():
+        return d.get("/v1/syncs/dk.held")[1]
+
+    def runs():
+        return sync()["runs"]
+
+    for secs, ask in (
+            # It waits: in the queue; or it would be too long, and it failed.
+            ("40000", "TEST CONNECTOR dk"),
+            ("200000", "RESUME SYNC dk.held"),
+            ("200000", "ALTER CONNECTOR dk SET OPTIONS {\"timeout_seconds\": 20}"),
+            ("40000", "ALTER CONNECTOR dk ENABLE")):
+        held[:] = [secs]
+        d.query("SYNC CONNECTOR dk.held TO sqlite:dk SCHEDULE '0 0 29 2 *'")
+        t.ok(wait(lambda: "waits_until" in status_of(d, "dk")),
+             "%s s, so it waits" % secs, status_of(d, "dk"))
+        s = status_of(d, "dk")
+        until = time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + int(secs)))
+        t.ok(s["waits_until"].startswith(until) and "refused" in s["waits_why"],
+             "  and says until when, and why", s)
+        row = d.query("SHOW CONNECTORS")[0]["Last Sync"]
+        t.ok(", waits until %s" % s["waits_until"] in row and
+             s["waits_why"] in row, "  SHOW CONNECTORS too", row)
+        t.eq(d.get("/v1/connectors/dk")[1]["waits_until"], s["waits_until"],
+             "  and the API")
+        if secs == "200000":
+            t.ok(wait(lambda: sync()["verdict"] == "failed") and
+                 s["waits_until"][:10] in sync()["last_error"],
+                 "  a run that would wait too long failed", sync())
+        del held[:]
+        n = runs()
+        d.query(ask)
+        t.ok(wait(lambda: runs() > n and sync()["verdict"] == "complete"),
+             "%s: it asks again at once" % ask.split(" SET")[0], sync())
+        t.ok("waits_until" not in status_of(d, "dk"), "  and waits no more",
+             status_of(d, "dk"))
+        d.query("DROP SYNC dk.held")
+    t.eq(d.close(), 0, "it ends well")
 if have("redis-server") and have("redis-cli"):
     r = Redis()
     with tempfile.TemporaryDirectory() as folder:

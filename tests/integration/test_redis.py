@@ -68,8 +68,10 @@ t.ok(0 < ttl <= 60000 and held[0] == node and int(held[1]) > 0,
      "  with the node, a fence and a TTL", (ttl, held))
 ttl = int(r.cli("PTTL", "moltler:node:" + node))
 beat = json.loads(r.cli("GET", "moltler:node:" + node))
-t.ok(0 < ttl <= 15000 and beat["pid"] == a.proc.pid and "listen" in beat,
+t.ok(0 < ttl <= 15000 and beat["pid"] == a.proc.pid,
      "moltler:node:<id> with a TTL", (ttl, beat))
+t.eq(beat["listen"], "127.0.0.1:%d" % a.port, "  and the port it has")
+t.eq(a.events("state_away"), [], "the state is not away at a start")
 e = [json.loads(x) for x in
      r.cli("LRANGE", "moltler:events:one", "0", "-1").split("\n")]
 t.eq([x["event"] for x in e], ["connected", "created"],
@@ -168,6 +170,8 @@ st, out = c.get("/readyz")
 t.ok(st == 503 and "redis" in out["error"]["message"], "  and says so", out)
 t.eq(c.query("SELECT 1 AS x"), [{"x": 1}], "  queries work")
 t.ok(c.events("redis_down"), "  its log says so too")
+t.ok(wait(lambda: c.events("state_away")), "  and after a moment what it waits "
+     "for", c.log)
 r.start()
 t.ok(wait(lambda: a.show("one")["status"] == "connected", 10),
      "Redis is back: runs go on", a.show("one"))

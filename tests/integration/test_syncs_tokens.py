@@ -392,6 +392,32 @@ w = make("tm", "messages", "tm_one", where="team_id = 't1' AND channel_id = "
 wait(lambda: show(w)["verdict"] == "complete", 20)
 t.ok(ASKED and not deltas(ASKED), "what has no delta is read as ever", ASKED)
 
+# A first run that may not ask for all: the next ones go on.
+for i in range(20):
+    channels["c2"].put("c2-long%d" % i)
+sql('CREATE CONNECTOR few TYPE \'teams\' CONFIG {"graph_url": "%s", "auth": '
+    '{"type": "token", "token": "$env:K"}} OPTIONS {"max_api_calls": 11}' % URL)
+w = make("few", "messages", "few_all")
+wait(lambda: show(w)["verdict"], 20)
+n = 1
+while show(w)["verdict"] == "partial" and n < 12:
+    if "goes on from there" not in show(w)["reason"]:
+        break
+    channels["c1"].put("c1-%d" % (40 + n))
+    if n == 3:
+        d.kill()
+        d.start()
+    run(w)
+    n += 1
+t.ok(show(w)["verdict"] == "complete" and 3 < n < 12,
+     "few calls a run: each goes on, until all is read", (n, show(w)))
+t.eq({k: v for k, v in said("few_all").items()},
+     {k: v for k, v in want_messages().items() if k[0] not in removed},
+     "nothing is lost by it")
+asked = run(w)
+t.eq((plain(asked), show(w)["cursor"]["messages"]["parts"]), ([], 4),
+     "then each channel goes on by its token")
+
 # ---- Grafana: a counter for each dashboard ----
 sql('CREATE CONNECTOR gr TYPE \'grafana\' CONFIG {"url": "%s", "auth": '
     '{"type": "token", "token": "$env:K"}}' % URL)

@@ -257,10 +257,10 @@ sync_run_state_name(const struct sync_run * r)
 	return ("fake");
 }
 
-int
+int64_t
 sync_run_holds(const struct sync_run * r)
 {
-	return (r != NULL);
+	return (r->fence);
 }
 
 void

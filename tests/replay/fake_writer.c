@@ -33,6 +33,7 @@ struct fake_writer {
 	double ratio;
 	writer_sweep_cb * swept;
 	void * swept_arg;
+	json_t * but;
 };
 
 static void *
@@ -254,6 +255,25 @@ flush(struct writer * base)
 		send(of(base), 1);
 }
 
+/* Whether the row of that text is to be left. */
+static int
+is_left(const struct fake_writer * w, const json_t * r)
+{
+	const char * text = json_string_value(json_object_get(r, "row"));
+	const char * part, * column;
+	json_t * o, * v;
+	int all;
+
+	json_object_foreach(w->but, part, o) {
+		all = 1;
+		json_object_foreach(o, column, v)
+			all &= strstr(text, json_string_value(v)) != NULL;
+		if (all)
+			return (1);
+	}
+	return (0);
+}
+
 static void
 on_sweep(void * arg)
 {
@@ -274,7 +294,8 @@ on_sweep(void * arg)
 			all += pass == 0;
 			if (json_integer_value(json_object_get(r, "fence")) >=
 			    w->fence || strcmp(w->sync, json_string_value(
-			    json_object_get(r, "sync"))) != 0)
+			    json_object_get(r, "sync"))) != 0 ||
+			    is_left(w, r))
 				continue;
 			n += pass == 0;
 			if (pass == 0 || (double)n > w->ratio * (double)all)
@@ -296,13 +317,14 @@ on_sweep(void * arg)
 
 static void
 sweep(struct writer * base, enum writer_sweep_how how, double ratio,
-    writer_sweep_cb * cb, void * arg)
+    const json_t * but, writer_sweep_cb * cb, void * arg)
 {
 	struct fake_writer * w = of(base);
 
 	if (w->acked != w->given)
 		abort();
 	w->t->sweeps++;
+	w->but = json_deep_copy(but);
 	w->how = how;
 	w->ratio = ratio;
 	w->swept = cb;
@@ -339,6 +361,7 @@ close_writer(struct writer * base)
 	loop_timer_free(w->opener);
 	loop_timer_free(w->failer);
 	loop_timer_free(w->sweeper);
+	json_decref(w->but);
 	json_decref(w->rows);
 	buf_free(&w->key);
 	buf_free(&w->text);
@@ -359,7 +382,7 @@ fake_writer_open(struct fake_target * t, const struct writer_spec * spec,
     const struct writer_events * ev, struct err * e)
 {
 	static const struct writer_ops ops = { "fake", row, flush, sweep,
-	    stats, close_writer };
+	    stats, close_writer, 1 };
 	struct fake_writer * w = must(calloc(1, sizeof(*w)));
 	size_t i;
 

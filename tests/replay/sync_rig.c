@@ -12,7 +12,8 @@
 #define BASE "http://svc.test"
 #define COLUMNS "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"}," \
     "\"updated\":{\"type\":\"timestamp\"%s},\"rev\":{\"type\":\"integer\"}}"
-#define PARTS "\"key\":[\"id\"],\"columns\":{\"id\":{\"type\":\"integer\"}," \
+#define PARTS PARTS_BY("[\"id\"]")
+#define PARTS_BY(key) "\"key\":" key ",\"columns\":{\"id\":{\"type\":\"integer\"}," \
     "\"updated\":{\"type\":\"timestamp\",\"not_null\":true},\"rev\":{" \
     "\"type\":\"integer\"},\"box\":{\"type\":\"text\",\"input\":true}}"
 #define SINCE "\"push\":{\"updated\":{\"op\":[\">=\",\">\"],\"query\":\"since\"," \
@@ -24,6 +25,9 @@
     "\"more\":\"more\"," SIZE "}"
 #define COUNTED "\"paginate\":{\"kind\":\"page\",\"query\":\"page\",\"first\":1," \
 	"\"more\":\"more\",\"total\":\"total\"," SIZE "}"
+#define OPAQUE_COUNTED "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
+    "\"from\":\"next\",\"total\":\"total\"," SIZE "}"
+#define LACK "\"incomplete\":{\"missing\":[]},"
 #define OPAQUE "\"paginate\":{\"kind\":\"cursor\",\"query\":\"cursor\"," \
     "\"from\":\"next\"," SIZE "}"
 
@@ -274,8 +278,12 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		buf_adds(&b, b.p[b.len - 1] == '}' ? "," : "");
 		add_item(&b, list[i], strstr(url, "/taglazy") != NULL);
 	}
-	buf_addf(&b, "],\"total\":%zu,\"more\":%s", n, i < n ? "true" :
-	    "false");
+	/* A list by token tells with its last page what that should have. */
+	if (!is_stream || i == n)
+		buf_addf(&b, "],\"total\":%zu", is_stream ? n - from : n);
+	else
+		buf_addc(&b, ']');
+	buf_addf(&b, ",\"more\":%s", i < n ? "true" : "false");
 	if (i < n) {
 		at = is_stream ? list[i - 1]->n : list[i - 1]->ms;
 		add_place(&b, g, "next", at, list[i - 1]->id);
@@ -285,7 +293,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->header = h.p;
 	} else if (is_stream)
 		add_place(&b, g, "token", g->changes, 0);
-	if (box >= 0 && g->lacks == box + 1)
+	if (box >= 0 ? g->lacks == box + 1 : g->lacks < 0)
 		buf_adds(&b, ",\"missing\":\"some\"");
 	buf_adds(&b, "}");
 	a->body = b.p;
@@ -384,14 +392,15 @@ make_manifest(void)
 	    "\"columns\":{\"name\":{\"type\":\"text\"}},\"lists\":[{\"url\":"
 	    "\"/boxes\",\"records\":\"items\",\"paginate\":{\"kind\":"
 	    "\"none\"}}]},\"parts\":{");
-#define LACK "\"incomplete\":{\"missing\":[]},"
 	buf_adds(&b, PARTS CURSOR("none") ",\"lists\":[{\"needs\":[\"box\"],\"url\":\"/parts\","
 	    "\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," LACK
 	    PAGES "," SINCE "},{\"name\":\"all\",\"url\":\"/parts\",\"query\":"
 	    "{\"box\":\"{{in.box}}\"},\"records\":\"items\",\"partition\":{"
 	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}}," LACK PAGES ","
 	    SINCE "}]}");
-#define BOXED(name, cursor, list) buf_adds(&b, ",\"" name "\":{" PARTS cursor \
+#define BOXED(name, cursor, list) BOXED_BY("[\"id\"]", name, cursor, list)
+#define BOXED_BY(key, name, cursor, list) buf_adds(&b, ",\"" name "\":{" \
+	PARTS_BY(key) cursor \
 	",\"lists\":[{\"needs\":[\"box\"],\"query\":{\"box\":" \
 	"\"{{in.box}}\"},\"records\":\"items\"," list "},{\"name\":\"all\"," \
 	"\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," \
@@ -401,17 +410,19 @@ make_manifest(void)
 #define BY_TOKEN ",\"cursor\":{\"column\":\"updated\",\"order\":\"none\"," \
 	"\"kind\":\"token\"}"
 	BOXED("own", PER("none"), "\"url\":\"/own\"," COUNTED "," SINCE);
+	BOXED_BY("[\"box\",\"id\"]", "keyed", CURSOR("none"),
+	    "\"url\":\"/parts\"," LACK PAGES "," SINCE);
 	BOXED("down", PER("desc"), "\"url\":\"/newest\"," PAGES);
 	add_entity(&b, "token", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
 	/* Its list by token goes before. */
 	b.len -= strlen(BY_TOKEN) + 2;
 	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
-	    "\"items\",\"token\":{\"from\":\"token\"}," OPAQUE "}]" BY_TOKEN
+	    "\"items\",\"token\":{\"from\":\"token\"}," OPAQUE_COUNTED "}]" BY_TOKEN
 	    "}");
 	add_entity(&b, "headed", 0, ",\"not_null\":true", PAGES, BY_TOKEN);
 	b.len -= strlen(BY_TOKEN) + 2;
 	buf_adds(&b, ",{\"name\":\"stream\",\"url\":\"/stream\",\"records\":"
-	    "\"items\",\"token\":{\"from\":\"token\"},\"paginate\":{\"kind\":"
+	    "\"items\",\"token\":{\"from\":\"token\"}," LACK "\"paginate\":{\"kind\":"
 	    "\"cursor\",\"query\":\"cursor\",\"from_header\":\"X-Next\"}}]"
 	    BY_TOKEN "}");
 	buf_adds(&b, ",\"tokens\":{" PARTS BY_TOKEN ",\"lists\":[{\"name\":"
@@ -419,12 +430,12 @@ make_manifest(void)
 	    "\"since\":\"{{now-5}}\"},\"records\":\"items\",\"partition\":{"
 	    "\"over\":\"boxes\",\"bind\":{\"box\":\"name\"}},\"token\":{"
 	    "\"from\":\"token\",\"changes_only\":true},\"paginate\":{\"kind\":"
-	    "\"cursor\",\"query\":\"cursor\",\"from\":\"next\",\"keep\":["
-	    "\"box\"]," SIZE "}},{\"needs\":[\"box\"],\"url\":\"/whole\","
-	    "\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," PAGES
+	    "\"cursor\",\"query\":\"cursor\",\"from\":\"next\",\"total\":\"total\","
+	    "\"keep\":[\"box\"]," SIZE "}},{\"needs\":[\"box\"],\"url\":\"/whole\","
+	    "\"query\":{\"box\":\"{{in.box}}\"},\"records\":\"items\"," COUNTED
 	    "},{\"name\":\"all\",\"url\":\"/whole\",\"query\":{\"box\":"
 	    "\"{{in.box}}\"},\"records\":\"items\",\"partition\":{\"over\":"
-	    "\"boxes\",\"bind\":{\"box\":\"name\"}}," PAGES "}]}");
+	    "\"boxes\",\"bind\":{\"box\":\"name\"}}," COUNTED "}]}");
 	buf_adds(&b, "}}");
 	m = manifest_parse(b.p, b.len, "test", &e);
 	if (m == NULL)

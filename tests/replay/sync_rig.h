@@ -29,7 +29,8 @@
  * page numbers; "newest": so too, but newest first where nothing is said; "desc":
  * newest first, by page numbers; "any": by id; "some": by id,
  * from a time on; "bare": by id, and without a cursor; "parts": like "some", but a
- * list for each box; "own": so too, with a cursor for each box; "down": the same,
+ * list for each box; "own": so too, with a cursor for each box; "keyed": like
+ * "parts", but the box is in the key; "down": like "own",
  * newest first and from no time on; "token": by the service's tokens; "tokens": a
  * token for each box, of changes alone; "headed": like "token", but a header leads
  * from page to page;
@@ -78,7 +79,8 @@ struct rig {
 	int forbids_with, forbids_late; /* this status: 423 (a rule leaves it
 	                       out), 403 (if others do not say so) */
 	int forbids_whole;  /* but not where tokens are told, or what changed */
-	int lacks;          /* this box, less 1, says that it is not whole; 0: none */
+	int lacks;          /* this box, less 1, says that it is not whole; 0: none,
+	                       -1: lists of no box do */
 	size_t boxes_later; /* so many are told of when they are asked for again; */
 	int boxes_asked;    /* 0: always as many */
 	int64_t hides;      /* this item is counted, and not told; 0: none */

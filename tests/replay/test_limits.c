@@ -122,6 +122,44 @@ test_refused(void ** state)
 	rig_free(g);
 }
 
+static int
+is_sent(void * arg)
+{
+	return (fake_http_requests(((struct rig *)arg)->http, NULL) > 0);
+}
+
+/* What a service says may be days; a person is heard before. */
+static void
+test_forgiven(void ** state)
+{
+	struct rig * g = rig_new("\"limits\":{\"buckets\":{\"few\":{\"rate\":9}}},",
+	    "\"items\":{\"columns\":{\"id\":{\"type\":\"integer\"}},"
+	    "\"lists\":[{\"url\":\"/i\",\"bucket\":\"few\"}]}", "{}");
+	const char * why = NULL;
+	int64_t t0;
+
+	(void)state;
+	limits_forgive(NULL, g->c);
+	assert_int_equal(limits_until(g->env.limits, g->c, &why), 0);
+	rig_script(g, "/i", { .status = 429, .header = "Retry-After: 500000" },
+	    { .body = "[{\"id\":7}]" });
+	rig_open(g, "items", "");
+	rig_begin(g);
+	assert_int_equal(fake_loop_until(g->L, is_sent, g, 1000), 0);
+	fake_loop_advance(g->L, 3600000);
+	t0 = limits_until(g->env.limits, g->c, &why);
+	assert_in_range(t0, RIG_START + 500000000, RIG_START + 500002000);
+	assert_string_equal(why, "the service refused a call as one too many");
+	assert_int_equal(g->calls, 0);
+	limits_forgive(g->env.limits, g->c);
+	fake_loop_advance(g->L, 10);
+	assert_int_equal(g->calls, 1);
+	assert_false(g->has_failed);
+	assert_int_equal(limits_until(g->env.limits, g->c, &why), 0);
+	assert_in_range(g->ctx.st.waited_ms, 3600000, 3600100);
+	rig_free(g);
+}
+
 static void
 test_cancelled(void ** state)
 {
@@ -349,6 +387,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate), cmocka_unit_test(test_rate_changes),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_forgiven),
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_learnt), cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_shared),

@@ -20,6 +20,7 @@ static struct world {
 	int by_id;            /* its bounds are of ids */
 	int slow;             /* its answers take some ms */
 	int vague;            /* not all that is asked can be sent */
+	int64_t refuses;      /* what is asked from there on; -1: any window */
 	size_t lossy;         /* of more than these it says that some are lost */
 	size_t calls, totals, mores;
 } w;
@@ -50,6 +51,12 @@ serve(void * arg, const char * url, struct fake_answer * a)
 	if (strstr(url, "/more/") != NULL) {
 		w.mores++;
 		a->body = strdup("{\"v\":\"x\"}");
+		return;
+	}
+	if ((w.refuses > 0 && since >= w.refuses) || (w.refuses < 0 &&
+	    (since > 0 || until != INT64_MAX))) {
+		a->status = 403;
+		a->body = strdup("{}");
 		return;
 	}
 	assert_true(from < w.cap);
@@ -437,6 +444,36 @@ test_of_parts(void ** state)
 		}
 }
 
+/* A window that is refused is left out where others are not, as a part is. */
+static void
+test_refused(void ** state)
+{
+	static const char rule[] = "\"errors\":[{\"status\":[403],\"do\":\"fail\","
+	    "\"class\":\"config\",\"then\":\"skip\"}],";
+	struct rig * g;
+	unsigned seed;
+
+	(void)state;
+	for (seed = 1; seed <= 12; seed++) {
+		make_world(seed, 120, 20);
+		w.refuses = w.at[90];
+		g = rig("", rule);
+		read_items(g, -1, -1, (int)(seed % 3) - 1, -1);
+		if (g->has_failed)
+			fail_msg("seed %u: %s", seed, g->e.msg);
+		assert_in_range(rows_of(g), 60, 119);
+		assert_true(g->ctx.st.skipped > 0);
+		assert_non_null(strstr(g->ctx.st.skipped_why, "answered 403"));
+		rig_free(g);
+		/* Not where all are. */
+		w.refuses = -1;
+		g = rig("", rule);
+		read_items(g, -1, -1, 0, -1);
+		rig_error(g, ERR_CONFIG, "http_403", "403");
+		rig_free(g);
+	}
+}
+
 /* One that is left while a window is read leaves nothing behind. */
 static void
 test_left(void ** state)
@@ -502,6 +539,7 @@ main(void)
 		cmocka_unit_test(test_deaf_service),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_of_parts),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_parts_left),
 	};

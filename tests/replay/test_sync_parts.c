@@ -434,6 +434,46 @@ test_statement(void ** state)
 	rig_end(g, d);
 }
 
+/* What is gone of the parts that were read goes, where the rows of the one that was not
+ * are known by their key; else nothing does, and that is said. */
+static void
+test_deletes_beside_what_is_left_out(void ** state)
+{
+	static const char * const ents[] = { "keyed", "parts" };
+	char table[20];
+	struct rig * g;
+	struct sync_def * d;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		snprintf(table, sizeof(table), "t-%s", ents[i]);
+		g = rig_new("{}");
+		d = rig_def(ents[i], ",\"deletes\":\"remove\",\"delete_ratio\":1");
+		rig_fill(g, 24, 1000);
+		rig_runs(g, d, 0, SYNC_COMPLETE);
+		/* One of each of two boxes. */
+		g->items[0].gone = g->items[1].gone = 1;
+		g->refuse = 2;
+		rig_runs(g, d, 0, SYNC_PARTIAL);
+		assert_int_equal(g->res.p.deleted, i == 0 ? 1 : 0);
+		assert_int_equal(fake_target_count(&g->target, table),
+		    i == 0 ? 23 : 24);
+		assert_int_equal(strstr(g->res.reason, "nothing was deleted") !=
+		    NULL, i == 1);
+		/* That something else is missing is of nobody. */
+		g->lacks = 3;
+		g->items[3].gone = 1;
+		rig_runs(g, d, 0, SYNC_PARTIAL);
+		assert_int_equal(g->res.p.deleted, 0);
+		assert_non_null(strstr(g->res.reason, "nothing was deleted"));
+		g->lacks = g->refuse = 0;
+		rig_runs(g, d, 0, SYNC_COMPLETE);
+		assert_int_equal(fake_target_count(&g->target, table), 21);
+		rig_end(g, d);
+	}
+}
+
 int
 main(void)
 {
@@ -450,6 +490,7 @@ main(void)
 		cmocka_unit_test(test_none_for_a_while),
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_deletes_beside_what_is_left_out),
 	};
 
 	return (cmocka_run_group_tests_name("sync_parts", tests, NULL, NULL));

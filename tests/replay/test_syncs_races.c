@@ -174,6 +174,49 @@ test_unreadable(void ** state)
 	sw_free(w);
 }
 
+/* Which of two runs was later their claims say: the clocks of those that ran them may
+ * differ by minutes. */
+static void
+test_clocks(void ** state)
+{
+	static const struct {
+		const char * began, * last;
+		int began_run, run;
+		const char * status;
+	} cases[] = {
+		{ "2023-11-14T22:13:15Z", "2023-11-14T22:13:05Z", 7, 7,
+		    "complete" },
+		{ "2023-11-14T22:13:15Z", "2023-11-14T22:13:05Z", 7, 8,
+		    "complete" },
+		{ "2023-11-14T22:13:05Z", "2023-11-14T22:13:15Z", 8, 7,
+		    "interrupted" },
+		/* Of an older version, that tells no claim. */
+		{ "2023-11-14T22:13:15Z", "2023-11-14T22:13:05Z", 0, 7,
+		    "interrupted" },
+		{ "2023-11-14T22:13:05Z", "2023-11-14T22:13:15Z", 0, 7,
+		    "complete" },
+	};
+	struct sync_world * w = two();
+	json_t * v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		v = json_pack("{s:s, s:s, s:s, s:i, s:s}", "began_at",
+		    cases[i].began, "last_run_at", cases[i].last, "verdict",
+		    "complete", "run", cases[i].run, "node", "gone");
+		if (cases[i].began_run > 0)
+			json_object_set_new(v, "began_run",
+			    json_integer(cases[i].began_run));
+		json_object_set_new(w->tables.statuses, "c0.items", v);
+		v = sw_show(w, i % 2, "c0.items");
+		if (strcmp(json_str(v, "status"), cases[i].status) != 0)
+			fail_msg("%zu: %s", i, json_str(v, "status"));
+		json_decref(v);
+	}
+	sw_free(w);
+}
+
 int
 main(void)
 {
@@ -182,6 +225,7 @@ main(void)
 		cmocka_unit_test(test_disabled_late),
 		cmocka_unit_test(test_made_anew),
 		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_clocks),
 	};
 
 	return (cmocka_run_group_tests_name("syncs_races", tests, NULL, NULL));

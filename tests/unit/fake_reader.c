@@ -329,7 +329,7 @@ reader_sync(struct reader * r, int restart, const json_t * resume,
 void
 reader_sync_parts(struct reader * r,
     void (*cb)(void * arg, uint64_t hash, const json_t * in),
-    void (*left)(void * arg, uint64_t hash), void * arg)
+    void (*left)(void * arg, uint64_t hash, const json_t * in), void * arg)
 {
 	(void)r;
 	(void)cb;

@@ -384,7 +384,7 @@ sweep(struct rig * r, enum writer_sweep_how how, double ratio)
 {
 	int before = r->swept;
 
-	writer_sweep(r->w, how, ratio, rig_swept, r);
+	writer_sweep(r->w, how, ratio, NULL, rig_swept, r);
 	assert_int_equal(r->swept, before);
 	WAIT(r->swept > before);
 }
@@ -543,7 +543,7 @@ close_anytime(void ** state)
 	rig_close(&r);
 	rig_flush(&r2, 1000);
 	sweep(&r2, SWEEP_MARK, 1);
-	writer_sweep(r2.w, SWEEP_MARK, 1, rig_swept, &r2);
+	writer_sweep(r2.w, SWEEP_MARK, 1, NULL, rig_swept, &r2);
 	rig_close(&r2);
 	/* Before it began. */
 	assert_non_null(rig_try(&r, &spec, &e));

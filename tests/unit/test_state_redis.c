@@ -358,6 +358,22 @@ test_older_run(void ** state)
 	STATUS("a", "{\"run\":12,\"verdict\":\"failed\"}");
 	DO(flush);
 	CLI("HMGET moltler:status:a run verdict", "12\nfailed");
+	/* How far a run is says nothing of one that ended, nor of a later one. */
+	STATUS("a", "{\"began_run\":12,\"node\":\"x\",\"progress\":5}");
+	DO(flush);
+	CLI("HMGET moltler:status:a node began_run", "");
+	STATUS("a", "{\"began_run\":14,\"node\":\"y\",\"progress\":1}");
+	DO(flush);
+	STATUS("a", "{\"began_run\":13,\"node\":\"x\",\"progress\":null}");
+	DO(status_get, "a");
+	assert_json(value, "{\"began_run\":14,\"node\":\"y\",\"progress\":1,"
+	    "\"run\":12,\"verdict\":\"failed\"}");
+	DO(flush);
+	CLI("HMGET moltler:status:a node began_run run", "y\n14\n12");
+	/* But what became of that one is told still. */
+	STATUS("a", "{\"run\":13,\"began_run\":13,\"verdict\":\"partial\"}");
+	DO(flush);
+	CLI("HMGET moltler:status:a node began_run run", "y\n14\n13");
 }
 
 /* However often it changes, one HSET a second. */
