@@ -148,6 +148,10 @@ int query_db_entity(struct query * q, const char * schema,
  * 'true' beside a boolean becomes true; what no value of the column can be is
  * Config "value". */
 int query_literals(struct query * q, struct err * e) MUST_CHECK;
+/** query_literal_time(q, i, name, e): The same of token ${i}, if it is a literal: it
+ * stands beside ${name}, which is a time. */
+int query_literal_time(const struct query * q, size_t i, const char * name,
+    struct err * e) MUST_CHECK;
 
 /* query_time.c */
 

@@ -294,6 +294,28 @@ beside_once(const struct query * q, size_t i, struct before * was)
 }
 
 static int
+refuse_time(const struct query * q, size_t i, const char * name,
+    const char * text, struct err * e)
+{
+	return (refuse(q, i, name, text, "is a time, as "
+	    "'2026-11-21T16:00:00Z', '2026-11-21' or datetime('now', '-1 day')",
+	    e));
+}
+
+int
+query_literal_time(const struct query * q, size_t i, const char * name,
+    struct err * e)
+{
+	const struct token_list * ts = &q->list;
+	char s[MAX_TEXT];
+
+	if (i >= ts->n || ts->t[i].kind != TOKEN_STRING || !is_alone(ts, i) ||
+	    token_name(ts, i, s, sizeof(s)) || is_time(s))
+		return (0);
+	return (refuse_time(q, i, name, s, e));
+}
+
+static int
 check(struct query * q, size_t i, struct before * was, struct err * e)
 {
 	const struct token_list * ts = &q->list;
@@ -317,9 +339,7 @@ check(struct query * q, size_t i, struct before * was, struct err * e)
 		break;
 	case HOLDS_TIME:
 		if (!is_time(s))
-			return (refuse(q, i, name, s, "is a time, as "
-			    "'2026-11-21T16:00:00Z', '2026-11-21' or "
-			    "datetime('now', '-1 day')", e));
+			return (refuse_time(q, i, name, s, e));
 		break;
 	case HOLDS_NUMBER:
 		if (ts->t[i].kind == TOKEN_STRING && !is_number(s))

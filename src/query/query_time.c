@@ -12,12 +12,13 @@
 
 #include "query/query_internal.h"
 #include "query/query_live.h"
+#include "query/query_time.h"
 #include "target/sample_plan.h"
 
 #define MAX_DEPTH 64   /* deeper down texts stay texts */
-#define MAX_ALIASES 32
 #define MAX_PASSES 4   /* names of names of names */
 #define NAMES_A_LOOK 64
+#define TOKENS_A_LOOK 1024
 /* Nobody else writes the form feed: by it we know our words in a column's name. */
 #define MARK "\fCOLLATE "
 
@@ -37,12 +38,9 @@ struct times {
 	size_t depth;
 	struct sql_insert * ins;
 	size_t nins, names;
-	/* What the statement calls its own times. */
-	struct {
-		char name[SQL_NAME_MAX];
-		const char * order;
-	} alias[MAX_ALIASES];
-	size_t naliases;
+	struct query_time_names known;
+	int failed; /* a literal beside a time is none */
+	struct err e;
 };
 
 static const char * const compare[] = { "=", "==", "<>", "!=", "<", "<=", ">",
@@ -56,77 +54,6 @@ compares(const struct token_list * ts, size_t i)
 	    token_is_one_of(ts, i + 1, compare))));
 }
 
-/* The collation by which ${name} is compared, if it is a time's; else NULL. */
-static const char *
-column_order(struct times * t, const char * table, const char * name)
-{
-	const struct query * q = t->q;
-	const struct query_attached * a;
-	const char * type, * order;
-	int named = 0;
-	size_t i;
-
-	for (i = 0; table == NULL && i < t->naliases; i++)
-		if (strcasecmp(t->alias[i].name, name) == 0)
-			return (t->alias[i].order);
-	/* A view tells nothing; what it is made of does. */
-	for (i = 0; table != NULL && i < q->tables_n; i++)
-		named |= strcasecmp(q->tables[i].table, table) == 0 &&
-		    sqlite3_table_column_metadata(q->db, q->tables[i].schema,
-		    q->tables[i].table, NULL, NULL, NULL, NULL, NULL, NULL) ==
-		    SQLITE_OK;
-	for (i = 0; i < q->tables_n; i++) {
-		a = &q->tables[i];
-		if ((named && strcasecmp(a->table, table) != 0) ||
-		    sqlite3_table_column_metadata(q->db, a->schema, a->table,
-		    name, &type, &order, NULL, NULL, NULL) != SQLITE_OK ||
-		    order == NULL)
-			continue;
-		if (strcasecmp(order, QUERY_INSTANT) == 0)
-			return (QUERY_INSTANT);
-		if (strcasecmp(order, SAMPLE_TIME_ORDER) == 0)
-			return (SAMPLE_TIME_ORDER);
-	}
-	return (NULL);
-}
-
-/* The parenthesis that closes the one at token ${i}; the end if there is none. */
-static size_t
-closing(const struct token_list * ts, size_t i)
-{
-	size_t depth = 0;
-
-	for (; i < ts->n; i++) {
-		depth += (size_t)token_is(ts, i, "(");
-		if (token_is(ts, i, ")") && --depth == 0)
-			break;
-	}
-	return (i);
-}
-
-/* Whether a column is named by the text of the call at ${i}: "max(created)".  Then
- * that text must stay. */
-static int
-is_cited(const struct token_list * ts, size_t i)
-{
-	char name[SQL_NAME_MAX], call[SQL_NAME_MAX];
-	size_t k, end;
-
-	for (k = 0; k < ts->n; k++) {
-		if (ts->t[k].kind != TOKEN_QUOTED ||
-		    memchr(token_text(ts, k), '(', ts->t[k].len) == NULL ||
-		    token_name(ts, k, name, sizeof(name)) ||
-		    (end = closing(ts, i + 1)) == ts->n)
-			continue;
-		snprintf(call, sizeof(call), "%.*s",
-		    (int)(ts->t[end].off + 1 - ts->t[i].off),
-		    token_text(ts, i));
-		if (strcasestr(name, call) != NULL)
-			return (1);
-	}
-	return (0);
-}
-
 /* Behind token ${i}. */
 static void
 put(struct times * t, size_t i, const char * order)
@@ -136,23 +63,6 @@ put(struct times * t, size_t i, const char * order)
 	t->ins[t->nins].at = at->off + at->len;
 	t->ins[t->nins++].text = strcmp(order, QUERY_INSTANT) == 0 ?
 	    MARK QUERY_INSTANT : MARK SAMPLE_TIME_ORDER;
-}
-
-static void
-add_alias(struct times * t, size_t i, const char * order)
-{
-	char name[SQL_NAME_MAX];
-	size_t k;
-
-	if (t->naliases == MAX_ALIASES ||
-	    token_name(&t->q->list, i, name, sizeof(name)))
-		return;
-	for (k = 0; k < t->naliases; k++)
-		if (strcasecmp(t->alias[k].name, name) == 0)
-			return;
-	memcpy(t->alias[k].name, name, sizeof(name));
-	t->alias[k].order = order;
-	t->naliases++;
 }
 
 /* Whether the SELECT in parentheses that ends before token ${next} is a value, and
@@ -183,6 +93,22 @@ is_scalar(const struct times * t, const struct frame * f, size_t next)
 	    token_is(ts, prev - 1, ")")));
 }
 
+/* What stands from token ${from} to ${to} is a time: so is a literal beside it. */
+static void
+check_literal(struct times * t, size_t from, size_t to)
+{
+	static const char * const ops[] = { "=", "==", "<>", "!=", "<", "<=",
+	    ">", ">=", "between", NULL };
+	const struct token_list * ts = &t->q->list;
+	char name[64];
+
+	if (t->failed || to + 2 >= ts->n || !token_is_one_of(ts, to + 1, ops))
+		return;
+	snprintf(name, sizeof(name), "%.*s", (int)(ts->t[to].off +
+	    ts->t[to].len - ts->t[from].off), token_text(ts, from));
+	t->failed = query_literal_time(t->q, to + 2, name, &t->e) != 0;
+}
+
 /*
  * A time stands from token ${from} to ${to}: see what it is to those around it.
  * ${has}: SQLite knows its order as it is, else as a column's.
@@ -195,6 +121,8 @@ found(struct times * t, size_t from, size_t to, const char * order, int has)
 	size_t next = to + 1;
 	int is_as = token_is(ts, next, "as");
 
+	if (has)
+		check_literal(t, from, to);
 	if ((f->kind == FRAME_KEEPS && (from == f->first ||
 	    token_is(ts, from - 1, ",")) && (token_is(ts, next, ",") ||
 	    token_is(ts, next, ")"))) || (f->kind == FRAME_CASE &&
@@ -211,7 +139,7 @@ found(struct times * t, size_t from, size_t to, const char * order, int has)
 		next += (size_t)is_as;
 		if (next < ts->n && (ts->t[next].kind == TOKEN_ID ||
 		    ts->t[next].kind == TOKEN_QUOTED))
-			add_alias(t, next++, order);
+			query_time_call(&t->known, next++, order);
 	}
 	if (f->kind == FRAME_SELECT && from == f->first &&
 	    (token_is(ts, next, "from") || token_is(ts, next, ")")))
@@ -228,17 +156,23 @@ see_name(struct times * t, size_t i)
 	const struct frame * f = &t->f[t->depth - 1];
 	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
 	const char * order;
-	size_t from = i > 2 && token_is(ts, i - 1, ".") ? i - 2 : i;
+	size_t from = i > 2 && token_is(ts, i - 1, ".") ? i - 2 : i, first = from;
 
-	if (from == 0 || !token_is_one_of(ts, from - 1, before) ||
+	/* my-cache.created */
+	while (first > 2 && first < i && (token_is(ts, first - 1, "-") ||
+	    token_is(ts, first - 1, ".")) && ts->t[first - 1].off + 1 ==
+	    ts->t[first].off)
+		first -= 2;
+	if (first == 0 || !token_is_one_of(ts, first - 1, before) ||
 	    token_is(ts, i + 1, ".") || token_is(ts, i + 1, "(") ||
 	    (f->kind != FRAME_KEEPS && f->kind != FRAME_CASE && !f->in_list) ||
 	    token_name(ts, i, name, sizeof(name)) ||
 	    (from < i && token_name(ts, from, table, sizeof(table))))
 		return;
 	t->names++;
-	if ((order = column_order(t, from < i ? table : NULL, name)) != NULL)
-		found(t, from, i, order, 0);
+	if ((order = query_time_order(&t->known, from < i ?
+	    table : NULL, name)) != NULL)
+		found(t, first, i, order, 0);
 }
 
 static void
@@ -256,7 +190,7 @@ open_frame(struct times * t, size_t i)
 	if (token_is(ts, i, "case")) {
 		f->kind = FRAME_CASE;
 	} else if (i > 0 && token_is_one_of(ts, i - 1, keep) &&
-	    !is_cited(ts, i - 1)) {
+	    !query_time_is_cited(&t->known, i - 1)) {
 		f->kind = FRAME_KEEPS;
 		f->begin = i - 1;
 		f->first += (size_t)token_is(ts, i + 1, "distinct");
@@ -281,7 +215,7 @@ close_frame(struct times * t, size_t i)
 		put(t, i, f->order);
 	}
 	while (token_is(ts, i + 1, "over") || token_is(ts, i + 1, "filter"))
-		i = token_is(ts, i + 2, "(") ? closing(ts, i + 2) : i + 2;
+		i = token_is(ts, i + 2, "(") ? query_time_closing(ts, i + 2) : i + 2;
 	found(t, f->begin, i, f->order, 1);
 }
 
@@ -302,8 +236,12 @@ see(struct times * t, size_t i)
 		f->in_list = 1;
 	else if (token_is_one_of(ts, i, clauses))
 		f->in_list = 0;
-	else if (ts->t[i].kind == TOKEN_ID || ts->t[i].kind == TOKEN_QUOTED)
+	else if (ts->t[i].kind == TOKEN_ID || ts->t[i].kind == TOKEN_QUOTED) {
 		see_name(t, i);
+		if (t->known.n > 0 && compares(ts, i + 1) &&
+		    query_time_is(&t->known, i))
+			check_literal(t, i, i);
+	}
 }
 
 /* Once over the statement.  -1: it must stop. */
@@ -317,13 +255,21 @@ look(struct times * t)
 	t->nins = 0;
 	for (i = 0; i < t->q->list.n && t->depth < MAX_DEPTH; i++) {
 		see(t, i);
-		if (t->names >= NAMES_A_LOOK) {
+		if (t->names >= NAMES_A_LOOK || i % TOKENS_A_LOOK == 0) {
 			t->names = 0;
 			if (query_breathe(t->q))
 				return (-1);
 		}
 	}
 	return (0);
+}
+
+static int
+failed(const struct err * from, struct err * e)
+{
+	if (e != NULL)
+		*e = *from;
+	return (-1);
 }
 
 int
@@ -341,13 +287,19 @@ query_times(struct query * q, struct err * e)
 		return (err_nomem(e, "a query"));
 	}
 	t->q = q;
-	for (pass = 0, was = SIZE_MAX; pass < MAX_PASSES && rc == 0 &&
-	    t->naliases != was; pass++) {
-		was = t->naliases;
+	t->known.q = q;
+	was = query_time_cited(&t->known) ? SIZE_MAX : 0;
+	for (pass = 0; pass < MAX_PASSES && rc == 0 && t->known.n != was;
+	    pass++) {
+		was = t->known.n;
 		rc = look(t);
 	}
-	rc = rc ? query_stopped(q, e) : t->nins == 0 ? 0 :
-	    sql_rewrite_insert(&q->rw, t->ins, t->nins, e);
+	if (rc)
+		rc = query_stopped(q, e);
+	else if (t->failed)
+		rc = failed(&t->e, e);
+	else if (t->nins > 0)
+		rc = sql_rewrite_insert(&q->rw, t->ins, t->nins, e);
 	free(t->ins);
 	free(t);
 	return (rc);

@@ -245,6 +245,12 @@ for name in ("\"pd_kept\"", "moltler.pd_kept", "sqlite:pd_kept", "pd_*",
              "pd_kept -- it\n"):
     t.eq(run("DESCRIBE " + name), rows, "DESCRIBE " + name)
 t.eq(run("BEGIN SELECT 1; DESC pd_kept; END"), rows, "in a script")
+at = run("SELECT max(created_at) AS m FROM pd_kept")[0]["m"].replace("T", " ").rstrip("Z")
+for name in ("pd_kept", "pd_*", "sqlite:pd_kept"):
+    t.eq(run("SELECT count(*) AS n FROM (SELECT max(%s.created_at) AS m FROM %s) "
+             "WHERE m = '%s' AND m <= datetime('%s')" % (name if "*" not in name and
+             ":" not in name else "k", name if name == "pd_kept" else name + " k",
+             at, at)), [{"n": 1}], "times that went through max() of " + name)
 says("DESCRIBE pd_kpet", "line 1, column 10: there is no type, connector or target "
      "pd_kpet (did you mean moltler.pd_kept?)")
 says("DESCRIBE\n nope-*",

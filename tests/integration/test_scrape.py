@@ -24,6 +24,16 @@ pages.body = (b"# HELP a help\n# TYPE a counter\n"
               b"nan NaN\ninf +Inf\nninf -Inf\nplain 0.1\nts 5 1700000000000\n")
 d.create("rows", pages.url, every=100)
 t.ok(d.wait_ok("rows"), "a page is scraped", d.show("rows"))
+for of in ("timestamp", "m"):
+    sub = "SELECT name, timestamp, max(timestamp) AS m FROM metrics.rows GROUP BY name"
+    t.eq(d.query("SELECT count(*) AS n FROM (%s) WHERE %s > datetime('now', "
+                 "'-1 minute') AND %s < datetime('now', '+1 minute')"
+                 % (sub, of, of)), d.query("SELECT count(DISTINCT name) AS n FROM "
+                                           "metrics.rows"),
+         of + " is a time out of a subquery, too")
+t.eq([c["type"] for c in d.post("/v1/query", {
+    "sql": "SELECT timestamp, value FROM metrics.rows LIMIT 0", "format": "json"}
+    )[1]["columns"]], ["TIMESTAMP", "REAL"], "types of samples' columns")
 rows = d.query("SELECT * FROM metrics.rows WHERE timestamp = "
                "(SELECT max(timestamp) FROM metrics.rows)")
 t.eq([list(r) for r in rows], [["timestamp", "name", "value", "labels"]] * 6,

@@ -45,6 +45,8 @@ static const char * const wrapped[] = {
 	    "GROUP BY id HAVING max(m) %s ORDER BY id",
 	"SELECT id FROM (SELECT id, max(m) n FROM (SELECT id, created AS m FROM "
 	    "svc.issues) GROUP BY id) WHERE n %s ORDER BY id",
+	"SELECT y.id FROM (SELECT x.id, max(x.m) AS n FROM (SELECT id, created m "
+	    "FROM svc.issues) x GROUP BY x.id) y WHERE y.n %s ORDER BY y.id",
 	"SELECT id FROM svc.issues WHERE coalesce(created, '') %s ORDER BY id",
 	"SELECT id FROM svc.issues WHERE ifnull(NULL, created) %s ORDER BY id",
 	"SELECT id FROM svc.issues WHERE iif(id > 0, created, 'x') %s ORDER BY "
@@ -114,6 +116,50 @@ test_as_the_column(void ** state)
 	}
 }
 
+/* A literal that is no time is refused beside them as beside the column. */
+static void
+test_no_times(void ** state)
+{
+	static const struct {
+		const char * sql, * says; /* NULL: it runs */
+	} v[] = {
+		{ "SELECT 1 FROM svc.issues GROUP BY id HAVING max(created) > "
+		    "'soon'", "column 60: max(created) is a time, as" },
+		{ "SELECT * FROM (SELECT max(created) AS m FROM svc.issues) WHERE "
+		    "m < '01/02/2026'", " m is a time, as" },
+		{ "SELECT * FROM (SELECT min(i.created) m FROM svc.issues i) x "
+		    "WHERE x.m BETWEEN 'a' AND 'b'", "m is a time, as" },
+		{ "SELECT id FROM svc.issues WHERE coalesce(created, '') = "
+		    "'2026-13-01'", "coalesce(created, '') is a time" },
+		{ "SELECT (SELECT created FROM svc.issues LIMIT 1) > 'x'",
+		    " is a time" },
+		{ "SELECT * FROM (SELECT max(created) AS m FROM svc.issues) WHERE "
+		    "m < '2026-01' OR m IS NULL OR m LIKE 'x'", NULL },
+		{ "SELECT 1 FROM svc.issues GROUP BY id HAVING max(created) || '' "
+		    "> 'soon' OR max(created) > 'so' || 'on'", NULL },
+		/* Something else is called so, too. */
+		{ "SELECT * FROM (SELECT max(created) AS m FROM svc.issues) a, "
+		    "(SELECT title AS m FROM svc.issues) b WHERE b.m = 'x'",
+		    NULL },
+		{ "SELECT * FROM (SELECT created AS title, title AS t FROM "
+		    "svc.issues) WHERE title = 'x'", NULL },
+	};
+	struct query_opts opts = { .conn = &service_env };
+	struct run * r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		r = harness_run_opts(v[i].sql, strlen(v[i].sql), &opts);
+		if (r->failed != (v[i].says != NULL) || (r->failed &&
+		    strstr(r->e.msg, v[i].says) == NULL))
+			fail_msg("%s: %s", v[i].sql, r->failed ? r->e.msg :
+			    "runs");
+		if (r->failed)
+			assert_string_equal(r->e.code, "value");
+	}
+}
+
 /* The other way round, and where nothing is to be compared. */
 static void
 test_elsewhere(void ** state)
@@ -155,6 +201,34 @@ test_elsewhere(void ** state)
 			fail_msg("%s\ngives:\n%s\nnot:\n%s", v[i].sql, have,
 			    want);
 		free(want);
+		free(have);
+	}
+}
+
+/* What is asked of the service is the same, also where its order is what max() wants. */
+static void
+test_asked(void ** state)
+{
+	static const char * const v[] = {
+		"SELECT max(created) FROM svc.issues",
+		"SELECT min(created) FROM svc.issues WHERE state = 'open'",
+		"SELECT id FROM svc.issues WHERE created >= (SELECT max(created) "
+		    "FROM svc.issues WHERE id < 20)",
+		"SELECT m FROM (SELECT max(created) AS m FROM svc.issues) JOIN "
+		    "svc.issues i ON i.created = m",
+	};
+	char asked[sizeof(service_log.text)], * have;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		harness_as_is = 1;
+		have = answer(v[i]);
+		memcpy(asked, service_log.text, sizeof(asked));
+		free(have);
+		harness_as_is = 0;
+		have = answer(v[i]);
+		assert_string_equal(service_log.text, asked);
 		free(have);
 	}
 }
@@ -221,7 +295,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		T(test_as_the_column), T(test_elsewhere), T(test_names),
+		T(test_as_the_column), T(test_elsewhere), T(test_no_times),
+		T(test_asked), T(test_names),
 	};
 
 	return (cmocka_run_group_tests_name("query_time", tests, harness_setup,
