@@ -74,16 +74,33 @@ is_missing(const struct err * e)
 	    strcmp(e->code, "not_found") == 0));
 }
 
+/* A change whose answer was lost: nobody knows.  An action is known to be sent only
+ * when it is written down. */
+static int
+is_unsure(const struct stmt_run * r, const struct err * e)
+{
+	return (e != NULL && r->entry->changes && r->ast->kind != AST_EXEC &&
+	    (strcmp(e->code, "redis_timeout") == 0 ||
+	    strcmp(e->code, "redis_lost") == 0));
+}
+
 static void
 finish(struct stmt_run * r, const struct err * e)
 {
 	const struct err * unread = runner_unread(r->env->runner);
+	struct err unsure;
 
 	if (r->done)
 		return;
 	r->done = 1;
 	if (unread != NULL && is_missing(e))
 		e = unread;
+	if (is_unsure(r, e)) {
+		unsure = *e;
+		err_set(&unsure, e->cls, e->code, "%s; it may have been done "
+		    "all the same: look before you ask again", e->msg);
+		e = &unsure;
+	}
 	if (r->st.ms == 0)
 		r->st.ms = (clock_mono_us() - r->t0_us) / 1000;
 	if (r->entry->changes)
