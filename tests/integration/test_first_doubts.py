@@ -63,6 +63,17 @@ e = d.fails("CREATE CONNECTOR x TYPE 'github' CONFIG {token: 'hush'} OPTIONS {ti
 t.ok(e.endswith("^") and "{timeout:" in e and "the options are: " in e,
      "also where much is to be said", e)
 
+# ---- what can be done is said, and nothing that cannot ----
+Service.body = b"[" + b" " * (65 << 20) + b"]"
+e = d.fails("SELECT title FROM gh.issues LIMIT 1")["message"]
+t.ok("more than 67108864 bytes" in e and "set batch_size in OPTIONS" in e and
+     "raise" not in e, "a page that is too large", e)
+d.query("SYNC CONNECTOR gh.repos TO kept SCHEDULE '@yearly'")
+d.query("ALTER CONNECTOR gh DISABLE")
+e = d.fails("RUN SYNC gh.repos")["message"]
+t.ok("ALTER CONNECTOR gh ENABLE" in e, "a sync of a connector that is disabled", e)
+d.query("ALTER CONNECTOR gh ENABLE")
+
 # ---- TEST: an answer that is none ----
 for Service.kind, Service.body, what in (
         ("text/html; charset=utf-8", b"<html><body>Sign in</body></html>", "HTML"),
