@@ -52,7 +52,7 @@ void limits_block(struct limits * l, const struct connector * c,
     const struct manifest_toll * t, int64_t ms);
 
 /** limits_forgive(l, c): A person asks again: whatever the service told of ${c}'s budgets
- * holds nobody back any more; those who wait have their turn.  ${l} NULL: no-op.
+ * holds nobody back any more; those who wait have their turn.  Of NULL: no-op.
  * limits_until(l, c, why): Until when (ms) nobody asks ${c}'s service for one of its
  * budgets because that said so, and why; 0: that is not so. */
 void limits_forgive(struct limits * l, const struct connector * c);

@@ -126,7 +126,7 @@ limits_block(struct limits * l, const struct connector * c,
 void
 limits_forgive(struct limits * l, const struct connector * c)
 {
-	const struct manifest * m = c->m;
+	const struct manifest * m = c != NULL ? c->m : NULL;
 	struct limit_scope * s;
 	size_t i;
 

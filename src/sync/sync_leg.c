@@ -403,6 +403,7 @@ sync_leg_free(struct sync_leg * l)
 	json_decref(l->step.token);
 	json_decref(l->token);
 	json_decref(l->fill_at);
+	json_decref(l->fill_left);
 	json_decref(l->but);
 	free(l->cols);
 	free(l->row);

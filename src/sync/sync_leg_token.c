@@ -63,11 +63,13 @@ on_told(void * arg, const struct reader_told * t)
 
 	if (sync_leg_token_cut(l))
 		return;
-	if (t->token == NULL)
+	if (t->token == NULL) {
 		log_event(LOG_WARN, "token_forgotten",
 		    LOG_S("sync", l->r->d->id),
 		    LOG_S("entity", l->ent->name));
-	else if ((row = json_pack("{s:s}", "t", t->token)) == NULL) {
+		/* What was read may have changed since, and nobody tells. */
+		sync_leg_fill_forget(l);
+	} else if ((row = json_pack("{s:s}", "t", t->token)) == NULL) {
 		l->toks.failed = 1;
 		return;
 	}

@@ -77,6 +77,8 @@ on_left(void * arg, uint64_t hash, const json_t * in)
 
 	l->left++;
 	sync_leg_but_left(l, hash, in);
+	if (l->by_part && l->cu.fills)
+		sync_leg_fill_left(l, hash);
 	if (l->by_part)
 		sync_tokens_left(&l->toks, hash);
 	else if (l->has_cursor)

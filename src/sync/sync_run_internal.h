@@ -109,6 +109,7 @@ struct sync_leg {
 	int toks_whole;        /* what is filled up is all there is */
 	struct reader_cursors fill; /* sync_leg_fill.c: */
 	json_t * fill_at;      /* where such a statement stands, for the record */
+	json_t * fill_left;    /* parts before there that are not read whole; or NULL */
 	int fill_resumes;      /* this one began there */
 	int fill_moved;        /* the run got further with them */
 	uint64_t part;         /* that is given now; has_part: there is one */
@@ -296,6 +297,8 @@ void sync_leg_token_end(struct sync_leg * l, int well);
  * sync_leg_fill_begin(l): The statement l->sql begins; it goes on there if it can.
  * sync_leg_fill_mark(l, token): So far its rows are given.
  * sync_leg_fill_acked(l): What is acknowledged of it goes into l->fill_at.
+ * sync_leg_fill_left(l, part): That part was left out, or came short.
+ * sync_leg_fill_forget(l): What an earlier run read of it is of no use.
  * sync_leg_fill_ended(l): It read all.
  * sync_leg_fill_lost(l, e): Whether it failed because the place is there no more, and
  * is to begin anew. */
@@ -303,6 +306,8 @@ void sync_leg_fill_load(struct sync_leg * l, const json_t * rec);
 void sync_leg_fill_begin(struct sync_leg * l);
 void sync_leg_fill_mark(struct sync_leg * l, const json_t * token);
 void sync_leg_fill_acked(struct sync_leg * l);
+void sync_leg_fill_left(struct sync_leg * l, uint64_t part);
+void sync_leg_fill_forget(struct sync_leg * l);
 void sync_leg_fill_ended(struct sync_leg * l);
 int sync_leg_fill_lost(struct sync_leg * l, const struct err * e);
 

@@ -263,7 +263,9 @@ shorten(struct sync_tokens * t, const char * name, json_t * row, uint64_t lacks)
 	const json_t * was = json_object_get(t->begun, name);
 	json_t * to = json_object_get(was, "t");
 
-	if (lacks == 0)
+	/* What is new is read whole behind its first token, whatever that lacks; and
+	 * without it nobody would tell what changes until then. */
+	if (lacks == 0 || (to == NULL && t->changes_only))
 		return (row);
 	/* Once: one that never tells it would hold us up for ever. */
 	if (json_object_get(was, "short_of") != NULL)

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "conn/limits.h"
 #include "sync/syncs_internal.h"
 
 /* One sync as the state has it, beside what we know of it. */
@@ -164,6 +165,10 @@ change(struct syncs_entry * en, struct sync_def * d)
 		en->retry_at = 0;
 		en->failures = 0;
 	}
+	/* A person asked, if not us. */
+	if (d->enabled && !was)
+		limits_forgive(en->S->o.conn->limits,
+		    runner_connector(en->S->o.runner, d->connector));
 	syncs_set_def(en, d);
 	syncs_arm(en);
 }

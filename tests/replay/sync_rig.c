@@ -219,7 +219,7 @@ serve(void * arg, const char * url, struct fake_answer * a)
 		a->body = strdup("{}");
 		return;
 	}
-	if (box >= 0 && (g->forbids >> box & 1) &&
+	if (box >= 0 && box < RIG_BOXES && (g->forbids >> box & 1) &&
 	    !(g->forbids_whole && (is_stream || strstr(url, "since="))) &&
 	    (!g->forbids_late || *param(url, "page", text) == '2')) {
 		a->status = g->forbids_with;

@@ -61,7 +61,7 @@ struct rig {
 	struct rig_item items[RIG_ITEMS];
 	size_t nitems;
 	int64_t changes;
-	size_t boxes;       /* there are, of RIG_BOXES; an item's is its id's */
+	size_t boxes;       /* there are; an item is in one of the first RIG_BOXES */
 	int64_t ahead_ms;   /* the service's clock before ours */
 	int64_t grain_ms;   /* of its times */
 	int64_t delay_ms;   /* of its answers */

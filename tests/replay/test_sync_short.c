@@ -187,6 +187,115 @@ test_few_calls(void ** state)
 	rig_end(g, d);
 }
 
+/* Runs until one is complete, ${most} at most. */
+static void
+run_on(struct rig * g, struct sync_def * d, unsigned most)
+{
+	do {
+		rig_run(g, d, 0);
+		if (g->res.verdict != SYNC_PARTIAL)
+			break;
+	} while (most-- > 1);
+	rig_is(g, SYNC_COMPLETE);
+}
+
+/* A part that was left out, or came short, while all was read for the first time is read
+ * by a later run, though the next one goes on behind it. */
+static void
+test_left_out_before_the_place(void ** state)
+{
+	static const char * const more[] = { INC, INC
+	    ",\"where\":\"rev >= 0\"" };
+	struct rig * g;
+	struct sync_def * d;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		g = rig_new("{}");
+		d = rig_def("tokens", more[i % 2]);
+		/* More than are read one by one. */
+		g->boxes = 60;
+		rig_fill(g, 160, 1000);
+		g->forbids_whole = 1;
+		g->forbids_with = 423;
+		g->forbids = i < 2;
+		g->hides = i < 2 ? 0 : g->items[3].id;
+		/* Within the second part. */
+		g->status = 500;
+		g->status_at = 1 + 60 + 1 + (i < 2 ? 1 : 8) + 4;
+		rig_runs(g, d, 0, SYNC_FAILED);
+		assert_non_null(rig_cursor(g, d, "tokens", "resume"));
+		g->status = 0;
+		g->forbids = 0;
+		g->hides = 0;
+		run_on(g, d, 2);
+		run_on(g, d, 2);
+		if (!rig_same(g, "t-tokens"))
+			fail_msg("%zu", i);
+		assert_int_equal(kept(g, d, "tokens"), g->boxes);
+		rig_end(g, d);
+	}
+}
+
+/* What was read before the service forgot the tokens is read once more: nobody tells
+ * any more what changed since. */
+static void
+test_forgotten_before_all_was_read(void ** state)
+{
+	static const size_t boxes[] = { RIG_BOXES, 60 };
+	struct rig * g;
+	struct sync_def * d;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		g = rig_new(i == 0 ? "{\"max_api_calls\":14}" :
+		    "{\"max_api_calls\":80}");
+		d = rig_def("tokens", INC);
+		g->boxes = boxes[i];
+		rig_fill(g, 240, 1000);
+		rig_runs(g, d, 0, SYNC_PARTIAL);
+		assert_non_null(rig_cursor(g, d, "tokens", "resume"));
+		for (k = 0; k < 12; k++)
+			rig_touch(g, k);
+		fake_loop_advance(g->L, 60000);
+		g->epoch = 2;
+		run_on(g, d, 12);
+		if (!rig_same(g, "t-tokens"))
+			fail_msg("%zu", i);
+		rig_end(g, d);
+	}
+}
+
+/* A first list of changes that comes short tells all the same what changes while the part
+ * is read whole, in several runs. */
+static void
+test_short_and_not_yet_whole(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("tokens", INC);
+
+	(void)state;
+	g->boxes = 60;
+	rig_fill(g, 160, 1000);
+	rig_touch(g, 3);
+	g->hides = g->items[3].id;
+	/* Within the first part, of which that is one. */
+	g->status = 500;
+	g->status_at = 1 + 60 + 1 + 8;
+	rig_runs(g, d, 0, SYNC_FAILED);
+	assert_non_null(rig_cursor(g, d, "tokens", "resume"));
+	g->hides = 0;
+	g->status = 0;
+	rig_touch(g, 7);
+	fake_loop_advance(g->L, 60000);
+	run_on(g, d, 3);
+	run_on(g, d, 3);
+	assert_true(rig_same(g, "t-tokens"));
+	rig_end(g, d);
+}
+
 int
 main(void)
 {
@@ -195,6 +304,9 @@ main(void)
 		cmocka_unit_test(test_a_token_of_a_list_that_comes_short),
 		cmocka_unit_test(test_a_token_of_a_list_that_lacks),
 		cmocka_unit_test(test_few_calls),
+		cmocka_unit_test(test_left_out_before_the_place),
+		cmocka_unit_test(test_forgotten_before_all_was_read),
+		cmocka_unit_test(test_short_and_not_yet_whole),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,6 +1,7 @@
 #include "sync_world.h"
 
 #include "base/json.h"
+#include "conn/limits.h"
 
 /* Several daemons change the same syncs, and hands that are none of ours. */
 
@@ -217,6 +218,52 @@ test_clocks(void ** state)
 	sw_free(w);
 }
 
+/* A person resumes a sync whose connector this version cannot use. */
+static void
+test_resumed_without_its_connector(void ** state)
+{
+	struct sync_world * w = two();
+	json_t * types = json_object_get(w->tables.records, "connector");
+	struct err e;
+
+	(void)state;
+	json_object_set_new(json_object_get(types, "c0"), "type",
+	    json_string("of_tomorrow"));
+	w->tables.generation++;
+	sw_pass(w, 10000);
+	assert_int_equal(sw_do(w, 0, syncs_pause, "c0.items", &e), 0);
+	assert_int_equal(sw_do(w, 0, syncs_resume, "c0.items", &e), 0);
+	sw_pass(w, 2 * MINUTE);
+	sw_free(w);
+}
+
+/* Whoever resumes a sync by way of another daemon is heard as well: what the service told
+ * the one that runs it to wait for is over. */
+static void
+test_resumed_elsewhere(void ** state)
+{
+	struct sync_world * w = two();
+	struct limits * l = limits_new(w->L, NULL);
+	struct connector * c;
+	const char * why;
+
+	(void)state;
+	json_object_set_new(record(w, "c0.items"), "enabled", json_false());
+	w->tables.generation++;
+	sw_pass(w, 10000);
+	c = runner_connector(w->node[0].runner, "c0");
+	w->conn.limits = l;
+	limits_block(l, c, NULL, INT64_C(86400000));
+	assert_true(limits_until(l, c, &why) > 0);
+	json_object_set_new(record(w, "c0.items"), "enabled", json_true());
+	w->tables.generation++;
+	sw_pass(w, 10000);
+	assert_true(limits_until(l, c, &why) == 0);
+	w->conn.limits = NULL;
+	limits_free(l);
+	sw_free(w);
+}
+
 int
 main(void)
 {
@@ -226,6 +273,8 @@ main(void)
 		cmocka_unit_test(test_made_anew),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_clocks),
+		cmocka_unit_test(test_resumed_elsewhere),
+		cmocka_unit_test(test_resumed_without_its_connector),
 	};
 
 	return (cmocka_run_group_tests_name("syncs_races", tests, NULL, NULL));
