@@ -200,6 +200,7 @@ route(struct api * a, struct httpd_req * q)
 	enum httpd_method m = httpd_req_method(q);
 	const char * path = httpd_req_path(q);
 	struct api_call c = { a, q, NULL };
+	const struct err * why = runner_unread(a->o.runner);
 	const struct api_route * r;
 	char id[MAX_ID];
 	unsigned allowed = 0;
@@ -214,6 +215,12 @@ route(struct api * a, struct httpd_req * q)
 			allowed |= 1U << r->method;
 			if (r->method != m)
 				continue;
+			/* None of that name, or none at all, would be a lie. */
+			if (why != NULL && (resources[i] == api_connector_routes ||
+			    resources[i] == api_sync_routes)) {
+				httpd_error(q, 503, why->code, "%s", why->msg);
+				return;
+			}
 			c.id = *id != '\0' ? id : NULL;
 			run(&c, r, resources[i] == api_connector_routes ||
 			    resources[i] == api_secret_routes ||

@@ -180,20 +180,19 @@ quote_within(struct buf * out, const char * s, size_t n, const char * ends,
 	return (buf_add(out, s, n) ? err_nomem(e, "a request") : 0);
 }
 
-int
-quote_balanced(struct buf * out, const char * s, size_t n, const char * what,
-    struct err * e)
+/* Whether brackets and quotes close.  ${bare}: a backslash escapes outside quotes,
+ * too: what follows opens and closes nothing, and at the end it would take our
+ * bracket. */
+static int
+closes(const char * s, size_t n, int bare)
 {
 	size_t i, depth = 0;
 	char in = '\0';
 
 	for (i = 0; i < n; i++) {
-		/* Outside quotes, too: what is escaped opens and closes
-		 * nothing, and at the end it would take our bracket. */
-		if (s[i] == '\\') {
-			if (i + 1 == n)
-				break;
-			i++;
+		if (s[i] == '\\' && (in != '\0' || bare)) {
+			if (++i == n)
+				return (0);
 		} else if (in != '\0') {
 			if (s[i] == in)
 				in = '\0';
@@ -202,10 +201,18 @@ quote_balanced(struct buf * out, const char * s, size_t n, const char * what,
 		} else if (s[i] == '(') {
 			depth++;
 		} else if (s[i] == ')' && depth-- == 0) {
-			break;
+			return (0);
 		}
 	}
-	if (n == 0 || i < n || in != '\0' || depth != 0 ||
+	return (in == '\0' && depth == 0);
+}
+
+int
+quote_balanced(struct buf * out, const char * s, size_t n, const char * what,
+    struct err * e)
+{
+	/* Languages differ in what a backslash outside quotes is. */
+	if (n == 0 || !closes(s, n, 0) || !closes(s, n, 1) ||
 	    quote_has_control(s, n))
 		return (REFUSE(e, "%s must be one line of the service's "
 		    "language, with every bracket and quote closed", what));

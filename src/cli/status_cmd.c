@@ -24,6 +24,7 @@
 struct facts {
 	json_t * status;
 	json_t * items;
+	struct err unknown; /* why there are none; no message: there may be */
 };
 
 static json_t *
@@ -117,8 +118,15 @@ get_facts(struct client_http * c, struct facts * f, struct err * e)
 {
 	if ((f->status = get_json(c, "/v1/status", e)) == NULL)
 		return (-1);
+	f->unknown.msg[0] = '\0';
 	if ((f->items = get_connectors(c, e)) != NULL)
 		return (0);
+	/* How the daemon is can be told all the same. */
+	if (strcmp(e->code, "http_503") == 0 &&
+	    (f->items = json_array()) != NULL) {
+		f->unknown = *e;
+		return (0);
+	}
 	json_decref(f->status);
 	return (-1);
 }
@@ -354,13 +362,20 @@ render(struct client_http * c, const struct screen * scr, const struct facts * f
 {
 	size_t most = SIZE_MAX, frame;
 
+	if (fmt == OUTPUT_JSON && f->unknown.msg[0] != '\0') {
+		*e = f->unknown;
+		return (-1);
+	}
 	if (fmt == OUTPUT_JSON)
 		return (add_json(f, out, e));
 	frame = WATCH_FRAME + status_syncs_lines(f->status);
 	if (watch && scr->out_tty)
 		most = scr->height > frame + 1 ? scr->height - frame : 1;
 	add_daemon(c, f->status, out);
-	if (add_table(scr, f->items, most, out))
+	if (f->unknown.msg[0] != '\0') {
+		add_plain(out, f->unknown.msg);
+		buf_addc(out, '\n');
+	} else if (add_table(scr, f->items, most, out))
 		return (err_nomem(e, "the table"));
 	return (0);
 }

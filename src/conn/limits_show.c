@@ -104,7 +104,9 @@ limits_until(const struct limits * l, const struct connector * c,
 	int64_t at, last = 0;
 	size_t i;
 
-	for (i = 0; l != NULL && m != NULL && i <= m->nbuckets; i++) {
+	if (l == NULL || l->scopes == NULL)
+		return (0);
+	for (i = 0; m != NULL && i <= m->nbuckets; i++) {
 		s = limits_scope_find(l, c, i == 0 ? &m->limits :
 		    &m->buckets[i - 1]);
 		if (s == NULL || (at = until_of(s)) <= last)

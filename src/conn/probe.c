@@ -90,6 +90,27 @@ expect(const struct manifest * m, const json_t * body, struct err * e)
 	return (0);
 }
 
+/* Who asks an API is not answered with a page for people, nor with half an answer;
+ * text that claims to be nothing else may be all that the service says. */
+static int
+is_answer(const struct http_res * res, const json_t * body, const char * url,
+    struct err * e)
+{
+	const char * type = http_res_header(res, "Content-Type");
+
+	if (body != NULL || res->body_len == 0 || type == NULL)
+		return (0);
+	if (strcasestr(type, "html") != NULL)
+		return (err_set(e, ERR_CONFIG, "unexpected", "%.200s: the "
+		    "answer is HTML: a proxy's or a sign-in page, or the URL "
+		    "is none of an API", url));
+	if (strcasestr(type, "json") != NULL || strcasestr(type, "xml") != NULL)
+		return (err_set(e, ERR_PERMANENT, "unexpected", "%.200s: the "
+		    "answer is no valid %s, as it says it is", url,
+		    strcasestr(type, "json") != NULL ? "JSON" : "XML"));
+	return (0);
+}
+
 int
 probe_judge(const struct manifest * m, const struct http_res * res,
     const char * url, struct err * e)
@@ -100,7 +121,9 @@ probe_judge(const struct manifest * m, const struct http_res * res,
 	switch (answer_judge(m, res, body, url, clock_wall_ms(), e)) {
 	case ANSWER_OK:
 	case ANSWER_NOT_MODIFIED:
-		rc = expect(m, body, e);
+		rc = is_answer(res, body, url, e);
+		if (rc == 0)
+			rc = expect(m, body, e);
 		break;
 	case ANSWER_EMPTY:
 	case ANSWER_SKIP:

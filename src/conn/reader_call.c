@@ -100,6 +100,12 @@ end(struct reader_call * c, const struct err * e)
 {
 	c->e = *e;
 	reader_call_name(c, &c->e);
+	/* Here is known how less is asked for. */
+	if (strcmp(e->code, "too_big") == 0 && c->scrape == NULL &&
+	    strstr(e->msg, "the answer has more") != NULL &&
+	    c->part->r->plan->list->paginate.size_param != NULL)
+		err_set(&c->e, c->e.cls, c->e.code, "%s: set batch_size in "
+		    "OPTIONS to have fewer records a page", c->e.msg);
 	call_enter(c, CALL_DONE);
 	reader_call_answered(c);
 	loop_soon(c->part->r->env->loop, &c->soon, on_end, c);

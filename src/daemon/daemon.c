@@ -78,6 +78,7 @@ on_syncs(void * arg, json_t * v, const struct err * e)
 		loop_stop(d->loop);
 		return;
 	}
+	runner_not_yet(d->runner, NULL);
 	runner_stats_get(d->runner, &st);
 	log_event(LOG_INFO, "ready", LOG_I("connectors", st.connected +
 	    st.error + st.disabled + st.pending),
@@ -102,6 +103,7 @@ on_loaded(void * arg, json_t * v, const struct err * e)
 		/* A shared state that is away is waited for by the poll. */
 		if (e->cls == ERR_TRANSIENT) {
 			log_event(LOG_WARN, "state_away", LOG_E(e));
+			runner_not_yet(d->runner, e);
 			runner_load_later(d->runner, on_loaded, d);
 			return;
 		}
@@ -125,6 +127,7 @@ on_load_timer(void * arg)
 static void
 load_again(struct daemon * d, const struct err * e)
 {
+	runner_not_yet(d->runner, e);
 	if (clock_mono_us() - d->begun_us < AWAY_US) {
 		loop_timer_start(d->load_again, LOAD_SOON_MS);
 		return;
@@ -244,6 +247,7 @@ static int
 bring_up(struct daemon * d, struct err * e)
 {
 	unsigned spare = 0;
+	struct err why;
 
 	if (daemon_files(d->c, &spare, e) ||
 	    daemon_data_dir(d->c->data_dir, e) ||
@@ -262,6 +266,8 @@ bring_up(struct daemon * d, struct err * e)
 	    d->sig_int == NULL || d->sig_hup == NULL)
 		return (err_nomem(e, "the daemon"));
 	on_beat(d);
+	err_set(&why, ERR_TRANSIENT, "starting", "the state is being read");
+	runner_not_yet(d->runner, &why);
 	secret_store_load(d->secret_store, on_secrets, d);
 	return (0);
 }

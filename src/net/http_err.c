@@ -143,8 +143,8 @@ err_abort(struct http_call * c, const char * what)
 		    "%s: ended by its reader after %zu bytes", what, c->bytes));
 	case ABORT_BODY:
 		return (err_set(&c->err, ERR_PERMANENT, "too_big", "%s: the "
-		    "answer has more than %zu bytes; raise the limit or ask "
-		    "for less", what, c->req.max_body));
+		    "answer has more than %zu bytes, the limit; ask for less",
+		    what, c->req.max_body));
 	case ABORT_HEADERS:
 		return (err_set(&c->err, ERR_PERMANENT, "too_big", "%s: the "
 		    "answer's headers have more than %zu bytes; look at the "

@@ -17,6 +17,7 @@
 
 #define MAX_DEPTH 64   /* deeper down texts stay texts */
 #define MAX_PASSES 4   /* names of names of names */
+#define MAX_CITED 16
 #define NAMES_A_LOOK 64
 #define TOKENS_A_LOOK 1024
 /* Nobody else writes the form feed: by it we know our words in a column's name. */
@@ -30,29 +31,24 @@ struct frame {
 	size_t first;        /* FRAME_SELECT: of its result */
 	const char * order;  /* of the times that come out of it */
 	int in_list;         /* what stands here is a result of a SELECT */
+	int is_call;         /* FRAME_OTHER: of a function */
+	int typed;           /* FRAME_SELECT: a column comes out as it is */
+	size_t nins;         /* written before it */
+	size_t times, others; /* FRAME_KEEPS: operands; FRAME_SELECT: others, if
+	                         what comes out may be no time */
 };
 
 struct times {
 	struct query * q;
 	struct frame f[MAX_DEPTH];
-	size_t depth;
+	size_t depth, deeper; /* deeper: open beyond MAX_DEPTH */
 	struct sql_insert * ins;
-	size_t nins, names;
+	size_t nins;
+	int compound; /* rows come from more than one SELECT */
 	struct query_time_names known;
 	int failed; /* a literal beside a time is none */
 	struct err e;
 };
-
-static const char * const compare[] = { "=", "==", "<>", "!=", "<", "<=", ">",
-	">=", "between", "in", "is", NULL };
-
-static int
-compares(const struct token_list * ts, size_t i)
-{
-	return (i < ts->n && (token_is_one_of(ts, i, compare) ||
-	    (token_is(ts, i, "not") && i + 1 < ts->n &&
-	    token_is_one_of(ts, i + 1, compare))));
-}
 
 /* Behind token ${i}. */
 static void
@@ -68,7 +64,7 @@ put(struct times * t, size_t i, const char * order)
 /* Whether the SELECT in parentheses that ends before token ${next} is a value, and
  * not a table or a list. */
 static int
-is_scalar(const struct times * t, const struct frame * f, size_t next)
+is_scalar(struct times * t, const struct frame * f, size_t next)
 {
 	static const char * const before[] = { "select", "distinct", ",", NULL };
 	static const char * const by[] = { "then", "else", "when", "and", "or",
@@ -79,16 +75,18 @@ is_scalar(const struct times * t, const struct frame * f, size_t next)
 
 	if (f->begin == 0 || token_is(ts, prev, "in"))
 		return (0);
-	/* In what goes out as it is the column's type stays. */
-	if (up->kind == FRAME_KEEPS || (up->in_list && t->depth > 1 &&
-	    token_is_one_of(ts, prev, before)))
+	if (up->kind == FRAME_KEEPS)
 		return (1);
-	if (compares(ts, next))
+	/* What goes out as it is keeps the column's type. */
+	if (up->in_list && t->depth > 1 && token_is_one_of(ts, prev, before) &&
+	    (!f->typed || query_time_is_compared(&t->known, next, 0, 0)))
+		return (1);
+	if (query_time_compares(ts, next))
 		return (token_is_one_of(ts, prev, by) ||
 		    token_is_one_of(ts, prev, before) ||
 		    token_is(ts, prev, "("));
 	/* What stands to its left has an order of its own, if it is no literal. */
-	return (compares(ts, prev) && prev > 0 &&
+	return (query_time_compares(ts, prev) && prev > 0 &&
 	    (ts->t[prev - 1].kind == TOKEN_STRING ||
 	    token_is(ts, prev - 1, ")")));
 }
@@ -111,39 +109,48 @@ check_literal(struct times * t, size_t from, size_t to)
 
 /*
  * A time stands from token ${from} to ${to}: see what it is to those around it.
- * ${has}: SQLite knows its order as it is, else as a column's.
+ * ${has}: SQLite knows its order as it is, else as a column's.  ${mixed}: it may be
+ * something else, as coalesce(closed, 'no') is.
  */
 static void
-found(struct times * t, size_t from, size_t to, const char * order, int has)
+found(struct times * t, size_t from, size_t to, const char * order, int has,
+    int mixed)
 {
+	static const char * const whole[] = { "when", "else", "end", NULL };
 	const struct token_list * ts = &t->q->list;
 	struct frame * f = &t->f[t->depth - 1];
 	size_t next = to + 1;
 	int is_as = token_is(ts, next, "as");
 
-	if (has)
+	if (has && !mixed)
 		check_literal(t, from, to);
 	if ((f->kind == FRAME_KEEPS && (from == f->first ||
 	    token_is(ts, from - 1, ",")) && (token_is(ts, next, ",") ||
 	    token_is(ts, next, ")"))) || (f->kind == FRAME_CASE &&
+	    token_is_one_of(ts, next, whole) &&
 	    (token_is(ts, from - 1, "then") || token_is(ts, from - 1, "else")))) {
 		if (!has)
 			put(t, to, order);
 		f->order = order;
+		f->times += !mixed;
 	}
 	if (!f->in_list || next >= ts->n)
 		return;
 	if (is_as || ((ts->t[next].kind == TOKEN_ID ||
 	    ts->t[next].kind == TOKEN_QUOTED) && !token_is(ts, next, "from") &&
-	    !token_is(ts, next, "collate") && !compares(ts, next))) {
+	    !token_is(ts, next, "collate") && !query_time_compares(ts, next))) {
 		next += (size_t)is_as;
 		if (next < ts->n && (ts->t[next].kind == TOKEN_ID ||
 		    ts->t[next].kind == TOKEN_QUOTED))
-			query_time_call(&t->known, next++, order);
+			query_time_call(&t->known, next++, order, mixed ||
+			    t->compound);
 	}
 	if (f->kind == FRAME_SELECT && from == f->first &&
-	    (token_is(ts, next, "from") || token_is(ts, next, ")")))
+	    (token_is(ts, next, "from") || token_is(ts, next, ")"))) {
 		f->order = order;
+		f->typed = !has;
+		f->others = (size_t)mixed;
+	}
 }
 
 /* A column perhaps, at token ${i}. */
@@ -156,6 +163,7 @@ see_name(struct times * t, size_t i)
 	const struct frame * f = &t->f[t->depth - 1];
 	char name[SQL_NAME_MAX], table[SQL_NAME_MAX];
 	const char * order;
+	int known;
 	size_t from = i > 2 && token_is(ts, i - 1, ".") ? i - 2 : i, first = from;
 
 	/* my-cache.created */
@@ -169,10 +177,24 @@ see_name(struct times * t, size_t i)
 	    token_name(ts, i, name, sizeof(name)) ||
 	    (from < i && token_name(ts, from, table, sizeof(table))))
 		return;
-	t->names++;
-	if ((order = query_time_order(&t->known, from < i ?
-	    table : NULL, name)) != NULL)
-		found(t, first, i, order, 0);
+	if ((order = query_time_order(&t->known, from < i ? table : NULL, name,
+	    &known)) != NULL)
+		found(t, first, i, order, 0, 0);
+}
+
+/* Whether the parenthesis at token ${i} is a function's. */
+static int
+is_call(const struct token_list * ts, size_t i)
+{
+	static const char * const words[] = { "all", "and", "as", "between",
+	    "by", "distinct", "else", "except", "exists", "filter", "from",
+	    "having", "in", "intersect", "is", "join", "like", "not", "on",
+	    "or", "over", "select", "then", "union", "using", "values", "when",
+	    "where", NULL };
+
+	return (i > 0 && (ts->t[i - 1].kind == TOKEN_ID ||
+	    ts->t[i - 1].kind == TOKEN_QUOTED) &&
+	    !token_is_one_of(ts, i - 1, words));
 }
 
 static void
@@ -187,18 +209,58 @@ open_frame(struct times * t, size_t i)
 	memset(f, 0, sizeof(*f));
 	f->begin = i;
 	f->first = i + 1;
+	f->nins = t->nins;
 	if (token_is(ts, i, "case")) {
 		f->kind = FRAME_CASE;
-	} else if (i > 0 && token_is_one_of(ts, i - 1, keep) &&
-	    !query_time_is_cited(&t->known, i - 1)) {
+	} else if (i > 0 && token_is_one_of(ts, i - 1, keep)) {
 		f->kind = FRAME_KEEPS;
 		f->begin = i - 1;
 		f->first += (size_t)token_is(ts, i + 1, "distinct");
 	} else if (token_is(ts, i + 1, "select")) {
 		f->kind = FRAME_SELECT;
 		f->first += 1 + (size_t)token_is(ts, i + 2, "distinct");
+	} else if (is_call(ts, i)) {
+		f->is_call = 1;
+		f->begin = i - 1;
 	}
 }
+
+/* Whether the time ${f}, which ends before token ${next}, is nothing to compare: a
+ * part of a text, or what a function makes something else of. */
+static int
+is_lost(const struct times * t, const struct frame * f, size_t next)
+{
+	static const char * const ops[] = { "||", "+", "-", "*", "/", "%", "&",
+	    "|", "<<", ">>", "->", "->>", "like", "glob", "contains", NULL };
+	const struct token_list * ts = &t->q->list;
+	size_t prev = f->begin - 1;
+
+	if (token_is_one_of(ts, next, ops) || (f->begin > 0 &&
+	    token_is_one_of(ts, prev, ops)))
+		return (1);
+	return (t->f[t->depth - 1].is_call && (token_is(ts, prev, "(") ||
+	    token_is(ts, prev, ",")) && (token_is(ts, next, ",") ||
+	    token_is(ts, next, ")")));
+}
+
+/* Whether what was written into ${f}, which ends before token ${next}, would do
+ * more than have times compared. */
+static int
+stays(struct times * t, const struct frame * f, size_t next)
+{
+	const struct token_list * ts = &t->q->list;
+
+	if (query_time_beside(&t->known, f->begin, next, 0))
+		return (1);
+	if (f->order != NULL && is_lost(t, f, next))
+		return (1);
+	if (f->order == NULL && token_is(ts, next + 2, "select") &&
+	    token_is(ts, next, "in"))
+		return (1);
+	return (t->f[t->depth - 1].in_list && t->depth > 1 &&
+	    query_time_is_compared(&t->known, next, 1, 1));
+}
+
 
 /* What began is whole at token ${i}, but for FILTER (...) and OVER (...). */
 static void
@@ -206,17 +268,37 @@ close_frame(struct times * t, size_t i)
 {
 	const struct token_list * ts = &t->q->list;
 	struct frame * f = &t->f[--t->depth];
+	int mixed = f->kind == FRAME_KEEPS ? f->times < f->others + 1 :
+	    f->kind == FRAME_CASE || f->others > 0;
 
-	if (f->order == NULL)
-		return;
 	if (f->kind == FRAME_SELECT) {
-		if (!is_scalar(t, f, i + 1))
+		if (f->order == NULL || !is_scalar(t, f, i + 1) ||
+		    query_time_beside(&t->known, f->begin, i + 1, 0))
 			return;
 		put(t, i, f->order);
 	}
+	if ((f->order == NULL && f->nins == t->nins) ||
+	    token_is(ts, f->first, "with"))
+		return;
 	while (token_is(ts, i + 1, "over") || token_is(ts, i + 1, "filter"))
 		i = token_is(ts, i + 2, "(") ? query_time_closing(ts, i + 2) : i + 2;
-	found(t, f->begin, i, f->order, 1);
+	if (f->kind != FRAME_SELECT && stays(t, f, i + 1))
+		t->nins = f->nins;
+	else if (f->order != NULL)
+		found(t, f->begin, i, f->order, 1, mixed);
+}
+
+/* Whether the word END at token ${i} ends something: it may be a column. */
+static int
+is_end(const struct token_list * ts, size_t i)
+{
+	static const char * const before[] = { "and", "between", "by", "case",
+	    "distinct", "else", "is", "like", "not", "or", "select", "then",
+	    "when", "where", NULL };
+
+	return (token_is(ts, i, "end") && i > 0 &&
+	    !token_is_one_of(ts, i - 1, before) &&
+	    (ts->t[i - 1].kind != TOKEN_OP || token_is(ts, i - 1, ")")));
 }
 
 static void
@@ -226,19 +308,25 @@ see(struct times * t, size_t i)
 	    "order", "limit", NULL };
 	const struct token_list * ts = &t->q->list;
 	struct frame * f = &t->f[t->depth - 1];
+	int opens = token_is(ts, i, "(") || token_is(ts, i, "case");
 
-	if (token_is(ts, i, "(") || token_is(ts, i, "case"))
+	if (t->deeper > 0 || (opens && t->depth == MAX_DEPTH))
+		t->deeper += (size_t)opens -
+		    (size_t)(token_is(ts, i, ")") || is_end(ts, i));
+	else if (opens)
 		open_frame(t, i);
-	else if (t->depth > 1 && token_is(ts, i, f->kind == FRAME_CASE ? "end" :
-	    ")"))
+	else if (t->depth > 1 && (f->kind == FRAME_CASE ? is_end(ts, i) :
+	    token_is(ts, i, ")")))
 		close_frame(t, i);
+	else if (f->kind == FRAME_KEEPS && token_is(ts, i, ","))
+		f->others++;
 	else if (token_is(ts, i, "select"))
 		f->in_list = 1;
 	else if (token_is_one_of(ts, i, clauses))
 		f->in_list = 0;
 	else if (ts->t[i].kind == TOKEN_ID || ts->t[i].kind == TOKEN_QUOTED) {
 		see_name(t, i);
-		if (t->known.n > 0 && compares(ts, i + 1) &&
+		if (t->known.n > 0 && query_time_compares(ts, i + 1) &&
 		    query_time_is(&t->known, i))
 			check_literal(t, i, i);
 	}
@@ -252,14 +340,59 @@ look(struct times * t)
 
 	memset(&t->f[0], 0, sizeof(t->f[0]));
 	t->depth = 1;
-	t->nins = 0;
-	for (i = 0; i < t->q->list.n && t->depth < MAX_DEPTH; i++) {
+	t->nins = t->deeper = t->known.searches = 0;
+	for (i = 0; i < t->q->list.n; i++) {
 		see(t, i);
-		if (t->names >= NAMES_A_LOOK || i % TOKENS_A_LOOK == 0) {
-			t->names = 0;
+		if (t->known.looked >= NAMES_A_LOOK || i % TOKENS_A_LOOK == 0) {
+			t->known.looked = 0;
 			if (query_breathe(t->q))
 				return (-1);
 		}
+	}
+	return (0);
+}
+
+/* Nothing is written into the text ${name}, wherever it stands, since a column is
+ * called by it. */
+static void
+leave(struct times * t, const char * name)
+{
+	const char * at = t->q->sql;
+	size_t len = strlen(name), begin, i = 0, n = 0;
+
+	while (len > 0 && (at = strcasestr(at, name)) != NULL) {
+		begin = (size_t)(at - t->q->sql);
+		for (; i < t->nins && t->ins[i].at <= begin; i++)
+			t->ins[n++] = t->ins[i];
+		while (i < t->nins && t->ins[i].at <= begin + len)
+			i++;
+		at += len;
+	}
+	for (; i < t->nins; i++)
+		t->ins[n++] = t->ins[i];
+	t->nins = n;
+}
+
+/* Without AS a column is called by the text it is made of: "max(created)".  What is
+ * cited so must stay.  -1: it must stop. */
+static int
+leave_cited(struct times * t)
+{
+	const struct token_list * ts = &t->q->list;
+	char name[1024];
+	size_t k, n = 0;
+
+	for (k = 0; k < ts->n && t->nins > 0; k++) {
+		if (ts->t[k].kind != TOKEN_QUOTED ||
+		    (memchr(token_text(ts, k), '(', ts->t[k].len) == NULL &&
+		    memchr(token_text(ts, k), ' ', ts->t[k].len) == NULL))
+			continue;
+		if (++n > MAX_CITED || token_name(ts, k, name, sizeof(name)))
+			t->nins = 0;
+		else
+			leave(t, name);
+		if (query_breathe(t->q))
+			return (-1);
 	}
 	return (0);
 }
@@ -276,7 +409,7 @@ int
 query_times(struct query * q, struct err * e)
 {
 	struct times * t;
-	size_t pass, was;
+	size_t pass, was, i;
 	int rc = 0;
 
 	if (q->opts.as_is || q->tables_n == 0)
@@ -288,12 +421,15 @@ query_times(struct query * q, struct err * e)
 	}
 	t->q = q;
 	t->known.q = q;
-	was = query_time_cited(&t->known) ? SIZE_MAX : 0;
-	for (pass = 0; pass < MAX_PASSES && rc == 0 && t->known.n != was;
-	    pass++) {
+	for (i = 0; i < q->list.n && !t->compound; i++)
+		t->compound = token_is(&q->list, i, "union");
+	for (pass = 0, was = SIZE_MAX; pass < MAX_PASSES && rc == 0 &&
+	    t->known.n != was; pass++) {
 		was = t->known.n;
 		rc = look(t);
 	}
+	if (rc == 0)
+		rc = leave_cited(t);
 	if (rc)
 		rc = query_stopped(q, e);
 	else if (t->failed)
@@ -308,19 +444,24 @@ query_times(struct query * q, struct err * e)
 int
 query_times_name(const char * name, char ** own)
 {
-	char * at;
-	size_t n;
+	static const char * const marks[] = { MARK QUERY_INSTANT,
+	    MARK SAMPLE_TIME_ORDER };
+	char * to;
+	size_t k, n;
 
 	*own = NULL;
 	if (strstr(name, MARK) == NULL)
 		return (0);
-	if ((*own = strdup(name)) == NULL)
+	if ((*own = to = malloc(strlen(name) + 1)) == NULL)
 		return (-1);
-	while ((at = strstr(*own, MARK)) != NULL) {
-		n = strlen(MARK);
-		n += strncmp(at + n, QUERY_INSTANT, strlen(QUERY_INSTANT)) == 0 ?
-		    strlen(QUERY_INSTANT) : strlen(SAMPLE_TIME_ORDER);
-		memmove(at, at + n, strlen(at + n) + 1);
+	while (*name != '\0') {
+		for (k = n = 0; k < 2 && n == 0; k++)
+			if (strncmp(name, marks[k], strlen(marks[k])) == 0)
+				n = strlen(marks[k]);
+		name += n;
+		if (n == 0)
+			*to++ = *name++;
 	}
+	*to = '\0';
 	return (0);
 }

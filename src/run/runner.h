@@ -158,6 +158,14 @@ size_t runner_each(const struct runner * r, const char * after, size_t n,
 void runner_on_where(struct runner * r, int (*cb)(void * arg,
     const char * node, char out[RUNNER_WHERE]), void * arg);
 
+/**
+ * runner_not_yet(r, why): What the state holds, connectors and syncs, was not read
+ * yet, and ${why} (copied; NULL: it was, as at first).  runner_unread(r): that as an
+ * error for whoever asks for one of them, or NULL.
+ */
+void runner_not_yet(struct runner * r, const struct err * why);
+const struct err * runner_unread(const struct runner * r);
+
 /** runner_note(r, name, e): A statement just asked ${name}'s service: what came of
  * it (NULL: it went well) is its status, unless it has a schedule, whose runs
  * tell that. */

@@ -32,6 +32,8 @@ struct runner {
 	void * load_arg;
 	size_t load_left;
 	struct loop_timer * load_timer;
+	int is_unread;
+	struct err unread;    /* why */
 	struct test * tests;  /* calls that only test */
 
 	/* Statuses to be written, oldest first. */

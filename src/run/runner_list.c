@@ -62,6 +62,21 @@ runner_each(const struct runner * r, const char * after, size_t n,
 }
 
 void
+runner_not_yet(struct runner * r, const struct err * why)
+{
+	r->is_unread = why != NULL;
+	if (why != NULL)
+		err_set(&r->unread, ERR_TRANSIENT, "not_yet",
+		    "connectors and syncs are not known yet: %s", why->msg);
+}
+
+const struct err *
+runner_unread(const struct runner * r)
+{
+	return (r->is_unread ? &r->unread : NULL);
+}
+
+void
 runner_note(struct runner * r, const char * name, const struct err * e)
 {
 	struct job * j = runner_find(r, name);

@@ -7,7 +7,7 @@
 #include "sql/token_mask.h"
 
 #define EXCERPT 80 /* characters */
-#define BEFORE 50  /* of them before the place, where the line is longer */
+#define NARROW 40  /* where the message leaves no room for that */
 
 /* One character of the text for people: never a control character, and what is
  * not UTF-8 as a question mark.  Return the bytes taken. */
@@ -36,9 +36,11 @@ chars_back(const char * sql, size_t from, size_t floor, size_t chars)
 	return (from);
 }
 
-/* Write the line that holds ${off} and, below it, a caret; secrets masked. */
+/* Write the line that holds ${off}, ${most} characters of it, and, below it, a caret;
+ * secrets masked. */
 static void
-put_excerpt(const char * sql, size_t len, size_t off, char * out, size_t cap)
+put_excerpt(const char * sql, size_t len, size_t off, size_t most, char * out,
+    size_t cap)
 {
 	size_t start = off, from, at, n = 0, chars = 0, col = 0, end = off, hidden;
 	char text[EXCERPT * 4 + 1];
@@ -48,9 +50,10 @@ put_excerpt(const char * sql, size_t len, size_t off, char * out, size_t cap)
 		start--;
 	while (end < len && sql[end] != '\n')
 		end++;
-	from = chars_back(sql, off, start, BEFORE);
+	/* More of what stands before the place, where the line is longer. */
+	from = chars_back(sql, off, start, most / 8 * 5);
 	token_mask(sql, len, from, end, &mask);
-	for (at = from; at < end && chars < EXCERPT; chars++) {
+	for (at = from; at < end && chars < most; chars++) {
 		if (at < off)
 			col = chars + 1;
 		if ((hidden = token_mask_end(&mask, at)) != 0) {
@@ -85,13 +88,15 @@ token_error(const char * sql, size_t len, size_t off, struct err * e,
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	put_excerpt(sql, len, off, excerpt, sizeof(excerpt));
 	err_set(e, ERR_PERMANENT, "sql", "line %zu, column %zu: %s", line, col,
 	    what);
 	if (e == NULL)
 		return (-1);
 	/* The excerpt comes whole or not at all: half a caret misleads. */
 	n = strlen(e->msg);
+	put_excerpt(sql, len, off, EXCERPT, excerpt, sizeof(excerpt));
+	if (n + strlen(excerpt) >= sizeof(e->msg))
+		put_excerpt(sql, len, off, NARROW, excerpt, sizeof(excerpt));
 	if (n + strlen(excerpt) < sizeof(e->msg))
 		memcpy(e->msg + n, excerpt, strlen(excerpt) + 1);
 	return (-1);

@@ -137,6 +137,8 @@ bare(struct scan * s, size_t at)
 		end++;
 	if (end == at)
 		end++;
+	if (s->depth == 0 && is_word(s->sql, s->len, at, "OPTIONS"))
+		s->value = 0;
 	if (s->depth > 0 ? !is_key(s, end - 1) : s->value)
 		hide(s, at, end);
 	s->key = 0;

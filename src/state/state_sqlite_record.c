@@ -15,6 +15,21 @@ struct list {
 	char * last;
 };
 
+/* The text of ${v}, and the batch that it goes into; NULL: ${d} was told. */
+static char *
+begin_put(struct state_sqlite * S, struct state_done * d, const json_t * v,
+    const char * name, int durable, size_t * len)
+{
+	struct err e;
+	char * s = state_json_dump(v, len, name, &e);
+
+	if (s != NULL && state_sqlite_batch_begin(S, durable, &e) == 0)
+		return (s);
+	free(s);
+	state_done_soon(d, NULL, 0, &e);
+	return (NULL);
+}
+
 void
 state_sqlite_record_put(struct state * state, const char * kind,
     const char * name, const json_t * rec, int must_be_new, state_cb * cb,
@@ -27,12 +42,8 @@ state_sqlite_record_put(struct state * state, const char * kind,
 	size_t len;
 	char * s;
 
-	if ((s = state_json_dump(rec, &len, name, &e)) == NULL ||
-	    state_sqlite_batch_begin(S, 1, &e)) {
-		free(s);
-		state_done_soon(d, NULL, 0, &e);
+	if ((s = begin_put(S, d, rec, name, 1, &len)) == NULL)
 		return;
-	}
 	st = state_sqlite_db_get(S, must_be_new ? SQ_RECORD_NEW :
 	    SQ_RECORD_PUT);
 	state_sqlite_db_bind(st, 1, kind);
@@ -120,12 +131,8 @@ state_sqlite_parts_put(struct state * state, const char * sync,
 
 	/* Need not wait for the disk: a cursor that went back after a power
 	 * cut only has rows written again. */
-	if ((s = state_json_dump(cursor, &len, sync, &e)) == NULL ||
-	    state_sqlite_batch_begin(S, 0, &e)) {
-		free(s);
-		state_done_soon(d, NULL, 0, &e);
+	if ((s = begin_put(S, d, cursor, sync, 0, &len)) == NULL)
 		return;
-	}
 	st = state_sqlite_db_get(S, SQ_CURSOR_PUT);
 	state_sqlite_db_bind(st, 1, sync);
 	sqlite3_bind_int64(st, 2, fence);

@@ -52,25 +52,32 @@ note_used(struct stmt_catalog * cat, const char * name)
 		    name);
 }
 
-/* The connector is there, but not what it was asked for. */
+/* The connector is there, but not what it was asked for; ${table} NULL: nothing. */
 static void
 no_entity(const struct connector * c, const char * table,
     struct query_table * out)
 {
-	const char * names[64] = { NULL }, * near;
+	const char * names[64] = { NULL }, * near = NULL;
 	size_t i, n = 0, at;
 
 	for (i = 0; i < c->m->nentities && n < 64; i++)
 		if (!c->m->entities[i].hidden)
 			names[n++] = c->m->entities[i].name;
-	near = json_nearest(table, names, n);
-	at = (size_t)snprintf(out->path, sizeof(out->path),
-	    "connector %.60s (type %.30s) has no entity %.60s%s%.60s%s; there "
-	    "are: ", c->name, c->m->type, table, near ? " (did you mean " : "",
-	    near ? near : "", near ? "?)" : "");
+	if (table != NULL)
+		near = json_nearest(table, names, n);
+	if (table != NULL)
+		at = (size_t)snprintf(out->path, sizeof(out->path),
+		    "connector %.60s (type %.30s) has no entity %.60s%s%.60s%s; "
+		    "there are: ", c->name, c->m->type, table, near ?
+		    " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	else
+		at = (size_t)snprintf(out->path, sizeof(out->path),
+		    "%.60s is a connector, and what can be asked are its "
+		    "entities: ", c->name);
 	for (i = 0; i < n && at < sizeof(out->path); i++)
 		at += (size_t)snprintf(out->path + at, sizeof(out->path) - at,
-		    "%s%s", i ? ", " : "", names[i]);
+		    "%s%s%s%s", i ? ", " : "", table ? "" : c->name,
+		    table ? "" : ".", names[i]);
 }
 
 static void
@@ -107,6 +114,10 @@ lookup(void * arg, const char * schema, const char * table,
 	} else if (!out->found && c != NULL) {
 		out->found = 4;
 		no_entity(c, table, out);
+	} else if (!out->found && schema == NULL &&
+	    (c = runner_connector(env->runner, table)) != NULL) {
+		out->found = 4;
+		no_entity(c, NULL, out);
 	} else if (!out->found && schema != NULL &&
 	    (why = runner_misfit(env->runner, schema)) != NULL) {
 		out->found = 4;

@@ -66,12 +66,41 @@ audit(const struct stmt_run * r, const struct err * e)
 		    err_class_name(e->cls)));
 }
 
+/* Whether it says that something is not there. */
+static int
+is_missing(const struct err * e)
+{
+	return (e != NULL && (strcmp(e->code, "no_table") == 0 ||
+	    strcmp(e->code, "not_found") == 0));
+}
+
+/* A change whose answer was lost: nobody knows.  An action is known to be sent only
+ * when it is written down. */
+static int
+is_unsure(const struct stmt_run * r, const struct err * e)
+{
+	return (e != NULL && r->entry->changes && r->ast->kind != AST_EXEC &&
+	    (strcmp(e->code, "redis_timeout") == 0 ||
+	    strcmp(e->code, "redis_lost") == 0));
+}
+
 static void
 finish(struct stmt_run * r, const struct err * e)
 {
+	const struct err * unread = runner_unread(r->env->runner);
+	struct err unsure;
+
 	if (r->done)
 		return;
 	r->done = 1;
+	if (unread != NULL && is_missing(e))
+		e = unread;
+	if (is_unsure(r, e)) {
+		unsure = *e;
+		err_set(&unsure, e->cls, e->code, "%s; it may have been done "
+		    "all the same: look before you ask again", e->msg);
+		e = &unsure;
+	}
 	if (r->st.ms == 0)
 		r->st.ms = (clock_mono_us() - r->t0_us) / 1000;
 	if (r->entry->changes)
@@ -125,6 +154,17 @@ on_looked(void * arg)
 	loop_soon(r->env->loop, &r->soon, on_soon, r);
 }
 
+/* Why it cannot be said yet what there is, where all of it was asked for, or what is
+ * not there is well; NULL: it can, or finish() says so. */
+static const struct err *
+not_yet(const struct stmt_run * r)
+{
+	enum ast_kind kind = r->ast->kind;
+
+	return (kind == AST_SHOW_CONNECTORS || kind == AST_SHOW_SYNCS ||
+	    kind == AST_DROP_CONNECTOR ? runner_unread(r->env->runner) : NULL);
+}
+
 /* What was changed a moment ago by way of another daemon counts here.  SELECT and
  * its kin do not wait for a state that may be slow: only where they know no table of
  * that name. */
@@ -171,6 +211,8 @@ on_soon(void * arg)
 			stmt_error(r, r->ast->off, "sql", "error.message, "
 			    "error.class and error.code are known only in "
 			    "CATCH");
+		else if (not_yet(r) != NULL)
+			finish(r, not_yet(r));
 		else
 			r->entry->start(r);
 	} else if (r->columns_out) {

@@ -61,6 +61,9 @@ note(const struct select * s, const struct query_stats * st,
 	if (s->explain || (e == NULL && st->api.calls == 0) ||
 	    (e != NULL && !stmt_class_is_service(e)))
 		return;
+	/* It is about a place of the statement. */
+	if (e != NULL && strncmp(e->msg, "line ", 5) == 0)
+		return;
 	/* It was the cluster. */
 	if (e != NULL && strncmp(e->msg, "es.", 3) == 0 &&
 	    runner_connector(rn, "es") == NULL)

@@ -118,7 +118,8 @@ syncs_wait_allowed(const struct syncs * S, const struct syncs_entry * en, struct
 		return (syncs_not_here(en, e));
 	if (!runner_enabled(S->o.runner, d->connector))
 		return (err_set(e, ERR_CONFIG, "disabled", "connector %.128s "
-		    "is disabled or gone; resume it first", d->connector));
+		    "is disabled or gone; ALTER CONNECTOR %.128s ENABLE "
+		    "resumes it", d->connector, d->connector));
 	return (0);
 }
 

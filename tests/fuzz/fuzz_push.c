@@ -278,7 +278,7 @@ skip_bracket(const char * s)
 			return (s + 1);
 		}
 	}
-	CHECK(!"the bracket ends");
+	DIE("the bracket ends");
 	return (s);
 }
 

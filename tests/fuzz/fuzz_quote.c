@@ -55,9 +55,10 @@ check_quoted(int which, const char * s, size_t n)
 	buf_free(&b);
 }
 
-/* Put between brackets it ends where ours does. */
+/* Put between brackets it ends where ours does, whether or not a backslash outside
+ * quotes escapes. */
 static void
-check_balanced(const char * s, size_t n)
+check_balanced(const char * s, size_t n, int bare)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	struct err e;
@@ -68,7 +69,7 @@ check_balanced(const char * s, size_t n)
 		CHECK(b.len == n && memcmp(b.p, s, n) == 0 && n > 0);
 		buf_addc(&b, ')');
 		for (i = 0; i < b.len && depth > 0; i++) {
-			if (b.p[i] == '\\')
+			if (b.p[i] == '\\' && (in != '\0' || bare))
 				i++;
 			else if (in != '\0')
 				in = b.p[i] == in ? '\0' : in;
@@ -113,7 +114,8 @@ LLVMFuzzerTestOneInput(const uint8_t * data, size_t n)
 	n--;
 	switch (data[0] % 7) {
 	case 4:
-		check_balanced(s, n);
+		check_balanced(s, n, 0);
+		check_balanced(s, n, 1);
 		break;
 	case 5:
 		check_decimal(s, n);

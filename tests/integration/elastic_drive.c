@@ -284,7 +284,7 @@ main(void)
 {
 	struct secrets * secrets;
 	struct elastic * el;
-	struct http * H;
+	struct http * H = NULL;
 	struct err e;
 	size_t i;
 

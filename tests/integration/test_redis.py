@@ -129,6 +129,11 @@ t.eq(b.close(), 0, "B goes")
 
 # ---- it does not answer ----
 r.signal(signal.SIGSTOP)
+e = a.fails("CREATE CONNECTOR unsure TYPE 'prometheus' CONFIG {endpoint: '%s'}" % pages.url)
+t.ok("has not answered" in e["message"] and "may have been done all the same" in
+     e["message"], "what was asked of it may yet happen", e)
+e = a.fails("DROP CONNECTOR unsure2")["message"]
+t.ok("all the same" not in e, "  what was not asked does not", e)
 t.ok(wait(lambda: (a.show("one")["last_error"] or "")
           .startswith("transient: "), 15),
      "Redis hangs: runs fail Transient", a.show("one")["last_error"])
@@ -148,6 +153,7 @@ t.ok(st == 503 and "Redis" in out["error"]["message"],
 r.signal(signal.SIGCONT)
 t.ok(wait(lambda: a.show("one")["status"] == "connected", 15),
      "it answers again: runs go on", a.show("one"))
+a.query("DROP CONNECTOR IF EXISTS unsure")
 t.ok(wait(lambda: len(ticks(a, "one")) > n), "  with new rows")
 t.eq(a.get("/readyz")[0], 200, "  ready")
 

@@ -180,8 +180,9 @@ test_csv(void ** state)
 static void
 test_large_others(void ** state)
 {
-	static const char * const ends[] = { "</d></R>", "</d><Fault code=\"7\">"
-	    "<Text>half of it</Text></Fault></R>", "", "9,,half of it\n" };
+	static const char * const ends[] = { "</d></R>",
+	    ("</d><Fault code=\"7\">"
+	    "<Text>half of it</Text></Fault></R>"), "", "9,,half of it\n" };
 	struct rig * g = rig_new("\"errors\":[{\"path\":\"Fault[\\\"@code\\\"=7]"
 	    ".Text\",\"do\":\"fail\",\"code\":\"inside\"},"
 	    "{\"path\":\"[*].why\",\"do\":\"fail\",\"code\":\"inside\"}],", "\"items\":{"

@@ -264,8 +264,8 @@ test_bad_marks(void ** state)
 	    "\"last\":{\"offset\":0,\"number\":\"x\"}", "\"last\":null",
 	    "\"cursor\":7,\"last\":null", "\"bound\":{}", "\"bound\":\"x\"",
 	    "\"rows\":\"0\"", "\"rows\":5", "\"rows\":null",
-	    "\"last\":{\"offset\":0,\"number\":0,\"url\":"
-	    "\"http://elsewhere.test/i\"}" };
+	    ("\"last\":{\"offset\":0,\"number\":0,\"url\":"
+	    "\"http://elsewhere.test/i\"}") };
 	struct rig * g = rig_new("", ITEMS(",\"paginate\":{\"kind\":"
 	    "\"next_url\",\"from\":\"n\"}"), NO_CACHE);
 	json_t * mark, * m, * change;

@@ -101,8 +101,7 @@ static void
 test_killed(void ** state)
 {
 	struct sync_world * w = sw_new(3, "redis", 1);
-	int64_t at;
-	size_t i, late = 0;
+	size_t i;
 
 	(void)state;
 	make(w, 120);
@@ -111,16 +110,13 @@ test_killed(void ** state)
 	assert_true(mine(w, 1) > 20);
 	fake_runs.dead = "node-b";
 	fake_state_freeze(w->node[1].state, 1);
-	at = clock_wall_ms();
 	/* Its last heartbeat, and the leases it held. */
 	sw_pass(w, 60000);
 	assert_int_equal(mine(w, 0) + mine(w, 2), 120);
 	fake_runs.n = 0;
 	sw_pass(w, 5 * MINUTE);
-	for (i = 0; i < fake_runs.n; i++) {
+	for (i = 0; i < fake_runs.n; i++)
 		assert_string_not_equal(fake_runs.v[i].node, "node-b");
-		late += fake_runs.v[i].at_ms - at > 6 * MINUTE;
-	}
 	assert_in_range(check_once(0), 5 * 120 - 10, 5 * 120 + 10);
 	sw_free(w);
 }

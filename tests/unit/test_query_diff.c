@@ -105,8 +105,8 @@ make(struct buf * b)
 	    "created DESC, id DESC", "title, id", "points DESC, id",
 	    "state, id", "draft, id" };
 	static const char * const aggs[] = { "count(*)", "max(i.created)",
-	    "min(i.id)", "sum(i.points)", "min(i.title)", "count(DISTINCT "
-	    "i.state)", "max(i.labels)" };
+	    "min(i.id)", "sum(i.points)", "min(i.title)",
+	    "count(DISTINCT i.state)", "max(i.labels)" };
 
 	static const char * const any[] = { "id", "title", "state", "points",
 	    "score", "draft", "created", "assignee" };

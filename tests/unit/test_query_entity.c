@@ -146,8 +146,9 @@ test_push(void ** state)
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		snprintf(sql, sizeof(sql), "SELECT id FROM svc.issues WHERE %s "
 		    "ORDER BY +id", v[i][0]);
-		snprintf(asked, sizeof(asked), v[i][1] ? "issues %s;" : "",
-		    v[i][1]);
+		asked[0] = '\0';
+		if (v[i][1] != NULL)
+			snprintf(asked, sizeof(asked), "issues %s;", v[i][1]);
 		assert_asked(sql, asked);
 		if (strncmp(v[i][0], "org", 3) == 0)
 			continue;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -129,14 +130,22 @@ test_no_times(void ** state)
 		    "m < '01/02/2026'", " m is a time, as" },
 		{ "SELECT * FROM (SELECT min(i.created) m FROM svc.issues i) x "
 		    "WHERE x.m BETWEEN 'a' AND 'b'", "m is a time, as" },
-		{ "SELECT id FROM svc.issues WHERE coalesce(created, '') = "
-		    "'2026-13-01'", "coalesce(created, '') is a time" },
+		{ "SELECT id FROM svc.issues WHERE coalesce(created, min(created, "
+		    "created)) = '2026-13-01'", "created)) is a time" },
+		{ "SELECT id FROM svc.issues WHERE coalesce(created, 'none') = "
+		    "'none' OR ifnull(created, '') = '' OR CASE WHEN id > 5 THEN "
+		    "created ELSE '-' END = '-'", NULL },
+		{ "SELECT c FROM (SELECT iif(id > 5, max(created), 'no') AS c FROM "
+		    "svc.issues GROUP BY id) WHERE c != 'no' AND (SELECT "
+		    "coalesce(created, '') FROM svc.issues) = ''", NULL },
 		{ "SELECT (SELECT created FROM svc.issues LIMIT 1) > 'x'",
 		    " is a time" },
 		{ "SELECT * FROM (SELECT max(created) AS m FROM svc.issues) WHERE "
 		    "m < '2026-01' OR m IS NULL OR m LIKE 'x'", NULL },
 		{ "SELECT 1 FROM svc.issues GROUP BY id HAVING max(created) || '' "
 		    "> 'soon' OR max(created) > 'so' || 'on'", NULL },
+		{ "SELECT * FROM (SELECT max(created) AS m FROM svc.issues UNION "
+		    "ALL SELECT 'none') WHERE m = 'none'", NULL },
 		/* Something else is called so, too. */
 		{ "SELECT * FROM (SELECT max(created) AS m FROM svc.issues) a, "
 		    "(SELECT title AS m FROM svc.issues) b WHERE b.m = 'x'",
@@ -271,6 +280,126 @@ test_names(void ** state)
 	assert_non_null(strstr(r->e.msg, "line 1, column 22: no column nope"));
 }
 
+/* What comes out, what is asked of the service and what columns are called and hold
+ * stays as it was where no times are compared. */
+static void
+test_untouched(void ** state)
+{
+	static const char * const v[] = {
+		/* Compared with a column, which brings its own order. */
+		"SELECT id FROM svc.issues WHERE state = CASE WHEN coalesce("
+		    "created, '') > '2026-01-02' THEN 'OPEN' ELSE 'CLOSED' END",
+		"SELECT id FROM svc.issues i WHERE upper(iif(coalesce(created, "
+		    "'') > '2026', 'open', 'x')) IS NOT i.state",
+		"SELECT c.id FROM svc.comments c JOIN (SELECT created x FROM "
+		    "svc.issues LIMIT 1) j WHERE c.repo = iif(coalesce(x, '') > "
+		    "'2020', 'core', 'x')",
+		"SELECT c.id FROM svc.comments c JOIN (SELECT created x FROM "
+		    "svc.issues LIMIT 1) j WHERE c.repo = 'co' || substr(max(x, "
+		    "'re'), 1, 2) OR c.repo = ('core')",
+		"SELECT c.id FROM (SELECT strftime('co', coalesce(created, "
+		    "'')) || 're' AS x FROM svc.issues LIMIT 1) j JOIN "
+		    "svc.comments c ON j.x = c.repo",
+		"SELECT c.id FROM svc.comments c WHERE c.repo IN (SELECT 'core' "
+		    "FROM svc.issues WHERE id = 5) AND coalesce(c.repo, '') = "
+		    "(SELECT 'core')",
+		"SELECT c.id FROM (SELECT CASE WHEN coalesce(created, '') > "
+		    "'2026' THEN 'core' END AS x FROM svc.issues LIMIT 1) j JOIN "
+		    "svc.comments c ON j.x = c.repo",
+		"SELECT c.id FROM (SELECT max(created, 'core') x FROM svc.issues "
+		    "LIMIT 1) j JOIN svc.comments c ON j.x = c.repo OR c.repo = "
+		    "'core'",
+		"SELECT c.id FROM (SELECT iif(min(created) > '2026', 'core', "
+		    "'') AS repo FROM svc.issues) j JOIN svc.comments c USING "
+		    "(repo)",
+		"SELECT c.id FROM (SELECT sum(coalesce(created, '') > '2026') "
+		    "AS x FROM svc.issues) j JOIN svc.comments c ON c.repo = "
+		    "'core' AND j.x = c.issue",
+		"SELECT count(*) FROM svc.issues WHERE iif(coalesce(created, '') "
+		    "> '2026', 'CLOSED', 'x') IN (SELECT state FROM svc.issues "
+		    "WHERE id < 9)",
+		/* Another's column is called as a time is. */
+		"SELECT (SELECT max(created) AS state FROM svc.issues), "
+		    "max(state), min(state) FROM svc.issues",
+		/* A column that is as it is keeps its type. */
+		"SELECT m FROM (SELECT (SELECT created FROM svc.issues WHERE id "
+		    "= 3) AS m)",
+		/* What is cited. */
+		"SELECT \"CASE WHEN 1 THEN created END\" FROM (SELECT CASE WHEN "
+		    "1 THEN created END FROM svc.issues WHERE id = 3)",
+		"SELECT [count(CASE WHEN 1 THEN created END)] FROM (SELECT "
+		    "count(CASE WHEN 1 THEN created END) FROM svc.issues)",
+		"SELECT `(SELECT max(created) FROM svc.issues)`, max(7) FROM "
+		    "(SELECT (SELECT max(created) FROM svc.issues))",
+		/* Words that are columns. */
+		"SELECT max(CASE WHEN end > 1 THEN created END), iif(1, CASE "
+		    "end WHEN 2 THEN end ELSE end END, created) FROM (SELECT id "
+		    "AS end, created FROM svc.issues)",
+		"SELECT max(created) filter, min(created) over FROM svc.issues",
+		"SELECT CASE WHEN 1 THEN created || 'x' END AS title, max("
+		    "created)/**/AS/**/\"from\" FROM svc.issues",
+	};
+	struct query_opts opts = { .conn = &service_env };
+	char * want;
+	struct run * r;
+	size_t i;
+	int pass;
+
+	(void)state;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		for (pass = 0, want = NULL; pass < 2; pass++) {
+			opts.as_is = pass == 0;
+			memset(&service_log, 0, sizeof(service_log));
+			r = harness_run_opts(v[i], strlen(v[i]), &opts);
+			if (r->failed)
+				fail_msg("%s: %s", v[i], r->e.msg);
+			buf_addf(&r->out, "%s\n%s", r->columns,
+			    service_log.text);
+			if (want == NULL)
+				want = strdup(r->out.p);
+			else if (strcmp(want, r->out.p) != 0)
+				fail_msg("%s\ngives:\n%s\nnot:\n%s", v[i],
+				    r->out.p, want);
+			if (pass == 1)
+				free(want);
+		}
+}
+
+/* A column may be called like what we write. */
+static void
+test_own_names(void ** state)
+{
+	static const char sql[] = "SELECT 1 AS \"\fCOLLATE \", 2 AS \"\fCOLLATE "
+	    "moltler\", 3 AS \"a\fCOLLATE moltler_instantb\"";
+	struct run * r = harness_run(sql);
+
+	(void)state;
+	assert_int_equal(r->failed, 0);
+	assert_string_equal(r->columns, "\fCOLLATE , \fCOLLATE moltler, ab");
+}
+
+/* Not a look at all words for each call. */
+static void
+test_large(void ** state)
+{
+	struct query_opts opts = { .conn = &service_env };
+	struct buf b = BUF_INIT(0);
+	struct run * r;
+	clock_t began;
+	size_t i;
+
+	(void)state;
+	buf_adds(&b, "SELECT 1");
+	for (i = 0; i < 13000; i++)
+		buf_adds(&b, ",\"a(b\",max(1)");
+	buf_adds(&b, " FROM svc.issues");
+	began = clock();
+	r = harness_run_opts(b.p, b.len, &opts);
+	assert_true(clock() - began < 3 * CLOCKS_PER_SEC);
+	assert_non_null(strstr(r->e.msg, "too many columns"));
+	buf_free(&b);
+}
+
 static int
 begin(void ** state)
 {
@@ -296,7 +425,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(test_as_the_column), T(test_elsewhere), T(test_no_times),
-		T(test_asked), T(test_names),
+		T(test_asked), T(test_names), T(test_untouched), T(test_own_names),
+		T(test_large),
 	};
 
 	return (cmocka_run_group_tests_name("query_time", tests, harness_setup,

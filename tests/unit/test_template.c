@@ -262,9 +262,11 @@ static void
 test_raw(void ** state)
 {
 	static const char * const bad[] = { "", "a) OR (b", "(", "\"", "a)",
-	    "'x", "\"a\\\"", "a\nb" };
+	    "'x", "\"a\\\"", "a\nb",
+	    /* To some languages a backslash outside quotes is nothing. */
+	    "a\\\"b", "a\\(b)", "a\\" };
 	static const char * const good[] = { "a = 1 OR b = 2", "x in (1, 2)",
-	    "s ~ \"a)\\\" b\"", "s = ')'" };
+	    "s ~ \"a)\\\" b\"", "s = ')'", "s ~ a\\(b\\)", "s ~ a\\ b" };
 	struct template_env env = env_of();
 	struct buf b = BUF_INIT(4096);
 	size_t i;
