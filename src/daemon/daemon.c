@@ -12,6 +12,7 @@
 #include <uuid.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "daemon/daemon_ground.h"
 #include "daemon/daemon_internal.h"
@@ -46,8 +47,9 @@ on_beat(void * arg)
 	json_t * v;
 
 	runner_stats_get(d->runner, &st);
-	v = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "version",
-	    PACKAGE_VERSION, "instance", d->instance,
+	v = json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:o}", "version",
+	    PACKAGE_VERSION, "at", json_opt_time(clock_wall_ms()),
+	    "instance", d->instance,
 	    "listen", d->listens, "pid", (json_int_t)getpid(),
 	    "running", (json_int_t)st.running,
 	    "syncs", syncs_running(d->syncs));

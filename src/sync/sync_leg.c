@@ -405,6 +405,7 @@ sync_leg_free(struct sync_leg * l)
 	json_decref(l->fill_at);
 	json_decref(l->fill_left);
 	json_decref(l->but);
+	json_decref(l->but_like);
 	free(l->cols);
 	free(l->row);
 	free(l);

@@ -63,6 +63,7 @@ on_part(void * arg, uint64_t hash, const json_t * in)
 	struct sync_leg * l = arg;
 
 	l->nparts += !l->cu.fills;
+	sync_leg_but_listed(l, hash, in);
 	if (l->toks_whole)
 		sync_tokens_all(&l->toks, hash);
 	/* Each window has the same. */

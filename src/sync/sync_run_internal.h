@@ -88,7 +88,9 @@ struct sync_leg {
 	struct read_stats before; /* of the statements before this one */
 	int moved;             /* its cursor has, in this run */
 	uint64_t lacks_now;    /* records that this one is short of */
-	json_t * but;          /* those, as rows of them are known; or NULL */
+	json_t * but;          /* "listed", and "left" of those: by what rows of them
+	                          are known; or NULL */
+	json_t * but_like;     /* one of them */
 	int but_unknown;       /* rows of some are not */
 	uint64_t left;         /* parts that this one left out, as often as said; */
 	uint64_t lacks;        /* the most that one left out and no part stands for */
@@ -313,9 +315,11 @@ int sync_leg_fill_lost(struct sync_leg * l, const struct err * e);
 
 /* sync_leg_but.c */
 
-/** sync_leg_but_left(l, hash, in): The part with these inputs was left out.
- * sync_leg_but(l): Whether its rows, and those of the others that were, can be told
- * from the rest for certain: then l->but says by what. */
+/** sync_leg_but_listed(l, hash, in), sync_leg_but_left(l, hash, in): The part with these
+ * inputs is in the list; was left out.
+ * sync_leg_but(l): Whether rows of those that were read can be told from the rest for
+ * certain: then l->but says by what. */
+void sync_leg_but_listed(struct sync_leg * l, uint64_t hash, const json_t * in);
 void sync_leg_but_left(struct sync_leg * l, uint64_t hash, const json_t * in);
 int sync_leg_but(const struct sync_leg * l);
 

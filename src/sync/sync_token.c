@@ -30,12 +30,39 @@ change(struct sync_tokens * t, const char * key, json_t * row)
 	t->failed |= json_object_set_new(t->changes, key, row) != 0;
 }
 
+/* Whether it says where to go on, and not only that it came short. */
+static int
+leads(const json_t * row)
+{
+	return (json_object_get(row, "t") != NULL ||
+	    json_object_get(row, "column") != NULL);
+}
+
+/* Whether all that came before it was read. */
+static int
+is_whole(const json_t * row)
+{
+	return (leads(row) && json_object_get(row, "fill") == NULL);
+}
+
+/* ${row} is of the generation ${gen}.  Of a part that is not read whole it says so
+ * besides: an older version, which would go on by it, takes it for another one's. */
+static int
+is_of(const json_t * row, const char * gen)
+{
+	const char * g = json_string_value(json_object_get(row, "g"));
+	size_t n = strlen(gen);
+
+	return (g != NULL && strncmp(g, gen, n) == 0 && (g[n] == '\0' ||
+	    strcmp(g + n, "~") == 0));
+}
+
 int
 sync_tokens_load(struct sync_tokens * t, const char * key,
     const json_t * rows, const char * gen, int64_t fence)
 {
 	size_t n = strlen(key);
-	const char * name, * g;
+	const char * name;
 	json_t * row;
 
 	memset(t, 0, sizeof(*t));
@@ -62,8 +89,7 @@ sync_tokens_load(struct sync_tokens * t, const char * key,
 		if (strncmp(name, key, n) != 0 || name[n] != '/' ||
 		    strchr(name + n + 1, '/') != NULL)
 			continue;
-		g = json_string_value(json_object_get(row, "g"));
-		if (gen != NULL && g != NULL && strcmp(g, gen) == 0)
+		if (gen != NULL && is_of(row, gen))
 			t->failed |= json_object_set(t->now, name + n + 1,
 			    row) != 0;
 		else
@@ -124,14 +150,6 @@ fill_up(struct sync_tokens * t, const char * name, const json_t * in)
 		t->failed |= json_object_set_new(t->held, name,
 		    json_null()) != 0;
 	add_fresh(t, name, in);
-}
-
-/* Whether it says where to go on, and not only that it came short. */
-static int
-leads(const json_t * row)
-{
-	return (json_object_get(row, "t") != NULL ||
-	    json_object_get(row, "column") != NULL);
 }
 
 const json_t *
@@ -429,7 +447,8 @@ keep(struct sync_tokens * t, const char * name, json_t * row, int64_t now_ms)
 		json_decref(row);
 		return;
 	}
-	t->failed |= json_object_set_new(row, "g", json_string(t->gen)) ||
+	t->failed |= json_object_set_new(row, "g", json_sprintf("%s%s", t->gen,
+	    is_whole(row) ? "" : "~")) ||
 	    json_object_set_new(row, "at", json_integer(now_ms)) ||
 	    json_object_set(t->now, name, row);
 	row_key(t, name, key);
@@ -490,7 +509,7 @@ sync_tokens_put(const struct sync_tokens * t, json_t * rec)
 	int rc;
 
 	json_object_foreach(t->now, name, row) {
-		if (!leads(row) || json_object_get(row, "fill") != NULL)
+		if (!is_whole(row))
 			continue;
 		at = json_integer_value(json_object_get(row, "at"));
 		oldest = at < oldest ? at : oldest;

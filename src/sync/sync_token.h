@@ -11,9 +11,10 @@
  * Where each part of an entity goes on: the service's tokens or a column's values, a
  * row of the state a part.  Rules without any waiting.
  *
- * A row is {"g": which generation, "at": when it was told (ms)} and "t": the token, or
- * what sync_cursor_put() says; "fill": true where only what changed since is told by it,
- * and all is still to be read; and "short_of": so many records it was short of; under "<entity>/<part in hex>"; those of another
+ * A row is {"g": which generation, and ~ where not all before is read; "at": when it
+ * was told (ms)} and "t": the token, or what sync_cursor_put() says; "fill": true where
+ * only what changed since is told by it, and all is still to be read; "short_of": so
+ * many records it was short of; under "<entity>/<part in hex>".  Those of another
  * generation than the record says are of something else that was asked, and go.
  */
 

@@ -116,14 +116,18 @@ syncs_run_tell(struct syncs_run * run)
 	    (v = json_pack("{s:s, s:I}", "node", S->node, "began_run",
 	    (json_int_t)fence)) == NULL)
 		return;
-	if (!run->is_noted)
-		run->is_noted = json_object_set_new(v, "began_at",
-		    json_opt_time(run->en->last_run_at)) == 0;
+	/* Also where it began: what was told of that may have come too late, behind
+	 * what is of another run. */
+	run->is_noted |= json_object_set_new(v, "began_at",
+	    json_opt_time(run->en->last_run_at)) == 0;
 	if (tells) {
 		run->told_us = now;
 		run->told = 1;
 		json_object_set_new(v, "progress",
 		    syncs_note_progress(&run->p));
+	} else {
+		/* That of a run that did not end may be there. */
+		json_object_set_new(v, "progress", json_null());
 	}
 	S->o.state->ops->status_put(S->o.state, run->d->id, v);
 	json_decref(v);

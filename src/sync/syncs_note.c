@@ -127,14 +127,21 @@ on_cursor(void * arg, json_t * v, const struct err * e)
 	answered(S, en, e);
 }
 
-/* Another daemon's list of what it runs is so much behind. */
-static int64_t
-seen_by(const struct syncs * S, const json_t * status)
+/* Whether a run that began then would be in its node's list of what it runs.  When that
+ * was made the node says, by the clock that told when the run began; an older version
+ * does not. */
+static int
+is_seen(const struct syncs * S, const json_t * status, int64_t began)
 {
 	const char * node = json_str(status, "node");
+	int64_t at;
 
-	return (node == NULL || strcmp(node, S->node) == 0 ||
-	    !syncs_nodes_lives(S, node) ? 0 : SYNCS_BEATS * S->beat_ms);
+	if (node == NULL || strcmp(node, S->node) == 0 ||
+	    !syncs_nodes_lives(S, node))
+		return (1);
+	at = json_time(json_object_get(S->nodes, node), "at");
+	return (at != 0 ? at > began : clock_wall_ms() - began >=
+	    SYNCS_BEATS * S->beat_ms);
 }
 
 int64_t
@@ -148,7 +155,7 @@ syncs_note_unended(const struct syncs * S, const char * id,
 	if (began == 0 || (fence != 0 ? fence <= json_int(status, "run", 0) :
 	    began <= json_time(status, "last_run_at")) ||
 	    syncs_nodes_holder(S, id) != NULL ||
-	    clock_wall_ms() - began < seen_by(S, status))
+	    !is_seen(S, status, began))
 		return (0);
 	return (began);
 }

@@ -29,28 +29,66 @@ one_of(const json_t * o)
 	return (sql);
 }
 
+/* The same as the left side of IN (VALUES ...), or one of its values. */
+static void
+add_tuple(sqlite3_str * s, const json_t * like, const json_t * o)
+{
+	const char * column, * comma = "(";
+	json_t * v;
+
+	json_object_foreach((json_t *)(uintptr_t)like, column, v) {
+		if (o == NULL)
+			sqlite3_str_appendf(s, "%sCAST(\"%w\" AS TEXT)", comma,
+			    column);
+		else
+			sqlite3_str_appendf(s, "%s%Q", comma,
+			    json_string_value(json_object_get(o, column)));
+		comma = ", ";
+	}
+	sqlite3_str_appendchar(s, 1, ')');
+}
+
+/* A row whose value is NULL is nobody's. */
+static void
+add_listed(sqlite3_str * s, const json_t * listed)
+{
+	const json_t * like = NULL, * o;
+	const char * part;
+
+	json_object_foreach((json_t *)(uintptr_t)listed, part, o) {
+		sqlite3_str_appendall(s, like == NULL ? " AND " : ", ");
+		if (like == NULL) {
+			add_tuple(s, o, NULL);
+			sqlite3_str_appendall(s, " IN (VALUES ");
+			like = o;
+		}
+		add_tuple(s, like, o);
+	}
+	sqlite3_str_appendall(s, like != NULL ? ")" : " AND 0");
+}
+
 int
 rows_sweep_but(struct rows_writer * w, const json_t * but)
 {
-	char * sql = NULL, * one;
+	sqlite3_str * s;
 	const char * part;
 	const json_t * o;
+	char * one;
 
 	sqlite3_free(w->sweep.but);
 	w->sweep.but = NULL;
-	json_object_foreach((json_t *)(uintptr_t)but, part, o)
-		if ((one = one_of(o)) == NULL || (sql = sqlite3_mprintf(
-		    "%z%s(%z)", sql, sql != NULL ? " OR " : "", one)) == NULL)
-			goto nomem;
-	/* Where a value is NULL nobody knows: it stays. */
-	if (sql != NULL && (w->sweep.but = sqlite3_mprintf(" AND NOT coalesce("
-	    "%z, 1)", sql)) == NULL)
-		return (-1);
-	return (0);
-
-nomem:
-	sqlite3_free(sql);
-	return (-1);
+	if (but == NULL)
+		return (0);
+	s = sqlite3_str_new(w->db->db);
+	add_listed(s, json_object_get(but, "listed"));
+	json_object_foreach(json_object_get(but, "left"), part, o) {
+		one = one_of(o);
+		sqlite3_str_appendf(s, " AND NOT coalesce(%s, 1)", one != NULL ?
+		    one : "1");
+		sqlite3_free(one);
+	}
+	w->sweep.but = sqlite3_str_finish(s);
+	return (w->sweep.but == NULL ? -1 : 0);
 }
 
 /* Rows of this sync, and those of them that are stale; :f is our fence. */

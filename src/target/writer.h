@@ -136,9 +136,10 @@ writer_flush(struct writer * w)
 }
 
 /** writer_sweep(w, how, max_ratio, but, cb, arg): All rows of a complete full run are
- * acknowledged: deal with what this sync wrote under earlier fences, but not with
- * rows that have the values of one of ${but} (anything -> {column: text};
- * borrowed for the call; NULL: all; only where ops->may_but).  ${max_ratio}
+ * acknowledged: deal with what this sync wrote under earlier fences; where ${but} is
+ * there (borrowed for the call; only where ops->may_but) with rows alone that have the
+ * values of one of its "listed", and of none of its "left" (each anything -> {column:
+ * text}, all with the same columns; "left" whatever the case).  ${max_ratio}
  * of its rows in the target at most (0.5: half).  A row written again is no
  * longer marked.  Needs spec.marks. */
 static inline void

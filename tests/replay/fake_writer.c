@@ -255,16 +255,16 @@ flush(struct writer * base)
 		send(of(base), 1);
 }
 
-/* Whether the row of that text is to be left. */
+/* Whether the row of that text has the values of one of these. */
 static int
-is_left(const struct fake_writer * w, const json_t * r)
+is_one_of(const json_t * parts, const json_t * r)
 {
 	const char * text = json_string_value(json_object_get(r, "row"));
 	const char * part, * column;
 	json_t * o, * v;
 	int all;
 
-	json_object_foreach(w->but, part, o) {
+	json_object_foreach((json_t *)(uintptr_t)parts, part, o) {
 		all = 1;
 		json_object_foreach(o, column, v)
 			all &= strstr(text, json_string_value(v)) != NULL;
@@ -272,6 +272,13 @@ is_left(const struct fake_writer * w, const json_t * r)
 			return (1);
 	}
 	return (0);
+}
+
+static int
+is_left(const struct fake_writer * w, const json_t * r)
+{
+	return (w->but != NULL && (!is_one_of(json_object_get(w->but,
+	    "listed"), r) || is_one_of(json_object_get(w->but, "left"), r)));
 }
 
 static void

@@ -474,6 +474,29 @@ test_deletes_beside_what_is_left_out(void ** state)
 	}
 }
 
+/* What is listed no more may be one that was left out, under another name: while any is,
+ * its rows stay. */
+static void
+test_not_listed_beside_what_is_left_out(void ** state)
+{
+	struct rig * g = rig_new("{}");
+	struct sync_def * d = rig_def("keyed",
+	    ",\"deletes\":\"remove\",\"delete_ratio\":1");
+
+	(void)state;
+	rig_fill(g, 24, 1000);
+	rig_runs(g, d, 0, SYNC_COMPLETE);
+	g->boxes = RIG_BOXES - 1;
+	g->items[2].gone = g->items[1].gone = 1;
+	g->refuse = 2;
+	rig_runs(g, d, 0, SYNC_PARTIAL);
+	assert_int_equal(g->res.p.deleted, 1);
+	g->refuse = 0;
+	rig_runs(g, d, 0, SYNC_COMPLETE);
+	assert_int_equal(g->res.p.deleted, 6);
+	rig_end(g, d);
+}
+
 int
 main(void)
 {
@@ -491,6 +514,7 @@ main(void)
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_deletes_beside_what_is_left_out),
+		cmocka_unit_test(test_not_listed_beside_what_is_left_out),
 	};
 
 	return (cmocka_run_group_tests_name("sync_parts", tests, NULL, NULL));

@@ -264,6 +264,72 @@ test_resumed_elsewhere(void ** state)
 	sw_free(w);
 }
 
+/* Of a node that lives its own clock says whether its list of what it runs is older than
+ * the run. */
+static void
+test_a_clock_that_differs(void ** state)
+{
+	static const struct {
+		const char * began, * at, * status;
+	} cases[] = {
+		{ "2023-11-14T20:00:00Z", "2023-11-14T19:59:58Z", "complete" },
+		{ "2023-11-14T20:00:00Z", "2023-11-14T20:00:03Z",
+		    "interrupted" },
+		{ "2023-11-14T23:59:00Z", "2023-11-14T23:58:58Z", "complete" },
+		{ "2023-11-14T23:59:00Z", "2023-11-14T23:59:03Z",
+		    "interrupted" },
+	};
+	struct sync_world * w = two();
+	json_t * v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		json_object_set_new(w->tables.nodes, "far", json_pack("{s:I, "
+		    "s:{s:s, s:[]}}", "until", (json_int_t)INT64_MAX, "info",
+		    "at", cases[i].at, "syncs"));
+		sw_pass(w, 12000);
+		json_object_set_new(w->tables.statuses, "c0.items", json_pack(
+		    "{s:s, s:s, s:s, s:i, s:i, s:s}", "began_at",
+		    cases[i].began, "last_run_at", "2023-11-14T19:00:00Z",
+		    "verdict", "complete", "run", 7, "began_run", 8, "node",
+		    "far"));
+		v = sw_show(w, i % 2, "c0.items");
+		if (strcmp(json_str(v, "status"), cases[i].status) != 0)
+			fail_msg("%zu: %s", i, json_str(v, "status"));
+		json_decref(v);
+	}
+	sw_free(w);
+}
+
+/* How far another one was that did not end is nothing of the next. */
+static void
+test_progress_of_another(void ** state)
+{
+	struct sync_world * w = two();
+	json_t * v;
+
+	(void)state;
+	fake_runs.took_ms = 20000;
+	while (fake_runs.running > 0)
+		sw_pass(w, 10);
+	json_object_set_new(w->tables.statuses, "c0.items", json_pack(
+	    "{s:s, s:i, s:i, s:s, s:{s:i}}", "began_at",
+	    "2023-11-14T20:00:00Z", "run", 0, "began_run", 0, "node", "gone",
+	    "progress", "rows", 999));
+	while (fake_runs.running == 0)
+		sw_pass(w, 10);
+	sw_pass(w, 1100);
+	v = json_object_get(json_object_get(w->tables.statuses, "c0.items"),
+	    "progress");
+	assert_int_not_equal(json_int(v, "rows", 0), 999);
+	sw_pass(w, 2000);
+	v = json_object_get(json_object_get(w->tables.statuses, "c0.items"),
+	    "progress");
+	assert_true(json_is_object(v));
+	sw_free(w);
+}
+
 int
 main(void)
 {
@@ -273,6 +339,8 @@ main(void)
 		cmocka_unit_test(test_made_anew),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_clocks),
+		cmocka_unit_test(test_a_clock_that_differs),
+		cmocka_unit_test(test_progress_of_another),
 		cmocka_unit_test(test_resumed_elsewhere),
 		cmocka_unit_test(test_resumed_without_its_connector),
 	};

@@ -444,12 +444,15 @@ test_deleted_at(void ** state)
 	IS("SELECT count(*) FROM gh-* WHERE _deleted_at > '2020-01-01'", "20\n");
 }
 
-/* Rows of some parts are left, whatever the case of their names; and count for nothing. */
+/* Rows of some parts are left, whatever the case of their names, and of those that are not
+ * listed; and count for nothing. */
 static void
 test_sweep_but(void ** state)
 {
-	json_t * but = json_pack("{s:{s:s}, s:{s:s, s:s}}", "1", "repo", "r'1",
-	    "2", "repo", "two", "n", "7");
+	json_t * but = json_pack("{s:{s:{s:s}, s:{s:s}, s:{s:s}}, s:{s:{s:s}, "
+	    "s:{s:s, s:s}}}", "listed", "1", "repo", "r'1", "2", "repo",
+	    "two", "3", "repo", "three", "left", "1", "repo", "r'1", "2",
+	    "repo", "two", "n", "7");
 	static const struct writer_column pair[] = {
 		{ "repo", COLUMN_TEXT, 1, 0 }, { "n", COLUMN_INTEGER, 1, 0 },
 		{ "v", COLUMN_TEXT, 0, 0 },
@@ -463,8 +466,9 @@ test_sweep_but(void ** state)
 		writer_row(r.w, ROW(TX("R'1"), IN(i), TX("v")));
 		writer_row(r.w, ROW(TX("two"), IN(i), TX("v")));
 		writer_row(r.w, ROW(TX("three"), IN(i), TX("v")));
+		writer_row(r.w, ROW(TX("four"), IN(i), TX("v")));
 	}
-	rig_flush(&r, 30);
+	rig_flush(&r, 40);
 	rig_close(&r);
 	rig_open(&r, "t", "s", 2, pair, 3, 1);
 	writer_row(r.w, ROW(TX("three"), IN(0), TX("v")));
@@ -479,11 +483,11 @@ test_sweep_but(void ** state)
 	assert_int_equal(r.sweep_failed, 0);
 	assert_int_equal(r.nswept, 18);
 	assert_string_equal(rig_sql("SELECT group_concat(repo || n) FROM (SELECT "
-	    "repo, n FROM t WHERE repo <> 'R''1' ORDER BY 1)"),
+	    "repo, n FROM t WHERE repo NOT IN ('R''1', 'four') ORDER BY 1)"),
 	    "three0,two7\n");
 	writer_sweep(r.w, SWEEP_MARK, 1, NULL, rig_swept, &r);
 	WAIT(r.swept == 3);
-	assert_int_equal(r.nswept, 11);
+	assert_int_equal(r.nswept, 21);
 	rig_close(&r);
 	json_decref(but);
 }
