@@ -74,6 +74,14 @@ e = d.fails("RUN SYNC gh.repos")["message"]
 t.ok("ALTER CONNECTOR gh ENABLE" in e, "a sync of a connector that is disabled", e)
 d.query("ALTER CONNECTOR gh ENABLE")
 
+for set_, what in (('{"token": "$env:NO_SUCH_TOKEN"}', "ALTER CONNECTOR ... ENABLE"),
+                   ('{"token": "$env:GH_TOKEN", "api_url": "%s"}' %
+                    s.base.replace("http:", "https:"), "does not speak TLS")):
+    d.query("ALTER CONNECTOR gh SET CONFIG " + set_)
+    e = d.fails("SELECT title FROM gh.issues LIMIT 1")["message"]
+    t.ok(what in e and "name the authority" not in e, what, e)
+d.query("ALTER CONNECTOR gh SET CONFIG {\"api_url\": \"%s\"}" % s.base)
+
 # ---- TEST: an answer that is none ----
 for Service.kind, Service.body, what in (
         ("text/html; charset=utf-8", b"<html><body>Sign in</body></html>", "HTML"),
