@@ -28,6 +28,7 @@
 #define LOAD_SOON_MS 20
 #define LOAD_AGAIN_MS 1000
 #define AWAY_US INT64_C(1000000)
+#define AWAY_AGAIN_US INT64_C(60000000)	/* for the same reason */
 
 /* What JSON says of a secret, in requests and in configurations that are being
  * checked, does not stay in memory that is free. */
@@ -132,7 +133,12 @@ load_again(struct daemon * d, const struct err * e)
 		loop_timer_start(d->load_again, LOAD_SOON_MS);
 		return;
 	}
-	log_event(LOG_WARN, "state_away", LOG_E(e));
+	if (strcmp(e->msg, d->away.msg) != 0 ||
+	    clock_mono_us() - d->away_us > AWAY_AGAIN_US) {
+		log_event(LOG_WARN, "state_away", LOG_E(e));
+		d->away = *e;
+		d->away_us = clock_mono_us();
+	}
 	loop_timer_start(d->load_again, LOAD_AGAIN_MS);
 }
 

@@ -31,6 +31,8 @@ struct daemon {
 	char instance[UUID_STR_LEN]; /* this process of it */
 	char listens[80];            /* where, as others are told */
 	int64_t begun_us;
+	int64_t away_us;   /* when it was said that the state is away, and why */
+	struct err away;
 	struct loop * loop;
 	struct egress * egress;
 	struct http * http;

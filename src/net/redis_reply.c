@@ -51,6 +51,16 @@ is_passing(const char * s, size_t n)
 	return (0);
 }
 
+/* What to do about an error that a person has to see to. */
+static const char *
+remedy(const char * s)
+{
+	if (strncmp(s, "NOAUTH ", 7) == 0 || strncmp(s, "WRONGPASS ", 10) == 0)
+		return (" (its URL says who asks: "
+		    "redis://[USER]:PASSWORD@HOST:PORT)");
+	return ("");
+}
+
 /* The first error in a reply: one inside an array fails the command too. */
 static const redisReply *
 find_error(const redisReply * r)
@@ -138,7 +148,8 @@ redis_reply_copy(struct redis_command * c, const redisReply * r)
 		c->why = redis_cause_new();
 		err_set(&c->why->e, is_passing(bad->str, bad->len) ?
 		    ERR_TRANSIENT : ERR_PERMANENT, "redis_reply",
-		    "Redis at %s says: %s", c->R->url.where, bad->str);
+		    "Redis at %s says: %s%s", c->R->url.where, bad->str,
+		    remedy(bad->str));
 		return;
 	}
 	measure(r, &front, &back);

@@ -371,6 +371,7 @@ test_auth_and_select(void ** state)
 	redis_server_start(&server, "--requirepass sesame");
 	client(server.url);
 	UNTIL(strstr(logged, "NOAUTH") != NULL, 5000);
+	assert_non_null(strstr(logged, "redis://[USER]:PASSWORD@HOST"));
 	assert_false(redis_is_up(R));
 	redis_free(R);
 	snprintf(url, sizeof(url), "unix://:wrong-one@%s", server.sock);
