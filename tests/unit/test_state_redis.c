@@ -376,6 +376,20 @@ test_older_run(void ** state)
 	CLI("HMGET moltler:status:a node began_run run", "y\n14\n13");
 }
 
+/* Who says that he runs something no more has told what became of it. */
+void
+test_told_before_the_beat(void ** state)
+{
+	json_t * info = json_pack("{s:[]}", "syncs");
+
+	(void)state;
+	STATUS("a", "{\"run\":3,\"verdict\":\"complete\"}");
+	S->ops->node_beat(S, info, 60000);
+	DO(node_list);
+	CLI("HGET moltler:status:a verdict", "complete");
+	json_decref(info);
+}
+
 /* However often it changes, one HSET a second. */
 void
 test_merge_writes(void ** state)
