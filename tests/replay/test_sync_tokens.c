@@ -642,6 +642,40 @@ test_rows_of_parts_not_read_whole(void ** state)
 	json_decref(in);
 }
 
+/* A run that reads all once more and does not end leaves the tokens: with the new ones
+ * nobody would tell what was deleted since, and nothing is swept. */
+static void
+test_all_again_in_part(void ** state)
+{
+	json_t * rows = json_pack("{s:{s:s, s:i, s:s}}", "e/0000000000000001",
+	    "g", "5", "at", 7, "t", "x"), * in = json_object(),
+	    * out = json_object();
+	struct sync_tokens_how how = { .all = 1, .whole = 1 };
+	struct sync_tokens t;
+
+	(void)state;
+	assert_int_equal(sync_tokens_load(&t, "e", rows, "5", 9), 0);
+	t.changes_only = 1;
+	t.uses = 0;
+	assert_null(sync_tokens_begin(&t, 1, in));
+	sync_tokens_told(&t, 1, json_pack("{s:s}", "t", "y"), 0);
+	assert_int_equal(sync_tokens_fill(&t), 1);
+	sync_tokens_all(&t, 1);
+	sync_tokens_acked(&t, 5, 8);
+	assert_int_equal(sync_tokens_move(&t, out), 0);
+	sync_tokens_part(&t, 1, 5, 0);
+	sync_tokens_acked(&t, 5, 8);
+	assert_int_equal(sync_tokens_move(&t, out), 0);
+	sync_tokens_end(&t, &how, 9);
+	assert_int_equal(sync_tokens_move(&t, out), 1);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(
+	    out, "e/0000000000000001"), "t")), "y");
+	sync_tokens_free(&t);
+	json_decref(rows);
+	json_decref(out);
+	json_decref(in);
+}
+
 int
 main(void)
 {
@@ -666,6 +700,7 @@ main(void)
 		cmocka_unit_test(test_conditions_of_parts),
 		cmocka_unit_test(test_all_is_not_all),
 		cmocka_unit_test(test_many_new_parts),
+		cmocka_unit_test(test_all_again_in_part),
 		cmocka_unit_test(test_rows_of_parts_not_read_whole),
 	};
 
