@@ -374,6 +374,16 @@ test_older_run(void ** state)
 	STATUS("a", "{\"run\":13,\"began_run\":13,\"verdict\":\"partial\"}");
 	DO(flush);
 	CLI("HMGET moltler:status:a node began_run run", "y\n14\n13");
+	/* What is told late together with a run that goes on does not hide that. */
+	CLI("HSET moltler:status:a run 15 began_run 15", "0");
+	STATUS("a", "{\"run\":14,\"verdict\":\"failed\"}");
+	STATUS("a", "{\"began_run\":16,\"node\":\"z\"}");
+	DO(status_get, "a");
+	assert_json(value, "{\"began_run\":16,\"node\":\"z\",\"progress\":1,"
+	    "\"run\":15,\"verdict\":\"partial\"}");
+	DO(flush);
+	CLI("HMGET moltler:status:a node began_run run verdict",
+	    "z\n16\n15\npartial");
 }
 
 /* Who says that he runs something no more has told what became of it. */
