@@ -204,6 +204,7 @@ route(struct api * a, struct httpd_req * q)
 	const struct api_route * r;
 	char id[MAX_ID];
 	unsigned allowed = 0;
+	int is_shared;
 	size_t i;
 
 	if (m == HTTPD_HEAD)
@@ -215,16 +216,16 @@ route(struct api * a, struct httpd_req * q)
 			allowed |= 1U << r->method;
 			if (r->method != m)
 				continue;
+			is_shared = resources[i] == api_connector_routes ||
+			    resources[i] == api_secret_routes ||
+			    resources[i] == api_sync_routes;
 			/* None of that name, or none at all, would be a lie. */
-			if (why != NULL && (resources[i] == api_connector_routes ||
-			    resources[i] == api_sync_routes)) {
+			if (is_shared && why != NULL) {
 				httpd_error(q, 503, why->code, "%s", why->msg);
 				return;
 			}
 			c.id = *id != '\0' ? id : NULL;
-			run(&c, r, resources[i] == api_connector_routes ||
-			    resources[i] == api_secret_routes ||
-			    resources[i] == api_sync_routes);
+			run(&c, r, is_shared);
 			return;
 		}
 	}

@@ -102,6 +102,10 @@ err_tls(struct http_call * c, const char * what, const char * why)
 		return (err_set(&c->err, ERR_TRANSIENT, "connect",
 		    "%s: the TLS handshake broke off (%s); try again", what,
 		    why));
+	if (strstr(why, "wrong version number") != NULL)
+		return (err_set(&c->err, ERR_PERMANENT, "tls", "%s: the server "
+		    "does not speak TLS there (%s); is it http://, or another "
+		    "port?", what, why));
 	return (err_set(&c->err, ERR_PERMANENT, "tls", "%s: %s; name the "
 	    "authority that signed the server's certificate (ca_file), or mend "
 	    "that certificate", what, why));

@@ -169,22 +169,27 @@ columns(struct query * q, char ** out, size_t max)
 	return (n);
 }
 
-/* There is one, but not as ${want}. */
+/* There is one, but not as ${want}, or not where it stands, at byte ${off}. */
 static const char *
-why_not(const struct query * q, const char * want, char whose[160])
+why_not(const struct query * q, const char * want, size_t off, char whose[160])
 {
+	static const char * const numbers[] = { "limit", "offset", NULL };
 	const char * dot = strrchr(want, '.');
 	char have[128];
 	size_t i;
 
+	for (i = 1; dot == NULL && i < q->list.n; i++)
+		if (q->list.t[i].off == off &&
+		    token_is_one_of(&q->list, i - 1, numbers))
+			return (": no column can stand here");
 	if (dot == NULL)
-		return (": no column can stand here");
+		return (": none of that name is seen here");
 	for (i = 0; i < q->list.n; i++)
 		if (!token_is(&q->list, i + 1, ".") &&
 		    token_name(&q->list, i, have, sizeof(have)) == 0 &&
 		    strlen(have) == (size_t)(dot - want) &&
 		    strncasecmp(have, want, strlen(have)) == 0)
-			return (": that has none");
+			return (": that has none here");
 	snprintf(whose, 160, ": nothing here is called %.*s", (int)(dot - want),
 	    want);
 	return (whose);
@@ -206,7 +211,7 @@ no_column(struct query * q, const char * name, size_t off, struct err * e)
 	if (near != NULL && strcasecmp(near, part(want)) != 0)
 		snprintf(hint, sizeof(hint), " (did you mean %.100s?)", near);
 	token_error(q->sql, q->len, off, e, "no column %.100s%s", want,
-	    near != NULL && *hint == '\0' ? why_not(q, want, hint) :
+	    near != NULL && *hint == '\0' ? why_not(q, want, off, hint) :
 	    near == NULL && off < q->len && q->sql[off] == '"' ?
 	    ": a text stands between ' and '" : hint);
 	for (i = 0; i < n; i++)

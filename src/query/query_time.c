@@ -379,7 +379,7 @@ static int
 leave_cited(struct times * t)
 {
 	const struct token_list * ts = &t->q->list;
-	char name[1024];
+	char name[1024], * end;
 	size_t k, n = 0;
 
 	for (k = 0; k < ts->n && t->nins > 0; k++) {
@@ -387,10 +387,15 @@ leave_cited(struct times * t)
 		    (memchr(token_text(ts, k), '(', ts->t[k].len) == NULL &&
 		    memchr(token_text(ts, k), ' ', ts->t[k].len) == NULL))
 			continue;
-		if (++n > MAX_CITED || token_name(ts, k, name, sizeof(name)))
+		if (++n > MAX_CITED || token_name(ts, k, name, sizeof(name))) {
 			t->nins = 0;
-		else
-			leave(t, name);
+			break;
+		}
+		/* The second of a name: max(created):1 */
+		if ((end = strrchr(name, ':')) != NULL && end[1] != '\0' &&
+		    end[1 + strspn(end + 1, "0123456789")] == '\0')
+			*end = '\0';
+		leave(t, name);
 		if (query_breathe(t->q))
 			return (-1);
 	}

@@ -159,8 +159,8 @@ void runner_on_where(struct runner * r, int (*cb)(void * arg,
     const char * node, char out[RUNNER_WHERE]), void * arg);
 
 /**
- * runner_not_yet(r, why): What the state holds, connectors and syncs, was not read
- * yet, and ${why} (copied; NULL: it was, as at first).  runner_unread(r): that as an
+ * runner_not_yet(r, why): What the state holds, connectors, syncs and secrets, was
+ * not read yet, and ${why} (copied; NULL: it was, as at first).  runner_unread(r): that as an
  * error for whoever asks for one of them, or NULL.
  */
 void runner_not_yet(struct runner * r, const struct err * why);

@@ -67,7 +67,7 @@ runner_not_yet(struct runner * r, const struct err * why)
 	r->is_unread = why != NULL;
 	if (why != NULL)
 		err_set(&r->unread, ERR_TRANSIENT, "not_yet",
-		    "connectors and syncs are not known yet: %s", why->msg);
+		    "connectors, syncs and secrets are not known yet: %s", why->msg);
 }
 
 const struct err *

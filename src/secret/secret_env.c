@@ -150,8 +150,9 @@ secret_env_get(const struct secret_env * s, const char * ref,
 		v = getenv(ref + 5);
 	if (v == NULL || *v == '\0')
 		return (err_set(e, ERR_CONFIG, "secret",
-		    "%.200s is %s; set it in the environment or the env file "
-		    "and resume a connector that is disabled", ref,
+		    "%.200s is %s; set it in the environment or the env file, "
+		    "and have that read again by ALTER CONNECTOR ... ENABLE or "
+		    "SIGHUP", ref,
 		    v == NULL ? "not set" : "empty"));
 	if (buf_adds(out, v))
 		return (err_nomem(e, "a secret"));

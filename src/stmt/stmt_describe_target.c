@@ -68,6 +68,9 @@ nothing(struct stmt_run * r, const struct err * e)
 	else if ((at = strstr(e->msg, " (did you mean ")) != NULL)
 		snprintf(hint, sizeof(hint), "%.*s",
 		    (int)(strcspn(at, ")") + 1), at);
+	else
+		snprintf(hint, sizeof(hint), "; SHOW TYPES, SHOW CONNECTORS "
+		    "and SHOW TARGETS list what there is");
 	stmt_error(r, a->name.off, "not_found", "there is no type, connector or "
 	    "target %.80s%s%.80s%s", name, has_entity ? "." : "",
 	    has_entity ? a->entity.s : "", hint);

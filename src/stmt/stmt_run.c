@@ -162,7 +162,8 @@ not_yet(const struct stmt_run * r)
 	enum ast_kind kind = r->ast->kind;
 
 	return (kind == AST_SHOW_CONNECTORS || kind == AST_SHOW_SYNCS ||
-	    kind == AST_DROP_CONNECTOR ? runner_unread(r->env->runner) : NULL);
+	    kind == AST_SHOW_SECRETS || kind == AST_DROP_CONNECTOR ||
+	    kind == AST_DROP_SECRET ? runner_unread(r->env->runner) : NULL);
 }
 
 /* What was changed a moment ago by way of another daemon counts here.  SELECT and

@@ -200,7 +200,7 @@ check_query(const char * query, const struct plan * p)
 {
 	static const char * const known[] = { "state", "sort", "direction",
 	    "kinds[]", "private", "starts", "q", "labels", "assignee", "word",
-	    "exact", "since", "until", "per_page", "page" };
+	    "exact", "since", "until", "day", "per_page", "page" };
 	const struct plan_pred * d;
 	size_t i, n, all = 0, have = query && *query ? 1 : 0;
 	const char * s;

@@ -74,6 +74,14 @@ e = d.fails("RUN SYNC gh.repos")["message"]
 t.ok("ALTER CONNECTOR gh ENABLE" in e, "a sync of a connector that is disabled", e)
 d.query("ALTER CONNECTOR gh ENABLE")
 
+for set_, what in (('{"token": "$env:NO_SUCH_TOKEN"}', "ALTER CONNECTOR ... ENABLE"),
+                   ('{"token": "$env:GH_TOKEN", "api_url": "%s"}' %
+                    s.base.replace("http:", "https:"), "does not speak TLS")):
+    d.query("ALTER CONNECTOR gh SET CONFIG " + set_)
+    e = d.fails("SELECT title FROM gh.issues LIMIT 1")["message"]
+    t.ok(what in e and "name the authority" not in e, what, e)
+d.query("ALTER CONNECTOR gh SET CONFIG {\"api_url\": \"%s\"}" % s.base)
+
 # ---- TEST: an answer that is none ----
 for Service.kind, Service.body, what in (
         ("text/html; charset=utf-8", b"<html><body>Sign in</body></html>", "HTML"),
@@ -89,14 +97,14 @@ t.eq(d.close(), 0, "exit 0")
 d = Daemon("--redis", "redis://127.0.0.1:%d" % free_port(), start=False)
 d.start(ready=False)
 wait(lambda: d.port)
-for sql in ("SHOW CONNECTORS", "SHOW SYNCS", "SELECT title FROM gh.issues",
+for sql in ("SHOW CONNECTORS", "SHOW SYNCS", "SHOW SECRETS", "DROP SECRET x", "SELECT title FROM gh.issues",
             "DESCRIBE gh.issues", "TEST CONNECTOR gh", "SHOW CONNECTOR gh",
             "EXEC gh.issues.create(title => 'x')", "RUN SYNC gh.issues"):
     e = d.fails(sql)
     t.ok("not known yet: Redis at" in e["message"], "nobody knows: " + sql, e)
 t.eq(d.query("SELECT 1 AS x"), [{"x": 1}], "what needs no state goes on")
 t.eq(d.query("DESCRIBE github")[0]["kind"], "config", "types, too")
-for path in ("/v1/connectors", "/v1/connectors/gh", "/v1/syncs"):
+for path in ("/v1/connectors", "/v1/connectors/gh", "/v1/syncs", "/v1/secrets"):
     status, out = d.get(path)
     t.ok(status == 503 and "not known yet" in json.dumps(out), path, out)
 t.eq(d.get("/v1/status")[0], 200, "the status is told")

@@ -255,7 +255,8 @@ says("DESCRIBE pd_kpet", "line 1, column 10: there is no type, connector or targ
      "pd_kpet (did you mean moltler.pd_kept?)")
 says("DESCRIBE\n nope-*",
      "line 2, column 2: there is no type, connector or target nope-*")
-says("DESCRIBE a.b.c", "there is no type, connector or target a.b.c")
+says("DESCRIBE a.b.c", "there is no type, connector or target a.b.c; SHOW TYPES, SHOW "
+     "CONNECTORS and SHOW TARGETS list what there is")
 says("DESCRIBE es:x", "line 1, column 10: ", "target es:x")
 t.ok(wait(lambda: last_sync("pd") != "never"),
      "a sync that nobody scheduled is known after a new start", last_sync("pd"))

@@ -173,6 +173,10 @@ test_places(void ** state)
 		    "here is called s\n" },
 		{ "SELECT n FROM series LIMIT n", "column 28: no column n: no "
 		    "column can stand here\n" },
+		{ "SELECT n FROM (SELECT 1 AS m FROM series)", "column 8: no "
+		    "column n: none of that name is seen here\n" },
+		{ "SELECT c.n FROM (SELECT 1 AS m FROM series) c", "column 8: no "
+		    "column c.n: that has none here\n" },
 		{ "SELECT * FROM series a JOIN series b USING (x)", "column 38: "
 		    "cannot join" },
 		{ "SELECT 1 WHERE (1, 2) = (1, 2, 3)", "column 1: row value" },

@@ -331,6 +331,8 @@ test_untouched(void ** state)
 		    "count(CASE WHEN 1 THEN created END) FROM svc.issues)",
 		"SELECT `(SELECT max(created) FROM svc.issues)`, max(7) FROM "
 		    "(SELECT (SELECT max(created) FROM svc.issues))",
+		"SELECT x.\"max(created):1\" FROM (SELECT max(created), "
+		    "max(created) FROM svc.issues) x",
 		/* Words that are columns. */
 		"SELECT max(CASE WHEN end > 1 THEN created END), iif(1, CASE "
 		    "end WHEN 2 THEN end ELSE end END, created) FROM (SELECT id "
