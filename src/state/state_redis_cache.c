@@ -112,6 +112,8 @@ state_redis_cache_node_beat(struct state * state, const json_t * info,
 	json_decref(S->beat);
 	S->beat = json_deep_copy(info);
 	S->beat_ttl_ms = ttl_ms;
+	/* What it names no more has ended: how, others find before they see that. */
+	state_redis_status_run(S);
 	state_redis_cache_node_again(S);
 }
 

@@ -38,45 +38,63 @@ static const char event_script[] =
  */
 static const char status_script[] =
     "local run, on, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]) "
-    "local last, live, late "
+    "local last, live, old, late "
     "if run or on then"
-    " last = tonumber(redis.call('HGET', KEYS[1], 'run'))"
-    " live = tonumber(redis.call('HGET', KEYS[1], 'began_run'))"
-    " if last and (run and last > run or not run and last >= on) then return 0 end"
-    " late = live and live > (run or on)"
-    " if late and not run then return 0 end"
+    " last = tonumber(redis.call('HGET', KEYS[1], 'run')) or 0"
+    " live = tonumber(redis.call('HGET', KEYS[1], 'began_run')) or 0"
+    " old = run and last > run"
+    " late = live > (on or run) or last > (on or run) or"
+    " on and on ~= run and last == on"
+    " if (old or not run) and (late or not on) then return 0 end"
     " end "
     "local live_keys = { node = 1, began_at = 1, began_run = 1, progress = 1 } "
+    "local function drops(k)"
+    " if live_keys[k] then return late end return old end "
     "for i = 4, n + 3, 2 do"
-    " if not (late and live_keys[ARGV[i]]) then"
+    " if not drops(ARGV[i]) then"
     " redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end end "
     "for i = n + 4, #ARGV do"
-    " if not (late and live_keys[ARGV[i]]) then"
+    " if not drops(ARGV[i]) then"
     " redis.call('HDEL', KEYS[1], ARGV[i]) end end "
     "return 1";
+
+static int
+is_live(const char * key)
+{
+	static const char * const live_keys[] = { "node", "began_at",
+	    "began_run", "progress" };
+	size_t i;
+
+	for (i = 0; i < sizeof(live_keys) / sizeof(*live_keys); i++)
+		if (strcmp(key, live_keys[i]) == 0)
+			return (1);
+	return (0);
+}
 
 /* The same here, for what was not written yet. */
 static int
 merge(json_t * v, const json_t * patch)
 {
-	static const char * const live_keys[] = { "node", "began_at",
-	    "began_run", "progress" };
 	int64_t last = json_int(v, "run", 0), live = json_int(v, "began_run",
 	    0), run = json_int(patch, "run", -1),
-	    on = json_int(patch, "began_run", -1);
-	json_t * rest;
-	size_t i;
-	int rc;
+	    on = json_int(patch, "began_run", -1), now = on >= 0 ? on : run;
+	int old = run >= 0 && last > run, rc;
+	int late = now >= 0 && (live > now || last > now ||
+	    (on >= 0 && on != run && last == on));
+	json_t * rest, * x;
+	const char * key;
+	void * tmp;
 
-	if (patch == NULL || (run >= 0 && last > run) || (run < 0 && on >= 0 &&
-	    (last >= on || live > on)))
+	if (patch == NULL || (now >= 0 && (old || run < 0) &&
+	    (late || on < 0)))
 		return (0);
-	if (run < 0 || live <= run)
+	if (!old && !late)
 		return (state_json_merge(v, patch));
 	if ((rest = json_copy((json_t *)(uintptr_t)patch)) == NULL)
 		return (-1);
-	for (i = 0; i < sizeof(live_keys) / sizeof(*live_keys); i++)
-		json_object_del(rest, live_keys[i]);
+	json_object_foreach_safe(rest, tmp, key, x)
+		if (is_live(key) ? late : old)
+			json_object_del(rest, key);
 	rc = state_json_merge(v, rest);
 	json_decref(rest);
 	return (rc);

@@ -242,6 +242,16 @@ add_wait(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
 	return (0);
 }
 
+/* Whether it was read whole by an earlier run.  Where all is read once more that holds
+ * until this one ends: only then what was deleted since is known without it. */
+static int
+was_whole(const struct sync_tokens * t, const char * name)
+{
+	const json_t * row = json_object_get(t->begun, name);
+
+	return (row != NULL && is_whole(row));
+}
+
 /* Of a part that is still to be read whole: it is kept, with that.  Takes ${row}. */
 static void
 hold(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
@@ -249,6 +259,10 @@ hold(struct sync_tokens * t, const char * name, json_t * row, uint64_t rows)
 	json_t * copy = json_copy(row);
 
 	t->failed |= json_object_set_new(t->held, name, row) != 0;
+	if (was_whole(t, name)) {
+		json_decref(copy);
+		return;
+	}
 	if (copy == NULL || json_object_set_new(copy, "fill", json_true())) {
 		json_decref(copy);
 		t->failed = 1;
@@ -408,7 +422,8 @@ sync_tokens_part(struct sync_tokens * t, uint64_t part, uint64_t rows,
 	char name[PART_LEN];
 
 	snprintf(name, sizeof(name), "%016" PRIx64, part);
-	filled(t, name, rows, lacks);
+	if (!was_whole(t, name))
+		filled(t, name, rows, lacks);
 }
 
 void

@@ -1,4 +1,5 @@
 /* Syncs whose parts come short, or may not be asked for whole in one run. */
+#include "sync/sync_token.h"
 #include "sync_rig.h"
 
 #define INC ",\"incremental\":\"updated\""
@@ -296,6 +297,84 @@ test_short_and_not_yet_whole(void ** state)
 	rig_end(g, d);
 }
 
+/* What a version before does not know of a row must not look to it like a token that is
+ * good: it drops rows of another generation. */
+static void
+test_rows_of_parts_not_read_whole(void ** state)
+{
+	json_t * rows = json_object(), * in = json_object(), * row;
+	struct sync_tokens t;
+	int changes_only;
+
+	(void)state;
+	for (changes_only = 0; changes_only < 2; changes_only++) {
+		json_object_clear(rows);
+		assert_int_equal(sync_tokens_load(&t, "e", rows, "5", 9), 0);
+		t.changes_only = changes_only;
+		assert_null(sync_tokens_begin(&t, 1, in));
+		assert_null(sync_tokens_begin(&t, 2, in));
+		row = json_pack("{s:s}", "t", "x");
+		if (!changes_only)
+			row = sync_tokens_short(&t, 1, row, 3);
+		sync_tokens_told(&t, 1, row, 0);
+		if (!changes_only)
+			sync_tokens_told(&t, 2, json_pack("{s:s}", "t", "y"),
+			    0);
+		sync_tokens_acked(&t, 9, 1);
+		assert_int_equal(sync_tokens_move(&t, rows), 1);
+		assert_string_not_equal(json_string_value(json_object_get(
+		    json_object_get(rows, "e/0000000000000001"), "g")), "5");
+		if (!changes_only)
+			assert_string_equal(json_string_value(json_object_get(
+			    json_object_get(rows, "e/0000000000000002"), "g")),
+			    "5");
+		sync_tokens_free(&t);
+		/* We know it. */
+		assert_int_equal(sync_tokens_load(&t, "e", rows, "5", 9), 0);
+		assert_int_equal(json_object_size(t.now), 2 - changes_only);
+		sync_tokens_free(&t);
+		assert_int_equal(sync_tokens_load(&t, "e", rows, "6", 9), 0);
+		assert_int_equal(json_object_size(t.now), 0);
+		sync_tokens_free(&t);
+	}
+	json_decref(rows);
+	json_decref(in);
+}
+
+/* A run that reads all once more and does not end leaves the tokens: with the new ones
+ * nobody would tell what was deleted since, and nothing is swept. */
+static void
+test_all_again_in_part(void ** state)
+{
+	json_t * rows = json_pack("{s:{s:s, s:i, s:s}}", "e/0000000000000001",
+	    "g", "5", "at", 7, "t", "x"), * in = json_object(),
+	    * out = json_object();
+	struct sync_tokens_how how = { .all = 1, .whole = 1 };
+	struct sync_tokens t;
+
+	(void)state;
+	assert_int_equal(sync_tokens_load(&t, "e", rows, "5", 9), 0);
+	t.changes_only = 1;
+	t.uses = 0;
+	assert_null(sync_tokens_begin(&t, 1, in));
+	sync_tokens_told(&t, 1, json_pack("{s:s}", "t", "y"), 0);
+	assert_int_equal(sync_tokens_fill(&t), 1);
+	sync_tokens_all(&t, 1);
+	sync_tokens_acked(&t, 5, 8);
+	assert_int_equal(sync_tokens_move(&t, out), 0);
+	sync_tokens_part(&t, 1, 5, 0);
+	sync_tokens_acked(&t, 5, 8);
+	assert_int_equal(sync_tokens_move(&t, out), 0);
+	sync_tokens_end(&t, &how, 9);
+	assert_int_equal(sync_tokens_move(&t, out), 1);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(
+	    out, "e/0000000000000001"), "t")), "y");
+	sync_tokens_free(&t);
+	json_decref(rows);
+	json_decref(out);
+	json_decref(in);
+}
+
 int
 main(void)
 {
@@ -304,6 +383,8 @@ main(void)
 		cmocka_unit_test(test_a_token_of_a_list_that_comes_short),
 		cmocka_unit_test(test_a_token_of_a_list_that_lacks),
 		cmocka_unit_test(test_few_calls),
+		cmocka_unit_test(test_all_again_in_part),
+		cmocka_unit_test(test_rows_of_parts_not_read_whole),
 		cmocka_unit_test(test_left_out_before_the_place),
 		cmocka_unit_test(test_forgotten_before_all_was_read),
 		cmocka_unit_test(test_short_and_not_yet_whole),

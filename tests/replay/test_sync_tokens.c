@@ -598,50 +598,6 @@ test_many_new_parts(void ** state)
 	json_decref(in);
 }
 
-/* What a version before does not know of a row must not look to it like a token that is
- * good: it drops rows of another generation. */
-static void
-test_rows_of_parts_not_read_whole(void ** state)
-{
-	json_t * rows = json_object(), * in = json_object(), * row;
-	struct sync_tokens t;
-	int changes_only;
-
-	(void)state;
-	for (changes_only = 0; changes_only < 2; changes_only++) {
-		json_object_clear(rows);
-		assert_int_equal(sync_tokens_load(&t, "e", rows, "5", 9), 0);
-		t.changes_only = changes_only;
-		assert_null(sync_tokens_begin(&t, 1, in));
-		assert_null(sync_tokens_begin(&t, 2, in));
-		row = json_pack("{s:s}", "t", "x");
-		if (!changes_only)
-			row = sync_tokens_short(&t, 1, row, 3);
-		sync_tokens_told(&t, 1, row, 0);
-		if (!changes_only)
-			sync_tokens_told(&t, 2, json_pack("{s:s}", "t", "y"),
-			    0);
-		sync_tokens_acked(&t, 9, 1);
-		assert_int_equal(sync_tokens_move(&t, rows), 1);
-		assert_string_not_equal(json_string_value(json_object_get(
-		    json_object_get(rows, "e/0000000000000001"), "g")), "5");
-		if (!changes_only)
-			assert_string_equal(json_string_value(json_object_get(
-			    json_object_get(rows, "e/0000000000000002"), "g")),
-			    "5");
-		sync_tokens_free(&t);
-		/* We know it. */
-		assert_int_equal(sync_tokens_load(&t, "e", rows, "5", 9), 0);
-		assert_int_equal(json_object_size(t.now), 2 - changes_only);
-		sync_tokens_free(&t);
-		assert_int_equal(sync_tokens_load(&t, "e", rows, "6", 9), 0);
-		assert_int_equal(json_object_size(t.now), 0);
-		sync_tokens_free(&t);
-	}
-	json_decref(rows);
-	json_decref(in);
-}
-
 int
 main(void)
 {
@@ -666,7 +622,6 @@ main(void)
 		cmocka_unit_test(test_conditions_of_parts),
 		cmocka_unit_test(test_all_is_not_all),
 		cmocka_unit_test(test_many_new_parts),
-		cmocka_unit_test(test_rows_of_parts_not_read_whole),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -90,12 +90,13 @@ void test_shared(void ** state);
 void test_away(void ** state);
 void test_merge_writes(void ** state);
 void test_older_run(void ** state);
+void test_told_before_the_beat(void ** state);
 void test_lost_claim(void ** state);
 void test_event_once(void ** state);
 void test_wrong_type(void ** state);
 #define OWN_TESTS T(test_keys), T(test_changes_by_name), T(test_by_hand), T(test_shared), \
 	T(test_away), T(test_merge_writes), T(test_older_run), \
-	T(test_lost_claim), \
+	T(test_told_before_the_beat), T(test_lost_claim), \
 	T(test_event_once), T(test_wrong_type),
 #else
 void test_reopen(void ** state);

@@ -374,6 +374,30 @@ test_older_run(void ** state)
 	STATUS("a", "{\"run\":13,\"began_run\":13,\"verdict\":\"partial\"}");
 	DO(flush);
 	CLI("HMGET moltler:status:a node began_run run", "y\n14\n13");
+	/* What is told late together with a run that goes on does not hide that. */
+	CLI("HSET moltler:status:a run 15 began_run 15", "0");
+	STATUS("a", "{\"run\":14,\"verdict\":\"failed\"}");
+	STATUS("a", "{\"began_run\":16,\"node\":\"z\"}");
+	DO(status_get, "a");
+	assert_json(value, "{\"began_run\":16,\"node\":\"z\",\"progress\":1,"
+	    "\"run\":15,\"verdict\":\"partial\"}");
+	DO(flush);
+	CLI("HMGET moltler:status:a node began_run run verdict",
+	    "z\n16\n15\npartial");
+}
+
+/* Who says that he runs something no more has told what became of it. */
+void
+test_told_before_the_beat(void ** state)
+{
+	json_t * info = json_pack("{s:[]}", "syncs");
+
+	(void)state;
+	STATUS("a", "{\"run\":3,\"verdict\":\"complete\"}");
+	S->ops->node_beat(S, info, 60000);
+	DO(node_list);
+	CLI("HGET moltler:status:a verdict", "complete");
+	json_decref(info);
 }
 
 /* However often it changes, one HSET a second. */
