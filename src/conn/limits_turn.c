@@ -79,7 +79,7 @@ hold(struct limit_scope * s, int64_t wait_us)
 		return;
 	}
 	refuse_past(s);
-	if (!wait_until(s, us)) {
+	if (!wait_until(s, us) && s->head != NULL) {
 		/* Without a timer a token too early is the lesser evil. */
 		limits_wait_grant(s);
 	}

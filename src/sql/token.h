@@ -100,4 +100,8 @@ void token_place(const char * sql, size_t len, size_t off, size_t * line,
 int token_error(const char * sql, size_t len, size_t off, struct err * e,
     const char * fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/** token_error_place(msg, line, col): How many bytes of "line L, column C: " ${msg}
+ * begins with; 0: it tells no place.  ${line} and ${col} may be NULL. */
+size_t token_error_place(const char * msg, size_t * line, size_t * col);
+
 #endif

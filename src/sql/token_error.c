@@ -101,3 +101,18 @@ token_error(const char * sql, size_t len, size_t off, struct err * e,
 		memcpy(e->msg + n, excerpt, strlen(excerpt) + 1);
 	return (-1);
 }
+
+size_t
+token_error_place(const char * msg, size_t * line, size_t * col)
+{
+	size_t l, c;
+	int n = 0;
+
+	if (sscanf(msg, "line %zu, column %zu: %n", &l, &c, &n) != 2 || n <= 0)
+		return (0);
+	if (line != NULL)
+		*line = l;
+	if (col != NULL)
+		*col = c;
+	return ((size_t)n);
+}

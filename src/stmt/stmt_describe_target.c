@@ -40,12 +40,9 @@ on_columns(void * arg, size_t n, const char * const * names,
 static void
 fail(struct stmt_run * r, const struct err * e)
 {
-	const char * what = e->msg, * colon;
+	const char * what = e->msg + token_error_place(e->msg, NULL, NULL);
 	struct err out = *e;
 
-	if (strncmp(what, "line ", 5) == 0 &&
-	    (colon = strstr(what, ": ")) != NULL)
-		what = colon + 2;
 	token_error(r->text->sql, r->text->len, r->ast->name.off, &out,
 	    "%.*s", (int)strcspn(what, "\n"), what);
 	out.cls = e->cls;

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -120,7 +119,7 @@ stmt_place(const struct stmt_run * r, const struct err * e, struct err * out)
 		if (strcmp(e->code, kinds[i].code) == 0)
 			break;
 	if (i == sizeof(kinds) / sizeof(kinds[0]) || r->ast->name.s == NULL ||
-	    strncmp(e->msg, "line ", 5) == 0)
+	    token_error_place(e->msg, NULL, NULL) > 0)
 		return;
 	token_error(r->text->sql, r->text->len, offset_of(r, kinds[i].before,
 	    kinds[i].clause, e->msg), out, "%s", e->msg);

@@ -62,7 +62,7 @@ note(const struct select * s, const struct query_stats * st,
 	    (e != NULL && !stmt_class_is_service(e)))
 		return;
 	/* It is about a place of the statement. */
-	if (e != NULL && strncmp(e->msg, "line ", 5) == 0)
+	if (e != NULL && token_error_place(e->msg, NULL, NULL) > 0)
 		return;
 	/* It was the cluster. */
 	if (e != NULL && strncmp(e->msg, "es.", 3) == 0 &&

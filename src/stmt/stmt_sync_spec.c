@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,12 +97,10 @@ stmt_sync_fail(struct stmt_run * r, const struct err * e)
 	const struct ast_word * w = clause_of(r->ast, e->code);
 	const char * at = strstr(e->msg, "line ");
 	struct err out = *e;
-	size_t line, col;
-	int n = 0;
+	size_t line, col, n;
 
 	if (r->ast->where_len > WHERE_WORD && at != NULL &&
-	    sscanf(at, "line %zu, column %zu: %n", &line, &col, &n) == 2 &&
-	    n > 0)
+	    (n = token_error_place(at, &line, &col)) > 0)
 		place_in_where(r, &out, line, col, at + n);
 	else if (w != NULL && w->s != NULL)
 		token_error(r->text->sql, r->text->len, w->off, &out, "%s",

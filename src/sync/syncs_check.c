@@ -145,11 +145,10 @@ mend_place(const struct buf * sql, const char * where, struct err * e)
 	static const char word[] = " WHERE (";
 	const char * at = sql->p == NULL ? NULL : strstr(sql->p, word);
 	struct err in = *e;
-	size_t line, col, from, off, len;
-	int n = 0;
+	size_t line, col, from, off, len, n;
 
-	if (where == NULL || at == NULL || sscanf(e->msg,
-	    "line %zu, column %zu: %n", &line, &col, &n) != 2 || n == 0)
+	if (where == NULL || at == NULL ||
+	    (n = token_error_place(e->msg, &line, &col)) == 0)
 		return;
 	from = (size_t)(at - sql->p) + sizeof(word) - 1;
 	if (line == 1 && col <= from)

@@ -173,6 +173,24 @@ test_excerpt_of_a_long_line(void ** state)
 	assert_string_equal(e.msg, "line 1, column 1: nothing\n  \n  ^");
 }
 
+/* A place that an error tells is found again; a line of another text is none. */
+static void
+test_place_of_an_error(void ** state)
+{
+	size_t line = 0, col = 0, n;
+
+	(void)state;
+	token_error("a\nbc", 4, 3, &e, "here");
+	n = token_error_place(e.msg, &line, &col);
+	assert_string_equal(e.msg + n, "here\n  bc\n   ^");
+	assert_int_equal(line, 2);
+	assert_int_equal(col, 2);
+	assert_int_equal(token_error_place("line 3 of the answer: x", NULL,
+	    NULL), 0);
+	assert_int_equal(token_error_place("c.x: line 1, column 2: y", NULL,
+	    NULL), 0);
+}
+
 static void
 test_names_and_text(void ** state)
 {
@@ -512,6 +530,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds), cmocka_unit_test(test_objects),
 		cmocka_unit_test(test_places), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_place_of_an_error),
 		cmocka_unit_test(test_excerpt_of_a_long_line),
 		cmocka_unit_test(test_names_and_text),
 		cmocka_unit_test(test_table_names),
